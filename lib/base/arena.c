@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * An arena is a list of blocks; an allocation takes the next bytes of the newest block. A piece
+ * that is larger than a block gets a block of its own, behind the newest, so that the room left in
+ * the newest is not lost.
+ */
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARENA_BLOCK_SIZE ((size_t)64 * 1024)
+#define ARENA_ALIGNMENT ((size_t)16)
+
+struct block {
+    struct block *next;
+    size_t size;
+    size_t used;
+    _Alignas(16) unsigned char bytes[];
+};
+
+struct arena {
+    struct block *blocks;
+    size_t size;
+};
+
+int arena_new(struct arena **ret_arena)
+{
+    struct arena *arena = calloc(1, sizeof(*arena));
+
+    if (!arena)
+        return -ENOMEM;
+
+    *ret_arena = arena;
+    return 0;
+}
+
+struct arena *arena_free(struct arena *arena)
+{
+    struct block *next;
+
+    if (!arena)
+        return NULL;
+
+    for (struct block *block = arena->blocks; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+    return NULL;
+}
+
+static struct block *arena_grow(struct arena *arena, size_t size)
+{
+    size_t room = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
+    struct block *block = calloc(1, sizeof(*block) + room);
+
+    if (!block)
+        return NULL;
+
+    block->size = room;
+    arena->size += sizeof(*block) + room;
+
+    if (arena->blocks && size > ARENA_BLOCK_SIZE) {
+        block->next = arena->blocks->next;
+        arena->blocks->next = block;
+    } else {
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    return block;
+}
+
+void *arena_allocate(struct arena *arena, size_t size)
+{
+    struct block *block = arena->blocks;
+    void *memory;
+
+    if (size > (size_t)-1 - sizeof(*block) - ARENA_ALIGNMENT)
+        return NULL;
+    size = (size + ARENA_ALIGNMENT - 1) & ~(ARENA_ALIGNMENT - 1);
+
+    if (!block || block->size - block->used < size)
+        block = arena_grow(arena, size);
+    if (!block)
+        return NULL;
+
+    memory = block->bytes + block->used;
+    block->used += size;
+    return memory;
+}
+
+void *arena_copy(struct arena *arena, const void *bytes, size_t size)
+{
+    void *memory = arena_allocate(arena, size);
+
+    if (memory && size > 0)
+        memcpy(memory, bytes, size);
+    return memory;
+}
+
+char *arena_string(struct arena *arena, const char *text)
+{
+    return arena_copy(arena, text, strlen(text) + 1);
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    char *text;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return NULL;
+
+    text = arena_allocate(arena, (size_t)length + 1);
+    if (!text)
+        return NULL;
+
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+size_t arena_size(const struct arena *arena)
+{
+    return arena->size;
+}

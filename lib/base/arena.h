@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+/*
+ * Memory that is allocated piece by piece and freed at once. What a policy, a diagram or a ruleset
+ * is made of lives as long as the whole does; an arena says so, and needs no free per piece.
+ */
+struct arena;
+
+/* Returns 0 and an empty arena that the caller owns, or -ENOMEM. */
+int arena_new(struct arena **ret_arena);
+/* Frees the arena and all that was allocated from it. NULL is fine. Returns NULL. */
+struct arena *arena_free(struct arena *arena);
+DEFINE_CLEANUP(struct arena, arena_free)
+
+/*
+ * The following return memory owned by the arena, aligned for any type, or NULL when there is no
+ * memory. arena_allocate() returns zeroed memory; `size` 0 gives a valid pointer.
+ */
+void *arena_allocate(struct arena *arena, size_t size);
+void *arena_copy(struct arena *arena, const void *bytes, size_t size);
+char *arena_string(struct arena *arena, const char *text);
+char *arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Bytes the arena has taken from the heap. */
+size_t arena_size(const struct arena *arena);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Microseconds of CLOCK_REALTIME since 1970-01-01T00:00:00Z, as everywhere in this project. */
+typedef int64_t usec_t;
+#define USEC_PER_SEC INT64_C(1000000)
+#define USEC_NEVER INT64_MAX
+
+/* A date of the Gregorian calendar. */
+struct date {
+    int year;
+    int month; /* 1 to 12 */
+    int day;   /* 1 to 31 */
+};
+
+/* The longest text of a date in Japanese, with its final NUL. */
+#define DATE_TEXT_MAX 64
+
+/*
+ * Parses `2027-03-31` or a Japanese date such as `令和9年3月31日` (also `令和元年…`; eras 昭和,
+ * 平成, 令和, each only within its own days). Returns 0, or -EINVAL  neither form -ERANGE  the form
+ * is right, but there is no such day (`2027-02-30`, `平成40年1月1日`) -EILSEQ  full-width digits
+ * (`２０２７`), which look right and are not
+ */
+int date_parse(const char *text, struct date *ret_date);
+int date_compare(struct date a, struct date b);
+/* `2027-03-31`; returns `buffer`. */
+const char *date_format_iso(struct date date, char buffer[DATE_TEXT_MAX]);
+/* `令和9年3月31日`; the ISO form before 昭和. Returns `buffer`. */
+const char *date_format_japanese(struct date date, char buffer[DATE_TEXT_MAX]);
+
+/* 0 where the system's time-zone database has `timezone` (`Asia/Tokyo`), else -ENOENT or -errno. */
+int timezone_check(const char *timezone);
+/*
+ * The first instant after `date` in `timezone`: where something valid to the end of that day ends.
+ * Independent of the process's own TZ. Returns 0, -ENOENT for an unknown zone, or -errno.
+ */
+int date_end(struct date date, const char *timezone, usec_t *ret_end);
+usec_t calendar_now(void);

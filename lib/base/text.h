@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+
+/*
+ * Decodes one UTF-8 character. Returns its length in bytes (1 to 4) and writes the code point, or
+ * returns -EILSEQ: overlong forms, surrogates, beyond U+10FFFF, truncated. `size` must be > 0.
+ */
+int utf8_decode(const char *text, size_t size, uint32_t *ret_character);
+/* The offset of the first byte that is not valid UTF-8, or `size`. */
+size_t utf8_invalid_offset(const char *text, size_t size);
+
+/*
+ * Columns that a terminal uses for a character: 0 (combining), 1, or 2 (East Asian wide and
+ * full-width, emoji). Independent of the locale. Control characters count 0.
+ */
+unsigned character_width(uint32_t character);
+/* Columns of a NUL-terminated text; a byte that is not UTF-8 counts one column. */
+unsigned text_width(const char *text);
+
+/* A table for people: columns aligned by display width. */
+struct table;
+
+enum table_align {
+    TABLE_LEFT,
+    TABLE_RIGHT,
+};
+
+/* `titles` has `n_columns` texts (copied), `aligns` may be NULL (all left). 0 or -ENOMEM. */
+int table_new(size_t n_columns, const char *const *titles, const enum table_align *aligns,
+              struct table **ret_table);
+struct table *table_free(struct table *table);
+DEFINE_CLEANUP(struct table, table_free)
+/* Adds one row of `n_columns` texts, copied; NULL is an empty cell. 0 or -ENOMEM. */
+int table_add(struct table *table, const char *const *cells);
+/* Two spaces between columns, no trailing spaces; titles bold where `colour`. 0 or -EIO. */
+int table_print(const struct table *table, FILE *stream, bool colour);

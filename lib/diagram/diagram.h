@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/cleanup.h"
+#include "base/diagnostics.h"
+#include "policy/policy.h"
+
+/*
+ * The decision diagram of a policy: which flow owns a packet. It has the shape of the ruleset that
+ * is lowered from it, so that what is analysed is what is enforced:
+ *
+ *   pair (segment → segment, family)
+ *     exact   (source, destination, service) points                     → flow
+ *     pool    (source range, destination range, service range) boxes    → flow
+ *     sources source range                                              → class
+ *   class
+ *     exact   (destination, service) points                             → flow
+ *     ranges  (destination range, service range) boxes                  → flow
+ *     parent  the class that decides what this one does not
+ *
+ * Points and boxes of one table are disjoint, so the order of lookups within a table has no
+ * meaning; between tables the order is exact, pool, class, parent, and "first in file order owns a
+ * packet" has been settled by leaving out or cutting what another flow owns.
+ */
+
+/*
+ * A service as one number: protocol times 65536 plus port, 24 bits. A range of services is a range
+ * of these numbers; all services are 0 to SERVICE_LAST.
+ */
+typedef uint32_t service_number;
+#define SERVICE_LAST UINT32_C(0xffffff)
+#define SERVICE_NUMBER(protocol, port) ((service_number)(protocol) << 16 | (port))
+#define SERVICE_PROTOCOL(service) ((uint8_t)((service) >> 16))
+#define SERVICE_PORT(service) ((uint16_t)((service)&0xffff))
+
+struct service_span {
+    service_number first;
+    service_number last;
+};
+
+#define NO_FLOW ((uint32_t)-1)
+#define NO_CLASS ((uint32_t)-1)
+
+struct exact_row {
+    ip_number source; /* 0 in a class */
+    ip_number destination;
+    service_number service;
+    uint32_t flow; /* index into policy->flows */
+};
+
+struct range_row {
+    struct range source; /* all zero in a class */
+    struct range destination;
+    struct service_span services;
+    uint32_t flow;
+};
+
+struct source_row {
+    struct range source;
+    uint32_t class;
+};
+
+struct class
+{
+    /* The lowest source address that has this class: what it is named by. */
+    ip_number first_source;
+    /* How many classes with the same first source come before it; 0 for most. */
+    uint32_t level;
+    uint32_t parent; /* a class of the same pair, or NO_CLASS */
+    struct exact_row *exact;
+    size_t n_exact;
+    struct range_row *ranges;
+    size_t n_ranges;
+};
+
+struct pair {
+    size_t from; /* segments, or ZONE_GATEWAY */
+    size_t to;
+    enum family family;
+    struct exact_row *exact; /* sorted by (source, destination, service) */
+    size_t n_exact;
+    struct range_row *pool; /* sorted by (source, destination, services) */
+    size_t n_pool;
+    struct source_row *sources; /* sorted, disjoint */
+    size_t n_sources;
+    struct class *classes;
+    size_t n_classes;
+};
+
+struct diagram {
+    const struct policy *policy; /* borrowed */
+    struct pair *pairs;          /* those with at least one row; by from, to, family */
+    size_t n_pairs;
+};
+
+/*
+ * Compiles a policy. Flows wholly covered by earlier ones are errors (`shadowed`), partly covered
+ * ones warnings (`overlap`), both with both places.
+ *
+ * Returns 0 and a diagram that the caller owns and that borrows `policy`, or
+ * -EBADMSG  errors were added to `diagnostics`
+ * -E2BIG    flows overlap so much that more than DIAGRAM_ROWS_MAX rows would be needed; a
+ *           diagnostic says where
+ * -ENOMEM
+ */
+#define DIAGRAM_ROWS_MAX ((size_t)4 * 1000 * 1000)
+int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
+                struct diagram **ret_diagram);
+struct diagram *diagram_free(struct diagram *diagram);
+DEFINE_CLEANUP(struct diagram, diagram_free)
+
+/* A packet as the diagram sees it: a connection's initiating packet with its real addresses. */
+struct packet {
+    size_t from; /* zone, or ZONE_GATEWAY */
+    size_t to;
+    enum family family;
+    ip_number source;
+    ip_number destination;
+    service_number service;
+};
+
+/* How a packet was judged, for `explain`. */
+enum decided_by {
+    DECIDED_BY_NONE,
+    DECIDED_BY_EXACT,
+    DECIDED_BY_POOL,
+    DECIDED_BY_CLASS_EXACT,
+    DECIDED_BY_CLASS_RANGES,
+};
+
+struct decision {
+    uint32_t flow; /* NO_FLOW: denied */
+    enum decided_by by;
+    const struct pair *pair; /* NULL where the pair has no flows; borrowed from the diagram */
+    uint32_t class;
+    unsigned links; /* parents followed */
+};
+
+/* The flow that owns the packet, by the diagram; and by reading the policy's flows in order. */
+struct decision diagram_decide(const struct diagram *diagram, const struct packet *packet);
+uint32_t policy_decide_naively(const struct policy *policy, const struct packet *packet);
+/* The pair, or NULL where it has no rows. Segments, or ZONE_GATEWAY. */
+const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from, size_t to,
+                                     enum family family);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "ruleset/difference.h"
+#include "ruleset/ruleset.h"
+
+/*
+ * The kernel's nftables of the network namespace in which nftables_open() was called, over one
+ * netlink socket. No call here touches any table but the one that the ruleset names.
+ */
+struct nftables;
+
+/* Returns 0, -EPERM where the caller lacks CAP_NET_ADMIN in the namespace, or -errno. */
+int nftables_open(struct nftables **ret_nftables);
+struct nftables *nftables_close(struct nftables *nftables);
+DEFINE_CLEANUP(struct nftables, nftables_close)
+
+/* What the running kernel can do, each tried in a transaction that is never committed, or on a
+ * table of its own that is gone afterwards. */
+struct nftables_features {
+    bool inet;             /* nf_tables with family inet */
+    bool concatenations;   /* concatenated interval maps (pipapo), 5.6 */
+    bool element_counters; /* a counter in each element of a set, 5.7 */
+    bool owner_persist;    /* table flags owner and persist together, 6.9 */
+    bool destroy;          /* DESTROYSETELEM, 6.3 */
+    bool update_timeout;   /* adding an element again changes its timeout, 6.12 */
+    bool conntrack;        /* ct expressions and ct mark */
+};
+int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features);
+/* The first feature that segd cannot do without and this kernel lacks, as a sentence for people, or
+ * NULL where nothing is missing. */
+const char *nftables_features_missing(const struct nftables_features *features);
+
+/* Why the kernel refused a batch. */
+struct nftables_refusal {
+    int error;                /* negative errno of the first message refused */
+    struct location location; /* the policy line the message came from; line 0: none */
+    char what[160];           /* the object: `element of live`, `chain mynumber/lgwan/ip` */
+};
+
+struct nftables_cost {
+    size_t bytes;    /* of netlink sent */
+    size_t messages; /* in the batch */
+    uint64_t build_usec;
+    uint64_t commit_usec; /* sending and waiting for the kernel */
+};
+
+/*
+ * Applies a difference in one transaction: all of it or nothing. An empty difference sends nothing.
+ * `now` turns expiries into timeouts; an element whose expiry has passed is left out. `ret_refusal`
+ * and `ret_cost` may be NULL.
+ *
+ * Returns 0, or
+ * -EREMOTEIO  the kernel refused; `*ret_refusal` says what, nothing has changed
+ * -ENOBUFS    the batch does not fit the socket's send buffer, which could not be grown
+ * -ENOMEM, -errno of the socket
+ */
+int nftables_apply(struct nftables *nftables, const struct ruleset *target,
+                   const struct difference *difference, usec_t now,
+                   struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);
+
+/*
+ * Reads the table as it is. Rules that equal those of the same chain in `expected` (which may be
+ * NULL) come back as them; all others are `foreign` with their text. The dump is repeated until the
+ * generation id stood still from its beginning to its end.
+ *
+ * Returns 0 and a ruleset the caller owns, -ENOENT where there is no such table, -EAGAIN where the
+ * generation never stood still (16 tries), -ENOMEM, or -errno.
+ */
+int nftables_dump(struct nftables *nftables, const char *table, const struct ruleset *expected,
+                  struct ruleset **ret_ruleset);
+
+/* Packets and bytes of one element or named counter. */
+struct nftables_count {
+    uint64_t packets;
+    uint64_t bytes;
+};
+
+/* Called for each element of a set that counts. `mark` and `direction` for the map `live`. */
+typedef int (*nftables_element_handler)(const uint8_t *key, size_t key_length,
+                                        struct nftables_count count, void *userdata);
+typedef int (*nftables_counter_handler)(const char *name, struct nftables_count count,
+                                        void *userdata);
+/* Read counters; a handler's negative return ends the walk and is returned. 0 or -errno. */
+int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
+                           nftables_element_handler handler, void *userdata);
+int nftables_read_counters(struct nftables *nftables, const char *table,
+                           nftables_counter_handler handler, void *userdata);

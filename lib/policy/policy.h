@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/address.h"
+#include "base/calendar.h"
+#include "base/cleanup.h"
+#include "base/diagnostics.h"
+
+/*
+ * What the policy files say, validated and resolved: every name is an index, every address a set of
+ * ranges, every date an instant. A policy is const from the moment policy_read() returns it; all it
+ * points to belongs to it and lives as long as it does. Orders are those of the files, files in
+ * order of their names.
+ */
+
+/* The pseudo-zone of the machine itself, where a zone index is expected. */
+#define ZONE_GATEWAY ((size_t)-1)
+
+/* Longest name of a zone, host, group, service or flow, in bytes without the final NUL. */
+#define POLICY_NAME_MAX 63
+
+enum zone_class {
+    ZONE_CLASS_MYNUMBER,
+    ZONE_CLASS_LGWAN,
+    ZONE_CLASS_INTERNET,
+    ZONE_CLASS_EDUCATION,
+    ZONE_CLASS_EXTERNAL,
+    ZONE_CLASS_SANITIZER,
+    ZONE_CLASS_MANAGEMENT,
+    ZONE_CLASS_OTHER,
+};
+
+enum policy_model {
+    MODEL_NONE,
+    MODEL_ALPHA,
+    MODEL_ALPHA_PRIME,
+    MODEL_BETA,
+    MODEL_BETA_PRIME,
+};
+
+enum sanitize_method {
+    SANITIZE_NONE,
+    SANITIZE_MAIL_TEXT,
+    SANITIZE_SCREEN,
+    SANITIZE_FILE,
+};
+
+struct zone {
+    const char *name;
+    const char *label; /* the name where the policy gives none */
+    struct location location;
+    enum zone_class class;
+    const char *const *interfaces; /* at least one */
+    size_t n_interfaces;
+    /* What `networks` says, with `any` resolved: every address that no other zone owns. Networks of
+     * two zones never overlap, so that an address belongs to one zone at most. */
+    struct address_set addresses;
+    bool any; /* `networks` has `any`; at most one zone has */
+    bool intra_allow;
+};
+
+/* One address of a host: the range's first and last are equal. */
+struct host_address {
+    enum family family;
+    ip_number address;
+};
+
+struct host {
+    const char *name;
+    const char *label;
+    struct location location;
+    size_t zone;
+    const struct host_address *addresses;
+    size_t n_addresses;
+    bool has_mac;
+    struct mac mac;
+};
+
+struct group {
+    const char *name;
+    const char *label;
+    struct location location;
+    size_t zone;
+    struct address_set addresses;
+};
+
+/*
+ * Protocols and ports that one entry of a service covers. Ports are destination ports; for ICMP and
+ * ICMPv6 a "port" is the request's type times 256 plus its code; protocols without ports have the
+ * full range 0 to 65535. `any` is protocols 0 to 255 with ports 0 to 65535.
+ */
+struct service_range {
+    uint8_t protocol_first;
+    uint8_t protocol_last;
+    uint16_t port_first;
+    uint16_t port_last;
+    bool families[FAMILIES]; /* which families it is meaningful in */
+};
+
+struct service {
+    const char *name; /* for a literal, the literal as canonical text: `tcp/8443` */
+    struct location location;
+    bool literal;
+    const struct service_range *ranges;
+    size_t n_ranges;
+};
+
+/* What a list of `from` or `to` means in one zone: one entry per zone, sorted by zone. */
+struct flow_end {
+    size_t zone; /* or ZONE_GATEWAY, whose addresses are all of both families */
+    struct address_set addresses;
+};
+
+/* One name of a `from` or `to` list, as it was written. */
+enum end_kind {
+    END_GATEWAY,
+    END_ZONE,
+    END_HOST,
+    END_GROUP,
+};
+
+struct end_name {
+    enum end_kind kind;
+    size_t index; /* into zones, hosts or groups */
+};
+
+struct approval {
+    const char *number; /* texts are NULL where the policy does not say */
+    const char *requester;
+    const char *approver;
+    bool has_date;
+    struct date date;
+};
+
+struct flow {
+    const char *name;
+    const char *label;
+    struct location location; /* of the flow's name */
+    bool implicit;            /* made from `intra: allow`; named `intra:ZONE`; comes last */
+    bool enabled;
+    bool log_new;
+    const struct flow_end *from;
+    size_t n_from;
+    const struct flow_end *to;
+    size_t n_to;
+    const size_t *services; /* indices into policy->services, in the written order */
+    size_t n_services;
+    const struct end_name *from_names;
+    size_t n_from_names;
+    const struct end_name *to_names;
+    size_t n_to_names;
+    /*
+     * The value of `ct mark` on its connections: never 0, unique among enabled flows, a function of
+     * the flow's resolved content (ends and services, not names), collisions resolved by the order
+     * of names. 0 for a flow that is not enabled.
+     */
+    uint32_t id;
+    usec_t expires; /* USEC_NEVER where the policy gives no date */
+    bool has_expires;
+    struct date expires_date;
+    const char *purpose; /* or NULL */
+    bool has_approval;
+    struct approval approval;
+    bool has_reviewed;
+    struct date reviewed;
+    enum sanitize_method sanitize;
+};
+
+struct expectation {
+    struct location location;
+    enum family family;
+    /* Zones of the two addresses, or ZONE_GATEWAY; addresses are meaningless for the gateway. */
+    size_t from_zone;
+    size_t to_zone;
+    ip_number from;
+    ip_number to;
+    const char *from_text;
+    const char *to_text;
+    uint8_t protocol;
+    uint16_t port; /* as in struct service_range */
+    const char *service_text;
+    bool allow;
+};
+
+/*
+ * Interfaces that carry the same set of zones. A packet's segment is told by its interface alone;
+ * where each interface has one zone, segments are zones.
+ */
+struct segment {
+    const char *name; /* of its zones, joined by `.` */
+    const size_t *zones;
+    size_t n_zones;
+    const char *const *interfaces;
+    size_t n_interfaces;
+};
+
+struct policy {
+    const char *site; /* or NULL */
+    const char *timezone;
+    const char *const *rules;
+    size_t n_rules;
+    enum policy_model model;
+    bool gateway_protect;
+    const struct zone *zones;
+    size_t n_zones;
+    const struct host *hosts;
+    size_t n_hosts;
+    const struct group *groups;
+    size_t n_groups;
+    const struct service *services; /* named ones first, then the literals that flows use */
+    size_t n_services;
+    const struct flow *flows;
+    size_t n_flows;
+    const struct expectation *expectations;
+    size_t n_expectations;
+    const struct segment *segments;
+    size_t n_segments;
+};
+
+/* Bounds of the language. Beyond one of them reading is an error, not a truncation. */
+#define POLICY_SIZE_MAX ((size_t)64 * 1024 * 1024) /* bytes of all files together */
+#define POLICY_DEPTH_MAX 8                         /* nested mappings and sequences */
+#define POLICY_LIST_MAX 65536                      /* items of one list */
+#define POLICY_ZONES_MAX 256
+#define POLICY_INTERFACES_MAX 4096 /* of one policy */
+#define POLICY_FLOWS_MAX 200000
+
+/*
+ * Reads a policy from a file, or from the `*.yaml` files of a directory in order of their names.
+ * Every mistake is added to `diagnostics`, every file that was opened to `sources`.
+ *
+ * Returns 0 and a policy that the caller owns (warnings may have been added), or
+ * -EBADMSG  the policy is invalid; `diagnostics` holds at least one error
+ * -ENOMEM
+ * A path that cannot be read is also -EBADMSG, with a diagnostic that has no place.
+ */
+int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
+                struct policy **ret_policy);
+/* The same from text in memory that diagnostics call `name`. */
+int policy_parse(const char *name, const char *text, size_t size, struct sources *sources,
+                 struct diagnostics *diagnostics, struct policy **ret_policy);
+struct policy *policy_free(struct policy *policy);
+DEFINE_CLEANUP(struct policy, policy_free)
+
+/*
+ * Prints the canonical form, YAML of the same language: defaults left out, names and literals in
+ * one spelling, dates in ISO form. It parses back to an equal policy and prints to the same bytes.
+ * Returns 0, -EIO or -ENOMEM.
+ */
+int policy_print(const struct policy *policy, FILE *stream);
+
+/* Words of the language for enumerated values; static strings. */
+const char *zone_class_to_string(enum zone_class class);
+const char *policy_model_to_string(enum policy_model model);
+const char *sanitize_method_to_string(enum sanitize_method method);
+
+/* `gateway`, or the zone's name or label; borrowed from the policy. */
+const char *policy_zone_name(const struct policy *policy, size_t zone);
+const char *policy_zone_label(const struct policy *policy, size_t zone);
+/* The zone that owns the address; returns false where none does. */
+bool policy_zone_of_address(const struct policy *policy, enum family family, ip_number address,
+                            size_t *ret_zone);
+
+/*
+ * Resolves one end as a person types it: an address, or the name of a host, a group, a zone, or
+ * `gateway`. Of a host, group or zone the first address of `family` is taken.
+ * Returns 0, -ENOENT (no such name, or an address that no zone owns), or -EAFNOSUPPORT (nothing of
+ * that family there).
+ */
+int policy_find_end(const struct policy *policy, const char *text, enum family family,
+                    size_t *ret_zone, ip_number *ret_address);
+/*
+ * Parses a service as a person types it: a name of the policy or a literal. Writes its ranges,
+ * owned by the caller. Returns 0, -ENOENT, -EINVAL, or -ENOMEM.
+ */
+int policy_find_service(const struct policy *policy, const char *text,
+                        struct service_range **ret_ranges, size_t *ret_n_ranges);
+/* Canonical text of one range, `tcp/443`, `icmp/echo-request`. Returns `buffer`. */
+#define SERVICE_TEXT_MAX 64
+const char *service_range_format(const struct service_range *range, enum family family,
+                                 char buffer[SERVICE_TEXT_MAX]);

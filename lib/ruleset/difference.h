@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "ruleset/ruleset.h"
+
+/*
+ * What must be done to get from one ruleset to another, in an order the kernel accepts in one
+ * transaction. Pointers are borrowed from the two rulesets.
+ */
+enum change_kind {
+    CHANGE_ADD_TABLE,       /* -                  */
+    CHANGE_FLUSH_CHAIN,     /* chain (old)        all its rules go */
+    CHANGE_DELETE_ELEMENTS, /* set, elements (old) */
+    CHANGE_DELETE_SET,      /* set (old)          */
+    CHANGE_DELETE_CHAIN,    /* chain (old)        */
+    CHANGE_DELETE_COUNTER,  /* counter (old)      */
+    CHANGE_ADD_COUNTER,     /* counter (new)      */
+    CHANGE_ADD_CHAIN,       /* chain (new)        without its rules */
+    CHANGE_ADD_SET,         /* set (new)          without its elements */
+    CHANGE_ADD_ELEMENTS,    /* set, elements (new) */
+    CHANGE_ADD_RULES,       /* chain (new)        all its rules, in order */
+    CHANGE_RENEW_ELEMENTS,  /* set, elements (new) only the expiry differs */
+};
+
+struct change {
+    enum change_kind kind;
+    const struct chain *chain;
+    const struct set *set;
+    const struct counter *counter;
+    /* Elements of `set` that the change is about. */
+    const struct element **elements;
+    size_t n_elements;
+};
+
+struct difference {
+    struct change *changes;
+    size_t n_changes;
+    size_t capacity;
+};
+
+/*
+ * `old` is NULL where the kernel has no such table. An empty difference means there is nothing to
+ * do. Returns 0 and a difference that the caller owns and that borrows both rulesets, or -ENOMEM.
+ */
+int difference_new(const struct ruleset *old, const struct ruleset *new,
+                   struct difference **ret_difference);
+struct difference *difference_free(struct difference *difference);
+DEFINE_CLEANUP(struct difference, difference_free)
