@@ -267,6 +267,23 @@ bool policy_zone_of_address(const struct policy *policy, enum family family, ip_
                             size_t *ret_zone);
 
 /*
+ * The addresses of one family that `end` of `flow` stands for when the other end of a connection
+ * lies in `other_zone` (a zone, or ZONE_GATEWAY). `is_source`: `end` is one of the flow's `from`,
+ * not of its `to`. These are what the policy says, and for the gateway itself all of the family.
+ *
+ * One case adds to them: where a whole zone (not a host or group) talks with the gateway, its hosts
+ * also use addresses that no zone can own, before they have one of their own (DHCP) or because the
+ * link asks for it (DHCPv6, router solicitation, VRRP):
+ *   from a zone to the gateway   0.0.0.0, ::, fe80::/10
+ *   from the gateway to a zone   255.255.255.255, 224.0.0.0/24, fe80::/10, ff02::/16
+ *
+ * Returns 0 and a set that the caller owns (range_set_clear()), or -ENOMEM.
+ */
+int policy_end_addresses(const struct policy *policy, const struct flow *flow,
+                         const struct flow_end *end, bool is_source, size_t other_zone,
+                         enum family family, struct range_set *ret_ranges);
+
+/*
  * Resolves one end as a person types it: an address, or the name of a host, a group, a zone, or
  * `gateway`. Of a host, group or zone the first address of `family` is taken.
  * Returns 0, -ENOENT (no such name, or an address that no zone owns), or -EAFNOSUPPORT (nothing of
