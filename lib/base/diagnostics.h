@@ -31,6 +31,11 @@ size_t sources_count(const struct sources *sources);
 /* Borrowed from `sources`. */
 const char *sources_name(const struct sources *sources, uint32_t source);
 const char *sources_text(const struct sources *sources, uint32_t source, size_t *ret_size);
+/*
+ * The offset of the character at a place. Lines end at a line feed; a column behind the end of its
+ * line means that end. Returns 0, or -ENOENT where there is no such file or line.
+ */
+int sources_find(const struct sources *sources, struct location location, size_t *ret_offset);
 
 enum severity {
     SEVERITY_ERROR,
@@ -57,7 +62,8 @@ DEFINE_CLEANUP(struct diagnostics, diagnostics_free)
 
 /*
  * Adds one. The message is formatted; `remedy` may be NULL and is copied. Beyond 1,000 diagnostics
- * further ones are only counted. Returns 0 or -ENOMEM.
+ * further ones are only counted, except that an error takes the place of a warning. Returns 0 or
+ * -ENOMEM; the diagnostic counts in either case.
  */
 int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, const char *code,
                     struct location location, const char *remedy, const char *format, ...)

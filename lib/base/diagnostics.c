@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The collection of diagnostics. They are kept sorted by place while they are added, so that the
+ * reader of a policy and the analyses behind it may find them in any order and people still read
+ * them from top to bottom. A broken file of 64 MiB could give millions: the collection is bounded,
+ * and an error is never lost to warnings that came before it.
+ */
+
+#include "base/diagnostics.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/array.h"
+
+#define DIAGNOSTICS_MAX 1000
+
+struct diagnostics {
+    struct diagnostic *list;
+    size_t n_list;
+    size_t capacity;
+    /* Where the one added last stands; n_list where it was only counted. */
+    size_t last;
+    /* Added, by severity, whether kept or not. */
+    size_t counts[SEVERITY_WARNING + 1];
+};
+
+int diagnostics_new(struct diagnostics **ret_diagnostics)
+{
+    struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+
+    if (!diagnostics)
+        return -ENOMEM;
+
+    *ret_diagnostics = diagnostics;
+    return 0;
+}
+
+static void diagnostic_clear(struct diagnostic *diagnostic)
+{
+    free(diagnostic->message);
+    free(diagnostic->remedy);
+    free(diagnostic->related_message);
+    *diagnostic = (struct diagnostic){0};
+}
+
+struct diagnostics *diagnostics_free(struct diagnostics *diagnostics)
+{
+    if (!diagnostics)
+        return NULL;
+
+    for (size_t i = 0; i < diagnostics->n_list; i++)
+        diagnostic_clear(&diagnostics->list[i]);
+    free(diagnostics->list);
+    free(diagnostics);
+    return NULL;
+}
+
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* What has no place comes last. */
+static int location_compare(struct location a, struct location b)
+{
+    int order;
+
+    if (a.line == 0 || b.line == 0)
+        return (a.line == 0) - (b.line == 0);
+
+    order = compare_numbers(a.source, b.source);
+    if (order == 0)
+        order = compare_numbers(a.line, b.line);
+    if (order == 0)
+        order = compare_numbers(a.column, b.column);
+    return order;
+}
+
+/* Behind all that are at the same place, so that these stay in order of adding. */
+static size_t diagnostics_position(const struct diagnostics *diagnostics, struct location location)
+{
+    size_t low = 0, high = diagnostics->n_list;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (location_compare(diagnostics->list[middle].location, location) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Drops the last warning. False where there is none. */
+static bool diagnostics_drop_warning(struct diagnostics *diagnostics)
+{
+    for (size_t i = diagnostics->n_list; i-- > 0;) {
+        struct diagnostic *diagnostic = &diagnostics->list[i];
+
+        if (diagnostic->severity != SEVERITY_WARNING)
+            continue;
+
+        diagnostic_clear(diagnostic);
+        diagnostics->n_list--;
+        memmove(diagnostic, diagnostic + 1, (diagnostics->n_list - i) * sizeof(*diagnostic));
+        return true;
+    }
+    return false;
+}
+
+static bool diagnostics_make_room(struct diagnostics *diagnostics, enum severity severity)
+{
+    if (diagnostics->n_list < DIAGNOSTICS_MAX)
+        return true;
+    return severity == SEVERITY_ERROR && diagnostics_drop_warning(diagnostics);
+}
+
+int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, const char *code,
+                    struct location location, const char *remedy, const char *format, ...)
+{
+    cleanup_(diagnostic_clear) struct diagnostic diagnostic = {
+        .severity = severity, .code = code, .location = location};
+    va_list arguments;
+    size_t position;
+    int r;
+
+    diagnostics->counts[severity]++;
+    if (!diagnostics_make_room(diagnostics, severity)) {
+        diagnostics->last = diagnostics->n_list;
+        return 0;
+    }
+
+    va_start(arguments, format);
+    r = vasprintf(&diagnostic.message, format, arguments);
+    va_end(arguments);
+    if (r < 0) {
+        diagnostic.message = NULL;
+        return -ENOMEM;
+    }
+
+    if (remedy) {
+        diagnostic.remedy = strdup(remedy);
+        if (!diagnostic.remedy)
+            return -ENOMEM;
+    }
+
+    r = array_reserve(&diagnostics->list, &diagnostics->capacity, diagnostics->n_list + 1,
+                      sizeof(*diagnostics->list));
+    if (r < 0)
+        return r;
+
+    position = diagnostics_position(diagnostics, location);
+    memmove(diagnostics->list + position + 1, diagnostics->list + position,
+            (diagnostics->n_list - position) * sizeof(*diagnostics->list));
+    diagnostics->list[position] = diagnostic;
+    diagnostics->n_list++;
+    diagnostics->last = position;
+    diagnostic = (struct diagnostic){0};
+    return 0;
+}
+
+int diagnostics_relate(struct diagnostics *diagnostics, struct location related, const char *format,
+                       ...)
+{
+    struct diagnostic *diagnostic;
+    va_list arguments;
+    char *message;
+    int r;
+
+    if (diagnostics->last == diagnostics->n_list)
+        return 0;
+
+    va_start(arguments, format);
+    r = vasprintf(&message, format, arguments);
+    va_end(arguments);
+    if (r < 0)
+        return -ENOMEM;
+
+    diagnostic = &diagnostics->list[diagnostics->last];
+    free(diagnostic->related_message);
+    diagnostic->related_message = message;
+    diagnostic->related = related;
+    return 0;
+}
+
+size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity)
+{
+    return diagnostics->counts[severity];
+}
+
+size_t diagnostics_list(struct diagnostics *diagnostics, const struct diagnostic **ret_list)
+{
+    *ret_list = diagnostics->list;
+    return diagnostics->n_list;
+}
