@@ -22,9 +22,11 @@ struct date {
 
 /*
  * Parses `2027-03-31` or a Japanese date such as `令和9年3月31日` (also `令和元年…`; eras 昭和,
- * 平成, 令和, each only within its own days). Returns 0, or -EINVAL  neither form -ERANGE  the form
- * is right, but there is no such day (`2027-02-30`, `平成40年1月1日`) -EILSEQ  full-width digits
- * (`２０２７`), which look right and are not
+ * 平成, 令和, each only within its own days). Returns 0, or
+ *
+ *   -EINVAL: neither form,
+ *   -ERANGE: the form is right, but there is no such day (`2027-02-30`, `平成40年1月1日`),
+ *   -EILSEQ: full-width digits (`２０２７`), which look right and are not.
  */
 int date_parse(const char *text, struct date *ret_date);
 int date_compare(struct date a, struct date b);
@@ -33,11 +35,16 @@ const char *date_format_iso(struct date date, char buffer[DATE_TEXT_MAX]);
 /* `令和9年3月31日`; the ISO form before 昭和. Returns `buffer`. */
 const char *date_format_japanese(struct date date, char buffer[DATE_TEXT_MAX]);
 
-/* 0 where the system's time-zone database has `timezone` (`Asia/Tokyo`), else -ENOENT or -errno. */
-int timezone_check(const char *timezone);
 /*
- * The first instant after `date` in `timezone`: where something valid to the end of that day ends.
- * Independent of the process's own TZ. Returns 0, -ENOENT for an unknown zone, or -errno.
+ * Returns 0 where the system's time-zone database has the zone (`Asia/Tokyo`), else -ENOENT (also
+ * for a name that leads out of the database) or -errno.
  */
-int date_end(struct date date, const char *timezone, usec_t *ret_end);
+int timezone_check(const char *timezone_name);
+/*
+ * The first instant after `date` in a time zone: where something valid to the end of that day ends.
+ * Independent of the process's own TZ, but for programs of one thread. It reads the zone each time,
+ * some 20 microseconds: who has many equal dates asks once. Returns 0, -ENOENT for an unknown zone,
+ * or -errno.
+ */
+int date_end(struct date date, const char *timezone_name, usec_t *ret_end);
 usec_t calendar_now(void);
