@@ -2,10 +2,9 @@
 
 /*
  * Diagnostics for people: the place, what is wrong, the line with a caret under the character, and
- * what to do. The line is shown as it stands in the file as far as that is safe: text of a policy
- * must neither steer the terminal of who checks it nor hide in it, so control characters, bytes
- * that are not UTF-8 and characters that cannot be seen appear as U+FFFD, in messages too. However
- * long a line is, about a hundred columns around the caret are printed.
+ * what to do. The line is shown as it stands in the file as far as that is safe, and so are
+ * messages, which quote the file. However long a line is, about a hundred columns around the caret
+ * are printed.
  */
 
 #include "base/diagnostics.h"
@@ -21,60 +20,11 @@
 /* Least columns of a line number. */
 #define GUTTER_WIDTH 5
 
-#define REPLACEMENT "\xef\xbf\xbd"
-
 struct printer {
     const struct sources *sources;
     FILE *stream;
     bool colour;
 };
-
-/* One character as it is shown: `length` bytes of text, for `size` bytes of the source. */
-struct glyph {
-    const char *text;
-    size_t length;
-    unsigned width;
-    size_t size;
-};
-
-/* Characters without a shape, or such that turn the direction of what follows. */
-static bool is_invisible(uint32_t character)
-{
-    return character == 0x200b || character == 0x200e || character == 0x200f ||
-           (character >= 0x2028 && character <= 0x202e) ||
-           (character >= 0x2060 && character <= 0x206f) || character == 0xfeff;
-}
-
-static bool is_control(uint32_t character)
-{
-    return character < 0x20 || (character >= 0x7f && character < 0xa0);
-}
-
-static struct glyph glyph_at(const char *text, size_t size)
-{
-    uint32_t character;
-    int length = utf8_decode(text, size, &character);
-
-    if (length < 0)
-        return (struct glyph){REPLACEMENT, strlen(REPLACEMENT), 1, 1};
-    if (character == '\t')
-        return (struct glyph){" ", 1, 1, 1};
-    if (character == '\r')
-        return (struct glyph){"", 0, 0, 1};
-    if (is_control(character) || is_invisible(character))
-        return (struct glyph){REPLACEMENT, strlen(REPLACEMENT), 1, (size_t)length};
-    return (struct glyph){text, (size_t)length, character_width(character), (size_t)length};
-}
-
-static void print_text(const struct printer *printer, const char *text, size_t size)
-{
-    for (size_t offset = 0; offset < size;) {
-        struct glyph glyph = glyph_at(text + offset, size - offset);
-
-        fwrite(glyph.text, 1, glyph.length, printer->stream);
-        offset += glyph.size;
-    }
-}
 
 /* `text` is a literal of this file. */
 static void print_coloured(const struct printer *printer, const char *sgr, const char *text)
@@ -157,19 +107,6 @@ static struct window window_around(const char *text, size_t size, size_t caret)
     return window;
 }
 
-static unsigned columns_between(const char *text, size_t first, size_t behind)
-{
-    unsigned columns = 0;
-
-    while (first < behind) {
-        struct glyph glyph = glyph_at(text + first, behind - first);
-
-        columns += glyph.width;
-        first += glyph.size;
-    }
-    return columns;
-}
-
 static void print_source_line(const struct printer *printer, struct location location)
 {
     int gutter = snprintf(NULL, 0, "%u", location.line);
@@ -191,10 +128,10 @@ static void print_source_line(const struct printer *printer, struct location loc
 
     fprintf(printer->stream, "%*u |%s%s", gutter, location.line,
             window.first < window.behind ? " " : "", cut_before ? "…" : "");
-    print_text(printer, text + window.first, window.behind - window.first);
+    text_show(printer->stream, text + window.first, window.behind - window.first);
     fprintf(printer->stream, "%s\n", cut_behind ? "…" : "");
 
-    indent = columns_between(text, window.first, caret) + (cut_before ? 1 : 0);
+    indent = text_shown_width(text + window.first, caret - window.first) + (cut_before ? 1 : 0);
     fprintf(printer->stream, "%*s | %*s", gutter, "", (int)indent, "");
     print_coloured(printer, "32", "^");
     fputc('\n', printer->stream);
@@ -209,7 +146,7 @@ static void print_place(const struct printer *printer, struct location location)
         return;
 
     name = sources_name(printer->sources, location.source);
-    print_text(printer, name, strlen(name));
+    text_show(printer->stream, name, strlen(name));
     fprintf(printer->stream, ":%u:%u: ", location.line, location.column);
 }
 
@@ -230,7 +167,7 @@ static void print_diagnostic(const struct printer *printer, const struct diagnos
     print_place(printer, diagnostic->location);
     print_severity(printer, diagnostic->severity);
     fputc(' ', printer->stream);
-    print_text(printer, diagnostic->message, strlen(diagnostic->message));
+    text_show(printer->stream, diagnostic->message, strlen(diagnostic->message));
     fprintf(printer->stream, " [%s]\n", diagnostic->code);
     print_source_line(printer, diagnostic->location);
 
@@ -238,14 +175,15 @@ static void print_diagnostic(const struct printer *printer, const struct diagnos
         print_place(printer, diagnostic->related);
         print_coloured(printer, "36", "note:");
         fputc(' ', printer->stream);
-        print_text(printer, diagnostic->related_message, strlen(diagnostic->related_message));
+        text_show(printer->stream, diagnostic->related_message,
+                  strlen(diagnostic->related_message));
         fputc('\n', printer->stream);
         print_source_line(printer, diagnostic->related);
     }
 
     if (diagnostic->remedy) {
         fputs("   = help: ", printer->stream);
-        print_text(printer, diagnostic->remedy, strlen(diagnostic->remedy));
+        text_show(printer->stream, diagnostic->remedy, strlen(diagnostic->remedy));
         fputc('\n', printer->stream);
     }
 }

@@ -24,7 +24,24 @@ unsigned character_width(uint32_t character);
 /* Columns of a NUL-terminated text; a byte that is not UTF-8 counts one column. */
 unsigned text_width(const char *text);
 
-/* A table for people: columns aligned by display width. */
+/*
+ * One character as it may be shown on a terminal: `length` bytes that take `width` columns, for
+ * `size` bytes of the text. A tab is shown as one space, a carriage return not at all, and what
+ * could steer the terminal, deceive the reader or is not UTF-8 as U+FFFD. `size` must be > 0.
+ */
+struct glyph {
+    const char *text; /* borrowed from the text or static */
+    size_t length;
+    unsigned width;
+    size_t size;
+};
+struct glyph glyph_at(const char *text, size_t size);
+/* Writes text of any origin as glyphs. Errors stay in `stream` (ferror()). */
+void text_show(FILE *stream, const char *text, size_t size);
+/* Columns that text_show() uses. */
+unsigned text_shown_width(const char *text, size_t size);
+
+/* A table for people: columns aligned by display width, cells shown as by text_show(). */
 struct table;
 
 enum table_align {
