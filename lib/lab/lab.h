@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/cleanup.h"
+#include "lab/frame.h"
 
 /*
  * A throw-away network: one gateway namespace that forwards, and one wire (veth pair) for each of
@@ -18,15 +19,15 @@
 struct lab;
 
 /*
- * Where the calling process now is, so that a program can refuse to touch the machine's network.
- * lab_in_root_namespace() compares with the namespace of process 1 where that can be read, and
- * says true where it cannot tell.
+ * True in the machine's own network namespace, and in that of process 1 where this can be read (a
+ * container's own): so that a program can refuse to touch it. True where it cannot be told.
  */
 bool lab_in_root_namespace(void);
 
 /*
  * Moves the calling process (which must have one thread) into a new network namespace, inside a new
- * user namespace where it is not root, and brings loopback up. This cannot be undone.
+ * user namespace where it may not do so alone, and brings loopback up. This cannot be undone; after
+ * an error the process may be left in a namespace that is of no use.
  * Returns 0, or -EPERM where user namespaces are not allowed to this user, or -errno.
  */
 int lab_enter(void);
@@ -36,8 +37,12 @@ int lab_enter(void);
  * The gateway namespace becomes the process's own; `interfaces` get these names there. Each far end
  * is in a second namespace, hidden, and is reached only by lab_send() and lab_receive().
  * IPv4 and IPv6 forwarding on, rp_filter off, IPv6 duplicate address detection off, no router
- * solicitations, so that nothing is on the wires but what the test sends.
- * Returns 0 and a lab that the caller owns, -ENOMEM or -errno.
+ * solicitations, no redirects, no rate limits of ICMP errors, so that nothing is on the wires but
+ * what the test sends. Until lab_free() the process stays on the CPU where it is: that is what
+ * keeps all frames in order.
+ * Returns 0 and a lab that the caller owns; -EPERM in the root namespace; -EINVAL for no
+ * interfaces or a name that none can have; -EEXIST for a name that is there already; -ENOMEM or
+ * -errno.
  */
 int lab_new(const char *const *interfaces, size_t n_interfaces, struct lab **ret_lab);
 /* Removes the interfaces. Returns NULL. */
@@ -49,56 +54,49 @@ struct mac lab_gateway_mac(const struct lab *lab, size_t interface);
 struct mac lab_far_mac(const struct lab *lab, size_t interface);
 
 /*
- * Makes `range` reachable by the interface: a route to its prefixes on the link. Addresses that the
- * lab will send to need a permanent neighbour: lab_add_neighbour() makes one with the far end's
- * hardware address. lab_add_address() gives the gateway itself an address. 0 or -errno.
+ * Makes `range` reachable by the interface: a route to each of its prefixes, by a neighbour that
+ * is the far end. The longest prefix wins, as ever. 0, -EEXIST where there is a route to one of
+ * these prefixes already, or -errno.
  */
 int lab_add_route(struct lab *lab, size_t interface, enum family family, struct range range);
-int lab_add_neighbour(struct lab *lab, size_t interface, enum family family, ip_number address);
+/*
+ * Gives the gateway itself an address; lab_add_route() makes its network reachable. With less than
+ * the full prefix length the kernel also takes the broadcast address of the prefix, or its first
+ * address (the routers' anycast address) in IPv6, for its own. 0, -EEXIST or -errno.
+ */
 int lab_add_address(struct lab *lab, size_t interface, enum family family, ip_number address,
                     uint8_t prefix_length);
 
-/* A packet to write or one that was seen. Checksums are computed by the lab. */
-enum frame_kind {
-    FRAME_UDP,
-    FRAME_TCP,   /* flags from `tcp_flags` */
-    FRAME_ICMP,  /* ICMP or ICMPv6, by the family; type and code from `port` = type * 256 + code */
-    FRAME_OTHER, /* any other protocol: `protocol` with 8 bytes of payload and no header known */
-};
-
-struct frame {
-    enum family family;
-    enum frame_kind kind;
-    uint8_t protocol; /* IP protocol number */
-    ip_number source;
-    ip_number destination;
-    uint16_t source_port; /* ICMP echo: the identifier */
-    uint16_t port;        /* destination port; ICMP: type * 256 + code */
-    uint8_t tcp_flags;
-    uint32_t tcp_sequence;
-    uint32_t tcp_acknowledgement;
-    struct mac source_mac;      /* all zero: the far end's own */
-    struct mac destination_mac; /* all zero: the gateway's */
-    uint32_t tag;               /* carried in the payload; tells one probe from another */
-};
-
-/* How frames may be bent, for tests of evasion. Zero is a plain frame. */
-struct frame_options {
-    uint16_t fragment_size;   /* > 0: split the IP payload in pieces of this size, multiple of 8 */
-    bool hop_by_hop;          /* IPv6: a hop-by-hop header with a padding option */
-    bool destination_options; /* IPv6: a destination options header */
-    bool bad_checksum;        /* of the transport header */
-};
-
-/* Writes the frame into the far end of the wire. Returns 0, -EAGAIN where the wire is full, -errno.
+/*
+ * Writes the frame into the far end of the wire; `options` may be NULL. Now and then this waits
+ * until the gateway has handled what was sent before, so that no queue overflows, whatever the
+ * number of frames. Returns 0, -EINVAL or -EMSGSIZE as frame_build(), or -errno.
  */
 int lab_send(struct lab *lab, size_t interface, const struct frame *frame,
              const struct frame_options *options);
 
 /*
+ * Waits until the gateway has handled every frame that was sent: what it forwards is then there for
+ * lab_receive() with timeout 0, and what is not there was not forwarded. Works whatever a ruleset
+ * in the gateway drops. Returns 0, -ENOBUFS where frames were lost in the lab itself, -ETIMEDOUT
+ * where no wire works (their interfaces down), or -errno.
+ */
+int lab_synchronise(struct lab *lab);
+
+/*
  * Reads the next frame that the gateway sent out on any wire, waiting at most `timeout_msec` (0: do
- * not wait). Frames that carry no tag of the lab (neighbour discovery, multicast) are skipped.
+ * not wait, negative: for ever). Frames that carry no tag of the lab (neighbour discovery,
+ * multicast) are skipped; fragments are put together first.
  * Returns 1 with the frame and the wire it left by, 0 where nothing came in time, or -errno.
  * `tag` is that of the sent frame; source_mac, destination_mac are those on the wire.
  */
 int lab_receive(struct lab *lab, int timeout_msec, struct frame *ret_frame, size_t *ret_interface);
+
+/*
+ * How many packets came of which fragments are missing: a gateway that lets one fragment through
+ * and drops another has been passed, though lab_receive() tells nothing.
+ */
+size_t lab_count_incomplete(const struct lab *lab);
+
+/* Forgets every connection that the gateway tracks. Returns 0 or -errno. */
+int lab_flush_conntrack(struct lab *lab);

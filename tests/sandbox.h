@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * For tests that need a network of their own. A program calls sandbox_require() first in main();
+ * each of its tests, which Check runs in a process of its own, calls sandbox_enter() first. Nothing
+ * here works in the machine's own network namespace: everything asserts that it is elsewhere.
+ */
+
+/*
+ * Tries in a child whether this machine lets this user have a network namespace. Where it does
+ * not, says why and ends the program with exit code 77, which Meson counts as skipped; any other
+ * failure ends it with 1.
+ */
+void sandbox_require(void);
+
+/* Enters a new network namespace for good, and asserts that it is a new one. */
+void sandbox_enter(void);
+
+/*
+ * Becomes an ordinary user (65534) for good, so that a test can show that no privilege is needed.
+ * To be called before sandbox_enter().
+ */
+void sandbox_become_user(void);
+
+/*
+ * Runs a program of the PATH (with the sbin folders) in the sandbox with `input` (may be NULL) as
+ * its standard input. Returns its exit status. What it printed, to standard output and error, is a
+ * text in `*ret_output` that the caller frees; `ret_output` may be NULL.
+ */
+int sandbox_run(const char *const *arguments, const char *input, char **ret_output);
+
+/* Loads nftables text, as `nft -f`; asserts that it is accepted. */
+void sandbox_nft(const char *text);
+
+/* The sandbox's ruleset as nft lists it; the caller frees it. */
+char *sandbox_nft_list(void);
