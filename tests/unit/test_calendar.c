@@ -189,6 +189,7 @@ static const struct end_case end_cases[] = {
     {{2020, 10, 31}, "America/Havana", 1604203200},
     /* The clock goes back at 0:01: the day goes on for 59 minutes. */
     {{2008, 11, 1}, "America/St_Johns", 1225596600},
+    {{2008, 11, 1}, "America/Goose_Bay", 1225598400},
     /* The day was left out. */
     {{2011, 12, 29}, "Pacific/Apia", 1325239200},
     {{2011, 12, 30}, "Pacific/Apia", 1325239200},
