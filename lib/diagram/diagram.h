@@ -74,8 +74,11 @@ struct class
     uint32_t parent; /* a class of the same pair, or NO_CLASS */
     struct exact_row *exact;
     size_t n_exact;
-    struct range_row *ranges;
+    struct range_row *ranges; /* sorted by (destination, services) */
     size_t n_ranges;
+    /* For each of `ranges` the highest destination of it and those before: what a search needs
+     * where a parent's flows cut rows to pieces, so that their destinations overlap. */
+    ip_number *reach;
 };
 
 struct pair {

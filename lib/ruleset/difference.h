@@ -19,7 +19,7 @@ enum change_kind {
     CHANGE_ADD_SET,         /* set (new)          without its elements */
     CHANGE_ADD_ELEMENTS,    /* set, elements (new) */
     CHANGE_ADD_RULES,       /* chain (new)        all its rules, in order */
-    CHANGE_RENEW_ELEMENTS,  /* set, elements (new) only the expiry differs */
+    CHANGE_RENEW_ELEMENTS,  /* set, elements (new) only expiry or comment differ: counters stay */
 };
 
 struct change {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "diagram/diagram.h"
+#include "diagram/overlap.h"
+#include "diagram/part.h"
+
+/*
+ * Fills the tables of a class: what its sources may reach, as disjoint (destination, service) boxes
+ * of which each belongs to the first of `members` (indices of parts, ascending) that covers it.
+ *
+ * Where the class has a parent, what an earlier flow of the parent (or of its parents) owns is cut
+ * out, since the class is asked first; the parents in `classes` are complete already.
+ *
+ * `*budget` is how many rows may still be made. Returns 0, -E2BIG where that is not enough (then
+ * `*ret_culprit` is a flow in the thick of it), or -ENOMEM.
+ */
+int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
+               const uint32_t *members, size_t n_members, struct overlaps *overlaps, size_t *budget,
+               uint32_t *ret_culprit);
+void class_clear(struct class *class);
+
+/* The flow that owns (destination, service) in this class alone, or NO_FLOW. */
+uint32_t class_decide(const struct class *class, ip_number destination, service_number service,
+                      enum decided_by *ret_by);

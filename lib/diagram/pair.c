@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * One pair of segments in one family. Flows of few points, which a real policy is mostly made of,
+ * become points in one hash; the others go by their sources into classes. A class that is small and
+ * whose sources are few is not worth a chain of its own: its rows go into the pool, one interval
+ * map with the source in front. Sources of different classes are disjoint, so that of the pool's
+ * rows only those of one class match a packet's source: its cost does not grow with the policy.
+ */
+
+#include "diagram/pair.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "diagram/class.h"
+#include "diagram/source_tree.h"
+
+/* A part of at most so many points becomes points. */
+#define POINTS_MAX 64
+/* A class of at most so many rows, counted for each of its source ranges, goes into the pool. */
+#define POOL_ROWS_MAX 16
+
+struct builder {
+    struct pair *pair;
+    const struct parts *parts;
+    struct overlaps *overlaps;
+    size_t *budget;
+    size_t exact_capacity;
+    size_t pool_capacity;
+};
+
+static int builder_add_point(struct builder *builder, const struct exact_row *row)
+{
+    struct pair *pair = builder->pair;
+    int r;
+
+    if (*builder->budget == 0)
+        return -E2BIG;
+    (*builder->budget)--;
+
+    r = array_reserve(&pair->exact, &builder->exact_capacity, pair->n_exact + 1,
+                      sizeof(*pair->exact));
+    if (r < 0)
+        return r;
+
+    pair->exact[pair->n_exact++] = *row;
+    return 0;
+}
+
+static int builder_add_services(struct builder *builder, const struct part *part,
+                                struct exact_row row)
+{
+    for (size_t i = 0; i < part->n_spans; i++) {
+        for (row.service = part->spans[i].first; row.service <= part->spans[i].last;
+             row.service++) {
+            int r = builder_add_point(builder, &row);
+
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+static int builder_add_destinations(struct builder *builder, const struct part *part,
+                                    struct exact_row row)
+{
+    for (size_t i = 0; i < part->destinations.n_ranges; i++) {
+        struct range range = part->destinations.ranges[i];
+
+        for (ip_number n = 0; n <= range.last - range.first; n++) {
+            int r;
+
+            row.destination = range.first + n;
+            r = builder_add_services(builder, part, row);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+static int builder_add_points(struct builder *builder, const struct part *part)
+{
+    struct exact_row row = {.flow = part->flow};
+
+    for (size_t i = 0; i < part->sources.n_ranges; i++) {
+        struct range range = part->sources.ranges[i];
+
+        for (ip_number n = 0; n <= range.last - range.first; n++) {
+            int r;
+
+            row.source = range.first + n;
+            r = builder_add_destinations(builder, part, row);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+static int builder_pool_row(struct builder *builder, const struct range_row *row)
+{
+    struct pair *pair = builder->pair;
+    int r;
+
+    if (row->source.first == row->source.last && row->destination.first == row->destination.last &&
+        row->services.first == row->services.last)
+        return builder_add_point(builder,
+                                 &(struct exact_row){row->source.first, row->destination.first,
+                                                     row->services.first, row->flow});
+
+    r = array_reserve(&pair->pool, &builder->pool_capacity, pair->n_pool + 1, sizeof(*pair->pool));
+    if (r < 0)
+        return r;
+
+    pair->pool[pair->n_pool++] = *row;
+    return 0;
+}
+
+static int builder_pool_class(struct builder *builder, const struct class *class,
+                              struct range source)
+{
+    int r;
+
+    for (size_t i = 0; i < class->n_exact; i++) {
+        const struct exact_row *exact = &class->exact[i];
+
+        r = builder_pool_row(builder, &(struct range_row){
+                                          .source = source,
+                                          .destination = {exact->destination, exact->destination},
+                                          .services = {exact->service, exact->service},
+                                          .flow = exact->flow,
+                                      });
+        if (r < 0)
+            return r;
+    }
+
+    for (size_t i = 0; i < class->n_ranges; i++) {
+        struct range_row row = class->ranges[i];
+
+        row.source = source;
+        r = builder_pool_row(builder, &row);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int builder_fill_classes(struct builder *builder, const struct source_plan *plan,
+                                uint32_t *ret_culprit)
+{
+    struct pair *pair = builder->pair;
+
+    pair->classes = calloc(plan->n_classes > 0 ? plan->n_classes : 1, sizeof(*pair->classes));
+    if (!pair->classes)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < plan->n_classes; i++) {
+        const struct class_plan *planned = &plan->classes[i];
+        struct class *class = &pair->classes[i];
+        int r;
+
+        pair->n_classes++;
+        class->first_source = planned->first_source;
+        class->parent = planned->parent;
+        r = class_fill(class, pair->classes, builder->parts, planned->members, planned->n_members,
+                       builder->overlaps, builder->budget, ret_culprit);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Moves small classes into the pool; `kept` gets the new index of each class, or NO_CLASS. */
+static int builder_pool(struct builder *builder, const struct source_plan *plan, uint32_t *kept)
+{
+    struct pair *pair = builder->pair;
+    cleanup_(freep) size_t *n_sources = calloc(plan->n_classes, sizeof(*n_sources));
+    uint32_t n_kept = 0;
+
+    if (!n_sources)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < plan->n_sources; i++)
+        n_sources[plan->sources[i].class]++;
+
+    for (size_t i = 0; i < plan->n_classes; i++) {
+        const struct class *class = &pair->classes[i];
+        size_t rows = class->n_exact + class->n_ranges;
+        bool pooled = !plan->classes[i].is_parent && class->parent == NO_CLASS &&
+                      n_sources[i] * rows <= POOL_ROWS_MAX;
+
+        kept[i] = pooled ? NO_CLASS : n_kept++;
+    }
+
+    for (size_t i = 0; i < plan->n_sources; i++) {
+        const struct source_row *row = &plan->sources[i];
+        int r;
+
+        if (kept[row->class] != NO_CLASS)
+            continue;
+        r = builder_pool_class(builder, &pair->classes[row->class], row->source);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Drops the pooled classes and numbers those that share their first source. */
+static void builder_compact(struct builder *builder, const uint32_t *kept)
+{
+    struct pair *pair = builder->pair;
+    size_t n = 0;
+
+    for (size_t i = 0; i < pair->n_classes; i++) {
+        if (kept[i] == NO_CLASS) {
+            class_clear(&pair->classes[i]);
+            continue;
+        }
+        pair->classes[n] = pair->classes[i];
+        if (pair->classes[n].parent != NO_CLASS)
+            pair->classes[n].parent = kept[pair->classes[n].parent];
+        n++;
+    }
+    pair->n_classes = n;
+
+    /* Classes come in the order of a walk, so those with one first source are neighbours, the
+     * outermost first. */
+    for (size_t i = 1; i < n; i++) {
+        if (pair->classes[i].first_source == pair->classes[i - 1].first_source)
+            pair->classes[i].level = pair->classes[i - 1].level + 1;
+    }
+}
+
+static int builder_take_sources(struct builder *builder, const struct source_plan *plan,
+                                const uint32_t *kept)
+{
+    struct pair *pair = builder->pair;
+
+    pair->sources = calloc(plan->n_sources > 0 ? plan->n_sources : 1, sizeof(*pair->sources));
+    if (!pair->sources)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < plan->n_sources; i++) {
+        if (kept[plan->sources[i].class] == NO_CLASS)
+            continue;
+        pair->sources[pair->n_sources] = plan->sources[i];
+        pair->sources[pair->n_sources++].class = kept[plan->sources[i].class];
+    }
+    return 0;
+}
+
+static int compare_pool(const void *a, const void *b)
+{
+    const struct range_row *x = a, *y = b;
+
+    if (x->source.first != y->source.first)
+        return x->source.first < y->source.first ? -1 : 1;
+    if (x->destination.first != y->destination.first)
+        return x->destination.first < y->destination.first ? -1 : 1;
+    return (x->services.first > y->services.first) - (x->services.first < y->services.first);
+}
+
+static int compare_exact(const void *a, const void *b)
+{
+    const struct exact_row *x = a, *y = b;
+
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
+    if (x->destination != y->destination)
+        return x->destination < y->destination ? -1 : 1;
+    if (x->service != y->service)
+        return x->service < y->service ? -1 : 1;
+    return (x->flow > y->flow) - (x->flow < y->flow);
+}
+
+static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members,
+                        uint32_t *ret_culprit)
+{
+    cleanup_(source_plan_clear) struct source_plan plan = {0};
+    cleanup_(freep) uint32_t *kept = NULL;
+    struct pair *pair = builder->pair;
+    int r;
+
+    r = source_plan_make(builder->parts, members, n_members, pair->family, &plan);
+    if (r < 0)
+        return r;
+
+    r = builder_fill_classes(builder, &plan, ret_culprit);
+    if (r < 0)
+        return r;
+
+    kept = calloc(plan.n_classes, sizeof(*kept));
+    if (!kept)
+        return -ENOMEM;
+
+    r = builder_pool(builder, &plan, kept);
+    if (r < 0)
+        return r;
+    if (pair->n_pool > 1)
+        qsort(pair->pool, pair->n_pool, sizeof(*pair->pool), compare_pool);
+
+    builder_compact(builder, kept);
+    return builder_take_sources(builder, &plan, kept);
+}
+
+static struct decision decide_wide(const struct pair *pair, ip_number source, ip_number destination,
+                                   service_number service);
+
+/*
+ * Of equal points the first flow's stays, and of a point that an earlier wide flow covers nothing
+ * does: it is found behind this table. A later wide flow loses the point.
+ */
+static void builder_settle_points(struct builder *builder)
+{
+    struct pair *pair = builder->pair;
+    size_t n = 0;
+
+    if (pair->n_exact > 1)
+        qsort(pair->exact, pair->n_exact, sizeof(*pair->exact), compare_exact);
+
+    for (size_t i = 0; i < pair->n_exact; i++) {
+        const struct exact_row row = pair->exact[i];
+        uint32_t wide;
+
+        if (n > 0 && pair->exact[n - 1].source == row.source &&
+            pair->exact[n - 1].destination == row.destination &&
+            pair->exact[n - 1].service == row.service) {
+            overlaps_note(builder->overlaps, row.flow, pair->exact[n - 1].flow);
+            continue;
+        }
+
+        wide = decide_wide(pair, row.source, row.destination, row.service).flow;
+        if (wide < row.flow) {
+            overlaps_note(builder->overlaps, row.flow, wide);
+            continue;
+        }
+        if (wide != NO_FLOW)
+            overlaps_note(builder->overlaps, wide, row.flow);
+        pair->exact[n++] = row;
+    }
+    pair->n_exact = n;
+}
+
+int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *overlaps,
+               size_t *budget, uint32_t *ret_culprit)
+{
+    struct builder builder = {
+        .pair = pair,
+        .parts = parts,
+        .overlaps = overlaps,
+        .budget = budget,
+    };
+    cleanup_(freep) uint32_t *wide = calloc(parts->n_parts, sizeof(*wide));
+    size_t n_wide = 0;
+    int r;
+
+    if (!wide)
+        return -ENOMEM;
+
+    for (uint32_t i = 0; i < parts->n_parts; i++) {
+        *ret_culprit = parts->parts[i].flow;
+        if (part_points(&parts->parts[i], POINTS_MAX + 1) > POINTS_MAX) {
+            wide[n_wide++] = i;
+            continue;
+        }
+        r = builder_add_points(&builder, &parts->parts[i]);
+        if (r < 0)
+            return r;
+    }
+
+    if (n_wide > 0) {
+        r = builder_wide(&builder, wide, n_wide, ret_culprit);
+        if (r < 0)
+            return r;
+    }
+
+    builder_settle_points(&builder);
+    return 0;
+}
+
+void pair_clear(struct pair *pair)
+{
+    for (size_t i = 0; i < pair->n_classes; i++)
+        class_clear(&pair->classes[i]);
+    free(pair->classes);
+    free(pair->sources);
+    free(pair->pool);
+    free(pair->exact);
+    *pair = (struct pair){0};
+}
+
+static const struct exact_row *find_point(const struct pair *pair, ip_number source,
+                                          ip_number destination, service_number service)
+{
+    const struct exact_row wanted = {source, destination, service, 0};
+    size_t low = 0, high = pair->n_exact;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare_exact(&pair->exact[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    if (low < pair->n_exact && pair->exact[low].source == source &&
+        pair->exact[low].destination == destination && pair->exact[low].service == service)
+        return &pair->exact[low];
+    return NULL;
+}
+
+static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number destination,
+                            service_number service)
+{
+    size_t low = 0, high = pair->n_pool;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (pair->pool[middle].source.last < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    for (; low < pair->n_pool && pair->pool[low].source.first <= source; low++) {
+        const struct range_row *row = &pair->pool[low];
+
+        if (destination >= row->destination.first && destination <= row->destination.last &&
+            service >= row->services.first && service <= row->services.last)
+            return row->flow;
+    }
+    return NO_FLOW;
+}
+
+static uint32_t find_class(const struct pair *pair, ip_number source)
+{
+    size_t low = 0, high = pair->n_sources;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (pair->sources[middle].source.last < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    if (low < pair->n_sources && pair->sources[low].source.first <= source)
+        return pair->sources[low].class;
+    return NO_CLASS;
+}
+
+static struct decision decide_wide(const struct pair *pair, ip_number source, ip_number destination,
+                                   service_number service)
+{
+    struct decision decision = {.flow = NO_FLOW, .pair = pair, .class = NO_CLASS};
+
+    decision.flow = decide_pool(pair, source, destination, service);
+    if (decision.flow != NO_FLOW) {
+        decision.by = DECIDED_BY_POOL;
+        return decision;
+    }
+
+    for (uint32_t class = find_class(pair, source); class != NO_CLASS;
+         class = pair->classes[class].parent) {
+        if (decision.class == NO_CLASS)
+            decision.class = class;
+        else
+            decision.links++;
+        decision.flow = class_decide(&pair->classes[class], destination, service, &decision.by);
+        if (decision.flow != NO_FLOW)
+            return decision;
+    }
+    return decision;
+}
+
+struct decision pair_decide(const struct pair *pair, ip_number source, ip_number destination,
+                            service_number service)
+{
+    const struct exact_row *point = find_point(pair, source, destination, service);
+
+    if (point)
+        return (struct decision){
+            .flow = point->flow, .by = DECIDED_BY_EXACT, .pair = pair, .class = NO_CLASS};
+    return decide_wide(pair, source, destination, service);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "diagram/diagram.h"
+#include "diagram/part.h"
+
+/*
+ * The sources of a pair as a tree of prefixes, and from it the classes: which parts apply to which
+ * source addresses.
+ *
+ * A prefix inside another inherits its parts. Where there is little to inherit the parts are copied
+ * into the inner class, so that one look finds everything; where copying would multiply a large
+ * table, the inner class gets the outer one as its parent instead. Copies are allowed up to
+ * COPY_FACTOR times what the subtree holds itself, so the whole stays linear in the policy, and a
+ * chain of parents is as long as the logarithm of the policy at the most.
+ *
+ * Prefixes, and not any cuts that fit the policy at hand, because they stand still when a flow is
+ * added: the rest of the diagram, its names and its tables in the kernel stay as they are.
+ */
+struct class_plan {
+    uint32_t *members; /* indices of parts, ascending */
+    size_t n_members;
+    uint32_t parent; /* index of a plan before this one, or NO_CLASS */
+    ip_number first_source;
+    bool is_parent;
+};
+
+struct source_plan {
+    struct class_plan *classes;
+    size_t n_classes;
+    size_t classes_capacity;
+    struct source_row *sources; /* sorted, disjoint; neighbours of one class are one row */
+    size_t n_sources;
+    size_t sources_capacity;
+};
+
+/* Plans for the parts whose indices are in `members`. Returns 0 or -ENOMEM. */
+int source_plan_make(const struct parts *parts, const uint32_t *members, size_t n_members,
+                     enum family family, struct source_plan *ret_plan);
+void source_plan_clear(struct source_plan *plan);

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The frame of the ruleset: the base chains, how a packet gets from them to the chain of its pair,
+ * and where refused packets end. Everything a packet can meet is in this order:
+ *
+ *   prerouting   does the source belong to the interface?                        ingress.c
+ *   forward      live mark → accept; else judge, which writes the mark; live → accept; else drop
+ *   input/output the same for the gateway itself, where it is protected
+ *
+ * A chain of a pair returns to the base chain when a flow owns the packet, and ends in `no-flow/…`
+ * when none does. So what comes back and is not live is approved but suspended.
+ */
+
+#include "ruleset/compile.h"
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+
+#include "ruleset/compiler.h"
+
+/* Refused packets of one reason written to NFLOG per second at most, and bytes of each. */
+#define LOG_RATE 100
+#define LOG_BURST 200
+#define LOG_SNAPLEN 128
+
+/* Types of neighbour discovery (RFC 4861) and of multicast listener discovery (RFC 2710, RFC 3810),
+ * without which switches do not deliver it. */
+static const uint8_t link_types[] = {
+    130, /* multicast listener query */
+    131, /* multicast listener report */
+    132, /* multicast listener done */
+    ND_ROUTER_SOLICIT,
+    ND_ROUTER_ADVERT,
+    ND_NEIGHBOR_SOLICIT,
+    ND_NEIGHBOR_ADVERT,
+    ND_REDIRECT,
+    143, /* multicast listener report, version 2 */
+};
+
+static int compile_neighbour_discovery(struct compiler *compiler)
+{
+    int r = compiler_chain(compiler, "neighbour-discovery");
+
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(link_types); i++)
+        r = compiler_rule(compiler, statement_match_byte(FIELD_ICMPV6_TYPE, false, link_types[i]),
+                          statement_verdict(VERDICT_ACCEPT));
+    return r;
+}
+
+static int compile_drop(struct compiler *compiler, const char *reason, const char *counter)
+{
+    char prefix[64];
+    int r = compiler_chain(compiler, "drop/%s", reason);
+
+    snprintf(prefix, sizeof(prefix), "segd %s ", reason);
+    if (r == 0 && counter)
+        r = compiler_rule(compiler, statement_counter(counter));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_limit(LOG_RATE, LOG_BURST),
+                          statement_log(prefix, RULESET_LOG_GROUP, LOG_SNAPLEN));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_verdict(VERDICT_DROP));
+    return r;
+}
+
+static int compile_drops(struct compiler *compiler)
+{
+    int r = compile_drop(compiler, REASON_NO_FLOW, NULL);
+
+    if (r == 0)
+        r = compile_drop(compiler, REASON_SUSPENDED, NULL);
+    if (r == 0)
+        r = compile_drop(compiler, REASON_SPOOFED, NULL);
+    if (r == 0)
+        r = compile_drop(compiler, REASON_MAC_MISMATCH, NULL);
+    if (r == 0)
+        r = compile_drop(compiler, REASON_INVALID, NULL);
+    if (r == 0)
+        r = ruleset_add_counter(compiler->ruleset, REASON_UNKNOWN_INTERFACE);
+    if (r == 0)
+        r = compile_drop(compiler, REASON_UNKNOWN_INTERFACE, REASON_UNKNOWN_INTERFACE);
+    return r;
+}
+
+/* Maps from interfaces to what is to be done for their pair of segments. Those of the gateway have
+ * one interface in the key: it has none itself. */
+struct interface_maps {
+    struct compiler *compiler;
+    const char *name; /* `pairs/ip`: also `pairs/ip/to-gateway` and `pairs/ip/from-gateway` */
+    enum set_data data;
+};
+
+static int interface_map_add(const struct interface_maps *maps, size_t set, const char *first,
+                             const char *second, const char *target)
+{
+    struct ruleset *ruleset = maps->compiler->ruleset;
+    struct key key = {0};
+
+    key_put_name(&key, first);
+    if (second)
+        key_put_name(&key, second);
+    return ruleset_add_element(
+        ruleset, &ruleset->sets[set],
+        &(struct element){
+            .key = key.bytes,
+            .target = target,
+            .verdict = maps->data == SET_DATA_VERDICT ? VERDICT_GOTO : VERDICT_NONE,
+        });
+}
+
+typedef void (*pair_namer)(const struct compiler *compiler, size_t from, size_t to,
+                           const void *userdata, char name[CHAIN_NAME_MAX]);
+
+static int interface_map_fill(const struct interface_maps *maps, size_t set, size_t from, size_t to,
+                              const char *target)
+{
+    const struct policy *policy = maps->compiler->policy;
+    const struct segment *a =
+        from == ZONE_GATEWAY ? &policy->segments[to] : &policy->segments[from];
+    const struct segment *b =
+        from == ZONE_GATEWAY || to == ZONE_GATEWAY ? NULL : &policy->segments[to];
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < a->n_interfaces; i++) {
+        if (!b)
+            r = interface_map_add(maps, set, a->interfaces[i], NULL, target);
+        for (size_t j = 0; r == 0 && b && j < b->n_interfaces; j++)
+            r = interface_map_add(maps, set, a->interfaces[i], b->interfaces[j], target);
+    }
+    return r;
+}
+
+static int interface_maps_write(const struct interface_maps *maps, pair_namer namer,
+                                const void *userdata)
+{
+    static const char *const suffixes[] = {"", "/to-gateway", "/from-gateway"};
+    static const enum datatype key[] = {DATATYPE_IFNAME, DATATYPE_IFNAME};
+    const struct policy *policy = maps->compiler->policy;
+    size_t first = maps->compiler->ruleset->n_sets;
+    char name[CHAIN_NAME_MAX];
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < (policy->gateway_protect ? 3 : 1); i++) {
+        struct set *set;
+
+        snprintf(name, sizeof(name), "%s%s", maps->name, suffixes[i]);
+        r = ruleset_add_set(maps->compiler->ruleset, name, key, i == 0 ? 2 : 1, maps->data, &set);
+    }
+
+    for (size_t i = 0; i <= policy->n_segments; i++) {
+        for (size_t j = 0; r == 0 && j <= policy->n_segments; j++) {
+            size_t from = compiler_segment_at(maps->compiler, i);
+            size_t to = compiler_segment_at(maps->compiler, j);
+
+            if (from == to && from == ZONE_GATEWAY)
+                continue;
+            if (!policy->gateway_protect && (from == ZONE_GATEWAY || to == ZONE_GATEWAY))
+                continue;
+            namer(maps->compiler, from, to, userdata, name);
+            r = interface_map_fill(maps,
+                                   first + (to == ZONE_GATEWAY     ? 1
+                                            : from == ZONE_GATEWAY ? 2
+                                                                   : 0),
+                                   from, to, name);
+        }
+    }
+    return r;
+}
+
+/* The chain of a pair, or straight to its `no-flow` where it has no flows. */
+static void name_pair(const struct compiler *compiler, size_t from, size_t to, const void *userdata,
+                      char name[CHAIN_NAME_MAX])
+{
+    char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
+    const enum family *family = userdata;
+
+    if (diagram_find_pair(compiler->diagram, from, to, *family))
+        snprintf(name, CHAIN_NAME_MAX, "pair/%s/%s/%s", compiler_segment(compiler, from, from_text),
+                 compiler_segment(compiler, to, to_text), family_word(*family));
+    else
+        snprintf(name, CHAIN_NAME_MAX, REASON_NO_FLOW "/%s/%s",
+                 compiler_segment(compiler, from, from_text),
+                 compiler_segment(compiler, to, to_text));
+}
+
+static void name_counter(const struct compiler *compiler, size_t from, size_t to,
+                         const void *userdata, char name[CHAIN_NAME_MAX])
+{
+    char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
+
+    snprintf(name, CHAIN_NAME_MAX, "%s/%s/%s", (const char *)userdata,
+             compiler_segment(compiler, from, from_text), compiler_segment(compiler, to, to_text));
+}
+
+/* Counters of one pair of segments, and the chain that ends what no flow owns. */
+static int compile_no_flow(struct compiler *compiler, size_t from, size_t to)
+{
+    static const char *const reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
+    char name[CHAIN_NAME_MAX];
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(reasons); i++) {
+        name_counter(compiler, from, to, reasons[i], name);
+        r = ruleset_add_counter(compiler->ruleset, name);
+    }
+
+    name_counter(compiler, from, to, REASON_NO_FLOW, name);
+    if (r == 0)
+        r = compiler_chain(compiler, "%s", name);
+    if (r == 0)
+        r = compiler_rule(compiler, statement_counter(name),
+                          statement_go(VERDICT_GOTO, "drop/" REASON_NO_FLOW));
+    return r;
+}
+
+static int compile_pairs(struct compiler *compiler)
+{
+    const struct policy *policy = compiler->policy;
+    int r = 0;
+
+    for (size_t i = 0; i <= policy->n_segments; i++) {
+        for (size_t j = 0; r == 0 && j <= policy->n_segments; j++) {
+            size_t from = compiler_segment_at(compiler, i), to = compiler_segment_at(compiler, j);
+
+            if ((from == ZONE_GATEWAY || to == ZONE_GATEWAY) &&
+                (from == to || !policy->gateway_protect))
+                continue;
+            r = compile_no_flow(compiler, from, to);
+        }
+    }
+
+    for (size_t i = 0; r == 0 && i < compiler->diagram->n_pairs; i++)
+        r = compile_pair(compiler, &compiler->diagram->pairs[i]);
+
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+        const struct interface_maps maps = {
+            compiler,
+            family == FAMILY_IPV4 ? "pairs/ip" : "pairs/ip6",
+            SET_DATA_VERDICT,
+        };
+
+        r = interface_maps_write(&maps, name_pair, &family);
+    }
+    if (r == 0)
+        r = interface_maps_write(
+            &(struct interface_maps){compiler, REASON_SUSPENDED, SET_DATA_COUNTER}, name_counter,
+            REASON_SUSPENDED);
+    if (r == 0)
+        r = interface_maps_write(
+            &(struct interface_maps){compiler, REASON_INVALID, SET_DATA_COUNTER}, name_counter,
+            REASON_INVALID);
+    return r;
+}
+
+/* How a hook finds the pair of a packet, by direction. */
+struct hook_shape {
+    const char *name;
+    enum hook hook;
+    struct field_list fields[2];
+    const char *suffixes[2]; /* of the maps */
+};
+
+static const struct hook_shape hook_shapes[] = {
+    {
+        "forward",
+        HOOK_FORWARD,
+        {{(const enum field[]){FIELD_IIFNAME, FIELD_OIFNAME}, 2},
+         {(const enum field[]){FIELD_OIFNAME, FIELD_IIFNAME}, 2}},
+        {"", ""},
+    },
+    {
+        "input",
+        HOOK_INPUT,
+        {{(const enum field[]){FIELD_IIFNAME}, 1}, {(const enum field[]){FIELD_IIFNAME}, 1}},
+        {"/to-gateway", "/from-gateway"},
+    },
+    {
+        "output",
+        HOOK_OUTPUT,
+        {{(const enum field[]){FIELD_OIFNAME}, 1}, {(const enum field[]){FIELD_OIFNAME}, 1}},
+        {"/from-gateway", "/to-gateway"},
+    },
+};
+
+/* `judge/HOOK`: to the chain of the packet's pair. */
+static int compile_judge(struct compiler *compiler, const struct hook_shape *shape)
+{
+    static const uint8_t nfprotos[FAMILIES] = {2 /* NFPROTO_IPV4 */, 10 /* NFPROTO_IPV6 */};
+    char map[CHAIN_NAME_MAX];
+    int r = compiler_chain(compiler, "judge/%s", shape->name);
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        for (uint8_t direction = 0; r == 0 && direction < 2; direction++) {
+            snprintf(map, sizeof(map), "pairs/%s%s", family_word(family),
+                     shape->suffixes[direction]);
+            r = compiler_rule(compiler,
+                              statement_match_byte(FIELD_NFPROTO, false, nfprotos[family]),
+                              statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                              statement_verdict_map(shape->fields[direction], map));
+        }
+    }
+    if (r == 0)
+        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+    return r;
+}
+
+/* `end/HOOK/suspended` counts by pair; an invalid packet has no direction and counts as it flies.
+ */
+static int compile_ends(struct compiler *compiler, const struct hook_shape *shape)
+{
+    char map[CHAIN_NAME_MAX];
+    int r = compiler_chain(compiler, "end/%s/" REASON_SUSPENDED, shape->name);
+
+    for (uint8_t direction = 0; r == 0 && direction < 2; direction++) {
+        snprintf(map, sizeof(map), REASON_SUSPENDED "%s", shape->suffixes[direction]);
+        r = compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                          statement_counter_map(shape->fields[direction], map));
+    }
+    if (r == 0)
+        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_SUSPENDED));
+    if (r == 0)
+        r = compiler_chain(compiler, "end/%s/" REASON_INVALID, shape->name);
+
+    snprintf(map, sizeof(map), REASON_INVALID "%s", shape->suffixes[0]);
+    if (r == 0)
+        r = compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_INVALID));
+    return r;
+}
+
+/* Packets by interfaces that no zone names, and what always works on the gateway itself. */
+static int compile_hook_head(struct compiler *compiler, const struct hook_shape *shape)
+{
+    enum field interface = shape->hook == HOOK_INPUT ? FIELD_IIFNAME : FIELD_OIFNAME;
+    int r = 0;
+
+    if (shape->hook != HOOK_FORWARD)
+        r = compiler_rule(compiler, statement_match_name(interface, false, "lo"),
+                          statement_verdict(VERDICT_ACCEPT));
+    if (r == 0 && shape->hook != HOOK_FORWARD)
+        r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
+                          statement_go(VERDICT_JUMP, "neighbour-discovery"));
+
+    if (r == 0)
+        r = compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
+                          statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+    if (r == 0 && shape->hook == HOOK_FORWARD && !compiler->policy->gateway_protect)
+        r = compiler_rule(compiler, statement_lookup(FIELDS(FIELD_IIFNAME), true, "interfaces"),
+                          statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+    return r;
+}
+
+static int compile_hook(struct compiler *compiler, const struct hook_shape *shape)
+{
+    const struct statement live =
+        statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE);
+    char judge[64], suspended[64], invalid[64];
+    struct chain *chain;
+    int r;
+
+    snprintf(judge, sizeof(judge), "judge/%s", shape->name);
+    snprintf(suspended, sizeof(suspended), "end/%s/" REASON_SUSPENDED, shape->name);
+    snprintf(invalid, sizeof(invalid), "end/%s/" REASON_INVALID, shape->name);
+
+    r = compile_judge(compiler, shape);
+    if (r == 0)
+        r = compile_ends(compiler, shape);
+    if (r == 0)
+        r = ruleset_add_chain(compiler->ruleset, shape->name, &chain);
+    if (r < 0)
+        return r;
+    chain->hook = shape->hook;
+    chain->policy_drop = true;
+
+    r = compile_hook_head(compiler, shape);
+    if (r == 0)
+        r = compiler_rule(compiler, statement_match_states(CT_STATE_ESTABLISHED | CT_STATE_RELATED),
+                          live);
+    if (r == 0)
+        r = compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
+                          statement_go(VERDICT_GOTO, invalid));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_go(VERDICT_JUMP, judge));
+    if (r == 0 && compiler_logs(compiler))
+        r = compiler_rule(compiler, statement_match_states(CT_STATE_NEW),
+                          statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
+                          statement_limit(LOG_RATE, LOG_BURST),
+                          statement_log("segd new ", RULESET_LOG_GROUP, LOG_SNAPLEN));
+    if (r == 0)
+        r = compiler_rule(compiler, live);
+    if (r == 0)
+        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
+    return r;
+}
+
+static int compile_interfaces(struct compiler *compiler)
+{
+    const struct policy *policy = compiler->policy;
+    struct set *set;
+    int r = ruleset_add_set(compiler->ruleset, "interfaces", KEY_TYPES(DATATYPE_IFNAME),
+                            SET_DATA_NONE, &set);
+
+    for (size_t i = 0; i < policy->n_segments; i++) {
+        const struct segment *segment = &policy->segments[i];
+
+        for (size_t j = 0; r == 0 && j < segment->n_interfaces; j++) {
+            struct key key = {0};
+
+            key_put_name(&key, segment->interfaces[j]);
+            r = ruleset_add_element(compiler->ruleset, set,
+                                    &(struct element){
+                                        .key = key.bytes,
+                                        .comment = compiler->policy->segments[i].name,
+                                    });
+        }
+    }
+    return r;
+}
+
+int ruleset_compile(const struct diagram *diagram, usec_t now, struct ruleset **ret_ruleset)
+{
+    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
+    struct compiler compiler = {.diagram = diagram, .policy = diagram->policy, .now = now};
+    int r = ruleset_new(RULESET_TABLE, &ruleset);
+
+    if (r < 0)
+        return r;
+    compiler.ruleset = ruleset;
+
+    r = compile_drops(&compiler);
+    if (r == 0)
+        r = compile_live(&compiler);
+    if (r == 0)
+        r = compile_interfaces(&compiler);
+    if (r == 0 && compiler.policy->gateway_protect)
+        r = compile_neighbour_discovery(&compiler);
+    if (r == 0)
+        r = compile_ingress(&compiler);
+    if (r == 0)
+        r = compile_pairs(&compiler);
+
+    for (size_t i = 0; r == 0 && i < (compiler.policy->gateway_protect ? 3 : 1); i++)
+        r = compile_hook(&compiler, &hook_shapes[i]);
+    if (r < 0)
+        return r;
+
+    ruleset_finish(ruleset);
+    *ret_ruleset = TAKE_PTR(ruleset);
+    return 0;
+}
+
+int ruleset_lockdown(struct ruleset **ret_ruleset)
+{
+    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
+    struct compiler compiler = {0};
+    struct chain *chain;
+    int r = ruleset_new(RULESET_TABLE, &ruleset);
+
+    if (r < 0)
+        return r;
+    compiler.ruleset = ruleset;
+
+    r = ruleset_add_counter(ruleset, "lockdown");
+    if (r == 0)
+        r = compile_drop(&compiler, "lockdown", "lockdown");
+    if (r == 0)
+        r = ruleset_add_chain(ruleset, "forward", &chain);
+    if (r < 0)
+        return r;
+    chain->hook = HOOK_FORWARD;
+    chain->policy_drop = true;
+
+    r = compiler_rule(&compiler, statement_go(VERDICT_GOTO, "drop/lockdown"));
+    if (r < 0)
+        return r;
+
+    ruleset_finish(ruleset);
+    *ret_ruleset = TAKE_PTR(ruleset);
+    return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "diagram/diagram.h"
+#include "ruleset/ruleset.h"
+#include "ruleset/statements.h"
+
+/*
+ * What the files that make a ruleset share: the ruleset under construction, and the names of its
+ * parts. All functions return 0 or -ENOMEM.
+ */
+struct compiler {
+    const struct diagram *diagram;
+    const struct policy *policy;
+    struct ruleset *ruleset;
+    usec_t now;
+};
+
+/* Reasons for which packets are dropped: counters are named REASON/FROM/TO or REASON/ZONE. */
+#define REASON_NO_FLOW "no-flow"
+#define REASON_SUSPENDED "suspended"
+#define REASON_SPOOFED "spoofed"
+#define REASON_MAC_MISMATCH "mac-mismatch"
+#define REASON_UNKNOWN_INTERFACE "unknown-interface"
+#define REASON_INVALID "invalid"
+
+#define CHAIN_NAME_MAX 256
+
+/* The text a segment has in names, `gateway` for ZONE_GATEWAY; long ones are cut and made unique by
+ * their number. */
+#define SEGMENT_TEXT_MAX 64
+const char *compiler_segment(const struct compiler *compiler, size_t segment,
+                             char buffer[SEGMENT_TEXT_MAX]);
+/* The segment at a place in a loop over all of them with the gateway behind the last. */
+size_t compiler_segment_at(const struct compiler *compiler, size_t i);
+const char *family_word(enum family family); /* `ip` or `ip6` */
+
+/* Adds a chain with one rule after another: rules go to the chain added last. */
+int compiler_chain(struct compiler *compiler, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+#define compiler_rule(compiler, ...)                                                               \
+    compiler_rule_list((compiler), (const struct statement[]){__VA_ARGS__},                        \
+                       sizeof((const struct statement[]){__VA_ARGS__}) / sizeof(struct statement))
+int compiler_rule_list(struct compiler *compiler, const struct statement *statements,
+                       size_t n_statements);
+
+#define KEY_TYPES(...)                                                                             \
+    (const enum datatype[]){__VA_ARGS__},                                                          \
+        sizeof((const enum datatype[]){__VA_ARGS__}) / sizeof(enum datatype)
+
+/* A key under construction: fields are appended, each padded to 4 bytes. */
+struct key {
+    uint8_t bytes[64];
+    size_t length;
+};
+void key_put(struct key *key, const void *bytes, size_t length);
+void key_put_address(struct key *key, enum family family, ip_number address);
+void key_put_name(struct key *key, const char *interface);
+/* Protocol and port, as two fields. */
+void key_put_service(struct key *key, service_number service);
+
+/* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY` and what it needs.
+ */
+int compile_pair(struct compiler *compiler, const struct pair *pair);
+/* Anti-spoofing, in ingress.c: base chain `prerouting`, map and chains `ingress`. */
+int compile_ingress(struct compiler *compiler);
+/* The map `live`, and `logged` where a flow asks for it, in live.c. */
+int compile_live(struct compiler *compiler);
+bool compiler_logs(const struct compiler *compiler);

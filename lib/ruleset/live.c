@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The switchboard: which flows pass now. Two elements a flow, one for each direction, so that both
+ * are counted; with an expiry the kernel removes them itself. Its order of keys, direction first,
+ * is that of the lookup.
+ */
+
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+
+#include "ruleset/compile.h"
+#include "ruleset/compiler.h"
+
+static int add_direction(struct compiler *compiler, struct set *live, const struct flow *flow,
+                         uint8_t direction)
+{
+    struct key key = {0};
+
+    key_put(&key, &direction, sizeof(direction));
+    key_put(&key, &flow->id, sizeof(flow->id));
+    return ruleset_add_element(compiler->ruleset, live,
+                               &(struct element){
+                                   .key = key.bytes,
+                                   .verdict = VERDICT_ACCEPT,
+                                   .comment = flow->name,
+                                   .expires = flow->expires == USEC_NEVER ? 0 : flow->expires,
+                                   .location = flow->location,
+                               });
+}
+
+static bool flow_is_live(const struct compiler *compiler, const struct flow *flow)
+{
+    return flow->enabled && flow->expires > compiler->now;
+}
+
+bool compiler_logs(const struct compiler *compiler)
+{
+    for (size_t i = 0; i < compiler->policy->n_flows; i++) {
+        if (compiler->policy->flows[i].enabled && compiler->policy->flows[i].log_new)
+            return true;
+    }
+    return false;
+}
+
+static int add_logged(struct compiler *compiler)
+{
+    const struct policy *policy = compiler->policy;
+    struct set *logged;
+    int r = ruleset_add_set(compiler->ruleset, "logged", KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE,
+                            &logged);
+
+    if (r < 0)
+        return r;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+        struct key key = {0};
+
+        if (!flow_is_live(compiler, flow) || !flow->log_new)
+            continue;
+
+        key_put(&key, &flow->id, sizeof(flow->id));
+        r = ruleset_add_element(compiler->ruleset, logged,
+                                &(struct element){
+                                    .key = key.bytes,
+                                    .comment = flow->name,
+                                    .location = flow->location,
+                                });
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int compile_live(struct compiler *compiler)
+{
+    const struct policy *policy = compiler->policy;
+    struct set *live;
+    int r = ruleset_add_set(compiler->ruleset, RULESET_LIVE,
+                            KEY_TYPES(DATATYPE_CT_DIR, DATATYPE_MARK), SET_DATA_VERDICT, &live);
+
+    if (r < 0)
+        return r;
+    live->timeout = true;
+    live->counters = true;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+
+        if (!flow_is_live(compiler, flow))
+            continue;
+
+        r = add_direction(compiler, live, flow, IP_CT_DIR_ORIGINAL);
+        if (r == 0)
+            r = add_direction(compiler, live, flow, IP_CT_DIR_REPLY);
+        if (r < 0)
+            return r;
+    }
+
+    return compiler_logs(compiler) ? add_logged(compiler) : 0;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The ruleset as text that nft reads. It is what the golden tests compare, what a yardstick loads,
+ * and the easiest way to see what a policy became. Order: counters, sets, chains, as in the
+ * ruleset, which nft does not mind except for chains that elements name: so empty chains come
+ * first.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <time.h>
+
+#include "ruleset/ruleset.h"
+
+static void print_interval_field(FILE *stream, enum datatype type, const uint8_t *first,
+                                 const uint8_t *last);
+
+static void print_protocol(FILE *stream, uint8_t protocol)
+{
+    switch (protocol) {
+    case 1:
+        fputs("icmp", stream);
+        break;
+    case 6:
+        fputs("tcp", stream);
+        break;
+    case 17:
+        fputs("udp", stream);
+        break;
+    case 58:
+        fputs("ipv6-icmp", stream);
+        break;
+    default:
+        fprintf(stream, "%u", protocol);
+        break;
+    }
+}
+
+static void print_field(FILE *stream, enum datatype type, const uint8_t *bytes)
+{
+    char text[ADDRESS_TEXT_MAX];
+    uint32_t mark;
+
+    switch (type) {
+    case DATATYPE_IPV4_ADDR:
+        fputs(address_format(FAMILY_IPV4, address_from_bytes(FAMILY_IPV4, bytes), text), stream);
+        break;
+    case DATATYPE_IPV6_ADDR:
+        fputs(address_format(FAMILY_IPV6, address_from_bytes(FAMILY_IPV6, bytes), text), stream);
+        break;
+    case DATATYPE_ETHER_ADDR:
+        fprintf(stream, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
+                bytes[4], bytes[5]);
+        break;
+    case DATATYPE_INET_PROTO:
+        print_protocol(stream, bytes[0]);
+        break;
+    case DATATYPE_INET_SERVICE:
+        fprintf(stream, "%u", bytes[0] << 8 | bytes[1]);
+        break;
+    case DATATYPE_IFNAME:
+        fprintf(stream, "\"%.16s\"", (const char *)bytes);
+        break;
+    case DATATYPE_CT_DIR:
+        fputs(bytes[0] == 0 ? "original" : "reply", stream);
+        break;
+    case DATATYPE_MARK:
+        memcpy(&mark, bytes, sizeof(mark));
+        fprintf(stream, "0x%08" PRIx32, mark);
+        break;
+    }
+}
+
+static void print_interval_field(FILE *stream, enum datatype type, const uint8_t *first,
+                                 const uint8_t *last)
+{
+    char text[ADDRESS_TEXT_MAX];
+    enum family family = type == DATATYPE_IPV4_ADDR ? FAMILY_IPV4 : FAMILY_IPV6;
+
+    if (type == DATATYPE_IPV4_ADDR || type == DATATYPE_IPV6_ADDR) {
+        struct range range = {address_from_bytes(family, first), address_from_bytes(family, last)};
+
+        fputs(range_format(family, range, text), stream);
+        return;
+    }
+
+    if (memcmp(first, last, datatype_length(type)) == 0) {
+        print_field(stream, type, first);
+    } else if (type == DATATYPE_INET_PROTO) {
+        fprintf(stream, "%u-%u", first[0], last[0]);
+    } else {
+        print_field(stream, type, first);
+        fputc('-', stream);
+        print_field(stream, type, last);
+    }
+}
+
+static void print_verdict(FILE *stream, enum verdict verdict, const char *target)
+{
+    switch (verdict) {
+    case VERDICT_NONE:
+        break;
+    case VERDICT_ACCEPT:
+        fputs("accept", stream);
+        break;
+    case VERDICT_DROP:
+        fputs("drop", stream);
+        break;
+    case VERDICT_RETURN:
+        fputs("return", stream);
+        break;
+    case VERDICT_JUMP:
+        fprintf(stream, "jump %s", target);
+        break;
+    case VERDICT_GOTO:
+        fprintf(stream, "goto %s", target);
+        break;
+    }
+}
+
+static void print_key(FILE *stream, const struct set *set, const struct element *element)
+{
+    size_t offset = 0;
+
+    for (size_t i = 0; i < set->n_key; i++) {
+        if (i > 0)
+            fputs(" . ", stream);
+        if (element->key_end)
+            print_interval_field(stream, set->key[i], element->key + offset,
+                                 element->key_end + offset);
+        else
+            print_field(stream, set->key[i], element->key + offset);
+        offset += (datatype_length(set->key[i]) + 3) & ~(size_t)3;
+    }
+}
+
+static void print_element(FILE *stream, const struct set *set, const struct element *element,
+                          usec_t now)
+{
+    print_key(stream, set, element);
+    if (set->counters)
+        fputs(" counter", stream);
+    if (element->expires != 0)
+        fprintf(stream, " timeout %" PRId64 "s",
+                element->expires > now ? (element->expires - now) / USEC_PER_SEC : 0);
+    if (element->comment)
+        fprintf(stream, " comment \"%s\"", element->comment);
+
+    switch (set->data) {
+    case SET_DATA_NONE:
+        break;
+    case SET_DATA_VERDICT:
+        fputs(" : ", stream);
+        print_verdict(stream, element->verdict, element->target);
+        break;
+    case SET_DATA_MARK:
+        fprintf(stream, " : 0x%08" PRIx32, element->mark);
+        break;
+    case SET_DATA_COUNTER:
+        fprintf(stream, " : \"%s\"", element->target);
+        break;
+    }
+}
+
+static void print_set(FILE *stream, const struct set *set, usec_t now)
+{
+    static const char *const data[] = {"", " : verdict", " : mark", " : counter"};
+
+    fprintf(stream, "\t%s %s {\n\t\ttype ", set->data == SET_DATA_NONE ? "set" : "map", set->name);
+    for (size_t i = 0; i < set->n_key; i++)
+        fprintf(stream, "%s%s", i > 0 ? " . " : "", datatype_name(set->key[i]));
+    fprintf(stream, "%s\n", data[set->data]);
+
+    if (set->interval || set->timeout)
+        fprintf(stream, "\t\tflags %s%s%s\n", set->interval ? "interval" : "",
+                set->interval && set->timeout ? ", " : "", set->timeout ? "timeout" : "");
+    if (set->counters)
+        fputs("\t\tcounter\n", stream);
+
+    for (size_t i = 0; i < set->n_elements; i++) {
+        fputs(i == 0 ? "\t\telements = {\n\t\t\t" : ",\n\t\t\t", stream);
+        print_element(stream, set, &set->elements[i], now);
+    }
+    fputs(set->n_elements > 0 ? " }\n\t}\n\n" : "\t}\n\n", stream);
+}
+
+static void print_states(FILE *stream, uint32_t states)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } names[] = {
+        {CT_STATE_INVALID, "invalid"},     {CT_STATE_ESTABLISHED, "established"},
+        {CT_STATE_RELATED, "related"},     {CT_STATE_NEW, "new"},
+        {CT_STATE_UNTRACKED, "untracked"},
+    };
+    const char *separator = "";
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!(states & names[i].bit))
+            continue;
+        fprintf(stream, "%s%s", separator, names[i].name);
+        separator = ",";
+    }
+}
+
+static void print_fib_type(FILE *stream, uint32_t type)
+{
+    switch (type) {
+    case RTN_LOCAL:
+        fputs("local", stream);
+        break;
+    case RTN_BROADCAST:
+        fputs("broadcast", stream);
+        break;
+    case RTN_ANYCAST:
+        fputs("anycast", stream);
+        break;
+    case RTN_MULTICAST:
+        fputs("multicast", stream);
+        break;
+    default:
+        fprintf(stream, "%" PRIu32, type);
+        break;
+    }
+}
+
+static void print_match(FILE *stream, const struct statement *statement)
+{
+    enum field field = statement->fields[0];
+    uint32_t number;
+
+    memcpy(&number, statement->value, sizeof(number));
+    fprintf(stream, "%s %s", field_name(field), statement->negate ? "!= " : "");
+
+    switch (field) {
+    case FIELD_NFPROTO:
+        fputs(statement->value[0] == 2 ? "ipv4" : "ipv6", stream);
+        break;
+    case FIELD_CT_STATE:
+        print_states(stream, number);
+        break;
+    case FIELD_FIB_DADDR_TYPE:
+        print_fib_type(stream, number);
+        break;
+    case FIELD_ICMPV6_TYPE:
+        fprintf(stream, "%u", statement->value[0]);
+        break;
+    case FIELD_L4PROTO:
+    case FIELD_IIFNAME:
+    case FIELD_OIFNAME:
+    case FIELD_CT_DIRECTION:
+    case FIELD_CT_MARK:
+    case FIELD_CT_ORIG_SADDR:
+    case FIELD_CT_ORIG_SADDR6:
+    case FIELD_CT_REPL_SADDR:
+    case FIELD_CT_REPL_SADDR6:
+    case FIELD_IP_SADDR:
+    case FIELD_IP_DADDR:
+    case FIELD_IP6_SADDR:
+    case FIELD_IP6_DADDR:
+    case FIELD_ETHER_SADDR:
+    case FIELD_TH_SPORT:
+    case FIELD_TH_DPORT:
+        print_field(stream, field_type(field), statement->value);
+        if (statement->prefix > 0)
+            fprintf(stream, "/%u", statement->prefix);
+        break;
+    }
+}
+
+static void print_fields(FILE *stream, const struct statement *statement)
+{
+    for (size_t i = 0; i < statement->n_fields; i++)
+        fprintf(stream, "%s%s", i > 0 ? " . " : "", field_name(statement->fields[i]));
+}
+
+static void print_statement(FILE *stream, const struct statement *statement)
+{
+    switch (statement->kind) {
+    case STATEMENT_MATCH:
+        print_match(stream, statement);
+        break;
+    case STATEMENT_LOOKUP:
+        print_fields(stream, statement);
+        fprintf(stream, " %s@%s", statement->negate ? "!= " : "", statement->object);
+        break;
+    case STATEMENT_VERDICT_MAP:
+        print_fields(stream, statement);
+        fprintf(stream, " vmap @%s", statement->object);
+        break;
+    case STATEMENT_SET_CT_MARK:
+        fputs("ct mark set ", stream);
+        print_fields(stream, statement);
+        fprintf(stream, " map @%s", statement->object);
+        break;
+    case STATEMENT_COUNTER:
+        fprintf(stream, "counter name \"%s\"", statement->object);
+        break;
+    case STATEMENT_COUNTER_MAP:
+        fputs("counter name ", stream);
+        print_fields(stream, statement);
+        fprintf(stream, " map @%s", statement->object);
+        break;
+    case STATEMENT_LIMIT:
+        fprintf(stream, "limit rate %" PRIu32 "/second burst %" PRIu32 " packets", statement->rate,
+                statement->burst);
+        break;
+    case STATEMENT_LOG:
+        fprintf(stream, "log prefix \"%s\" group %u snaplen %" PRIu32, statement->object,
+                statement->group, statement->snaplen);
+        break;
+    case STATEMENT_VERDICT:
+        print_verdict(stream, statement->verdict, statement->object);
+        break;
+    }
+}
+
+static void print_chain(FILE *stream, const struct chain *chain)
+{
+    static const char *const hooks[] = {"", "prerouting", "input", "forward", "output"};
+
+    fprintf(stream, "\tchain %s {\n", chain->name);
+    if (chain->hook != HOOK_NONE)
+        fprintf(stream, "\t\ttype filter hook %s priority %" PRId32 "; policy %s;\n",
+                hooks[chain->hook], chain->priority, chain->policy_drop ? "drop" : "accept");
+
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        const struct rule *rule = &chain->rules[i];
+
+        fputs("\t\t", stream);
+        if (rule->foreign)
+            fprintf(stream, "# foreign: %s", rule->foreign);
+        for (size_t j = 0; j < rule->n_statements; j++) {
+            if (j > 0)
+                fputc(' ', stream);
+            print_statement(stream, &rule->statements[j]);
+        }
+        fputc('\n', stream);
+    }
+    fputs("\t}\n\n", stream);
+}
+
+int ruleset_print(const struct ruleset *ruleset, usec_t now, FILE *stream)
+{
+    fprintf(stream, "table inet %s {\n", ruleset->table);
+    for (size_t i = 0; i < ruleset->n_counters; i++)
+        fprintf(stream, "\tcounter %s { }\n", ruleset->counters[i].name);
+    fputc('\n', stream);
+
+    for (size_t i = 0; i < ruleset->n_sets; i++)
+        print_set(stream, &ruleset->sets[i], now);
+    for (size_t i = 0; i < ruleset->n_chains; i++)
+        print_chain(stream, &ruleset->chains[i]);
+    fputs("}\n", stream);
+
+    return fflush(stream) != 0 || ferror(stream) ? -EIO : 0;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The container: arrays of objects on the heap, everything they point to in one arena. While a
+ * ruleset is being built objects are in the order of adding; ruleset_finish() sorts them, and from
+ * then on they are found by bisection and compared side by side.
+ */
+
+#include "ruleset/ruleset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+int ruleset_new(const char *table, struct ruleset **ret_ruleset)
+{
+    cleanup_(ruleset_freep) struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
+    int r;
+
+    if (!ruleset)
+        return -ENOMEM;
+
+    r = arena_new(&ruleset->arena);
+    if (r < 0)
+        return r;
+
+    ruleset->table = arena_string(ruleset->arena, table);
+    if (!ruleset->table)
+        return -ENOMEM;
+
+    *ret_ruleset = TAKE_PTR(ruleset);
+    return 0;
+}
+
+struct ruleset *ruleset_free(struct ruleset *ruleset)
+{
+    if (!ruleset)
+        return NULL;
+
+    for (size_t i = 0; i < ruleset->n_sets; i++)
+        free(ruleset->sets[i].elements);
+    free(ruleset->sets);
+    free(ruleset->chains);
+    free(ruleset->counters);
+    arena_free(ruleset->arena);
+    free(ruleset);
+    return NULL;
+}
+
+int ruleset_add_counter(struct ruleset *ruleset, const char *name)
+{
+    int r = array_reserve(&ruleset->counters, &ruleset->counters_capacity, ruleset->n_counters + 1,
+                          sizeof(*ruleset->counters));
+    char *copy;
+
+    if (r < 0)
+        return r;
+
+    copy = arena_string(ruleset->arena, name);
+    if (!copy)
+        return -ENOMEM;
+
+    ruleset->counters[ruleset->n_counters++] = (struct counter){.name = copy};
+    return 0;
+}
+
+int ruleset_add_set(struct ruleset *ruleset, const char *name, const enum datatype *key,
+                    size_t n_key, enum set_data data, struct set **ret_set)
+{
+    int r = array_reserve(&ruleset->sets, &ruleset->sets_capacity, ruleset->n_sets + 1,
+                          sizeof(*ruleset->sets));
+    struct set set = {.n_key = n_key, .data = data};
+
+    if (r < 0)
+        return r;
+
+    set.name = arena_string(ruleset->arena, name);
+    if (!set.name)
+        return -ENOMEM;
+
+    memcpy(set.key, key, n_key * sizeof(*key));
+    set.key_length = datatypes_length(key, n_key);
+
+    ruleset->sets[ruleset->n_sets] = set;
+    *ret_set = &ruleset->sets[ruleset->n_sets++];
+    return 0;
+}
+
+int ruleset_add_chain(struct ruleset *ruleset, const char *name, struct chain **ret_chain)
+{
+    int r = array_reserve(&ruleset->chains, &ruleset->chains_capacity, ruleset->n_chains + 1,
+                          sizeof(*ruleset->chains));
+    char *copy;
+
+    if (r < 0)
+        return r;
+
+    copy = arena_string(ruleset->arena, name);
+    if (!copy)
+        return -ENOMEM;
+
+    ruleset->chains[ruleset->n_chains] = (struct chain){.name = copy};
+    *ret_chain = &ruleset->chains[ruleset->n_chains++];
+    return 0;
+}
+
+/* Rules of a chain are few: the array grows by one, in the arena. */
+int ruleset_add_rule(struct ruleset *ruleset, struct chain *chain,
+                     const struct statement *statements, size_t n_statements)
+{
+    struct rule *rules =
+        arena_allocate(ruleset->arena, (chain->n_rules + 1) * sizeof(*chain->rules));
+    struct rule *rule;
+
+    if (!rules)
+        return -ENOMEM;
+    if (chain->n_rules > 0)
+        memcpy(rules, chain->rules, chain->n_rules * sizeof(*rules));
+
+    rule = &rules[chain->n_rules];
+    rule->n_statements = n_statements;
+    rule->statements = arena_copy(ruleset->arena, statements, n_statements * sizeof(*statements));
+    if (!rule->statements)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < n_statements; i++) {
+        if (!statements[i].object)
+            continue;
+        rule->statements[i].object = arena_string(ruleset->arena, statements[i].object);
+        if (!rule->statements[i].object)
+            return -ENOMEM;
+    }
+
+    chain->rules = rules;
+    chain->n_rules++;
+    return 0;
+}
+
+int ruleset_add_element(struct ruleset *ruleset, struct set *set, const struct element *element)
+{
+    struct element copy = *element;
+    int r;
+
+    copy.key = arena_copy(ruleset->arena, element->key, set->key_length);
+    if (!copy.key)
+        return -ENOMEM;
+
+    if (element->key_end) {
+        copy.key_end = arena_copy(ruleset->arena, element->key_end, set->key_length);
+        if (!copy.key_end)
+            return -ENOMEM;
+    }
+    if (element->target) {
+        copy.target = arena_string(ruleset->arena, element->target);
+        if (!copy.target)
+            return -ENOMEM;
+    }
+    if (element->comment) {
+        copy.comment = arena_string(ruleset->arena, element->comment);
+        if (!copy.comment)
+            return -ENOMEM;
+    }
+
+    r = array_reserve(&set->elements, &set->capacity, set->n_elements + 1, sizeof(*set->elements));
+    if (r < 0)
+        return r;
+
+    set->elements[set->n_elements++] = copy;
+    return 0;
+}
+
+static int compare_counters(const void *a, const void *b)
+{
+    const struct counter *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static int compare_sets(const void *a, const void *b)
+{
+    const struct set *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static int compare_chains(const void *a, const void *b)
+{
+    const struct chain *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static int compare_elements(const void *a, const void *b, void *set)
+{
+    return element_compare(set, a, b);
+}
+
+void ruleset_finish(struct ruleset *ruleset)
+{
+    if (ruleset->n_counters > 1)
+        qsort(ruleset->counters, ruleset->n_counters, sizeof(*ruleset->counters), compare_counters);
+    if (ruleset->n_sets > 1)
+        qsort(ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets), compare_sets);
+    if (ruleset->n_chains > 1)
+        qsort(ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains), compare_chains);
+
+    for (size_t i = 0; i < ruleset->n_sets; i++) {
+        struct set *set = &ruleset->sets[i];
+
+        if (set->n_elements > 1)
+            qsort_r(set->elements, set->n_elements, sizeof(*set->elements), compare_elements, set);
+    }
+}
+
+const struct set *ruleset_find_set(const struct ruleset *ruleset, const char *name)
+{
+    const struct set wanted = {.name = name};
+
+    if (ruleset->n_sets == 0)
+        return NULL;
+    return bsearch(&wanted, ruleset->sets, ruleset->n_sets, sizeof(wanted), compare_sets);
+}
+
+const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char *name)
+{
+    const struct chain wanted = {.name = name};
+
+    if (ruleset->n_chains == 0)
+        return NULL;
+    return bsearch(&wanted, ruleset->chains, ruleset->n_chains, sizeof(wanted), compare_chains);
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool statement_equal(const struct statement *a, const struct statement *b)
+{
+    return a->kind == b->kind && a->n_fields == b->n_fields &&
+           memcmp(a->fields, b->fields, a->n_fields * sizeof(*a->fields)) == 0 &&
+           a->negate == b->negate && memcmp(a->value, b->value, sizeof(a->value)) == 0 &&
+           a->prefix == b->prefix && text_equal(a->object, b->object) && a->verdict == b->verdict &&
+           a->rate == b->rate && a->burst == b->burst && a->group == b->group &&
+           a->snaplen == b->snaplen;
+}
+
+bool rule_equal(const struct rule *a, const struct rule *b)
+{
+    if (!text_equal(a->foreign, b->foreign) || a->n_statements != b->n_statements)
+        return false;
+
+    for (size_t i = 0; i < a->n_statements; i++) {
+        if (!statement_equal(&a->statements[i], &b->statements[i]))
+            return false;
+    }
+    return true;
+}
+
+bool chain_equal(const struct chain *a, const struct chain *b)
+{
+    if (strcmp(a->name, b->name) != 0 || a->hook != b->hook || a->priority != b->priority ||
+        a->policy_drop != b->policy_drop || a->n_rules != b->n_rules)
+        return false;
+
+    for (size_t i = 0; i < a->n_rules; i++) {
+        if (!rule_equal(&a->rules[i], &b->rules[i]))
+            return false;
+    }
+    return true;
+}
+
+bool set_definition_equal(const struct set *a, const struct set *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->n_key == b->n_key &&
+           memcmp(a->key, b->key, a->n_key * sizeof(*a->key)) == 0 && a->data == b->data &&
+           a->interval == b->interval && a->timeout == b->timeout && a->counters == b->counters;
+}
+
+/*
+ * Elements are equal where they do the same; a comment alone is worth no message to the kernel
+ * except in maps that people read, where the element is written anew.
+ */
+bool element_equal(const struct set *set, const struct element *a, const struct element *b)
+{
+    return element_compare(set, a, b) == 0 && text_equal(a->target, b->target) &&
+           text_equal(a->comment, b->comment) && a->mark == b->mark && a->verdict == b->verdict &&
+           a->expires == b->expires;
+}
+
+int element_compare(const struct set *set, const struct element *a, const struct element *b)
+{
+    int order = memcmp(a->key, b->key, set->key_length);
+
+    if (order != 0)
+        return order;
+    if (!a->key_end || !b->key_end)
+        return (a->key_end != NULL) - (b->key_end != NULL);
+    return memcmp(a->key_end, b->key_end, set->key_length);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Statements are plain structures; these fill them so that the places that write rules read like
+ * nft's language. All values are as the packet has them, except those that the kernel keeps in host
+ * order: ct state and the types of fib.
+ */
+
+#include "ruleset/statements.h"
+
+#include <string.h>
+
+static struct statement statement_with_fields(enum statement_kind kind, struct field_list fields,
+                                              const char *object)
+{
+    struct statement statement = {.kind = kind, .n_fields = fields.n_fields, .object = object};
+
+    memcpy(statement.fields, fields.fields, fields.n_fields * sizeof(*fields.fields));
+    return statement;
+}
+
+struct statement statement_match_byte(enum field field, bool negate, uint8_t value)
+{
+    struct statement statement = statement_with_fields(STATEMENT_MATCH, FIELDS(field), NULL);
+
+    statement.negate = negate;
+    statement.value[0] = value;
+    return statement;
+}
+
+struct statement statement_match_name(enum field field, bool negate, const char *name)
+{
+    struct statement statement = statement_with_fields(STATEMENT_MATCH, FIELDS(field), NULL);
+
+    statement.negate = negate;
+    memcpy(statement.value, name, strnlen(name, sizeof(statement.value)));
+    return statement;
+}
+
+static struct statement statement_match_number(enum field field, uint32_t value)
+{
+    struct statement statement = statement_with_fields(STATEMENT_MATCH, FIELDS(field), NULL);
+
+    memcpy(statement.value, &value, sizeof(value));
+    return statement;
+}
+
+struct statement statement_match_states(uint32_t states)
+{
+    return statement_match_number(FIELD_CT_STATE, states);
+}
+
+struct statement statement_match_fib_type(uint32_t type)
+{
+    return statement_match_number(FIELD_FIB_DADDR_TYPE, type);
+}
+
+struct statement statement_match_prefix(enum field field, enum family family, struct prefix prefix)
+{
+    struct statement statement = statement_with_fields(STATEMENT_MATCH, FIELDS(field), NULL);
+
+    address_to_bytes(family, prefix.address, statement.value);
+    statement.prefix = prefix.length == family_bits(family) ? 0 : prefix.length;
+    return statement;
+}
+
+struct statement statement_lookup(struct field_list fields, bool negate, const char *set)
+{
+    struct statement statement = statement_with_fields(STATEMENT_LOOKUP, fields, set);
+
+    statement.negate = negate;
+    return statement;
+}
+
+struct statement statement_verdict_map(struct field_list fields, const char *map)
+{
+    return statement_with_fields(STATEMENT_VERDICT_MAP, fields, map);
+}
+
+struct statement statement_set_ct_mark(struct field_list fields, const char *map)
+{
+    return statement_with_fields(STATEMENT_SET_CT_MARK, fields, map);
+}
+
+struct statement statement_counter(const char *name)
+{
+    return (struct statement){.kind = STATEMENT_COUNTER, .object = name};
+}
+
+struct statement statement_counter_map(struct field_list fields, const char *map)
+{
+    return statement_with_fields(STATEMENT_COUNTER_MAP, fields, map);
+}
+
+struct statement statement_limit(uint32_t rate, uint32_t burst)
+{
+    return (struct statement){.kind = STATEMENT_LIMIT, .rate = rate, .burst = burst};
+}
+
+struct statement statement_log(const char *prefix, uint16_t group, uint32_t snaplen)
+{
+    return (struct statement){
+        .kind = STATEMENT_LOG,
+        .object = prefix,
+        .group = group,
+        .snaplen = snaplen,
+    };
+}
+
+struct statement statement_verdict(enum verdict verdict)
+{
+    return (struct statement){.kind = STATEMENT_VERDICT, .verdict = verdict};
+}
+
+struct statement statement_go(enum verdict verdict, const char *chain)
+{
+    return (struct statement){.kind = STATEMENT_VERDICT, .verdict = verdict, .object = chain};
+}

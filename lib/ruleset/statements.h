@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "ruleset/ruleset.h"
+
+/*
+ * Short ways to write statements. Objects are borrowed: ruleset_add_rule() copies them. A field
+ * list ends where its count says; FIELDS() counts it.
+ */
+struct field_list {
+    const enum field *fields;
+    size_t n_fields;
+};
+
+#define FIELDS(...)                                                                                \
+    ((struct field_list){(const enum field[]){__VA_ARGS__},                                        \
+                         sizeof((const enum field[]){__VA_ARGS__}) / sizeof(enum field)})
+
+struct statement statement_match_byte(enum field field, bool negate, uint8_t value);
+/* Interface names are padded with zeros to 16 bytes. */
+struct statement statement_match_name(enum field field, bool negate, const char *name);
+/* ct state: any of `states`. */
+struct statement statement_match_states(uint32_t states);
+/* An address field of `family` in a prefix. */
+struct statement statement_match_prefix(enum field field, enum family family, struct prefix prefix);
+struct statement statement_match_fib_type(uint32_t type);
+struct statement statement_lookup(struct field_list fields, bool negate, const char *set);
+struct statement statement_verdict_map(struct field_list fields, const char *map);
+struct statement statement_set_ct_mark(struct field_list fields, const char *map);
+struct statement statement_counter(const char *name);
+struct statement statement_counter_map(struct field_list fields, const char *map);
+struct statement statement_limit(uint32_t rate, uint32_t burst);
+struct statement statement_log(const char *prefix, uint16_t group, uint32_t snaplen);
+struct statement statement_verdict(enum verdict verdict);
+struct statement statement_go(enum verdict verdict, const char *chain);
