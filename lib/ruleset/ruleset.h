@@ -175,6 +175,7 @@ struct counter {
 struct ruleset {
     struct arena *arena; /* owns all that is below */
     const char *table;   /* "segd" */
+    bool dormant;        /* seen only: the kernel holds the table, but enforces none of it */
     struct counter *counters;
     size_t n_counters;
     size_t counters_capacity;

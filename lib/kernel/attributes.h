@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * Walking netlink attributes, with every length checked: what comes from a socket is input.
+ *
+ *     struct attributes list = attributes_in(nest);
+ *     while ((attribute = attributes_next(&list)))
+ */
+struct attributes {
+    const char *at;
+    const char *end;
+};
+
+/* The attributes inside a nested one, and those of a message behind its header of nfnetlink. */
+struct attributes attributes_in(const struct nlattr *nest);
+struct attributes attributes_of(const struct nlmsghdr *message);
+/* The next whole attribute, or NULL. */
+const struct nlattr *attributes_next(struct attributes *attributes);
+/* The attribute of that type, or NULL. */
+const struct nlattr *attributes_find(struct attributes attributes, uint16_t type);
+
+/* Values; 0 or NULL where the attribute is too short for one. nftables sends big-endian numbers. */
+uint32_t attribute_u32(const struct nlattr *attribute);
+uint64_t attribute_u64(const struct nlattr *attribute);
+const char *attribute_string(const struct nlattr *attribute);

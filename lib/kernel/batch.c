@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Messages are written where they are sent from: into large pages that one sendmsg() hands to the
+ * kernel as one datagram. Nothing is copied or moved, so a batch costs little more memory than the
+ * kernel is sent. A page that is not filled costs address space only. The batch's first and last
+ * message are its brackets; what stands between is applied as a whole or not at all.
+ */
+
+#include "kernel/batch.h"
+
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include "base/array.h"
+
+#define PAGE_SIZE ((size_t)1024 * 1024)
+/* The kernel takes this many pieces in one sendmsg(), UIO_MAXIOV. */
+#define PAGES_MAX ((size_t)1024)
+
+struct message {
+    struct nlmsghdr *header;
+    struct batch_origin origin;
+};
+
+struct batch {
+    struct netlink *netlink;
+    uint32_t first_sequence;
+    size_t bytes;
+    struct iovec *pages;
+    size_t n_pages;
+    size_t pages_capacity;
+    struct message *messages;
+    size_t n_messages;
+    size_t messages_capacity;
+};
+
+/* Room for `room` bytes at the end of the last page, or of a new one. NULL: no memory. */
+static char *batch_room(struct batch *batch, size_t room)
+{
+    struct iovec *page = batch->n_pages > 0 ? &batch->pages[batch->n_pages - 1] : NULL;
+
+    if (page && PAGE_SIZE - page->iov_len >= room)
+        return (char *)page->iov_base + page->iov_len;
+
+    if (array_reserve(&batch->pages, &batch->pages_capacity, batch->n_pages + 1,
+                      sizeof(*batch->pages)) < 0)
+        return NULL;
+    page = &batch->pages[batch->n_pages];
+    page->iov_base = malloc(PAGE_SIZE);
+    if (!page->iov_base)
+        return NULL;
+    page->iov_len = 0;
+    batch->n_pages++;
+    return page->iov_base;
+}
+
+int batch_add(struct batch *batch, struct nlmsghdr *message, struct batch_origin origin)
+{
+    int r = array_reserve(&batch->messages, &batch->messages_capacity, batch->n_messages + 1,
+                          sizeof(*batch->messages));
+
+    if (r < 0)
+        return r;
+
+    batch->messages[batch->n_messages++] = (struct message){.header = message, .origin = origin};
+    batch->pages[batch->n_pages - 1].iov_len += message->nlmsg_len;
+    batch->bytes += message->nlmsg_len;
+    return 0;
+}
+
+static uint32_t batch_sequence(const struct batch *batch)
+{
+    return batch->first_sequence + (uint32_t)batch->n_messages;
+}
+
+int batch_new(struct netlink *netlink, struct batch **ret_batch)
+{
+    cleanup_(batch_freep) struct batch *batch = calloc(1, sizeof(*batch));
+    char *room;
+    int r;
+
+    if (!batch)
+        return -ENOMEM;
+    batch->netlink = netlink;
+    batch->first_sequence = netlink->sequence;
+
+    /* A later version can name here (NFNL_BATCH_GENID) the generation id it was computed from, so
+     * that the kernel refuses it where somebody else was quicker. */
+    room = batch_room(batch, BATCH_MESSAGE_MAX);
+    if (!room)
+        return -ENOMEM;
+    r = batch_add(batch, nftnl_batch_begin(room, batch_sequence(batch)), (struct batch_origin){0});
+    if (r < 0)
+        return r;
+
+    *ret_batch = TAKE_PTR(batch);
+    return 0;
+}
+
+struct batch *batch_free(struct batch *batch)
+{
+    if (!batch)
+        return NULL;
+
+    for (size_t i = 0; i < batch->n_pages; i++)
+        free(batch->pages[i].iov_base);
+    free(batch->pages);
+    free(batch->messages);
+    free(batch);
+    return NULL;
+}
+
+int batch_start(struct batch *batch, uint16_t type, uint16_t flags, size_t room,
+                struct nlmsghdr **ret_message)
+{
+    char *bytes;
+
+    if (room > BATCH_MESSAGE_MAX)
+        return -EMSGSIZE;
+
+    bytes = batch_room(batch, room);
+    if (!bytes)
+        return -ENOMEM;
+
+    *ret_message = nftnl_nlmsg_build_hdr(bytes, type, NFPROTO_INET, flags, batch_sequence(batch));
+    return 0;
+}
+
+size_t batch_messages(const struct batch *batch)
+{
+    return batch->n_messages;
+}
+
+size_t batch_bytes(const struct batch *batch)
+{
+    return batch->bytes;
+}
+
+int batch_commit(struct batch *batch, struct netlink_errors *errors)
+{
+    char *room = batch_room(batch, BATCH_MESSAGE_MAX);
+    int r;
+
+    if (!room)
+        return -ENOMEM;
+    r = batch_add(batch, nftnl_batch_end(room, batch_sequence(batch)), (struct batch_origin){0});
+    if (r < 0)
+        return r;
+    if (batch->n_pages > PAGES_MAX)
+        return -ENOBUFS;
+
+    batch->netlink->sequence = batch_sequence(batch);
+    return netlink_transact(batch->netlink, batch->pages, batch->n_pages, batch->bytes, errors);
+}
+
+const struct nlmsghdr *batch_find(const struct batch *batch, uint32_t sequence,
+                                  struct batch_origin *ret_origin)
+{
+    uint32_t index = sequence - batch->first_sequence;
+
+    if (index >= batch->n_messages || !batch->messages[index].origin.change)
+        return NULL;
+
+    *ret_origin = batch->messages[index].origin;
+    return batch->messages[index].header;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The socket below everything of nftables. A lost message (ENOBUFS) or a dump during which the
+ * ruleset changed (NLM_F_DUMP_INTR) is never glossed over: the caller hears -EINTR and starts over.
+ * The kernel handles a request within sendmsg(), so a transaction needs no acknowledgement for each
+ * of its thousands of messages, which would overflow the receive buffer: only errors are sent.
+ */
+
+#include "kernel/netlink.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/array.h"
+
+/* The kernel makes the pieces of a dump as large as the reader's buffer, up to 32 KiB; a larger
+ * buffer also takes every single message. */
+#define RECEIVE_BUFFER_SIZE ((size_t)128 * 1024)
+/* Room for some thousand errors of one transaction. */
+#define RECEIVE_QUEUE_SIZE (4 * 1024 * 1024)
+/* What netlink_sendmsg() in the kernel keeps back of the send buffer, and some more. */
+#define SEND_OVERHEAD ((size_t)4096)
+
+int netlink_open(struct netlink *netlink)
+{
+    int size = RECEIVE_QUEUE_SIZE, yes = 1, r;
+
+    *netlink = (struct netlink){.sequence = 1};
+
+    netlink->receive_buffer = malloc(RECEIVE_BUFFER_SIZE);
+    if (!netlink->receive_buffer)
+        return -ENOMEM;
+
+    netlink->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+        r = -errno;
+        netlink_close(netlink);
+        return r;
+    }
+
+    /* Each of these makes errors more precise; a kernel that lacks one still works. */
+    mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &yes, sizeof(yes));
+    mnl_socket_setsockopt(netlink->socket, NETLINK_CAP_ACK, &yes, sizeof(yes));
+    if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
+                   sizeof(size)) < 0)
+        setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+    if (netlink->socket)
+        mnl_socket_close(netlink->socket);
+    free(netlink->receive_buffer);
+    *netlink = (struct netlink){0};
+}
+
+void netlink_errors_clear(struct netlink_errors *errors)
+{
+    free(errors->errors);
+    *errors = (struct netlink_errors){0};
+}
+
+/* Returns the bytes received or -errno; -EAGAIN where `flags` has MSG_DONTWAIT and none wait. */
+static ssize_t netlink_receive(struct netlink *netlink, int flags)
+{
+    ssize_t n;
+
+    do {
+        n = recv(mnl_socket_get_fd(netlink->socket), netlink->receive_buffer, RECEIVE_BUFFER_SIZE,
+                 flags | MSG_TRUNC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return (size_t)n > RECEIVE_BUFFER_SIZE ? -EMSGSIZE : n;
+}
+
+/* What waits from a request that was broken off must not be taken for the answer to the next. */
+static void netlink_drain(struct netlink *netlink)
+{
+    ssize_t n;
+
+    do {
+        n = netlink_receive(netlink, MSG_DONTWAIT);
+    } while (n >= 0 || n == -ENOBUFS);
+}
+
+struct answer {
+    netlink_handler handler;
+    void *userdata;
+    bool interrupted;
+    bool done;
+};
+
+static int answer_message(struct answer *answer, const struct nlmsghdr *message, bool dump)
+{
+    const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+    int r;
+
+    if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+        answer->interrupted = true;
+
+    switch (message->nlmsg_type) {
+    case NLMSG_NOOP:
+        return 0;
+    case NLMSG_OVERRUN:
+        return -EINTR;
+    case NLMSG_DONE:
+        answer->done = true;
+        if (mnl_nlmsg_get_payload_len(message) >= sizeof(int)) {
+            r = *(const int *)mnl_nlmsg_get_payload(message);
+            return r < 0 ? r : 0;
+        }
+        return 0;
+    case NLMSG_ERROR:
+        answer->done = true;
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*error))
+            return -EBADMSG;
+        return error->error;
+    default:
+        answer->done = !dump;
+        return answer->handler(message, answer->userdata);
+    }
+}
+
+static int answer_buffer(struct netlink *netlink, struct answer *answer, ssize_t n,
+                         uint32_t sequence, bool dump)
+{
+    const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->receive_buffer;
+    int left = (int)n, r;
+
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+        if (message->nlmsg_seq != sequence)
+            continue;
+        r = answer_message(answer, message, dump);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handler,
+                    void *userdata)
+{
+    bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+    struct answer answer = {.handler = handler, .userdata = userdata};
+    uint32_t sequence = netlink->sequence++;
+    ssize_t n;
+    int r;
+
+    netlink_drain(netlink);
+    request->nlmsg_seq = sequence;
+    if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
+        return -errno;
+
+    while (!answer.done) {
+        n = netlink_receive(netlink, 0);
+        if (n < 0)
+            return n == -ENOBUFS ? -EINTR : (int)n;
+        r = answer_buffer(netlink, &answer, n, sequence, dump);
+        if (r < 0)
+            return r;
+    }
+    return answer.interrupted ? -EINTR : 0;
+}
+
+/* SO_SNDBUFFORCE needs the privilege in the first user namespace; elsewhere the system's limit
+ * (net.core.wmem_max) rules. */
+static int netlink_grow_send_buffer(struct netlink *netlink, size_t bytes)
+{
+    int fd = mnl_socket_get_fd(netlink->socket), size, granted = 0;
+    socklen_t length = sizeof(granted);
+
+    if (bytes > INT32_MAX / 2)
+        return -ENOBUFS;
+    if (bytes + SEND_OVERHEAD <= netlink->send_buffer)
+        return 0;
+
+    /* The kernel doubles what is asked for, and shows the doubled figure. */
+    size = (int)(bytes / 2 + SEND_OVERHEAD);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &granted, &length) < 0)
+        return -errno;
+
+    netlink->send_buffer = (size_t)granted;
+    return bytes + 32 <= netlink->send_buffer ? 0 : -ENOBUFS;
+}
+
+static uint32_t error_offset(const struct nlmsghdr *message, const struct nlmsgerr *error)
+{
+    size_t skip = sizeof(*error);
+    const struct nlattr *attribute;
+    const char *end = (const char *)message + message->nlmsg_len;
+
+    if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+        return 0;
+    if (!(message->nlmsg_flags & NLM_F_CAPPED))
+        skip += error->msg.nlmsg_len - sizeof(struct nlmsghdr);
+    if (mnl_nlmsg_get_payload_len(message) < skip)
+        return 0;
+
+    skip = (skip + MNL_ALIGNTO - 1) & ~(size_t)(MNL_ALIGNTO - 1);
+    attribute = (const struct nlattr *)((const char *)error + skip);
+    for (; mnl_attr_ok(attribute, (int)(end - (const char *)attribute));
+         attribute = mnl_attr_next(attribute))
+        if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_OFFS &&
+            mnl_attr_get_payload_len(attribute) >= sizeof(uint32_t))
+            return mnl_attr_get_u32(attribute);
+    return 0;
+}
+
+static int netlink_collect(struct netlink *netlink, ssize_t n, struct netlink_errors *errors)
+{
+    const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->receive_buffer;
+    int left = (int)n, r;
+
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+        const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+
+        if (message->nlmsg_type != NLMSG_ERROR ||
+            mnl_nlmsg_get_payload_len(message) < sizeof(*error) || error->error == 0)
+            continue;
+        r = array_reserve(&errors->errors, &errors->capacity, errors->n_errors + 1,
+                          sizeof(*errors->errors));
+        if (r < 0)
+            return r;
+        errors->errors[errors->n_errors++] =
+            (struct netlink_error){.sequence = message->nlmsg_seq,
+                                   .error = error->error,
+                                   .offset = error_offset(message, error)};
+    }
+    return 0;
+}
+
+int netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors, size_t bytes,
+                     struct netlink_errors *errors)
+{
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    struct msghdr header = {.msg_name = &kernel,
+                            .msg_namelen = sizeof(kernel),
+                            .msg_iov = vectors,
+                            .msg_iovlen = n_vectors};
+    ssize_t n;
+    int r;
+
+    r = netlink_grow_send_buffer(netlink, bytes);
+    if (r < 0)
+        return r;
+
+    netlink_drain(netlink);
+    do {
+        n = sendmsg(mnl_socket_get_fd(netlink->socket), &header, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EMSGSIZE ? -ENOBUFS : -errno;
+
+    for (;;) {
+        n = netlink_receive(netlink, MSG_DONTWAIT);
+        if (n == -EAGAIN)
+            return 0;
+        if (n == -ENOBUFS) {
+            errors->overrun = true;
+            continue;
+        }
+        if (n < 0)
+            return (int)n;
+        r = netlink_collect(netlink, n, errors);
+        if (r < 0)
+            return r;
+    }
+}

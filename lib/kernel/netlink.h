@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+/*
+ * One netlink socket of the netfilter family: whole dumps that are consistent or say that they are
+ * not, and transactions whose every refusal is heard.
+ */
+struct netlink {
+    struct mnl_socket *socket;
+    uint32_t sequence; /* of the next message */
+    size_t send_buffer;
+    char *receive_buffer;
+};
+
+/* Returns 0, -EPERM where the caller lacks CAP_NET_ADMIN in the namespace (only found out by the
+ * first request on some kernels), -ENOMEM, or -errno. */
+int netlink_open(struct netlink *netlink);
+void netlink_close(struct netlink *netlink);
+
+/*
+ * Sends one request and gives each message of the answer to `handler`; a negative return of it ends
+ * the dump and is returned. With NLM_F_DUMP in the request's flags all messages up to the end, else
+ * one. Answers left from an earlier, broken-off request are skipped.
+ *
+ * Returns 0, -EINTR where what was dumped changed meanwhile or messages were lost (start over), or
+ * the kernel's -errno.
+ */
+typedef int (*netlink_handler)(const struct nlmsghdr *message, void *userdata);
+int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handler,
+                    void *userdata);
+
+/* A message of a transaction that the kernel refused. */
+struct netlink_error {
+    uint32_t sequence;
+    int error;       /* negative errno */
+    uint32_t offset; /* in the message, of the attribute at fault; 0: not told */
+};
+
+struct netlink_errors {
+    struct netlink_error *errors;
+    size_t n_errors;
+    size_t capacity;
+    bool overrun; /* more errors than the receive buffer took */
+};
+void netlink_errors_clear(struct netlink_errors *errors);
+
+/*
+ * Sends all of `vectors` as one datagram, a batch, and collects the errors it got. The kernel works
+ * a batch off within the call that sends it, so that every answer is there when it returns.
+ *
+ * Returns 0 where the kernel was heard (`errors` may hold some), -ENOBUFS where the send buffer
+ * cannot be grown to `bytes`, -ENOMEM, or -errno of the socket.
+ */
+int netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors, size_t bytes,
+                     struct netlink_errors *errors);

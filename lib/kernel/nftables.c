@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The handle of the kernel's nftables: a socket and what is known of the kernel behind it. One
+ * handle does everything, reading and changing, because a table that a socket owns can be changed
+ * by that socket alone.
+ */
+
+#include "kernel/nftables.h"
+
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
+
+#include "kernel/attributes.h"
+#include "kernel/nftables_private.h"
+
+struct nlmsghdr *nftables_request_new(char buffer[REQUEST_MAX], uint16_t type, uint16_t flags)
+{
+    return nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, flags, 0);
+}
+
+static int read_generation(const struct nlmsghdr *message, void *userdata)
+{
+    const struct nlattr *id = attributes_find(attributes_of(message), NFTA_GEN_ID);
+
+    if (!id)
+        return -EBADMSG;
+    *(uint32_t *)userdata = attribute_u32(id);
+    return 0;
+}
+
+int nftables_generation(struct nftables *nftables, uint32_t *ret_generation)
+{
+    char buffer[REQUEST_MAX];
+
+    return netlink_request(&nftables->netlink, nftables_request_new(buffer, NFT_MSG_GETGEN, 0),
+                           read_generation, ret_generation);
+}
+
+int nftables_open(struct nftables **ret_nftables)
+{
+    cleanup_(nftables_closep) struct nftables *nftables = calloc(1, sizeof(*nftables));
+    uint32_t generation;
+    int r;
+
+    if (!nftables)
+        return -ENOMEM;
+    r = netlink_open(&nftables->netlink);
+    if (r < 0)
+        return r;
+
+    /* The kernel checks the privilege of each request; this one is the first. */
+    r = nftables_generation(nftables, &generation);
+    if (r < 0)
+        return r;
+
+    *ret_nftables = TAKE_PTR(nftables);
+    return 0;
+}
+
+struct nftables *nftables_close(struct nftables *nftables)
+{
+    if (!nftables)
+        return NULL;
+
+    netlink_close(&nftables->netlink);
+    free(nftables);
+    return NULL;
+}
+
+int nftables_require_features(struct nftables *nftables)
+{
+    struct nftables_features features;
+
+    return nftables->probed ? 0 : nftables_probe(nftables, &features);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A difference becomes one transaction. Its changes are written in the order they come in, which is
+ * one the kernel accepts. Only elements with a timeout need thought, since the kernel removes them
+ * on its own: where it can, elements are destroyed (which succeeds for one that is gone), else a
+ * transaction that failed for such an element is built again without those that are gone.
+ *
+ * To renew an element is to change its timeout in place, where the kernel can; else, and where its
+ * comment changes, it is deleted and added within the transaction, with its counter's value.
+ */
+
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "kernel/batch.h"
+#include "kernel/elements.h"
+#include "kernel/nftables_private.h"
+#include "kernel/objects.h"
+
+#define APPLY_TRIES_MAX 8
+
+struct application {
+    struct nftables *nftables;
+    const char *table;
+    usec_t now;
+    struct batch *batch;
+    /* Set after a refusal for elements that were gone: ask for each before it is deleted. */
+    bool observe;
+    /* Parts of changes, which the batch's messages refer to. */
+    struct change **parts;
+    size_t n_parts;
+    size_t capacity;
+};
+
+static void application_clear(struct application *application)
+{
+    batch_free(application->batch);
+    for (size_t i = 0; i < application->n_parts; i++) {
+        free(application->parts[i]->elements);
+        free(application->parts[i]);
+    }
+    free(application->parts);
+}
+
+/* An empty part of the change, with room for all its elements. NULL: no memory. */
+static struct change *add_part(struct application *application, const struct change *change)
+{
+    struct change *part;
+
+    if (array_reserve(&application->parts, &application->capacity, application->n_parts + 1,
+                      sizeof(*application->parts)) < 0)
+        return NULL;
+    part = malloc(sizeof(*part));
+    if (!part)
+        return NULL;
+
+    *part = *change;
+    part->n_elements = 0;
+    part->elements = calloc(change->n_elements, sizeof(*part->elements));
+    if (!part->elements) {
+        free(part);
+        return NULL;
+    }
+    application->parts[application->n_parts++] = part;
+    return part;
+}
+
+static int put_elements(struct application *application, const struct change *change, uint16_t type,
+                        uint16_t flags, const struct nftables_count *counts)
+{
+    const struct elements_command command = {.table = application->table,
+                                             .type = type,
+                                             .flags = flags,
+                                             .now = application->now,
+                                             .counts = counts};
+
+    return elements_add(application->batch, &command, change);
+}
+
+static int put_deletions(struct application *application, const struct change *change)
+{
+    bool destroy = change->set->timeout && application->nftables->features.destroy;
+
+    return put_elements(application, change,
+                        destroy ? MESSAGE_DESTROY_ELEMENTS : NFT_MSG_DELSETELEM, 0, NULL);
+}
+
+static int observe(struct application *application, const struct change *change,
+                   struct observation **ret_observations)
+{
+    cleanup_(freep) struct observation *observations =
+        calloc(change->n_elements, sizeof(*observations));
+    int r;
+
+    if (!observations)
+        return -ENOMEM;
+    r = nftables_observe(application->nftables, application->table, change, observations);
+    if (r < 0)
+        return r;
+
+    *ret_observations = TAKE_PTR(observations);
+    return 0;
+}
+
+static int delete_elements(struct application *application, const struct change *change)
+{
+    cleanup_(freep) struct observation *observations = NULL;
+    struct change *part;
+    int r;
+
+    if (!application->observe || !change->set->timeout)
+        return put_deletions(application, change);
+
+    r = observe(application, change, &observations);
+    if (r < 0)
+        return r;
+    part = add_part(application, change);
+    if (!part)
+        return -ENOMEM;
+    for (size_t i = 0; i < change->n_elements; i++)
+        if (observations[i].present)
+            part->elements[part->n_elements++] = change->elements[i];
+    return put_deletions(application, part);
+}
+
+static bool renewable_in_place(const struct application *application,
+                               const struct observation *observation, const struct element *element)
+{
+    return application->nftables->features.update_timeout && observation->comment_equal &&
+           observation->expires && element->expires > application->now;
+}
+
+/* Three parts: elements that change in place, elements that go, elements that come. */
+static int renew_elements(struct application *application, const struct change *change)
+{
+    cleanup_(freep) struct observation *observations = NULL;
+    cleanup_(freep) struct nftables_count *counts = calloc(change->n_elements, sizeof(*counts));
+    struct change *in_place = add_part(application, change);
+    struct change *gone = add_part(application, change);
+    struct change *come = add_part(application, change);
+    int r;
+
+    if (!counts || !in_place || !gone || !come)
+        return -ENOMEM;
+    r = observe(application, change, &observations);
+    if (r < 0)
+        return r;
+
+    for (size_t i = 0; i < change->n_elements; i++) {
+        const struct element *element = change->elements[i];
+
+        if (renewable_in_place(application, &observations[i], element)) {
+            in_place->elements[in_place->n_elements++] = element;
+            continue;
+        }
+        if (observations[i].present)
+            gone->elements[gone->n_elements++] = element;
+        counts[come->n_elements] = observations[i].count;
+        come->elements[come->n_elements++] = element;
+    }
+
+    r = put_elements(application, in_place, NFT_MSG_NEWSETELEM, NLM_F_CREATE, NULL);
+    if (r == 0)
+        r = put_deletions(application, gone);
+    if (r == 0)
+        r = put_elements(application, come, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL,
+                         change->set->counters ? counts : NULL);
+    return r;
+}
+
+static int put_change(struct application *application, const struct change *change)
+{
+    struct batch *batch = application->batch;
+    const char *table = application->table;
+
+    switch (change->kind) {
+    case CHANGE_ADD_TABLE:
+        return objects_add_table(batch, table, change);
+    case CHANGE_FLUSH_CHAIN:
+        return objects_flush_chain(batch, table, change);
+    case CHANGE_DELETE_ELEMENTS:
+        return delete_elements(application, change);
+    case CHANGE_DELETE_SET:
+        return objects_delete_set(batch, table, change);
+    case CHANGE_DELETE_CHAIN:
+        return objects_delete_chain(batch, table, change);
+    case CHANGE_DELETE_COUNTER:
+        return objects_delete_counter(batch, table, change);
+    case CHANGE_ADD_COUNTER:
+        return objects_add_counter(batch, table, change);
+    case CHANGE_ADD_CHAIN:
+        return objects_add_chain(batch, table, change);
+    case CHANGE_ADD_SET:
+        return objects_add_set(batch, table, change);
+    case CHANGE_ADD_ELEMENTS:
+        return put_elements(application, change, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL,
+                            NULL);
+    case CHANGE_ADD_RULES:
+        return objects_add_rules(batch, table, change);
+    case CHANGE_RENEW_ELEMENTS:
+        return renew_elements(application, change);
+    }
+    return -EINVAL;
+}
+
+static void describe_change(const struct application *application,
+                            const struct batch_origin *origin, struct nftables_refusal *refusal)
+{
+    const struct change *change = origin->change;
+    size_t size = sizeof(refusal->what);
+
+    switch (change->kind) {
+    case CHANGE_ADD_TABLE:
+        snprintf(refusal->what, size, "table %s", application->table);
+        return;
+    case CHANGE_ADD_RULES:
+        snprintf(refusal->what, size, "rule %zu of chain %s", origin->first + 1,
+                 change->chain->name);
+        refusal->location = change->chain->location;
+        return;
+    case CHANGE_FLUSH_CHAIN:
+    case CHANGE_DELETE_CHAIN:
+    case CHANGE_ADD_CHAIN:
+        snprintf(refusal->what, size, "chain %s", change->chain->name);
+        refusal->location = change->chain->location;
+        return;
+    case CHANGE_DELETE_SET:
+    case CHANGE_ADD_SET:
+        snprintf(refusal->what, size, "%s %s", change->set->data == SET_DATA_NONE ? "set" : "map",
+                 change->set->name);
+        return;
+    case CHANGE_DELETE_COUNTER:
+    case CHANGE_ADD_COUNTER:
+        snprintf(refusal->what, size, "counter %s", change->counter->name);
+        return;
+    case CHANGE_DELETE_ELEMENTS:
+    case CHANGE_ADD_ELEMENTS:
+    case CHANGE_RENEW_ELEMENTS:
+        snprintf(refusal->what, size, "element of %s", change->set->name);
+        return;
+    }
+}
+
+/* The first refusal in the order of the batch: those behind it mostly follow from it. An error of
+ * the bracket alone (the commit itself failed) comes last. */
+static const struct netlink_error *first_error(const struct application *application,
+                                               const struct netlink_errors *errors,
+                                               const struct nlmsghdr **ret_message,
+                                               struct batch_origin *ret_origin)
+{
+    for (size_t i = 0; i < errors->n_errors; i++) {
+        *ret_message = batch_find(application->batch, errors->errors[i].sequence, ret_origin);
+        if (*ret_message)
+            return &errors->errors[i];
+    }
+    return errors->n_errors > 0 ? &errors->errors[0] : NULL;
+}
+
+static void refuse(const struct application *application, const struct netlink_errors *errors,
+                   struct nftables_refusal *refusal)
+{
+    const struct nlmsghdr *message = NULL;
+    struct batch_origin origin = {0};
+    const struct netlink_error *error = first_error(application, errors, &message, &origin);
+    const struct element *element = NULL;
+
+    *refusal = (struct nftables_refusal){.error = error ? error->error : -ENOBUFS};
+    if (!message) {
+        snprintf(refusal->what, sizeof(refusal->what), "table %s as a whole", application->table);
+        return;
+    }
+
+    describe_change(application, &origin, refusal);
+    if (origin.change->n_elements > 0)
+        element = elements_find(message, &origin, error->offset);
+    if (element)
+        refusal->location = element->location;
+}
+
+/* True where the batch failed for an element that its timeout removed meanwhile. */
+static bool lost_race(const struct application *application, const struct netlink_errors *errors)
+{
+    const struct nlmsghdr *message = NULL;
+    struct batch_origin origin = {0};
+    const struct netlink_error *error = first_error(application, errors, &message, &origin);
+
+    return error && error->error == -ENOENT && message && origin.change->set &&
+           origin.change->n_elements > 0 && origin.change->set->timeout &&
+           (message->nlmsg_type & 0xff) == NFT_MSG_DELSETELEM;
+}
+
+static uint64_t monotonic_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Returns 0, 1 where another try may succeed, or as nftables_apply(). */
+static int apply_once(struct application *application, const struct difference *difference,
+                      struct nftables_refusal *refusal, struct nftables_cost *cost)
+{
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    uint64_t start = monotonic_usec(), built;
+    int r = batch_new(&application->nftables->netlink, &application->batch);
+
+    for (size_t i = 0; r == 0 && i < difference->n_changes; i++)
+        r = put_change(application, &difference->changes[i]);
+    if (r < 0)
+        return r;
+    built = monotonic_usec();
+
+    if (batch_messages(application->batch) > 1)
+        r = batch_commit(application->batch, &errors);
+    if (r < 0)
+        return r;
+
+    *cost = (struct nftables_cost){.bytes = batch_bytes(application->batch),
+                                   .messages = batch_messages(application->batch),
+                                   .build_usec = built - start,
+                                   .commit_usec = monotonic_usec() - built};
+    if (errors.n_errors == 0 && !errors.overrun)
+        return 0;
+    refuse(application, &errors, refusal);
+    return lost_race(application, &errors) ? 1 : -EREMOTEIO;
+}
+
+/* What the kernel can do matters only for elements that may expire. */
+static bool needs_features(const struct difference *difference)
+{
+    for (size_t i = 0; i < difference->n_changes; i++) {
+        const struct change *change = &difference->changes[i];
+
+        if (change->set && change->set->timeout &&
+            (change->kind == CHANGE_DELETE_ELEMENTS || change->kind == CHANGE_RENEW_ELEMENTS))
+            return true;
+    }
+    return false;
+}
+
+int nftables_apply(struct nftables *nftables, const struct ruleset *target,
+                   const struct difference *difference, usec_t now,
+                   struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
+{
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    int r = 0;
+
+    if (needs_features(difference))
+        r = nftables_require_features(nftables);
+    if (r < 0)
+        return r;
+
+    r = difference->n_changes > 0;
+    for (unsigned tries = 0; r == 1 && tries < APPLY_TRIES_MAX; tries++) {
+        cleanup_(application_clear) struct application application = {
+            .nftables = nftables, .table = target->table, .now = now, .observe = tries > 0};
+
+        r = apply_once(&application, difference, &refusal, &cost);
+    }
+
+    if (r == 1)
+        r = -EREMOTEIO;
+    if (r == -EREMOTEIO && ret_refusal)
+        *ret_refusal = refusal;
+    if (r == 0 && ret_cost)
+        *ret_cost = cost;
+    return r;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Reading what was counted. The kernel may break a dump off and the reading starts over, so all
+ * counts are kept until the dump is whole, and only then given to the handler: it never sees an
+ * element twice.
+ */
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "kernel/attributes.h"
+#include "kernel/elements.h"
+#include "kernel/nftables_private.h"
+
+struct counted_element {
+    uint8_t key[64];
+    struct nftables_count count;
+};
+
+struct counted_elements {
+    struct counted_element *elements;
+    size_t n_elements;
+    size_t capacity;
+    size_t key_length;
+};
+
+static void counted_elements_clear(struct counted_elements *elements)
+{
+    free(elements->elements);
+}
+
+static int add_element(const struct element_view *view, void *userdata)
+{
+    struct counted_elements *elements = userdata;
+    struct counted_element *element;
+    int r = array_reserve(&elements->elements, &elements->capacity, elements->n_elements + 1,
+                          sizeof(*elements->elements));
+
+    if (r < 0)
+        return r;
+    if (view->interval_end)
+        return 0;
+
+    element = &elements->elements[elements->n_elements++];
+    *element = (struct counted_element){.count = view->count};
+    memcpy(element->key, view->key, view->key_length);
+    elements->key_length = view->key_length;
+    return 0;
+}
+
+static int add_elements(const struct nlmsghdr *message, void *userdata)
+{
+    return elements_each(message, add_element, userdata);
+}
+
+int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
+                           nftables_element_handler handler, void *userdata)
+{
+    cleanup_(counted_elements_clear) struct counted_elements elements = {0};
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request;
+    int r = -EINTR;
+
+    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
+        elements.n_elements = 0;
+        request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, table);
+        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set);
+        r = netlink_request(&nftables->netlink, request, add_elements, &elements);
+    }
+    if (r < 0)
+        return r == -EINTR ? -EAGAIN : r;
+
+    for (size_t i = 0; r >= 0 && i < elements.n_elements; i++)
+        r = handler(elements.elements[i].key, elements.key_length, elements.elements[i].count,
+                    userdata);
+    return r < 0 ? r : 0;
+}
+
+struct named_count {
+    char name[NFT_OBJ_MAXNAMELEN];
+    struct nftables_count count;
+};
+
+struct named_counts {
+    const char *table;
+    struct named_count *counts;
+    size_t n_counts;
+    size_t capacity;
+};
+
+static void named_counts_clear(struct named_counts *counts)
+{
+    free(counts->counts);
+}
+
+static int add_counter(const struct nlmsghdr *message, void *userdata)
+{
+    struct attributes list = attributes_of(message);
+    const struct nlattr *table = attributes_find(list, NFTA_OBJ_TABLE);
+    const struct nlattr *name = attributes_find(list, NFTA_OBJ_NAME);
+    const struct nlattr *type = attributes_find(list, NFTA_OBJ_TYPE);
+    const struct nlattr *data = attributes_find(list, NFTA_OBJ_DATA);
+    const struct nlattr *packets, *bytes;
+    struct named_counts *counts = userdata;
+    struct named_count *count;
+    int r;
+
+    if (!table || !name || !type || !data || attribute_u32(type) != NFT_OBJECT_COUNTER ||
+        !attribute_string(table) || strcmp(attribute_string(table), counts->table) != 0 ||
+        !attribute_string(name) || strlen(attribute_string(name)) >= sizeof(count->name))
+        return 0;
+    packets = attributes_find(attributes_in(data), NFTA_COUNTER_PACKETS);
+    bytes = attributes_find(attributes_in(data), NFTA_COUNTER_BYTES);
+    if (!packets || !bytes)
+        return 0;
+
+    r = array_reserve(&counts->counts, &counts->capacity, counts->n_counts + 1,
+                      sizeof(*counts->counts));
+    if (r < 0)
+        return r;
+    count = &counts->counts[counts->n_counts++];
+    strcpy(count->name, attribute_string(name));
+    count->count = (struct nftables_count){attribute_u64(packets), attribute_u64(bytes)};
+    return 0;
+}
+
+int nftables_read_counters(struct nftables *nftables, const char *table,
+                           nftables_counter_handler handler, void *userdata)
+{
+    cleanup_(named_counts_clear) struct named_counts counts = {.table = table};
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request;
+    int r = -EINTR;
+
+    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
+        counts.n_counts = 0;
+        request = nftables_request_new(buffer, NFT_MSG_GETOBJ, NLM_F_DUMP);
+        mnl_attr_put_strz(request, NFTA_OBJ_TABLE, table);
+        mnl_attr_put_u32(request, NFTA_OBJ_TYPE, htobe32(NFT_OBJECT_COUNTER));
+        r = netlink_request(&nftables->netlink, request, add_counter, &counts);
+    }
+    if (r < 0)
+        return r == -EINTR ? -EAGAIN : r;
+
+    for (size_t i = 0; r >= 0 && i < counts.n_counts; i++)
+        r = handler(counts.counts[i].name, counts.counts[i].count, userdata);
+    return r < 0 ? r : 0;
+}

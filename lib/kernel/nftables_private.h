@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/netlink.h"
+#include "kernel/nftables.h"
+
+/* What the files of `nftables_*` share. */
+struct nftables {
+    struct netlink netlink;
+    /* What was found when it was first needed; nftables_probe() always looks again. */
+    struct nftables_features features;
+    bool probed;
+};
+
+/* Bytes of a request. */
+#define REQUEST_MAX 2048
+/* How often a dump is started over before its reader gives up. */
+#define TRIES_MAX 16
+
+/* A request of NFT_MSG_* in `buffer`, ready for attributes. */
+struct nlmsghdr *nftables_request_new(char buffer[REQUEST_MAX], uint16_t type, uint16_t flags);
+
+/* The generation id of the namespace's rulesets. 0 or -errno. */
+int nftables_generation(struct nftables *nftables, uint32_t *ret_generation);
+
+/* Probes once. 0 or -errno. */
+int nftables_require_features(struct nftables *nftables);
+
+/* What the kernel has now of an element that a change is about. */
+struct observation {
+    bool present;
+    bool comment_equal;
+    bool expires;
+    struct nftables_count count;
+};
+
+/*
+ * Looks at each element of the change, which are in order of their keys: one by one where they are
+ * few, else by reading the whole set. `ret_observations` has room for all. Returns 0 (no such set:
+ * none is present), -EAGAIN, or -errno.
+ */
+int nftables_observe(struct nftables *nftables, const char *table, const struct change *change,
+                     struct observation *ret_observations);

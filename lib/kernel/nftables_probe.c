@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What the kernel can do is tried, never guessed from its version: distributions carry features
+ * back. Most tries are transactions that end with a message that must fail, so that nothing of them
+ * ever takes effect and the kernel only says what else it refused. Whether adding an element again
+ * changes its timeout shows in an element alone; that is tried in a table that hooks nowhere.
+ */
+
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/batch.h"
+#include "kernel/elements.h"
+#include "kernel/nftables_private.h"
+#include "kernel/objects.h"
+
+/* NFT_TABLE_F_OWNER and, since Linux 6.9, NFT_TABLE_F_PERSIST. */
+#define TABLE_FLAGS_OWNER_PERSIST (0x2 | 0x4)
+
+#define HOUR (3600 * USEC_PER_SEC)
+
+/* What the tries are made of. */
+static const struct set ranges = {
+    .name = "ranges",
+    .key = {DATATYPE_IPV4_ADDR, DATATYPE_INET_SERVICE},
+    .n_key = 2,
+    .key_length = 8,
+    .data = SET_DATA_MARK,
+    .interval = true,
+};
+static const struct set marks = {
+    .name = "marks",
+    .key = {DATATYPE_MARK},
+    .n_key = 1,
+    .key_length = 4,
+    .data = SET_DATA_MARK,
+};
+static const struct set counting = {
+    .name = "counting",
+    .key = {DATATYPE_CT_DIR, DATATYPE_MARK},
+    .n_key = 2,
+    .key_length = 8,
+    .data = SET_DATA_VERDICT,
+    .timeout = true,
+    .counters = true,
+};
+static const uint8_t counting_key[8];
+
+struct probe {
+    struct nftables *nftables;
+    char table[32];
+    struct batch *batch;
+};
+
+typedef int (*probe_builder)(struct probe *probe);
+
+static int add_set(struct probe *probe, const struct set *set)
+{
+    return objects_add_set(probe->batch, probe->table,
+                           &(struct change){.kind = CHANGE_ADD_SET, .set = set});
+}
+
+static int build_table(struct probe *probe)
+{
+    return objects_add_table(probe->batch, probe->table, NULL);
+}
+
+static int build_owned_table(struct probe *probe)
+{
+    return objects_add_table_flags(probe->batch, probe->table, TABLE_FLAGS_OWNER_PERSIST, NULL);
+}
+
+static int build_ranges(struct probe *probe)
+{
+    int r = build_table(probe);
+
+    return r < 0 ? r : add_set(probe, &ranges);
+}
+
+static int build_counting(struct probe *probe)
+{
+    int r = build_table(probe);
+
+    return r < 0 ? r : add_set(probe, &counting);
+}
+
+/* The one element of `counting`, with an expiry. */
+static int put_element(struct probe *probe, uint16_t type, uint16_t flags, usec_t expires)
+{
+    const struct element element = {
+        .key = counting_key, .verdict = VERDICT_ACCEPT, .expires = expires};
+    const struct element *elements[] = {&element};
+    const struct change change = {.set = &counting, .elements = elements, .n_elements = 1};
+    const struct elements_command command = {.table = probe->table, .type = type, .flags = flags};
+
+    return elements_add(probe->batch, &command, &change);
+}
+
+static int build_destroy(struct probe *probe)
+{
+    int r = build_counting(probe);
+
+    return r < 0 ? r : put_element(probe, MESSAGE_DESTROY_ELEMENTS, 0, 0);
+}
+
+static int build_conntrack(struct probe *probe)
+{
+    struct statement statement = {.kind = STATEMENT_SET_CT_MARK,
+                                  .fields = {FIELD_CT_MARK},
+                                  .n_fields = 1,
+                                  .object = marks.name};
+    struct rule rule = {.statements = &statement, .n_statements = 1};
+    const struct chain chain = {.name = "rules", .rules = &rule, .n_rules = 1};
+    const struct change change = {.chain = &chain};
+    int r = build_table(probe);
+
+    if (r == 0)
+        r = add_set(probe, &marks);
+    if (r == 0)
+        r = objects_add_chain(probe->batch, probe->table, &change);
+    if (r == 0)
+        r = objects_add_rules(probe->batch, probe->table, &change);
+    return r;
+}
+
+/* Sends what `build` makes; where `abort` is set, with a message behind it that must fail. Writes
+ * how many messages the kernel refused. */
+static int probe_send(struct probe *probe, probe_builder build, bool abort, size_t *ret_refused)
+{
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    cleanup_(batch_freep) struct batch *batch = NULL;
+    int r = batch_new(&probe->nftables->netlink, &batch);
+
+    if (r < 0)
+        return r;
+
+    probe->batch = batch;
+    r = build(probe);
+    if (r == 0 && abort)
+        r = objects_delete_table(batch, "no such table", NULL);
+    if (r == 0)
+        r = batch_commit(batch, &errors);
+    probe->batch = NULL;
+    if (r < 0)
+        return r;
+
+    *ret_refused = errors.n_errors;
+    return 0;
+}
+
+/* True where only the message that must fail did. */
+static int probe_try(struct probe *probe, probe_builder build, bool *ret_works)
+{
+    size_t refused;
+    int r = probe_send(probe, build, true, &refused);
+
+    if (r == 0)
+        *ret_works = refused == 1;
+    return r;
+}
+
+static int build_element(struct probe *probe)
+{
+    int r = build_counting(probe);
+
+    return r < 0 ? r : put_element(probe, NFT_MSG_NEWSETELEM, NLM_F_CREATE, HOUR);
+}
+
+static int build_element_again(struct probe *probe)
+{
+    return put_element(probe, NFT_MSG_NEWSETELEM, NLM_F_CREATE, 2 * HOUR);
+}
+
+static int build_removal(struct probe *probe)
+{
+    return objects_delete_table(probe->batch, probe->table, NULL);
+}
+
+static int view_element(const struct element_view *view, void *userdata)
+{
+    struct nftables_features *features = userdata;
+
+    features->element_counters = view->counts;
+    features->update_timeout = view->expires && view->expires_msec > 3 * HOUR / 2 / 1000;
+    return 0;
+}
+
+static int view_elements(const struct nlmsghdr *message, void *userdata)
+{
+    return elements_each(message, view_element, userdata);
+}
+
+/* An element that was added twice: does it count by itself, and which timeout has it now? */
+static int probe_element(struct probe *probe, struct nftables_features *features)
+{
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request;
+    size_t refused;
+    int r = probe_send(probe, build_element, false, &refused);
+
+    if (r < 0 || refused > 0)
+        return r;
+
+    r = probe_send(probe, build_element_again, false, &refused);
+    for (unsigned tries = 0; r == 0 && tries < TRIES_MAX; tries++) {
+        request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, probe->table);
+        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, counting.name);
+        r = netlink_request(&probe->nftables->netlink, request, view_elements, features);
+        if (r != -EINTR)
+            break;
+        r = 0;
+    }
+
+    /* Whatever was learnt, the table must go. */
+    if (r < 0) {
+        probe_send(probe, build_removal, false, &refused);
+        return r;
+    }
+    return probe_send(probe, build_removal, false, &refused);
+}
+
+int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features)
+{
+    struct nftables_features features = {0};
+    struct probe probe = {.nftables = nftables};
+    int r;
+
+    snprintf(probe.table, sizeof(probe.table), "segd-probe-%ld", (long)getpid());
+
+    r = probe_try(&probe, build_table, &features.inet);
+    if (r == 0)
+        r = probe_try(&probe, build_ranges, &features.concatenations);
+    if (r == 0)
+        r = probe_try(&probe, build_owned_table, &features.owner_persist);
+    if (r == 0)
+        r = probe_try(&probe, build_destroy, &features.destroy);
+    if (r == 0)
+        r = probe_try(&probe, build_conntrack, &features.conntrack);
+    if (r == 0)
+        r = probe_element(&probe, &features);
+    if (r < 0)
+        return r;
+
+    nftables->features = features;
+    nftables->probed = true;
+    *ret_features = features;
+    return 0;
+}
+
+const char *nftables_features_missing(const struct nftables_features *features)
+{
+    if (!features->inet)
+        return "the kernel has no nftables for the family inet (CONFIG_NF_TABLES_INET)";
+    if (!features->concatenations)
+        return "the kernel has no maps of concatenated ranges (nftables of Linux 5.6 or later)";
+    if (!features->element_counters)
+        return "the kernel has no counters in elements of sets (nftables of Linux 5.11 or later)";
+    if (!features->conntrack)
+        return "the kernel has no connection tracking with marks for nftables (CONFIG_NFT_CT, "
+               "CONFIG_NF_CONNTRACK_MARK)";
+    return NULL;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Tables, chains, sets, named counters and rules as messages, through libnftnl's objects. What is
+ * added must not be there yet (NLM_F_EXCL): a difference is computed from what the kernel holds,
+ * and where that is no longer true the kernel shall refuse rather than mix two rulesets.
+ *
+ * A set gets no userdata. nft 1.0.6 crashes on what nft 1.1 writes there, and the numbers of the
+ * types alone are enough for both to list it.
+ */
+
+#include "kernel/objects.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
+
+#include "kernel/elements.h"
+#include "kernel/expressions.h"
+#include "kernel/nftnl.h"
+
+/* Enough for all but rules: a few names of at most NFT_NAME_MAXLEN and small numbers. */
+#define OBJECT_ROOM ((size_t)4096)
+/* Bits of a type in the number of a concatenation, TYPE_BITS in nftables' datatype.h. */
+#define TYPE_BITS 6
+
+int objects_add_table_flags(struct batch *batch, const char *table, uint32_t flags,
+                            const struct change *change)
+{
+    cleanup_(nftnl_table_freep) struct nftnl_table *object = nftnl_table_alloc();
+    struct nlmsghdr *message;
+    int r;
+
+    if (!object || nftnl_table_set_str(object, NFTNL_TABLE_NAME, table) < 0)
+        return -ENOMEM;
+    nftnl_table_set_u32(object, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+    nftnl_table_set_u32(object, NFTNL_TABLE_FLAGS, flags);
+
+    r = batch_start(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, OBJECT_ROOM, &message);
+    if (r < 0)
+        return r;
+    nftnl_table_nlmsg_build_payload(message, object);
+    return batch_add(batch, message, (struct batch_origin){.change = change});
+}
+
+/* Not exclusive: a table that is there is made a plain one that is awake (no flags). The owner
+ * flags will be asked for here. */
+int objects_add_table(struct batch *batch, const char *table, const struct change *change)
+{
+    return objects_add_table_flags(batch, table, 0, change);
+}
+
+/* A message that names one object of the table and no more. */
+static int add_named(struct batch *batch, uint16_t type, uint16_t table_attribute,
+                     const char *table, uint16_t name_attribute, const char *name,
+                     const struct change *change)
+{
+    struct nlmsghdr *message;
+    int r = batch_start(batch, type, 0, OBJECT_ROOM, &message);
+
+    if (r < 0)
+        return r;
+    mnl_attr_put_strz(message, table_attribute, table);
+    if (name)
+        mnl_attr_put_strz(message, name_attribute, name);
+    return batch_add(batch, message, (struct batch_origin){.change = change});
+}
+
+int objects_delete_table(struct batch *batch, const char *table, const struct change *change)
+{
+    return add_named(batch, NFT_MSG_DELTABLE, NFTA_TABLE_NAME, table, 0, NULL, change);
+}
+
+int objects_delete_chain(struct batch *batch, const char *table, const struct change *change)
+{
+    return add_named(batch, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, table, NFTA_CHAIN_NAME,
+                     change->chain->name, change);
+}
+
+int objects_delete_set(struct batch *batch, const char *table, const struct change *change)
+{
+    return add_named(batch, NFT_MSG_DELSET, NFTA_SET_TABLE, table, NFTA_SET_NAME, change->set->name,
+                     change);
+}
+
+/* Without the handle of a rule all rules of the chain go. */
+int objects_flush_chain(struct batch *batch, const char *table, const struct change *change)
+{
+    return add_named(batch, NFT_MSG_DELRULE, NFTA_RULE_TABLE, table, NFTA_RULE_CHAIN,
+                     change->chain->name, change);
+}
+
+static int add_counter_message(struct batch *batch, uint16_t type, uint16_t flags,
+                               const char *table, const struct change *change)
+{
+    cleanup_(nftnl_obj_freep) struct nftnl_obj *object = nftnl_obj_alloc();
+    struct nlmsghdr *message;
+    int r;
+
+    if (!object)
+        return -ENOMEM;
+    nftnl_obj_set_str(object, NFTNL_OBJ_TABLE, table);
+    nftnl_obj_set_str(object, NFTNL_OBJ_NAME, change->counter->name);
+    if (!nftnl_obj_get_str(object, NFTNL_OBJ_TABLE) || !nftnl_obj_get_str(object, NFTNL_OBJ_NAME))
+        return -ENOMEM;
+    nftnl_obj_set_u32(object, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+    if (type == NFT_MSG_NEWOBJ) {
+        nftnl_obj_set_u64(object, NFTNL_OBJ_CTR_PKTS, 0);
+        nftnl_obj_set_u64(object, NFTNL_OBJ_CTR_BYTES, 0);
+    }
+
+    r = batch_start(batch, type, flags, OBJECT_ROOM, &message);
+    if (r < 0)
+        return r;
+    nftnl_obj_nlmsg_build_payload(message, object);
+    return batch_add(batch, message, (struct batch_origin){.change = change});
+}
+
+int objects_add_counter(struct batch *batch, const char *table, const struct change *change)
+{
+    return add_counter_message(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, table, change);
+}
+
+int objects_delete_counter(struct batch *batch, const char *table, const struct change *change)
+{
+    return add_counter_message(batch, NFT_MSG_DELOBJ, 0, table, change);
+}
+
+static const int hook_numbers[] = {
+    [HOOK_NONE] = -1,
+    [HOOK_PREROUTING] = NF_INET_PRE_ROUTING,
+    [HOOK_INPUT] = NF_INET_LOCAL_IN,
+    [HOOK_FORWARD] = NF_INET_FORWARD,
+    [HOOK_OUTPUT] = NF_INET_LOCAL_OUT,
+};
+
+int objects_hook_number(enum hook hook)
+{
+    return hook_numbers[hook];
+}
+
+enum hook objects_hook(uint32_t number)
+{
+    for (size_t i = HOOK_NONE + 1; i < ELEMENTS_OF(hook_numbers); i++)
+        if ((uint32_t)hook_numbers[i] == number)
+            return (enum hook)i;
+    return HOOK_NONE;
+}
+
+int objects_add_chain(struct batch *batch, const char *table, const struct change *change)
+{
+    cleanup_(nftnl_chain_freep) struct nftnl_chain *object = nftnl_chain_alloc();
+    const struct chain *chain = change->chain;
+    struct nlmsghdr *message;
+    int r;
+
+    if (!object || nftnl_chain_set_str(object, NFTNL_CHAIN_TABLE, table) < 0 ||
+        nftnl_chain_set_str(object, NFTNL_CHAIN_NAME, chain->name) < 0)
+        return -ENOMEM;
+    if (chain->hook != HOOK_NONE) {
+        if (nftnl_chain_set_str(object, NFTNL_CHAIN_TYPE, "filter") < 0)
+            return -ENOMEM;
+        nftnl_chain_set_u32(object, NFTNL_CHAIN_HOOKNUM,
+                            (uint32_t)objects_hook_number(chain->hook));
+        nftnl_chain_set_s32(object, NFTNL_CHAIN_PRIO, chain->priority);
+        nftnl_chain_set_u32(object, NFTNL_CHAIN_POLICY, chain->policy_drop ? NF_DROP : NF_ACCEPT);
+    }
+
+    r = batch_start(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, OBJECT_ROOM, &message);
+    if (r < 0)
+        return r;
+    nftnl_chain_nlmsg_build_payload(message, object);
+    return batch_add(batch, message, (struct batch_origin){.change = change});
+}
+
+uint32_t objects_key_number(const enum datatype *types, size_t n)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < n; i++)
+        number = number << TYPE_BITS | datatype_number(types[i]);
+    return number;
+}
+
+int objects_key_types(uint32_t number, enum datatype *ret_types, size_t *ret_n)
+{
+    enum datatype reversed[FIELDS_MAX];
+    size_t n = 0, type;
+
+    for (; number != 0; number >>= TYPE_BITS) {
+        for (type = 0; type <= DATATYPE_MARK; type++)
+            if (datatype_number((enum datatype)type) == (number & ((1u << TYPE_BITS) - 1)))
+                break;
+        if (type > DATATYPE_MARK || n == FIELDS_MAX)
+            return -EINVAL;
+        reversed[n++] = (enum datatype)type;
+    }
+    if (n == 0)
+        return -EINVAL;
+
+    for (size_t i = 0; i < n; i++)
+        ret_types[i] = reversed[n - 1 - i];
+    *ret_n = n;
+    return 0;
+}
+
+/* The kernel splits the key of a concatenation with intervals into its fields, so it is told how
+ * long each of them is; without that it answers EINVAL. */
+static int describe_concatenation(struct nftnl_set *object, const struct set *set)
+{
+    uint8_t lengths[FIELDS_MAX];
+
+    for (size_t i = 0; i < set->n_key; i++)
+        lengths[i] = (uint8_t)datatype_length(set->key[i]);
+    return nftnl_set_set_data(object, NFTNL_SET_DESC_CONCAT, lengths, (uint32_t)set->n_key) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+static uint32_t describe_data(struct nftnl_set *object, enum set_data data)
+{
+    switch (data) {
+    case SET_DATA_NONE:
+        return 0;
+    case SET_DATA_VERDICT:
+        nftnl_set_set_u32(object, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
+        nftnl_set_set_u32(object, NFTNL_SET_DATA_LEN, 0);
+        return NFT_SET_MAP;
+    case SET_DATA_MARK:
+        nftnl_set_set_u32(object, NFTNL_SET_DATA_TYPE, datatype_number(DATATYPE_MARK));
+        nftnl_set_set_u32(object, NFTNL_SET_DATA_LEN, (uint32_t)datatype_length(DATATYPE_MARK));
+        return NFT_SET_MAP;
+    case SET_DATA_COUNTER:
+        nftnl_set_set_u32(object, NFTNL_SET_OBJ_TYPE, NFT_OBJECT_COUNTER);
+        return NFT_SET_OBJECT;
+    }
+    return 0;
+}
+
+static int describe_set(struct nftnl_set *object, const char *table, const struct set *set)
+{
+    uint32_t flags = describe_data(object, set->data);
+    struct nftnl_expr *counter;
+
+    if (nftnl_set_set_str(object, NFTNL_SET_TABLE, table) < 0 ||
+        nftnl_set_set_str(object, NFTNL_SET_NAME, set->name) < 0)
+        return -ENOMEM;
+    nftnl_set_set_u32(object, NFTNL_SET_ID, 1);
+    nftnl_set_set_u32(object, NFTNL_SET_KEY_TYPE, objects_key_number(set->key, set->n_key));
+    nftnl_set_set_u32(object, NFTNL_SET_KEY_LEN, (uint32_t)elements_key_length(set));
+
+    if (set->timeout)
+        flags |= NFT_SET_TIMEOUT;
+    if (set->interval)
+        flags |= NFT_SET_INTERVAL;
+    if (set->interval && set->n_key > 1) {
+        flags |= NFT_SET_CONCAT;
+        if (describe_concatenation(object, set) < 0)
+            return -ENOMEM;
+    }
+    nftnl_set_set_u32(object, NFTNL_SET_FLAGS, flags);
+
+    if (!set->counters)
+        return 0;
+    counter = nftnl_expr_alloc("counter");
+    if (!counter)
+        return -ENOMEM;
+    nftnl_set_add_expr(object, counter);
+    return 0;
+}
+
+int objects_add_set(struct batch *batch, const char *table, const struct change *change)
+{
+    cleanup_(nftnl_set_freep) struct nftnl_set *object = nftnl_set_alloc();
+    struct nlmsghdr *message;
+    int r;
+
+    if (!object || describe_set(object, table, change->set) < 0)
+        return -ENOMEM;
+
+    r = batch_start(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, OBJECT_ROOM, &message);
+    if (r < 0)
+        return r;
+    nftnl_set_nlmsg_build_payload(message, object);
+    return batch_add(batch, message, (struct batch_origin){.change = change});
+}
+
+static int add_rule(struct batch *batch, const char *table, const struct change *change,
+                    size_t index)
+{
+    cleanup_(nftnl_rule_freep) struct nftnl_rule *object = nftnl_rule_alloc();
+    const struct rule *rule = &change->chain->rules[index];
+    struct nlmsghdr *message;
+    int r;
+
+    if (!object || nftnl_rule_set_str(object, NFTNL_RULE_TABLE, table) < 0 ||
+        nftnl_rule_set_str(object, NFTNL_RULE_CHAIN, change->chain->name) < 0)
+        return -ENOMEM;
+    r = expressions_add(object, rule);
+    if (r < 0)
+        return r;
+
+    r = batch_start(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, expressions_room(rule),
+                    &message);
+    if (r < 0)
+        return r;
+    nftnl_rule_nlmsg_build_payload(message, object);
+    return batch_add(batch, message, (struct batch_origin){change, index, 1});
+}
+
+int objects_add_rules(struct batch *batch, const char *table, const struct change *change)
+{
+    int r;
+
+    for (size_t i = 0; i < change->chain->n_rules; i++) {
+        r = add_rule(batch, table, change, i);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
