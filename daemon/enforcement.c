@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The line from text to kernel, in one function: enforcement_apply(). Each step makes a new object
+ * from the one before and can fail without a trace; the commit is the last that can, and only after
+ * it the new objects take the place of the old. The ruleset that was committed is kept, so that the
+ * next one is sent as the difference; when the kernel does not agree with what is kept, because
+ * somebody else changed the table, the difference is taken from what the kernel really holds.
+ */
+
+#include "enforcement.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/diagnostics.h"
+#include "diagram/diagram.h"
+#include "log.h"
+#include "policy/policy.h"
+#include "ruleset/compile.h"
+#include "ruleset/difference.h"
+
+struct enforcement {
+    struct nftables *nftables;
+    struct ruleset *committed; /* NULL until the first commit of this process */
+};
+
+int enforcement_new(struct enforcement **ret_enforcement, const char **ret_missing)
+{
+    cleanup_(enforcement_freep) struct enforcement *enforcement = calloc(1, sizeof(*enforcement));
+    struct nftables_features features;
+    int r;
+
+    if (!enforcement)
+        return -ENOMEM;
+
+    r = nftables_open(&enforcement->nftables);
+    if (r < 0)
+        return r;
+
+    r = nftables_probe(enforcement->nftables, &features);
+    if (r < 0)
+        return r;
+
+    *ret_missing = nftables_features_missing(&features);
+    if (*ret_missing)
+        return -EOPNOTSUPP;
+
+    *ret_enforcement = TAKE_PTR(enforcement);
+    return 0;
+}
+
+struct enforcement *enforcement_free(struct enforcement *enforcement)
+{
+    if (!enforcement)
+        return NULL;
+
+    ruleset_free(enforcement->committed);
+    nftables_close(enforcement->nftables);
+    free(enforcement);
+    return NULL;
+}
+
+static void report_refusal(const struct nftables_refusal *refusal, const struct sources *sources)
+{
+    if (sources && refusal->location.line > 0)
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED,
+                    "%s:%" PRIu32 ":%" PRIu32 ": the kernel refused this line: %s: %s",
+                    sources_name(sources, refusal->location.source), refusal->location.line,
+                    refusal->location.column, refusal->what, strerror(-refusal->error));
+    else
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the kernel refused the ruleset: %s: %s",
+                    refusal->what, strerror(-refusal->error));
+}
+
+/* Commits the difference from `held`, which is NULL where the kernel holds nothing. */
+static int commit_from(struct enforcement *enforcement, const struct ruleset *held,
+                       const struct ruleset *wanted, usec_t now, struct nftables_refusal *refusal,
+                       struct nftables_cost *cost)
+{
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    int r = difference_new(held, wanted, &difference);
+
+    if (r < 0)
+        return r;
+    return nftables_apply(enforcement->nftables, wanted, difference, now, refusal, cost);
+}
+
+static int commit_from_kernel(struct enforcement *enforcement, const struct ruleset *wanted,
+                              usec_t now, struct nftables_refusal *refusal,
+                              struct nftables_cost *cost)
+{
+    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
+    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    return commit_from(enforcement, observed, wanted, now, refusal, cost);
+}
+
+/* The last step that can fail: one transaction. Takes the ruleset over when it is committed. */
+static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec_t now,
+                  const struct sources *sources, struct nftables_cost *cost)
+{
+    struct nftables_refusal refusal = {0};
+    int r = -EREMOTEIO;
+
+    if (enforcement->committed)
+        r = commit_from(enforcement, enforcement->committed, *wanted, now, &refusal, cost);
+    if (r == -EREMOTEIO)
+        r = commit_from_kernel(enforcement, *wanted, now, &refusal, cost);
+    if (r == -EREMOTEIO)
+        report_refusal(&refusal, sources);
+    if (r < 0)
+        return r;
+
+    ruleset_free(enforcement->committed);
+    enforcement->committed = TAKE_PTR(*wanted);
+    return 0;
+}
+
+int enforcement_apply(struct enforcement *enforcement, const char *path)
+{
+    cleanup_(sources_freep) struct sources *sources = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    cleanup_(policy_freep) struct policy *policy = NULL;
+    cleanup_(diagram_freep) struct diagram *diagram = NULL;
+    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
+    struct nftables_cost cost = {0};
+    usec_t now = calendar_now();
+    int r;
+
+    r = sources_new(&sources);
+    if (r == 0)
+        r = diagnostics_new(&diagnostics);
+    if (r == 0)
+        r = policy_read(path, sources, diagnostics, &policy);
+    if (r == 0)
+        r = diagram_new(policy, diagnostics, &diagram);
+    if (diagnostics)
+        diagnostics_print(diagnostics, sources, stderr, isatty(STDERR_FILENO));
+    if (r < 0)
+        return r == -E2BIG ? -EBADMSG : r;
+
+    r = ruleset_compile(diagram, now, &ruleset);
+    if (r < 0)
+        return r;
+
+    r = commit(enforcement, &ruleset, now, sources, &cost);
+    if (r < 0)
+        return r;
+
+    log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
+                "committed %s: %zu zones, %zu flows; %zu bytes in %zu messages, %" PRIu64
+                " us in the kernel",
+                path, policy->n_zones, policy->n_flows, cost.bytes, cost.messages,
+                cost.commit_usec);
+    return 0;
+}
+
+int enforcement_lock_down(struct enforcement *enforcement)
+{
+    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
+    struct nftables_cost cost = {0};
+    int r = ruleset_lockdown(&ruleset);
+
+    if (r < 0)
+        return r;
+    return commit(enforcement, &ruleset, calendar_now(), NULL, &cost);
+}

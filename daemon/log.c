@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Whether standard error is the journal's is told by JOURNAL_STREAM (systemd.exec(5)). Then entries
+ * are sent with their fields instead of as bare lines, and appear once.
+ */
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#define LOG_TEXT_MAX 1024
+
+static bool standard_error_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat status;
+
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+void log_message(int priority, sd_id128_t id, const char *format, ...)
+{
+    static const char *const words[] = {"emergency", "alert",  "critical", "error",
+                                        "warning",   "notice", "info",     "debug"};
+    char text[LOG_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
+    if (standard_error_is_journal())
+        sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority,
+                        "MESSAGE_ID=" SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(id), NULL);
+    else
+        fprintf(stderr, "segd: %s: %s\n", words[priority & LOG_PRIMASK], text);
+}

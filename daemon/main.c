@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * segd: options, and nothing else. Everything it does begins in manager.c.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "manager.h"
+
+#define POLICY_PATH_DEFAULT "/etc/segd/policy.d"
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_PERMITTED = 5,
+    EXIT_KERNEL = 6,
+};
+
+static void print_help(void)
+{
+    puts("Usage: segd [--policy PATH]\n"
+         "\n"
+         "Enforces a policy on this gateway: commits it to the kernel and stays.\n"
+         "\n"
+         "  --policy PATH   a policy file, or a directory of *.yaml files\n"
+         "                  (default " POLICY_PATH_DEFAULT ")\n"
+         "  --help          show this help\n"
+         "  --version       show the version\n"
+         "\n"
+         "SIGHUP reads the policy again; an invalid one leaves what runs.\n"
+         "SIGTERM ends segd and leaves the rules. Without a valid policy at\n"
+         "the start nothing passes between zones.");
+}
+
+static int exit_code(int result)
+{
+    if (result >= 0)
+        return EXIT_DONE;
+    if (result == -EPERM)
+        return EXIT_NOT_PERMITTED;
+    return result == -EREMOTEIO || result == -EOPNOTSUPP ? EXIT_KERNEL : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"policy", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {0},
+    };
+    cleanup_(manager_freep) struct manager *manager = NULL;
+    const char *policy_path = POLICY_PATH_DEFAULT;
+    int option, r;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+        switch (option) {
+        case 'p':
+            policy_path = optarg;
+            break;
+        case 'h':
+            print_help();
+            return EXIT_DONE;
+        case 'v':
+            puts("segd " SEGD_VERSION);
+            return EXIT_DONE;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "segd: unexpected argument `%s`; try --help\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+
+    r = manager_new(policy_path, &manager);
+    if (r >= 0)
+        r = manager_run(manager);
+    return exit_code(r);
+}
