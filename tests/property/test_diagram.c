@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Two oracles of the four: reading a policy's flows in order, and its diagram, must agree about
+ * every packet. And what the diagram calls shadowed must never own one, what it does not must.
+ */
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "tests/property/random_policy.h"
+
+#define POLICIES 600
+#define PACKETS 1500
+
+START_TEST(diagram_agrees_with_reading_the_flows)
+{
+    struct random random = random_from_seed((uint64_t)_i + 1000000);
+    struct random_case c;
+
+    random_case_make((uint64_t)_i, &c);
+    for (unsigned i = 0; i < PACKETS; i++) {
+        struct packet packet = random_packet(c.policy, &random);
+        uint32_t naive = policy_decide_naively(c.policy, &packet);
+        uint32_t decided = diagram_decide(c.diagram, &packet).flow;
+
+        ck_assert_msg(naive == decided,
+                      "seed %d packet %u: the flows say %" PRIu32 ", the diagram %" PRIu32, _i, i,
+                      naive, decided);
+    }
+    random_case_clear(&c);
+}
+END_TEST
+
+/* Services at which the answer may change: the borders of all of them. */
+static size_t collect_services(const struct policy *policy, enum family family,
+                               service_number points[], size_t room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->n_services; i++) {
+        for (size_t j = 0; j < policy->services[i].n_ranges; j++) {
+            const struct service_range *range = &policy->services[i].ranges[j];
+
+            if (!range->families[family] || n + 2 > room)
+                continue;
+            points[n++] = SERVICE_NUMBER(range->protocol_first, range->port_first);
+            if (SERVICE_NUMBER(range->protocol_last, range->port_last) < SERVICE_LAST)
+                points[n++] = SERVICE_NUMBER(range->protocol_last, range->port_last) + 1;
+        }
+    }
+    return n;
+}
+
+/* Every packet between two small zones, as far as the flows can tell packets apart. */
+static void mark_owners(const struct policy *policy, size_t from, size_t to, enum family family,
+                        bool owns[])
+{
+    service_number points[256];
+    size_t n_points = collect_services(policy, family, points, ELEMENTS_OF(points));
+    const struct range_set *a = &policy->zones[from].addresses.by_family[family];
+    const struct range_set *b = &policy->zones[to].addresses.by_family[family];
+    struct packet packet = {.from = from, .to = to, .family = family};
+
+    for (unsigned i = 0; i < 16; i++) {
+        for (unsigned j = 0; j < 16; j++) {
+            for (size_t k = 0; k < n_points; k++) {
+                uint32_t owner;
+
+                packet.source = a->ranges[0].first + i;
+                packet.destination = b->ranges[0].first + j;
+                packet.service = points[k];
+                owner = policy_decide_naively(policy, &packet);
+                if (owner != NO_FLOW)
+                    owns[owner] = true;
+            }
+        }
+    }
+}
+
+static bool flow_is_small(const struct policy *policy, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_from + flow->n_to; i++) {
+        size_t zone = i < flow->n_from ? flow->from[i].zone : flow->to[i - flow->n_from].zone;
+
+        if (zone == ZONE_GATEWAY || strcmp(policy->zones[zone].name, "rest") == 0)
+            return false;
+    }
+    return true;
+}
+
+START_TEST(flows_are_shadowed_exactly_when_they_own_nothing)
+{
+    bool owns[RANDOM_FLOWS_MAX + 8] = {0}, none[RANDOM_FLOWS_MAX] = {0};
+    cleanup_(freep) char *text = random_policy_text((uint64_t)_i, none);
+    cleanup_(sources_freep) struct sources *sources = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    cleanup_(policy_freep) struct policy *whole = NULL;
+    struct random_case c;
+
+    random_case_make((uint64_t)_i, &c);
+    ck_assert_int_eq(sources_new(&sources), 0);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    if (policy_parse("random.yaml", text, strlen(text), sources, diagnostics, &whole) < 0) {
+        /* Some flow has no family in common: nothing to learn about shadows from this seed. */
+        random_case_clear(&c);
+        return;
+    }
+
+    for (size_t from = 0; from < 3; from++) {
+        for (size_t to = 0; to < 3; to++) {
+            for (enum family family = 0; family < FAMILIES; family++)
+                mark_owners(whole, from, to, family, owns);
+        }
+    }
+
+    for (size_t i = 0; i < whole->n_flows; i++) {
+        const struct flow *flow = &whole->flows[i];
+
+        if (flow->implicit || !flow_is_small(whole, flow))
+            continue;
+        ck_assert_msg(owns[i] != c.shadowed[i], "seed %d: flow %s owns %s, but is%s shadowed", _i,
+                      flow->name, owns[i] ? "something" : "nothing", c.shadowed[i] ? "" : " not");
+    }
+    random_case_clear(&c);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("diagram property");
+    TCase *tests = tcase_create("diagram property");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_loop_test(tests, diagram_agrees_with_reading_the_flows, 0, POLICIES);
+    tcase_add_loop_test(tests, flows_are_shadowed_exactly_when_they_own_nothing, 0, 60);
+    tcase_set_timeout(tests, 0);
+    suite_add_tcase(suite, tests);
+
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
