@@ -8,6 +8,7 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <libnftnl/udata.h>
 
 #include "base/cleanup.h"
 
@@ -19,3 +20,4 @@ DEFINE_CLEANUP(struct nftnl_obj, nftnl_obj_free)
 DEFINE_CLEANUP(struct nftnl_rule, nftnl_rule_free)
 DEFINE_CLEANUP(struct nftnl_set, nftnl_set_free)
 DEFINE_CLEANUP(struct nftnl_table, nftnl_table_free)
+DEFINE_CLEANUP(struct nftnl_udata_buf, nftnl_udata_buf_free)

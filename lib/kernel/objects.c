@@ -5,8 +5,9 @@
  * added must not be there yet (NLM_F_EXCL): a difference is computed from what the kernel holds,
  * and where that is no longer true the kernel shall refuse rather than mix two rulesets.
  *
- * A set gets no userdata. nft 1.0.6 crashes on what nft 1.1 writes there, and the numbers of the
- * types alone are enough for both to list it.
+ * Of the userdata by which nft describes a set to itself, only byte orders are written: without
+ * them nft lists marks and single interface names the wrong way round, and on more than that, as
+ * nft 1.1 writes it, nft 1.0.6 crashes. The rest follows from the numbers of the types.
  */
 
 #include "kernel/objects.h"
@@ -24,6 +25,8 @@
 #define OBJECT_ROOM ((size_t)4096)
 /* Bits of a type in the number of a concatenation, TYPE_BITS in nftables' datatype.h. */
 #define TYPE_BITS 6
+/* BYTEORDER_HOST_ENDIAN in nftables' datatype.h. */
+#define NFT_BYTEORDER_HOST 1
 
 int objects_add_table_flags(struct batch *batch, const char *table, uint32_t flags,
                             const struct change *change)
@@ -238,6 +241,46 @@ static uint32_t describe_data(struct nftnl_set *object, enum set_data data)
     return 0;
 }
 
+static bool is_host_order(enum datatype type)
+{
+    switch (type) {
+    case DATATYPE_IFNAME:
+    case DATATYPE_CT_DIR:
+    case DATATYPE_MARK:
+        return true;
+    case DATATYPE_IPV4_ADDR:
+    case DATATYPE_IPV6_ADDR:
+    case DATATYPE_ETHER_ADDR:
+    case DATATYPE_INET_PROTO:
+    case DATATYPE_INET_SERVICE:
+        return false;
+    }
+    return false;
+}
+
+/* The fields of a concatenation each have the byte order of their type. */
+static int describe_byte_orders(struct nftnl_set *object, const struct set *set)
+{
+    cleanup_(nftnl_udata_buf_freep) struct nftnl_udata_buf *userdata =
+        nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+    bool key = set->n_key == 1 && is_host_order(set->key[0]);
+    bool data = set->data == SET_DATA_MARK;
+
+    if (!userdata)
+        return -ENOMEM;
+    if (!key && !data)
+        return 0;
+
+    if (key)
+        nftnl_udata_put_u32(userdata, NFTNL_UDATA_SET_KEYBYTEORDER, NFT_BYTEORDER_HOST);
+    if (data)
+        nftnl_udata_put_u32(userdata, NFTNL_UDATA_SET_DATABYTEORDER, NFT_BYTEORDER_HOST);
+    return nftnl_set_set_data(object, NFTNL_SET_USERDATA, nftnl_udata_buf_data(userdata),
+                              nftnl_udata_buf_len(userdata)) < 0
+               ? -ENOMEM
+               : 0;
+}
+
 static int describe_set(struct nftnl_set *object, const char *table, const struct set *set)
 {
     uint32_t flags = describe_data(object, set->data);
@@ -260,6 +303,8 @@ static int describe_set(struct nftnl_set *object, const char *table, const struc
             return -ENOMEM;
     }
     nftnl_set_set_u32(object, NFTNL_SET_FLAGS, flags);
+    if (describe_byte_orders(object, set) < 0)
+        return -ENOMEM;
 
     if (!set->counters)
         return 0;
