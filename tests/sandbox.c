@@ -113,7 +113,7 @@ static _Noreturn void run_child(const char *const *arguments, int input, int out
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
     if (dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(output, STDERR_FILENO) >= 0)
-        execvp(arguments[0], (char *const *)(uintptr_t)arguments);
+        execvp(arguments[0], (char *const *)arguments);
     fprintf(stderr, "sandbox: %s: %s\n", arguments[0], strerror(errno));
     _exit(127);
 }

@@ -31,8 +31,6 @@ static const struct namespace_setting gateway_settings[] = {
     {"ipv4/ip_forward", "1"},
     {"ipv4/conf/all/rp_filter", "0"},
     {"ipv4/conf/default/rp_filter", "0"},
-    {"ipv4/conf/all/send_redirects", "0"},
-    {"ipv4/conf/default/send_redirects", "0"},
     {"ipv4/icmp_ratelimit", "0"},
     {"ipv4/icmp_msgs_per_sec", "1000000000", .optional = true},
     {"ipv4/icmp_msgs_burst", "1000000000", .optional = true},
@@ -67,10 +65,8 @@ static int open_raw(const struct sock_fprog *filter)
         return -errno;
     if (filter && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) < 0)
         return -errno;
+    /* What the namespace itself sends would cost a copy of each frame. */
     if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0)
-        return -errno;
-    /* Hooks and queueing disciplines on the way out are not for the lab's own frames. */
-    if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
         return -errno;
     /* Helpful, not needed: lab_send() never has more on the way than the least buffer takes. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)

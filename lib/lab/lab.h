@@ -37,8 +37,8 @@ int lab_enter(void);
  * The gateway namespace becomes the process's own; `interfaces` get these names there. Each far end
  * is in a second namespace, hidden, and is reached only by lab_send() and lab_receive().
  * IPv4 and IPv6 forwarding on, rp_filter off, IPv6 duplicate address detection off, no router
- * solicitations, no redirects, no rate limits of ICMP errors, so that nothing is on the wires but
- * what the test sends. Until lab_free() the process stays on the CPU where it is: that is what
+ * solicitations, no rate limits of ICMP errors, so that nothing is on the wires but what the test
+ * sends. Until lab_free() the process stays on the CPU where it is: that is what
  * keeps all frames in order.
  * Returns 0 and a lab that the caller owns; -EPERM in the root namespace; -EINVAL for no
  * interfaces or a name that none can have; -EEXIST for a name that is there already; -ENOMEM or

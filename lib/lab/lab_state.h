@@ -41,9 +41,8 @@ struct lab {
     cpu_set_t affinity; /* of the process before lab_new() */
 
     uint16_t identification;
-    uint32_t marker;      /* number of the last marker */
-    uint32_t marker_seen; /* number of the last one that came back to the far ends */
-    unsigned in_flight;   /* frames sent since then */
+    uint32_t marker;    /* number of the last marker */
+    unsigned in_flight; /* frames sent since then */
 
     struct received *queue; /* what has come and was not asked for yet: from `head` on */
     size_t n_queue, capacity, head;

@@ -4,9 +4,9 @@
  * Sends and receives in the lab. What makes its answers exact and not a matter of patience: the
  * process stays on one CPU, and a veth pair hands each frame to the queue of the CPU that sent it,
  * first in, first out, over all wires. A marker that is sent behind the frames and comes out at
- * the gateway's end therefore proves that the gateway has handled them; a second one the other way
- * proves that what it forwarded has arrived. Both markers are seen and sent by raw sockets, before
- * and behind every hook, so no ruleset can drop them.
+ * the gateway's end therefore proves that the gateway has handled them. What it made of them then
+ * stands in the same queue, and the next marker is sent behind that. A raw socket sees the markers
+ * before any hook, and the far namespace, where they are sent, has none: no ruleset drops them.
  */
 
 #include <arpa/inet.h>
@@ -24,6 +24,11 @@
 /* A marker is lost only where an interface is down; then the next wire is tried. */
 #define MARKER_WAIT_MSEC 1000
 #define MARKER_ATTEMPTS 5
+/*
+ * How often what was sent goes through the queue at most: into the gateway, its loopback and back
+ * (an answer of its own), out to the far end.
+ */
+#define MARKER_PASSES 4
 /*
  * Frames on their way before lab_send() waits for them: what fits into the receive buffer that
  * an ordinary user gets (208 KiB, about 1 KiB for each), and far less than the 1,000 that a CPU's
@@ -43,30 +48,16 @@ static int send_bytes(int fd, int ifindex, const uint8_t *bytes, size_t size)
     return 0;
 }
 
-static int send_marker(int fd, int ifindex, struct mac to, struct mac from, uint32_t number)
+static int send_marker(struct lab *lab, const struct wire *wire)
 {
     uint8_t bytes[MARKER_BYTES] = {0};
     struct ether_header header = {.ether_type = htons(LAB_MARKER_TYPE)};
 
-    memcpy(header.ether_dhost, to.bytes, sizeof(header.ether_dhost));
-    memcpy(header.ether_shost, from.bytes, sizeof(header.ether_shost));
+    memcpy(header.ether_dhost, wire->mac.bytes, sizeof(header.ether_dhost));
+    memcpy(header.ether_shost, wire->far_mac.bytes, sizeof(header.ether_shost));
     memcpy(bytes, &header, sizeof(header));
-    memcpy(bytes + sizeof(header), &number, sizeof(number));
-    return send_bytes(fd, ifindex, bytes, sizeof(bytes));
-}
-
-/* True, and the marker's number, where the bytes are a marker. */
-static bool read_marker(const uint8_t *bytes, size_t size, uint32_t *ret_number)
-{
-    struct ether_header header;
-
-    if (size < MARKER_BYTES)
-        return false;
-    memcpy(&header, bytes, sizeof(header));
-    if (header.ether_type != htons(LAB_MARKER_TYPE))
-        return false;
-    memcpy(ret_number, bytes + sizeof(header), sizeof(*ret_number));
-    return true;
+    memcpy(bytes + sizeof(header), &lab->marker, sizeof(lab->marker));
+    return send_bytes(lab->far_socket, wire->far_ifindex, bytes, sizeof(bytes));
 }
 
 /* Far ends have numbers in the order of their making, so the search is short. */
@@ -89,9 +80,7 @@ static int take_in(struct lab *lab, int far_ifindex, const uint8_t *bytes, size_
     size_t wire;
     int r;
 
-    if (read_marker(bytes, size, &lab->marker_seen) || !find_wire(lab, far_ifindex, &wire))
-        return 0;
-    if (frame_split(bytes, size, &packet) < 0)
+    if (!find_wire(lab, far_ifindex, &wire) || frame_split(bytes, size, &packet) < 0)
         return 0;
     if (packet.fragment && reassembly_add(lab->reassembly, wire, &packet) <= 0)
         return 0;
@@ -151,11 +140,11 @@ static int wait_readable(int fd, int timeout_msec)
     return r < 0 ? -errno : r;
 }
 
-/* Waits until the gateway's end has seen the marker. Returns 1, 0 where it did not come, -errno. */
-static int await_gateway_marker(struct lab *lab, uint32_t number)
+/* Waits until the last marker comes out at the gateway. Returns 1, 0 where it did not, -errno. */
+static int await_marker(struct lab *lab)
 {
     uint8_t bytes[MARKER_BYTES];
-    uint32_t seen = 0;
+    uint32_t number = 0;
     ssize_t n;
     int r;
 
@@ -166,40 +155,28 @@ static int await_gateway_marker(struct lab *lab, uint32_t number)
         n = recv(lab->marker_socket, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n < 0 && errno != EAGAIN && errno != ENETDOWN && errno != EINTR)
             return -errno;
-    } while (n < 0 || !read_marker(bytes, (size_t)n, &seen) || seen != number);
+        if (n == sizeof(bytes))
+            memcpy(&number, bytes + sizeof(struct ether_header), sizeof(number));
+    } while (number != lab->marker);
     return 1;
 }
 
-/* Waits until the far ends have seen the marker, taking in all that came before it. */
-static int await_far_marker(struct lab *lab, uint32_t number)
+/*
+ * Sends markers over one wire, one after the other. Returns 1, 0 where one was lost, or -errno.
+ */
+static int run_markers(struct lab *lab, const struct wire *wire)
 {
     int r;
 
-    do {
-        r = wait_readable(lab->far_socket, MARKER_WAIT_MSEC);
+    for (unsigned pass = 0; pass < MARKER_PASSES; pass++) {
+        lab->marker++;
+        if (send_marker(lab, wire) < 0)
+            return 0;
+        r = await_marker(lab);
         if (r <= 0)
             return r;
-        r = drain(lab);
-        if (r < 0)
-            return r;
-    } while (lab->marker_seen != number);
+    }
     return 1;
-}
-
-/* Sends a marker there and back over one wire. Returns 1, 0 where it was lost, or -errno. */
-static int run_marker(struct lab *lab, const struct wire *wire)
-{
-    uint32_t number = ++lab->marker;
-    int r;
-
-    if (send_marker(lab->far_socket, wire->far_ifindex, wire->mac, wire->far_mac, number) < 0)
-        return 0;
-    r = await_gateway_marker(lab, number);
-    if (r <= 0)
-        return r;
-    if (send_marker(lab->marker_socket, wire->ifindex, wire->far_mac, wire->mac, number) < 0)
-        return 0;
-    return await_far_marker(lab, number);
 }
 
 /* -ENOBUFS where the socket had no room for frames since it was asked last. */
@@ -219,12 +196,13 @@ int lab_synchronise(struct lab *lab)
 
     for (unsigned attempt = 0; attempt < MARKER_ATTEMPTS; attempt++) {
         for (size_t i = 0; i < lab->n_wires; i++) {
-            r = run_marker(lab, &lab->wires[i]);
+            r = run_markers(lab, &lab->wires[i]);
             if (r < 0)
                 return r;
             if (r > 0) {
                 lab->in_flight = 0;
-                return check_losses(lab->far_socket);
+                r = drain(lab);
+                return r < 0 ? r : check_losses(lab->far_socket);
             }
         }
     }

@@ -157,6 +157,8 @@ static const char nothing_passes[] =
     "table netdev n {\n"
     "  chain c { type filter hook ingress devices = { vlan110, vlan210, vlan390 } priority 0; "
     "policy drop; }\n"
+    "  chain e { type filter hook egress devices = { vlan110, vlan210, vlan390 } priority 0; "
+    "policy drop; }\n"
     "}\n";
 
 START_TEST(the_lab_is_refused_in_the_root_namespace)
@@ -388,7 +390,8 @@ START_TEST(an_ordinary_user_has_a_lab)
     sandbox_become_user();
     lab = enter_and_furnish();
     sandbox_nft(even_ports_only);
-    exchange(lab, MANY);
+    /* More than any buffer that this user gets can hold at once. */
+    exchange(lab, 50000);
 }
 END_TEST
 
@@ -487,6 +490,19 @@ START_TEST(the_gateway_answers_at_its_own_address)
 }
 END_TEST
 
+START_TEST(an_address_does_not_change_the_routes)
+{
+    cleanup_(lab_freep) struct lab *lab = enter_and_furnish();
+    struct frame frame = make_frame((enum family)_i, FRAME_UDP, 1);
+
+    ck_assert_int_eq(lab_add_address(lab, 1, frame.family, address_on(1, frame.family, 1),
+                                     frame.family == FAMILY_IPV4 ? 24 : 64),
+                     0);
+    send_frame(lab, 0, &frame, NULL);
+    assert_arrives(lab, 1, 1);
+}
+END_TEST
+
 START_TEST(a_frame_for_another_station_is_not_forwarded)
 {
     cleanup_(lab_freep) struct lab *lab = enter_and_furnish();
@@ -540,6 +556,22 @@ START_TEST(a_packet_leaves_by_the_longest_route)
     frame.destination = parse("2001:db8::9");
     send_frame(lab, 0, &frame, NULL);
     assert_arrives(lab, 2, 77);
+}
+END_TEST
+
+START_TEST(a_packet_may_leave_where_it_came_from)
+{
+    cleanup_(lab_freep) struct lab *lab = enter_and_furnish();
+    struct frame frame = make_frame((enum family)_i, FRAME_UDP, 1);
+
+    frame.destination = address_on(0, frame.family, 22);
+    ck_assert_int_eq(lab_add_address(lab, 0, frame.family, address_on(0, frame.family, 1),
+                                     frame.family == FAMILY_IPV4 ? 32 : 128),
+                     0);
+    send_frame(lab, 0, &frame, NULL);
+    assert_arrives(lab, 0, 1);
+    /* Above all no redirect that quotes it. */
+    assert_nothing(lab);
 }
 END_TEST
 
@@ -597,6 +629,25 @@ START_TEST(an_interface_that_is_down_stops_only_itself)
 }
 END_TEST
 
+START_TEST(many_routes_are_made)
+{
+    cleanup_(lab_freep) struct lab *lab = enter_and_furnish();
+    struct frame frame = make_frame((enum family)_i, FRAME_UDP, 1);
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        ip_number address = address_on(1, frame.family, (uint16_t)i);
+
+        ck_assert_int_eq(lab_add_route(lab, 2, frame.family, (struct range){address, address}), 0);
+    }
+    frame.destination = address_on(1, frame.family, MANY - 1);
+    send_frame(lab, 0, &frame, NULL);
+    assert_arrives(lab, 2, 1);
+    frame.destination++;
+    send_frame(lab, 0, &frame, NULL);
+    assert_arrives(lab, 1, 1);
+}
+END_TEST
+
 START_TEST(thirty_wires_are_as_good_as_three)
 {
     enum { WIRES = 30 };
@@ -646,12 +697,12 @@ START_TEST(damaged_packets_are_read_safely)
         ck_assert_int_eq(frame_split(exact + 1, cut, &packet), -EBADMSG);
         free(exact);
     }
-    for (size_t i = 0; i < size * 256; i++) {
+    for (size_t bit = 0; bit < size * 8; bit++) {
         uint8_t *exact = malloc(size);
 
         ck_assert_ptr_nonnull(exact);
         memcpy(exact, bytes, size);
-        exact[i / 256] = (uint8_t)i;
+        exact[bit / 8] ^= (uint8_t)(1 << bit % 8);
         if (frame_split(exact, size, &packet) == 0)
             frame_read(&packet, &seen);
         free(exact);
@@ -680,12 +731,15 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tests, a_connection_is_tracked_by_its_own_packets, 0, FAMILIES);
     tcase_add_loop_test(tests, an_icmp_error_is_related_to_what_it_quotes, 0, FAMILIES);
     tcase_add_loop_test(tests, the_gateway_answers_at_its_own_address, 0, FAMILIES);
+    tcase_add_loop_test(tests, an_address_does_not_change_the_routes, 0, FAMILIES);
     tcase_add_test(tests, a_frame_for_another_station_is_not_forwarded);
     tcase_add_loop_test(tests, the_source_hardware_address_is_as_asked, 0, FAMILIES);
     tcase_add_test(tests, a_packet_leaves_by_the_longest_route);
+    tcase_add_loop_test(tests, a_packet_may_leave_where_it_came_from, 0, FAMILIES);
     tcase_add_test(tests, senseless_interfaces_are_refused);
     tcase_add_test(tests, nothing_is_left_of_a_lab);
     tcase_add_test(tests, an_interface_that_is_down_stops_only_itself);
+    tcase_add_loop_test(tests, many_routes_are_made, 0, FAMILIES);
     tcase_add_test(tests, thirty_wires_are_as_good_as_three);
     tcase_add_loop_test(tests, damaged_packets_are_read_safely, 0, 8);
     suite_add_tcase(suite, tests);
