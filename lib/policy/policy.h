@@ -226,6 +226,8 @@ struct policy {
 #define POLICY_SIZE_MAX ((size_t)64 * 1024 * 1024) /* bytes of all files together */
 #define POLICY_DEPTH_MAX 8                         /* nested mappings and sequences */
 #define POLICY_LIST_MAX 65536                      /* items of one list */
+#define POLICY_TEXT_MAX 1024                       /* bytes of one text */
+#define POLICY_OBJECTS_MAX 200000                  /* hosts, groups, services: of each kind */
 #define POLICY_ZONES_MAX 256
 #define POLICY_INTERFACES_MAX 4096 /* of one policy */
 #define POLICY_FLOWS_MAX 200000

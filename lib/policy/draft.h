@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/diagnostics.h"
+#include "base/location.h"
+#include "policy/grammar.h"
+
+/*
+ * A policy as it was parsed: known keys with their texts and places, nothing looked up and nothing
+ * believed. Only the resolver (resolve.h) makes a policy of it. Everything belongs to the draft's
+ * arena; absent keys are NULL.
+ */
+
+/* A scalar; or a list of them, in order, where the language takes a list. */
+struct draft_text {
+    struct draft_text *next;
+    struct location location;
+    char text[];
+};
+
+/* What all named things have in common; the first member of each of them. */
+struct draft_object {
+    struct draft_object *next; /* of its kind, in file order */
+    struct draft_text *name;   /* empty text for an expectation, which has only a place */
+    bool broken;               /* an error was reported inside it */
+};
+
+struct draft_zone {
+    struct draft_object object;
+    struct draft_text *label;
+    struct draft_text *class;
+    struct draft_text *interfaces;
+    struct draft_text *networks;
+    struct draft_text *intra;
+};
+
+struct draft_host {
+    struct draft_object object;
+    struct draft_text *zone;
+    struct draft_text *address;
+    struct draft_text *mac;
+    struct draft_text *label;
+};
+
+struct draft_group {
+    struct draft_object object;
+    struct draft_text *zone;
+    struct draft_text *members;
+    struct draft_text *label;
+};
+
+struct draft_service {
+    struct draft_object object;
+    struct draft_text *literals;
+};
+
+struct draft_approval {
+    struct draft_text *number;
+    struct draft_text *requester;
+    struct draft_text *approver;
+    struct draft_text *date;
+};
+
+struct draft_flow {
+    struct draft_object object;
+    struct draft_text *label;
+    struct draft_text *from;
+    struct draft_text *to;
+    struct draft_text *services;
+    struct draft_text *purpose;
+    struct draft_approval *approval;
+    struct draft_text *expires;
+    struct draft_text *reviewed;
+    struct draft_text *sanitize;
+    struct draft_text *log;
+    struct draft_text *enabled;
+};
+
+struct draft_gateway {
+    struct draft_text *protect;
+};
+
+struct draft_expectation {
+    struct draft_object object;
+    struct draft_text *from;
+    struct draft_text *to;
+    struct draft_text *service;
+    struct draft_text *verdict;
+};
+
+/* All things of one kind, in file order. */
+struct draft_list {
+    struct draft_object *first;
+    struct draft_object *last;
+    size_t n_objects;
+};
+
+struct draft {
+    struct arena *arena;
+    struct draft_text *version; /* of the last file that says one */
+    struct draft_text *site;
+    struct draft_text *timezone;
+    struct draft_text *rules;
+    struct draft_text *model;
+    struct draft_gateway *gateway;
+    struct draft_list zones;
+    struct draft_list hosts;
+    struct draft_list groups;
+    struct draft_list services;
+    struct draft_list flows;
+    struct draft_list expectations;
+    struct location first_seen[MAPPING_KEYS_MAX]; /* of each key of a file, in grammar's order */
+    /* Something is missing whose absence would look like further mistakes: do not resolve. */
+    bool incomplete;
+};
+
+/* Iterates over the objects of a list as the type they are. */
+#define DRAFT_EACH(type, iterator, list)                                                           \
+    (type *iterator = (type *)(list).first; iterator; iterator = (type *)iterator->object.next)
+
+/* Returns 0 and a draft that the caller owns, or -ENOMEM. */
+int draft_new(struct draft **ret_draft);
+struct draft *draft_free(struct draft *draft);
+DEFINE_CLEANUP(struct draft, draft_free)
+
+/*
+ * Parses the file `source` of `sources` into the draft, behind what is there. Mistakes of the text,
+ * its YAML and its keys are reported. Returns 0 (also then) or -ENOMEM.
+ */
+int draft_parse(struct draft *draft, const struct sources *sources, uint32_t source,
+                struct diagnostics *diagnostics);

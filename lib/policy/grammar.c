@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Every key of the language stands here once. A key that is added here is parsed, refused when
+ * given twice or missing, and suggested when mistyped; the resolver gives it its meaning.
+ */
+
+#include "policy/grammar.h"
+
+#include "policy/draft.h"
+#include "policy/policy.h"
+
+#define TEXT(type, key)                                                                            \
+    {                                                                                              \
+        .name = #key, .kind = KEY_TEXT, .offset = offsetof(type, key)                              \
+    }
+#define TEXT_REQUIRED(type, key)                                                                   \
+    {                                                                                              \
+        .name = #key, .kind = KEY_TEXT, .offset = offsetof(type, key), .required = true            \
+    }
+#define LIST(type, key)                                                                            \
+    {                                                                                              \
+        .name = #key, .kind = KEY_LIST, .offset = offsetof(type, key)                              \
+    }
+#define LIST_REQUIRED(type, key)                                                                   \
+    {                                                                                              \
+        .name = #key, .kind = KEY_LIST, .offset = offsetof(type, key), .required = true            \
+    }
+#define MAPPING(name, type, array)                                                                 \
+    static const struct mapping array##_mapping = {                                                \
+        .noun = (name), .size = sizeof(type), .keys = (array), .n_keys = ELEMENTS_OF(array)};      \
+    _Static_assert(ELEMENTS_OF(array) <= MAPPING_KEYS_MAX, "more keys than the parser remembers")
+
+static const struct key zone_keys[] = {
+    TEXT(struct draft_zone, label),
+    TEXT_REQUIRED(struct draft_zone, class),
+    LIST_REQUIRED(struct draft_zone, interfaces),
+    LIST_REQUIRED(struct draft_zone, networks),
+    TEXT(struct draft_zone, intra),
+};
+MAPPING("zone", struct draft_zone, zone_keys);
+
+static const struct key host_keys[] = {
+    TEXT_REQUIRED(struct draft_host, zone),
+    LIST_REQUIRED(struct draft_host, address),
+    TEXT(struct draft_host, mac),
+    TEXT(struct draft_host, label),
+};
+MAPPING("host", struct draft_host, host_keys);
+
+static const struct key group_keys[] = {
+    TEXT_REQUIRED(struct draft_group, zone),
+    LIST_REQUIRED(struct draft_group, members),
+    TEXT(struct draft_group, label),
+};
+MAPPING("group", struct draft_group, group_keys);
+
+static const struct key service_keys[] = {
+    LIST_REQUIRED(struct draft_service, literals),
+};
+static const struct mapping service_mapping = {
+    .noun = "service",
+    .size = sizeof(struct draft_service),
+    .keys = service_keys,
+    .n_keys = ELEMENTS_OF(service_keys),
+    .is_list = true,
+};
+
+static const struct key approval_keys[] = {
+    TEXT(struct draft_approval, number),
+    TEXT(struct draft_approval, requester),
+    TEXT(struct draft_approval, approver),
+    TEXT(struct draft_approval, date),
+};
+MAPPING("approval", struct draft_approval, approval_keys);
+
+static const struct key flow_keys[] = {
+    TEXT(struct draft_flow, label),
+    LIST_REQUIRED(struct draft_flow, from),
+    LIST_REQUIRED(struct draft_flow, to),
+    LIST_REQUIRED(struct draft_flow, services),
+    TEXT(struct draft_flow, purpose),
+    {.name = "approval",
+     .kind = KEY_MAPPING,
+     .offset = offsetof(struct draft_flow, approval),
+     .mapping = &approval_keys_mapping},
+    TEXT(struct draft_flow, expires),
+    TEXT(struct draft_flow, reviewed),
+    {.name = "schedule", .kind = KEY_LATER},
+    TEXT(struct draft_flow, sanitize),
+    {.name = "limit", .kind = KEY_LATER},
+    TEXT(struct draft_flow, log),
+    TEXT(struct draft_flow, enabled),
+};
+MAPPING("flow", struct draft_flow, flow_keys);
+
+static const struct key gateway_keys[] = {
+    TEXT(struct draft_gateway, protect),
+};
+MAPPING("gateway", struct draft_gateway, gateway_keys);
+
+static const struct key expectation_keys[] = {
+    TEXT_REQUIRED(struct draft_expectation, from),
+    TEXT_REQUIRED(struct draft_expectation, to),
+    TEXT_REQUIRED(struct draft_expectation, service),
+    TEXT_REQUIRED(struct draft_expectation, verdict),
+};
+MAPPING("expectation", struct draft_expectation, expectation_keys);
+
+#define OBJECTS(key, mapping_of, bound)                                                            \
+    {                                                                                              \
+        .name = #key, .kind = KEY_OBJECTS, .offset = offsetof(struct draft, key),                  \
+        .mapping = &(mapping_of), .most = (bound)                                                  \
+    }
+
+static const struct key file_keys[] = {
+    {.name = "segd",
+     .kind = KEY_TEXT,
+     .offset = offsetof(struct draft, version),
+     .in_each_file = true},
+    TEXT(struct draft, site),
+    TEXT(struct draft, timezone),
+    LIST(struct draft, rules),
+    TEXT(struct draft, model),
+    OBJECTS(zones, zone_keys_mapping, POLICY_ZONES_MAX),
+    OBJECTS(hosts, host_keys_mapping, POLICY_OBJECTS_MAX),
+    OBJECTS(groups, group_keys_mapping, POLICY_OBJECTS_MAX),
+    OBJECTS(services, service_mapping, POLICY_OBJECTS_MAX),
+    OBJECTS(flows, flow_keys_mapping, POLICY_FLOWS_MAX),
+    {.name = "gateway",
+     .kind = KEY_MAPPING,
+     .offset = offsetof(struct draft, gateway),
+     .mapping = &gateway_keys_mapping},
+    {.name = "expect",
+     .kind = KEY_ITEMS,
+     .offset = offsetof(struct draft, expectations),
+     .mapping = &expectation_keys_mapping,
+     .most = POLICY_LIST_MAX},
+};
+_Static_assert(ELEMENTS_OF(file_keys) <= MAPPING_KEYS_MAX, "more keys than the parser remembers");
+
+const struct mapping grammar = {
+    .noun = "policy",
+    .size = sizeof(struct draft),
+    .keys = file_keys,
+    .n_keys = ELEMENTS_OF(file_keys),
+};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Questions to a policy. Names are looked up by walking: those who ask by name are people, one
+ * question at a time, and everything else has indices.
+ */
+
+#include "policy/policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "policy/service_literal.h"
+#include "policy/store.h"
+
+struct policy *policy_free(struct policy *policy)
+{
+    if (policy)
+        arena_free(((struct policy_store *)policy)->arena);
+    return NULL;
+}
+
+const char *zone_class_to_string(enum zone_class class)
+{
+    switch (class) {
+    case ZONE_CLASS_MYNUMBER:
+        return "mynumber";
+    case ZONE_CLASS_LGWAN:
+        return "lgwan";
+    case ZONE_CLASS_INTERNET:
+        return "internet";
+    case ZONE_CLASS_EDUCATION:
+        return "education";
+    case ZONE_CLASS_EXTERNAL:
+        return "external";
+    case ZONE_CLASS_SANITIZER:
+        return "sanitizer";
+    case ZONE_CLASS_MANAGEMENT:
+        return "management";
+    case ZONE_CLASS_OTHER:
+        return "other";
+    }
+    return "other";
+}
+
+const char *policy_model_to_string(enum policy_model model)
+{
+    switch (model) {
+    case MODEL_NONE:
+        return "none";
+    case MODEL_ALPHA:
+        return "alpha";
+    case MODEL_ALPHA_PRIME:
+        return "alpha-prime";
+    case MODEL_BETA:
+        return "beta";
+    case MODEL_BETA_PRIME:
+        return "beta-prime";
+    }
+    return "none";
+}
+
+const char *sanitize_method_to_string(enum sanitize_method method)
+{
+    switch (method) {
+    case SANITIZE_NONE:
+        return "none";
+    case SANITIZE_MAIL_TEXT:
+        return "mail-text";
+    case SANITIZE_SCREEN:
+        return "screen";
+    case SANITIZE_FILE:
+        return "file";
+    }
+    return "none";
+}
+
+const char *policy_zone_name(const struct policy *policy, size_t zone)
+{
+    return zone == ZONE_GATEWAY ? "gateway" : policy->zones[zone].name;
+}
+
+const char *policy_zone_label(const struct policy *policy, size_t zone)
+{
+    return zone == ZONE_GATEWAY ? "gateway" : policy->zones[zone].label;
+}
+
+static bool names_zone(const struct end_name *names, size_t n_names, size_t zone)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        if (names[i].kind == END_ZONE && names[i].index == zone)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What a host uses before it has an address, or within its link: RFC 2131 section 4.1 (DHCP comes
+ * from 0.0.0.0 and is answered to 255.255.255.255), RFC 4861 section 4.1 (router solicitations may
+ * come from ::), RFC 8415 section 7.1 (DHCPv6 goes to ff02::1:2), RFC 5771 section 4.
+ */
+static int add_link_addresses(struct range_set *ranges, bool is_source, enum family family)
+{
+    static const ip_number link_local = (ip_number)0xfe80 << 112;
+    static const ip_number all_ones = ~(ip_number)0;
+    int r;
+
+    if (family == FAMILY_IPV4) {
+        if (is_source)
+            return range_set_add(ranges, (struct range){0, 0});
+        r = range_set_add(ranges, (struct range){0xffffffff, 0xffffffff});
+        return r < 0 ? r : range_set_add(ranges, (struct range){0xe0000000, 0xe00000ff});
+    }
+
+    r = range_set_add(ranges, (struct range){link_local, link_local | all_ones >> 10});
+    if (r < 0)
+        return r;
+    if (is_source)
+        return range_set_add(ranges, (struct range){0, 0});
+    return range_set_add(ranges, (struct range){(ip_number)0xff02 << 112,
+                                                (ip_number)0xff02 << 112 | all_ones >> 16});
+}
+
+int policy_end_addresses(const struct policy *policy, const struct flow *flow,
+                         const struct flow_end *end, bool is_source, size_t other_zone,
+                         enum family family, struct range_set *ret_ranges)
+{
+    const struct end_name *names = is_source ? flow->from_names : flow->to_names;
+    size_t n_names = is_source ? flow->n_from_names : flow->n_to_names;
+    cleanup_(range_set_clear) struct range_set ranges = {0};
+    int r;
+
+    (void)policy;
+
+    r = range_set_add_set(&ranges, &end->addresses.by_family[family]);
+    if (r == 0 && other_zone == ZONE_GATEWAY && end->zone != ZONE_GATEWAY &&
+        names_zone(names, n_names, end->zone))
+        r = add_link_addresses(&ranges, is_source, family);
+    if (r < 0)
+        return r;
+
+    *ret_ranges = ranges;
+    ranges = (struct range_set){0};
+    return 0;
+}
+
+static int first_address(const struct address_set *set, enum family family, ip_number *ret_address)
+{
+    if (set->by_family[family].n_ranges == 0)
+        return -EAFNOSUPPORT;
+
+    *ret_address = set->by_family[family].ranges[0].first;
+    return 0;
+}
+
+static int host_first_address(const struct host *host, enum family family, ip_number *ret_address)
+{
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        if (host->addresses[i].family == family) {
+            *ret_address = host->addresses[i].address;
+            return 0;
+        }
+    }
+    return -EAFNOSUPPORT;
+}
+
+static int find_named_end(const struct policy *policy, const char *name, enum family family,
+                          size_t *ret_zone, ip_number *ret_address)
+{
+    for (size_t i = 0; i < policy->n_hosts; i++) {
+        if (strcmp(policy->hosts[i].name, name) == 0) {
+            *ret_zone = policy->hosts[i].zone;
+            return host_first_address(&policy->hosts[i], family, ret_address);
+        }
+    }
+    for (size_t i = 0; i < policy->n_groups; i++) {
+        if (strcmp(policy->groups[i].name, name) == 0) {
+            *ret_zone = policy->groups[i].zone;
+            return first_address(&policy->groups[i].addresses, family, ret_address);
+        }
+    }
+    for (size_t i = 0; i < policy->n_zones; i++) {
+        if (strcmp(policy->zones[i].name, name) == 0) {
+            *ret_zone = i;
+            return first_address(&policy->zones[i].addresses, family, ret_address);
+        }
+    }
+    return -ENOENT;
+}
+
+int policy_find_end(const struct policy *policy, const char *text, enum family family,
+                    size_t *ret_zone, ip_number *ret_address)
+{
+    enum family text_family;
+    ip_number address = 0;
+    size_t zone;
+    int r;
+
+    if (strcmp(text, "gateway") == 0) {
+        zone = ZONE_GATEWAY;
+    } else if (address_parse(text, &text_family, &address) == 0) {
+        if (text_family != family)
+            return -EAFNOSUPPORT;
+        if (!policy_zone_of_address(policy, family, address, &zone))
+            return -ENOENT;
+    } else {
+        r = find_named_end(policy, text, family, &zone, &address);
+        if (r < 0)
+            return r;
+    }
+
+    *ret_zone = zone;
+    *ret_address = address;
+    return 0;
+}
+
+static int copy_ranges(const struct service_range *ranges, size_t n_ranges,
+                       struct service_range **ret_ranges, size_t *ret_n_ranges)
+{
+    struct service_range *copy = calloc(n_ranges, sizeof(*copy));
+
+    if (!copy)
+        return -ENOMEM;
+
+    memcpy(copy, ranges, n_ranges * sizeof(*copy));
+    *ret_ranges = copy;
+    *ret_n_ranges = n_ranges;
+    return 0;
+}
+
+int policy_find_service(const struct policy *policy, const char *text,
+                        struct service_range **ret_ranges, size_t *ret_n_ranges)
+{
+    struct literal literal;
+    int r;
+
+    for (size_t i = 0; i < policy->n_services; i++) {
+        const struct service *service = &policy->services[i];
+
+        if (!service->literal && strcmp(service->name, text) == 0)
+            return copy_ranges(service->ranges, service->n_ranges, ret_ranges, ret_n_ranges);
+    }
+
+    r = service_literal_parse(text, &literal);
+    if (r < 0)
+        return r;
+    return copy_ranges(literal.ranges, literal.n_ranges, ret_ranges, ret_n_ranges);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The canonical form of a policy: what `segctl show` prints, what two policies are compared by, and
+ * a test of everything above it, since it parses back to an equal policy. One line per object,
+ * two spaces of indentation, keys in the order of the manual, defaults left out.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+/* Whether YAML reads the text plain as we mean it. Japanese needs no quotes, punctuation does. */
+static bool is_plain(const char *text)
+{
+    static const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789";
+
+    if (!strchr(letters, text[0]) && (unsigned char)text[0] < 0x80)
+        return false;
+
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x80 && !strchr(letters, *text) && !strchr("-_./", *text))
+            return false;
+    }
+    return true;
+}
+
+static void print_text(FILE *stream, const char *text)
+{
+    if (is_plain(text)) {
+        fputs(text, stream);
+        return;
+    }
+
+    putc('"', stream);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putc('\\', stream);
+        putc(*text, stream);
+    }
+    putc('"', stream);
+}
+
+/* `key: text, ` within an object of one line; the separator stands in front of all but the first.
+ */
+struct line {
+    FILE *stream;
+    bool begun;
+};
+
+static void line_key(struct line *line, const char *key)
+{
+    fprintf(line->stream, "%s%s: ", line->begun ? ", " : "", key);
+    line->begun = true;
+}
+
+static void line_text(struct line *line, const char *key, const char *text)
+{
+    line_key(line, key);
+    print_text(line->stream, text);
+}
+
+static void line_date(struct line *line, const char *key, struct date date)
+{
+    char text[DATE_TEXT_MAX];
+
+    line_text(line, key, date_format_iso(date, text));
+}
+
+/* Lists: a single item stands alone, others in brackets. */
+struct items {
+    FILE *stream;
+    size_t n_items;
+    size_t n_printed;
+};
+
+static struct items items_begin(struct line *line, const char *key, size_t n_items)
+{
+    line_key(line, key);
+    return (struct items){.stream = line->stream, .n_items = n_items};
+}
+
+static void items_add(struct items *items, const char *text)
+{
+    if (items->n_items > 1)
+        fputs(items->n_printed == 0 ? "[" : ", ", items->stream);
+    print_text(items->stream, text);
+    if (++items->n_printed == items->n_items && items->n_items > 1)
+        putc(']', items->stream);
+}
+
+static void print_object_begin(FILE *stream, struct line *line, const char *name)
+{
+    fputs("  ", stream);
+    print_text(stream, name);
+    fputs(": { ", stream);
+    *line = (struct line){.stream = stream};
+}
+
+static void print_object_end(FILE *stream)
+{
+    fputs(" }\n", stream);
+}
+
+static void print_label(struct line *line, const char *name, const char *label)
+{
+    if (strcmp(name, label) != 0)
+        line_text(line, "label", label);
+}
+
+static void print_addresses(struct line *line, const char *key, const struct address_set *set)
+{
+    struct items items = items_begin(
+        line, key, set->by_family[FAMILY_IPV4].n_ranges + set->by_family[FAMILY_IPV6].n_ranges);
+    char text[ADDRESS_TEXT_MAX];
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        for (size_t i = 0; i < set->by_family[family].n_ranges; i++)
+            items_add(&items, range_format(family, set->by_family[family].ranges[i], text));
+    }
+}
+
+static bool uses_timezone(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        if (policy->flows[i].has_expires)
+            return true;
+    }
+    return strcmp(policy->timezone, "UTC") != 0;
+}
+
+static void print_head(const struct policy *policy, FILE *stream)
+{
+    struct line line = {.stream = stream};
+
+    fputs("segd: 1\n", stream);
+    if (policy->site) {
+        line = (struct line){.stream = stream};
+        line_text(&line, "site", policy->site);
+        putc('\n', stream);
+    }
+    if (uses_timezone(policy)) {
+        line = (struct line){.stream = stream};
+        line_text(&line, "timezone", policy->timezone);
+        putc('\n', stream);
+    }
+    if (policy->n_rules > 0) {
+        struct items items;
+
+        line = (struct line){.stream = stream};
+        items = items_begin(&line, "rules", policy->n_rules);
+        for (size_t i = 0; i < policy->n_rules; i++)
+            items_add(&items, policy->rules[i]);
+        putc('\n', stream);
+    }
+    if (policy->model != MODEL_NONE)
+        fprintf(stream, "model: %s\n", policy_model_to_string(policy->model));
+}
+
+static void print_zones(const struct policy *policy, FILE *stream)
+{
+    struct line line;
+
+    fputs("zones:\n", stream);
+    for (size_t i = 0; i < policy->n_zones; i++) {
+        const struct zone *zone = &policy->zones[i];
+        struct items items;
+
+        print_object_begin(stream, &line, zone->name);
+        print_label(&line, zone->name, zone->label);
+        line_text(&line, "class", zone_class_to_string(zone->class));
+        items = items_begin(&line, "interfaces", zone->n_interfaces);
+        for (size_t j = 0; j < zone->n_interfaces; j++)
+            items_add(&items, zone->interfaces[j]);
+        if (zone->any)
+            line_text(&line, "networks", "any");
+        else
+            print_addresses(&line, "networks", &zone->addresses);
+        if (zone->intra_allow)
+            line_text(&line, "intra", "allow");
+        print_object_end(stream);
+    }
+}
+
+static void print_hosts(const struct policy *policy, FILE *stream)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct line line;
+
+    if (policy->n_hosts > 0)
+        fputs("hosts:\n", stream);
+    for (size_t i = 0; i < policy->n_hosts; i++) {
+        const struct host *host = &policy->hosts[i];
+        struct items items;
+
+        print_object_begin(stream, &line, host->name);
+        line_text(&line, "zone", policy->zones[host->zone].name);
+        items = items_begin(&line, "address", host->n_addresses);
+        for (size_t j = 0; j < host->n_addresses; j++)
+            items_add(&items,
+                      address_format(host->addresses[j].family, host->addresses[j].address, text));
+        if (host->has_mac) {
+            const uint8_t *b = host->mac.bytes;
+
+            line_key(&line, "mac");
+            fprintf(stream, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", b[0], b[1], b[2], b[3], b[4],
+                    b[5]);
+        }
+        print_label(&line, host->name, host->label);
+        print_object_end(stream);
+    }
+}
+
+static void print_groups(const struct policy *policy, FILE *stream)
+{
+    struct line line;
+
+    if (policy->n_groups > 0)
+        fputs("groups:\n", stream);
+    for (size_t i = 0; i < policy->n_groups; i++) {
+        const struct group *group = &policy->groups[i];
+
+        print_object_begin(stream, &line, group->name);
+        line_text(&line, "zone", policy->zones[group->zone].name);
+        print_addresses(&line, "members", &group->addresses);
+        print_label(&line, group->name, group->label);
+        print_object_end(stream);
+    }
+}
+
+/* The literal of a range; ICMP has one of each family, printed once: with the first of them. */
+static bool range_literal(const struct service *service, size_t i, char text[SERVICE_TEXT_MAX])
+{
+    const struct service_range *range = &service->ranges[i];
+    char before[SERVICE_TEXT_MAX];
+
+    service_range_format(range, range->families[FAMILY_IPV4] ? FAMILY_IPV4 : FAMILY_IPV6, text);
+    if (i == 0 || range->families[FAMILY_IPV4])
+        return true;
+
+    service_range_format(range - 1, range[-1].families[FAMILY_IPV4] ? FAMILY_IPV4 : FAMILY_IPV6,
+                         before);
+    return strcmp(before, text) != 0;
+}
+
+static void print_services(const struct policy *policy, FILE *stream)
+{
+    char text[SERVICE_TEXT_MAX];
+    bool begun = false;
+
+    for (size_t i = 0; i < policy->n_services; i++) {
+        const struct service *service = &policy->services[i];
+        struct line line = {.stream = stream};
+        struct items items;
+        size_t n = 0;
+
+        if (service->literal)
+            continue;
+        if (!begun)
+            fputs("services:\n", stream);
+        begun = true;
+
+        for (size_t j = 0; j < service->n_ranges; j++)
+            n += range_literal(service, j, text);
+        fputs("  ", stream);
+        items = items_begin(&line, service->name, n);
+        for (size_t j = 0; j < service->n_ranges; j++) {
+            if (range_literal(service, j, text))
+                items_add(&items, text);
+        }
+        putc('\n', stream);
+    }
+}
+
+static const char *end_text(const struct policy *policy, struct end_name name)
+{
+    switch (name.kind) {
+    case END_GATEWAY:
+        break;
+    case END_ZONE:
+        return policy->zones[name.index].name;
+    case END_HOST:
+        return policy->hosts[name.index].name;
+    case END_GROUP:
+        return policy->groups[name.index].name;
+    }
+    return "gateway";
+}
+
+static void print_ends(const struct policy *policy, struct line *line, const char *key,
+                       const struct end_name *names, size_t n_names)
+{
+    struct items items = items_begin(line, key, n_names);
+
+    for (size_t i = 0; i < n_names; i++)
+        items_add(&items, end_text(policy, names[i]));
+}
+
+static void print_approval(struct line *line, const struct approval *approval)
+{
+    struct line inner = {.stream = line->stream};
+
+    line_key(line, "approval");
+    fputs("{ ", line->stream);
+    if (approval->number)
+        line_text(&inner, "number", approval->number);
+    if (approval->requester)
+        line_text(&inner, "requester", approval->requester);
+    if (approval->approver)
+        line_text(&inner, "approver", approval->approver);
+    if (approval->has_date)
+        line_date(&inner, "date", approval->date);
+    fputs(" }", line->stream);
+}
+
+static void print_flow(const struct policy *policy, const struct flow *flow, FILE *stream)
+{
+    struct items items;
+    struct line line;
+
+    print_object_begin(stream, &line, flow->name);
+    print_label(&line, flow->name, flow->label);
+    print_ends(policy, &line, "from", flow->from_names, flow->n_from_names);
+    print_ends(policy, &line, "to", flow->to_names, flow->n_to_names);
+    items = items_begin(&line, "services", flow->n_services);
+    for (size_t i = 0; i < flow->n_services; i++)
+        items_add(&items, policy->services[flow->services[i]].name);
+    if (flow->purpose)
+        line_text(&line, "purpose", flow->purpose);
+    if (flow->has_approval)
+        print_approval(&line, &flow->approval);
+    if (flow->has_expires)
+        line_date(&line, "expires", flow->expires_date);
+    if (flow->has_reviewed)
+        line_date(&line, "reviewed", flow->reviewed);
+    if (flow->sanitize != SANITIZE_NONE)
+        line_text(&line, "sanitize", sanitize_method_to_string(flow->sanitize));
+    if (flow->log_new)
+        line_text(&line, "log", "new");
+    if (!flow->enabled)
+        line_text(&line, "enabled", "false");
+    print_object_end(stream);
+}
+
+static void print_flows(const struct policy *policy, FILE *stream)
+{
+    bool begun = false;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        if (policy->flows[i].implicit)
+            continue;
+        if (!begun)
+            fputs("flows:\n", stream);
+        begun = true;
+        print_flow(policy, &policy->flows[i], stream);
+    }
+}
+
+static void print_expectations(const struct policy *policy, FILE *stream)
+{
+    if (policy->gateway_protect)
+        fputs("gateway: { protect: true }\n", stream);
+    if (policy->n_expectations > 0)
+        fputs("expect:\n", stream);
+
+    for (size_t i = 0; i < policy->n_expectations; i++) {
+        const struct expectation *expectation = &policy->expectations[i];
+        struct line line = {.stream = stream};
+
+        fputs("  - { ", stream);
+        line_text(&line, "from", expectation->from_text);
+        line_text(&line, "to", expectation->to_text);
+        line_text(&line, "service", expectation->service_text);
+        line_text(&line, "verdict", expectation->allow ? "allow" : "deny");
+        print_object_end(stream);
+    }
+}
+
+int policy_print(const struct policy *policy, FILE *stream)
+{
+    print_head(policy, stream);
+    print_zones(policy, stream);
+    print_hosts(policy, stream);
+    print_groups(policy, stream);
+    print_services(policy, stream);
+    print_flows(policy, stream);
+    print_expectations(policy, stream);
+    return ferror(stream) ? -EIO : 0;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Ends of flows: what the names of a `from` or `to` list mean, by zone. Most lists have one name,
+ * and many flows have the same one; what one name means is made once and shared.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/collection.h"
+#include "policy/resolver.h"
+
+#define END_KINDS (KIND(END_GATEWAY) | KIND_NAMES)
+
+static size_t end_zone(const struct resolver *resolver, const struct known *known)
+{
+    switch (known->kind) {
+    case END_GATEWAY:
+        return ZONE_GATEWAY;
+    case END_ZONE:
+        return known->index;
+    case END_HOST:
+        return resolver->hosts[known->index].zone;
+    case END_GROUP:
+        return resolver->groups[known->index].zone;
+    }
+    return ZONE_GATEWAY;
+}
+
+static int collect_end(const struct resolver *resolver, const struct known *known,
+                       struct collection *collection)
+{
+    const struct host *host;
+    int r = 0;
+
+    switch (known->kind) {
+    case END_GATEWAY:
+        for (enum family family = 0; r == 0 && family < FAMILIES; family++)
+            r = collection_add(collection, family, family_all(family));
+        return r;
+    case END_ZONE:
+        return collection_add_set(collection, &resolver->zones[known->index].addresses);
+    case END_GROUP:
+        return collection_add_set(collection, &resolver->groups[known->index].addresses);
+    case END_HOST:
+        host = &resolver->hosts[known->index];
+        for (size_t i = 0; r == 0 && i < host->n_addresses; i++)
+            r = collection_add(
+                collection, host->addresses[i].family,
+                (struct range){host->addresses[i].address, host->addresses[i].address});
+        return r;
+    }
+    return r;
+}
+
+/* What one name means alone, made at its first use. */
+static int share_end(struct resolver *resolver, struct known *known,
+                     const struct flow_end **ret_end)
+{
+    cleanup_(collection_clear) struct collection collection = {0};
+    struct flow_end *end;
+    int r;
+
+    if (!known->end) {
+        end = arena_allocate(resolver->arena, sizeof(*end));
+        if (!end)
+            return -ENOMEM;
+
+        end->zone = end_zone(resolver, known);
+        /* Zones and groups have their sets already. */
+        if (known->kind == END_ZONE) {
+            end->addresses = resolver->zones[known->index].addresses;
+        } else if (known->kind == END_GROUP) {
+            end->addresses = resolver->groups[known->index].addresses;
+        } else {
+            r = collect_end(resolver, known, &collection);
+            if (r == 0)
+                r = collection_finish(&collection, resolver->arena, &end->addresses);
+            if (r < 0)
+                return r;
+        }
+        known->end = end;
+    }
+
+    *ret_end = known->end;
+    return 0;
+}
+
+struct listed {
+    struct known *known;
+    size_t zone;
+};
+
+static int compare_listed(const void *a, const void *b)
+{
+    const struct listed *left = a, *right = b;
+
+    return (left->zone > right->zone) - (left->zone < right->zone);
+}
+
+/* Melts the names of each zone into one end. Sorts the names by zone. */
+static int merge_ends(struct resolver *resolver, struct listed *listed, size_t n_listed,
+                      struct resolved_ends *ends)
+{
+    struct flow_end *merged;
+    size_t n_zones = 1, n = 0;
+    int r;
+
+    qsort(listed, n_listed, sizeof(*listed), compare_listed);
+    for (size_t i = 1; i < n_listed; i++)
+        n_zones += listed[i].zone != listed[i - 1].zone;
+
+    merged = arena_allocate(resolver->arena, n_zones * sizeof(*merged));
+    if (!merged)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < n_listed; n++) {
+        cleanup_(collection_clear) struct collection collection = {0};
+        size_t zone = listed[i].zone;
+
+        for (; i < n_listed && listed[i].zone == zone; i++) {
+            r = collect_end(resolver, listed[i].known, &collection);
+            if (r < 0)
+                return r;
+        }
+        merged[n].zone = zone;
+        r = collection_finish(&collection, resolver->arena, &merged[n].addresses);
+        if (r < 0)
+            return r;
+    }
+
+    ends->ends = merged;
+    ends->n_ends = n_zones;
+    return 0;
+}
+
+static int compare_known(const void *a, const void *b)
+{
+    const struct known *const *left = a, *const *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* Whether two of the names are the same one. */
+static int has_repeated(const struct listed *listed, size_t n_listed)
+{
+    cleanup_(freep) struct known **sorted = calloc(n_listed, sizeof(struct known *));
+
+    if (!sorted)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < n_listed; i++)
+        sorted[i] = listed[i].known;
+    qsort(sorted, n_listed, sizeof(struct known *), compare_known);
+    for (size_t i = 1; i < n_listed; i++) {
+        if (sorted[i] == sorted[i - 1])
+            return REPORTED;
+    }
+    return 0;
+}
+
+/* Looks the names up, in order. */
+static int list_names(struct resolver *resolver, const struct draft_text *list,
+                      struct listed *listed, struct end_name *names)
+{
+    size_t n = 0;
+    int r, result = 0;
+
+    for (const struct draft_text *text = list; text; text = text->next) {
+        struct known *known;
+
+        r = resolve_name(resolver, text, END_KINDS, &known);
+        if (r == 0 && known->kind == END_GATEWAY && !resolver->policy->gateway_protect)
+            r = report_error(&resolver->report, "gateway-unprotected", text->location,
+                             "add `gateway: { protect: true }`, or remove the flow",
+                             "the gateway is not protected, so this would enforce nothing");
+        if (r < 0)
+            return r;
+        if (r == REPORTED) {
+            result = REPORTED;
+            continue;
+        }
+        names[n] = (struct end_name){known->kind, known->index};
+        listed[n++] = (struct listed){known, end_zone(resolver, known)};
+    }
+    return result;
+}
+
+static int resolve_many(struct resolver *resolver, const struct draft_text *list, size_t n,
+                        struct resolved_ends *ends)
+{
+    cleanup_(freep) struct listed *listed = calloc(n, sizeof(*listed));
+    struct end_name *names = arena_allocate(resolver->arena, n * sizeof(*names));
+    int r;
+
+    if (!listed || !names)
+        return -ENOMEM;
+
+    r = list_names(resolver, list, listed, names);
+    if (r != 0)
+        return r;
+
+    r = has_repeated(listed, n);
+    if (r == REPORTED)
+        return report_error(&resolver->report, "duplicate-item", list->location,
+                            "remove one of the two", "the list has a name twice");
+    if (r < 0)
+        return r;
+
+    ends->names = names;
+    ends->n_names = n;
+    return merge_ends(resolver, listed, n, ends);
+}
+
+int resolve_ends(struct resolver *resolver, const struct draft_text *list,
+                 struct resolved_ends *ret_ends)
+{
+    struct listed listed;
+    struct end_name name, *names;
+    size_t n = 0;
+    int r;
+
+    for (const struct draft_text *text = list; text; text = text->next)
+        n++;
+    if (n > 1)
+        return resolve_many(resolver, list, n, ret_ends);
+
+    r = list_names(resolver, list, &listed, &name);
+    if (r != 0)
+        return r;
+
+    names = arena_copy(resolver->arena, &name, sizeof(name));
+    if (!names)
+        return -ENOMEM;
+
+    ret_ends->names = names;
+    ret_ends->n_names = 1;
+    ret_ends->n_ends = 1;
+    return share_end(resolver, listed.known, &ret_ends->ends);
+}

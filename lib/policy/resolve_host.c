@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Hosts and groups: names for addresses inside one zone. That an address lies in its zone is
+ * checked here, once; whoever uses a host or group later may rely on it.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/collection.h"
+#include "policy/resolver.h"
+#include "policy/spelling.h"
+
+/* An address or hardware address with the host that has it, for finding those that two have. */
+struct claim {
+    enum family family;
+    ip_number number;
+    size_t order; /* of the file */
+    const struct draft_object *host;
+    struct location location;
+};
+
+struct claims {
+    struct claim *addresses;
+    size_t n_addresses;
+    struct claim *macs;
+    size_t n_macs;
+};
+
+static void claims_clear(struct claims *claims)
+{
+    free(claims->addresses);
+    free(claims->macs);
+}
+
+/* Reports an address, or the first of a range, that is not in the zone. */
+static int report_outside(struct resolver *resolver, const struct draft_text *text,
+                          enum family family, ip_number address, const struct known *zone)
+{
+    const char *zone_name = resolver->zones[zone->index].name;
+    size_t owner;
+    int r;
+
+    if (policy_zone_of_address(resolver->policy, family, address, &owner) && owner != zone->index)
+        r = report_error(&resolver->report, "outside-zone", text->location,
+                         remedy_printf(&resolver->report,
+                                       "write `zone: %s`, or correct the address",
+                                       resolver->zones[owner].name),
+                         "`%s` is not in the networks of zone `%s` but in those of `%s`",
+                         text->text, zone_name, resolver->zones[owner].name);
+    else
+        r = report_error(&resolver->report, "outside-zone", text->location,
+                         "correct the address, or add its network to the zone",
+                         "`%s` is not in the networks of zone `%s`", text->text, zone_name);
+    return report_related(&resolver->report, r, zone->object->name->location,
+                          "zone `%s` is defined here", zone_name);
+}
+
+static bool zone_includes(const struct resolver *resolver, const struct known *zone,
+                          enum family family, struct range range)
+{
+    const struct range_set one = {.ranges = &range, .n_ranges = 1, .capacity = 1};
+
+    return range_set_includes(&resolver->zones[zone->index].addresses.by_family[family], &one);
+}
+
+/* One address of a host, written behind those it has. */
+static int resolve_host_address(struct resolver *resolver, const struct draft_text *text,
+                                const struct known *zone, struct host *host,
+                                struct host_address *addresses)
+{
+    struct host_address address;
+    int r;
+
+    r = resolve_address(resolver, text, &address.family, &address.address);
+    if (r != 0)
+        return r;
+    if (zone && !zone_includes(resolver, zone, address.family,
+                               (struct range){address.address, address.address}))
+        return report_outside(resolver, text, address.family, address.address, zone);
+
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        if (addresses[i].family == address.family && addresses[i].address == address.address)
+            return report_warning(&resolver->report, "redundant", text->location, "remove one",
+                                  "address `%s` is given twice", text->text);
+    }
+    addresses[host->n_addresses++] = address;
+    return 0;
+}
+
+/* A host with more addresses is a group. */
+#define HOST_ADDRESSES_MAX 64
+
+static int resolve_host_addresses(struct resolver *resolver, const struct draft_host *draft,
+                                  const struct known *zone, struct host *host,
+                                  struct claims *claims)
+{
+    struct host_address *addresses;
+    size_t n = 0, before;
+    int r, result = 0;
+
+    for (const struct draft_text *text = draft->address; text; text = text->next)
+        n++;
+    if (n > HOST_ADDRESSES_MAX)
+        return report_error(&resolver->report, "too-long", draft->address->location,
+                            "make it a group", "a host with %zu addresses; the most is %d", n,
+                            HOST_ADDRESSES_MAX);
+
+    addresses = arena_allocate(resolver->arena, n * sizeof(*addresses));
+    if (!addresses)
+        return -ENOMEM;
+
+    for (const struct draft_text *text = draft->address; text; text = text->next) {
+        before = host->n_addresses;
+        r = resolve_host_address(resolver, text, zone, host, addresses);
+        if (r < 0)
+            return r;
+        if (r == REPORTED)
+            result = REPORTED;
+        if (host->n_addresses > before) {
+            claims->addresses[claims->n_addresses] = (struct claim){
+                .family = addresses[before].family,
+                .number = addresses[before].address,
+                .order = claims->n_addresses,
+                .host = &draft->object,
+                .location = text->location,
+            };
+            claims->n_addresses++;
+        }
+    }
+
+    host->addresses = addresses;
+    return result;
+}
+
+static int resolve_mac(struct resolver *resolver, const struct draft_host *draft, struct host *host,
+                       struct claims *claims)
+{
+    static const struct mac none;
+    const struct draft_text *text = draft->mac;
+    ip_number number = 0;
+    int r;
+
+    if (mac_parse(text->text, &host->mac) < 0) {
+        r = spelling_check_width(&resolver->report, text->location, "a hardware address",
+                                 text->text);
+        return r != 0 ? r
+                      : report_error(&resolver->report, "invalid-mac", text->location,
+                                     "write it as \"00:00:5e:00:53:11\"",
+                                     "`%s` is not a hardware address", text->text);
+    }
+    if ((host->mac.bytes[0] & 1) || memcmp(&host->mac, &none, sizeof(none)) == 0)
+        return report_error(&resolver->report, "invalid-mac", text->location,
+                            "write the address of the host's network card",
+                            "`%s` is not the hardware address of one host", text->text);
+
+    host->has_mac = true;
+    for (size_t i = 0; i < sizeof(host->mac.bytes); i++)
+        number = number << 8 | host->mac.bytes[i];
+    claims->macs[claims->n_macs] = (struct claim){
+        .number = number,
+        .order = claims->n_macs,
+        .host = &draft->object,
+        .location = text->location,
+    };
+    claims->n_macs++;
+    return 0;
+}
+
+/* The zone that a host or group says it is in: NULL where that is not known for sure. */
+static int resolve_zone_of(struct resolver *resolver, const struct draft_text *text,
+                           struct known **ret_zone)
+{
+    *ret_zone = NULL;
+    return text ? resolve_name(resolver, text, KIND(END_ZONE), ret_zone) : REPORTED;
+}
+
+static int resolve_host(struct resolver *resolver, struct known *known, struct claims *claims)
+{
+    const struct draft_host *draft = (const struct draft_host *)known->object;
+    struct host *host = &resolver->hosts[resolver->n_hosts];
+    struct known *zone = NULL;
+    int result;
+
+    *host = (struct host){.location = draft->object.name->location};
+    result = keep_text(resolver, draft->object.name, &host->name);
+    if (result < 0)
+        return result;
+
+    host->label = host->name;
+    if (draft->label)
+        gather(&result, keep_text(resolver, draft->label, &host->label));
+    gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
+    if (draft->address)
+        gather(&result, resolve_host_addresses(resolver, draft, zone, host, claims));
+    if (draft->mac)
+        gather(&result, resolve_mac(resolver, draft, host, claims));
+    if (result < 0)
+        return result;
+    if (result == REPORTED || known->broken)
+        return 0;
+
+    host->zone = zone->index;
+    known->index = resolver->n_hosts++;
+    return 0;
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+    const struct claim *left = a, *right = b;
+
+    if (left->family != right->family)
+        return left->family < right->family ? -1 : 1;
+    if (left->number != right->number)
+        return left->number < right->number ? -1 : 1;
+    return (left->order > right->order) - (left->order < right->order);
+}
+
+/* Reports what two hosts claim, at the later of them. */
+static int check_claims(struct resolver *resolver, struct claim *claims, size_t n_claims, bool macs)
+{
+    int r;
+
+    if (n_claims > 1)
+        qsort(claims, n_claims, sizeof(*claims), compare_claims);
+
+    for (size_t i = 1; i < n_claims; i++) {
+        const struct claim *first = &claims[i - 1], *second = &claims[i];
+
+        if (first->family != second->family || first->number != second->number ||
+            first->host == second->host)
+            continue;
+        if (macs)
+            r = report_warning(&resolver->report, "shared-mac", second->location,
+                               "give each host its own, or make one host of both",
+                               "hosts `%s` and `%s` have the same hardware address",
+                               first->host->name->text, second->host->name->text);
+        else
+            r = report_error(&resolver->report, "shared-address", second->location,
+                             "make one host of both, or correct one of the addresses",
+                             "hosts `%s` and `%s` have the same address", first->host->name->text,
+                             second->host->name->text);
+        r = report_related(&resolver->report, r, first->location, "`%s` has it here",
+                           first->host->name->text);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Room for what all hosts together can claim. */
+static int claims_new(const struct draft *draft, struct claims *claims)
+{
+    size_t n_addresses = 0;
+
+    for
+        DRAFT_EACH(const struct draft_host, host, draft->hosts)
+    for (const struct draft_text *text = host->address; text; text = text->next)
+        n_addresses++;
+
+    claims->addresses = calloc(n_addresses + 1, sizeof(*claims->addresses));
+    claims->macs = calloc(draft->hosts.n_objects + 1, sizeof(*claims->macs));
+    return claims->addresses && claims->macs ? 0 : -ENOMEM;
+}
+
+int resolve_hosts(struct resolver *resolver)
+{
+    cleanup_(claims_clear) struct claims claims = {0};
+    size_t n_hosts = resolver->draft->hosts.n_objects;
+    int r;
+
+    r = claims_new(resolver->draft, &claims);
+    if (r < 0)
+        return r;
+
+    resolver->hosts = arena_allocate(resolver->arena, n_hosts * sizeof(*resolver->hosts));
+    if (!resolver->hosts)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < resolver->n_known; i++) {
+        if (resolver->known[i].kind != END_HOST)
+            continue;
+        r = resolve_host(resolver, &resolver->known[i], &claims);
+        if (r < 0)
+            return r;
+    }
+
+    r = check_claims(resolver, claims.addresses, claims.n_addresses, false);
+    if (r < 0)
+        return r;
+    return check_claims(resolver, claims.macs, claims.n_macs, true);
+}
+
+/* A member that is the name of a host. */
+static int resolve_member_host(struct resolver *resolver, const struct draft_text *text,
+                               const struct known *zone, struct collection *collection)
+{
+    const struct host *host;
+    struct known *known;
+    int r;
+
+    r = resolve_name(resolver, text, KIND(END_HOST), &known);
+    if (r != 0)
+        return r;
+
+    host = &resolver->hosts[known->index];
+    if (zone && host->zone != zone->index) {
+        r = report_error(&resolver->report, "outside-zone", text->location,
+                         "a group has members of one zone; make a group for each",
+                         "host `%s` is in zone `%s`, not in `%s`", text->text,
+                         resolver->zones[host->zone].name, resolver->zones[zone->index].name);
+        return report_related(&resolver->report, r, host->location, "`%s` is defined here",
+                              text->text);
+    }
+
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        r = collection_add(collection, host->addresses[i].family,
+                           (struct range){host->addresses[i].address, host->addresses[i].address});
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int resolve_member(struct resolver *resolver, const struct draft_text *text,
+                          const struct known *zone, struct collection *collection)
+{
+    enum family family;
+    struct range range;
+    uint32_t found;
+    int r;
+
+    r = address_parse_range(text->text, &family, &range);
+    if (r < 0 &&
+        (!looks_like_address(text->text) || name_index_find(&resolver->names, text->text, &found)))
+        return resolve_member_host(resolver, text, zone, collection);
+
+    r = resolve_range(resolver, text, &family, &range);
+    if (r != 0)
+        return r;
+    if (zone && !zone_includes(resolver, zone, family, range))
+        return report_outside(resolver, text, family, range.first, zone);
+    return collection_add(collection, family, range);
+}
+
+static int resolve_members(struct resolver *resolver, const struct draft_text *list,
+                           const struct known *zone, struct group *group)
+{
+    cleanup_(collection_clear) struct collection collection = {0};
+    int r, result = 0;
+
+    for (const struct draft_text *text = list; text; text = text->next) {
+        r = resolve_member(resolver, text, zone, &collection);
+        if (r < 0)
+            return r;
+        if (r == REPORTED)
+            result = REPORTED;
+    }
+    if (result != 0)
+        return result;
+    return collection_finish(&collection, resolver->arena, &group->addresses);
+}
+
+static int resolve_group(struct resolver *resolver, struct known *known)
+{
+    const struct draft_group *draft = (const struct draft_group *)known->object;
+    struct group *group = &resolver->groups[resolver->n_groups];
+    struct known *zone = NULL;
+    int result;
+
+    *group = (struct group){.location = draft->object.name->location};
+    result = keep_text(resolver, draft->object.name, &group->name);
+    if (result < 0)
+        return result;
+
+    group->label = group->name;
+    if (draft->label)
+        gather(&result, keep_text(resolver, draft->label, &group->label));
+    gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
+    if (draft->members)
+        gather(&result, resolve_members(resolver, draft->members, zone, group));
+    if (result < 0)
+        return result;
+    if (result == REPORTED || known->broken)
+        return 0;
+
+    group->zone = zone->index;
+    known->index = resolver->n_groups++;
+    return 0;
+}
+
+int resolve_groups(struct resolver *resolver)
+{
+    size_t n_groups = resolver->draft->groups.n_objects;
+    int r;
+
+    resolver->groups = arena_allocate(resolver->arena, n_groups * sizeof(*resolver->groups));
+    if (!resolver->groups)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < resolver->n_known; i++) {
+        if (resolver->known[i].kind != END_GROUP)
+            continue;
+        r = resolve_group(resolver, &resolver->known[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

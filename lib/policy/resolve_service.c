@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Services: the named ones, and each literal that a flow writes as a service of its own, once
+ * however often and in whatever spelling it is written.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "policy/resolver.h"
+#include "policy/service_literal.h"
+#include "policy/spelling.h"
+
+static int report_literal(struct resolver *resolver, const struct draft_text *text,
+                          const struct literal *literal)
+{
+    int r = spelling_check_width(&resolver->report, text->location, "a service", text->text);
+
+    if (r != 0)
+        return r;
+    return report_error(&resolver->report, "invalid-service", text->location, literal->remedy,
+                        "`%s` is not a service: %s", text->text, literal->problem);
+}
+
+/* Adds a service to the array; its index. */
+static int add_service(struct resolver *resolver, const struct service *service, size_t *ret_index)
+{
+    int r = array_reserve(&resolver->services, &resolver->services_capacity,
+                          resolver->n_services + 1, sizeof(*service));
+
+    if (r < 0)
+        return r;
+
+    *ret_index = resolver->n_services;
+    resolver->services[resolver->n_services++] = *service;
+    return 0;
+}
+
+static bool ranges_equal(const struct service_range *a, const struct service_range *b)
+{
+    return a->protocol_first == b->protocol_first && a->protocol_last == b->protocol_last &&
+           a->port_first == b->port_first && a->port_last == b->port_last &&
+           a->families[FAMILY_IPV4] == b->families[FAMILY_IPV4] &&
+           a->families[FAMILY_IPV6] == b->families[FAMILY_IPV6];
+}
+
+/* One literal of a named service, behind those it has. */
+static int resolve_literal(struct resolver *resolver, const struct draft_text *text,
+                           struct service_range *ranges, size_t *n_ranges)
+{
+    struct literal literal;
+    int r;
+
+    r = service_literal_parse(text->text, &literal);
+    if (r == -ENOENT) {
+        literal.problem = "services are made of literals, not of other services";
+        literal.remedy = "write literals such as tcp/443, udp/53 or icmp/echo-request";
+    }
+    if (r < 0)
+        return report_literal(resolver, text, &literal);
+
+    for (size_t i = 0; i < *n_ranges; i++) {
+        if (ranges_equal(&ranges[i], &literal.ranges[0]))
+            return report_warning(&resolver->report, "redundant", text->location, "remove one",
+                                  "`%s` is given twice", text->text);
+    }
+
+    memcpy(ranges + *n_ranges, literal.ranges, literal.n_ranges * sizeof(*ranges));
+    *n_ranges += literal.n_ranges;
+    return 0;
+}
+
+/* A longer list is a service in name only. */
+#define SERVICE_LITERALS_MAX 1024
+
+static int resolve_literals(struct resolver *resolver, const struct draft_service *draft,
+                            struct service *service)
+{
+    struct service_range *ranges;
+    size_t n = 0, n_ranges = 0;
+    int r, result = 0;
+
+    for (const struct draft_text *text = draft->literals; text; text = text->next)
+        n++;
+    if (n > SERVICE_LITERALS_MAX)
+        return report_error(&resolver->report, "too-long", draft->literals->location,
+                            "write ranges of ports", "a service of %zu literals; the most is %d", n,
+                            SERVICE_LITERALS_MAX);
+
+    ranges = arena_allocate(resolver->arena, n * LITERAL_RANGES_MAX * sizeof(*ranges));
+    if (!ranges)
+        return -ENOMEM;
+
+    for (const struct draft_text *text = draft->literals; text; text = text->next) {
+        r = resolve_literal(resolver, text, ranges, &n_ranges);
+        if (r < 0)
+            return r;
+        if (r == REPORTED)
+            result = REPORTED;
+    }
+
+    service->ranges = ranges;
+    service->n_ranges = n_ranges;
+    return result;
+}
+
+/* Registers the name; writes where the service is known, or NULL where another has the name. */
+static int register_service(struct resolver *resolver, const struct draft_object *object,
+                            struct known **ret_known)
+{
+    struct known *known = &resolver->known_services[resolver->n_known_services];
+    const char *spelling;
+    uint32_t taken;
+    int r;
+
+    *known = (struct known){.object = object, .broken = object->broken, .index = NOT_VALID};
+    *ret_known = NULL;
+
+    r = check_name(resolver, object->name, "service", &spelling);
+    if (r == 0 && service_literal_is_word(spelling))
+        r = report_error(&resolver->report, "reserved-name", object->name->location,
+                         "choose another name", "`%s` is a protocol and not a name for a service",
+                         spelling);
+    if (r < 0)
+        return r;
+
+    known->broken |= r == REPORTED;
+    if (name_index_find(&resolver->service_names, spelling, &taken)) {
+        r = report_taken(resolver, object, "service", resolver->known_services[taken].object,
+                         "service");
+        return r < 0 ? r : 0;
+    }
+
+    r = name_index_add(&resolver->service_names, spelling, (uint32_t)resolver->n_known_services);
+    if (r < 0)
+        return r;
+
+    resolver->n_known_services++;
+    *ret_known = known;
+    return 0;
+}
+
+static int resolve_named(struct resolver *resolver, const struct draft_service *draft)
+{
+    struct service service = {.location = draft->object.name->location};
+    struct known *known;
+    int r;
+
+    r = register_service(resolver, &draft->object, &known);
+    if (r < 0 || !known)
+        return r;
+
+    if (draft->literals) {
+        r = resolve_literals(resolver, draft, &service);
+        if (r < 0)
+            return r;
+        known->broken |= r == REPORTED;
+    }
+    if (known->broken)
+        return 0;
+
+    r = keep_text(resolver, draft->object.name, &service.name);
+    if (r < 0)
+        return r;
+    return add_service(resolver, &service, &known->index);
+}
+
+int resolve_services(struct resolver *resolver)
+{
+    size_t n_services = resolver->draft->services.n_objects;
+
+    resolver->known_services = calloc(n_services + 1, sizeof(*resolver->known_services));
+    if (!resolver->known_services)
+        return -ENOMEM;
+
+    for
+        DRAFT_EACH(const struct draft_service, service, resolver->draft->services)
+        {
+            int r = resolve_named(resolver, service);
+
+            if (r < 0)
+                return r;
+        }
+    return 0;
+}
+
+/* The service of a literal: the one there is, or a new one by its canonical text. */
+static int find_literal(struct resolver *resolver, const struct draft_text *text,
+                        const struct literal *literal, size_t *ret_index)
+{
+    struct service service = {
+        .location = text->location,
+        .literal = true,
+        .n_ranges = literal->n_ranges,
+    };
+    enum family family = literal->ranges[0].families[FAMILY_IPV4] ? FAMILY_IPV4 : FAMILY_IPV6;
+    char canonical[SERVICE_TEXT_MAX];
+    uint32_t value;
+    int r;
+
+    service_range_format(&literal->ranges[0], family, canonical);
+    if (name_index_find(&resolver->literals, canonical, &value)) {
+        *ret_index = value;
+        return 0;
+    }
+
+    service.name = arena_string(resolver->arena, canonical);
+    service.ranges =
+        arena_copy(resolver->arena, literal->ranges, literal->n_ranges * sizeof(*literal->ranges));
+    if (!service.name || !service.ranges)
+        return -ENOMEM;
+
+    r = add_service(resolver, &service, ret_index);
+    if (r < 0)
+        return r;
+    return name_index_add(&resolver->literals, service.name, (uint32_t)*ret_index);
+}
+
+static int report_unknown_service(struct resolver *resolver, const struct draft_text *text)
+{
+    struct spelling_search search = {.text = text->text};
+    int r;
+
+    r = spelling_check_width(&resolver->report, text->location, "a service", text->text);
+    if (r != 0)
+        return r;
+
+    if (may_suggest(resolver)) {
+        for (size_t i = 0; i < resolver->n_known_services; i++)
+            spelling_try(&search, resolver->known_services[i].object->name->text);
+    }
+    return report_error(&resolver->report, "unknown-service", text->location,
+                        search.nearest
+                            ? remedy_printf(&resolver->report, "did you mean `%s`?", search.nearest)
+                            : "define it under `services`, or write a literal such as tcp/443",
+                        "`%s` is not the name of a service", text->text);
+}
+
+int resolve_service(struct resolver *resolver, const struct draft_text *text, size_t *ret_service)
+{
+    const char *spelling;
+    struct literal literal;
+    uint32_t found;
+    int r;
+
+    spelling = name_index_find(&resolver->literals, text->text, &found);
+    if (spelling && strcmp(spelling, text->text) == 0) {
+        *ret_service = found;
+        return 0;
+    }
+
+    spelling = name_index_find(&resolver->service_names, text->text, &found);
+    if (spelling && strcmp(spelling, text->text) == 0) {
+        if (resolver->known_services[found].index == NOT_VALID)
+            return REPORTED;
+        *ret_service = resolver->known_services[found].index;
+        return 0;
+    }
+
+    r = service_literal_parse(text->text, &literal);
+    if (r == -ENOENT)
+        return report_unknown_service(resolver, text);
+    if (r < 0)
+        return report_literal(resolver, text, &literal);
+    return find_literal(resolver, text, &literal, ret_service);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What services are made of. Of ICMP only the queries can be declared: replies follow the
+ * connection of their query, and errors that of the packet they speak of, so a flow that names
+ * them would either say nothing or open more than its author meant.
+ */
+
+#include "policy/service_literal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define PROTOCOL_ICMP 1
+#define PROTOCOL_ICMPV6 58
+#define ICMP_CODES 256
+
+/* Protocols whose first 32 bits are a source and a destination port. */
+static const struct {
+    const char *name;
+    uint8_t number;
+} port_protocols[] = {
+    {"tcp", 6}, {"udp", 17}, {"dccp", 33}, {"sctp", 132}, {"udplite", 136},
+};
+
+static const struct {
+    const char *name;
+    uint8_t number;
+    bool families[FAMILIES];
+} portless_protocols[] = {
+    {"igmp", 2, {true, false}}, {"ipip", 4, {true, true}},   {"gre", 47, {true, true}},
+    {"esp", 50, {true, true}},  {"ah", 51, {true, true}},    {"ospf", 89, {true, true}},
+    {"pim", 103, {true, true}}, {"vrrp", 112, {true, true}}, {"l2tp", 115, {true, true}},
+};
+
+/* Queries that connection tracking takes as the beginning of a connection: type numbers in both
+ * families, 0 where the family has none, and the highest code. */
+static const struct {
+    const char *name;
+    uint8_t types[FAMILIES];
+    uint8_t last_code;
+} queries[] = {
+    {"echo-request", {8, 128}, 0},
+    {"timestamp-request", {13, 0}, 0},
+    {"info-request", {15, 0}, 0},
+    {"address-mask-request", {17, 0}, 0},
+    {"node-information-query", {0, 139}, 2},
+};
+
+/* Types that people try and that need no flow. */
+static const char *const followers[] = {
+    "echo-reply",
+    "destination-unreachable",
+    "source-quench",
+    "redirect",
+    "router-advertisement",
+    "router-solicitation",
+    "time-exceeded",
+    "parameter-problem",
+    "timestamp-reply",
+    "info-reply",
+    "address-mask-reply",
+    "packet-too-big",
+    "neighbour-solicitation",
+    "neighbour-advertisement",
+    "neighbor-solicitation",
+    "neighbor-advertisement",
+    "node-information-reply",
+};
+
+static const uint8_t icmp_protocols[FAMILIES] = {PROTOCOL_ICMP, PROTOCOL_ICMPV6};
+
+static int refuse(struct literal *literal, const char *problem, const char *remedy)
+{
+    literal->problem = problem;
+    literal->remedy = remedy;
+    return -EINVAL;
+}
+
+/* A decimal number without sign, spaces or leading zeros, up to 99999. */
+static bool parse_number(const char *text, size_t length, unsigned *ret_number)
+{
+    unsigned number = 0;
+
+    if (length == 0 || length > 5 || (length > 1 && text[0] == '0'))
+        return false;
+
+    for (size_t i = 0; i < length; i++) {
+        if (!isdigit((unsigned char)text[i]))
+            return false;
+        number = number * 10 + (unsigned)(text[i] - '0');
+    }
+
+    *ret_number = number;
+    return true;
+}
+
+static void set_range(struct literal *literal, uint8_t protocol, uint16_t first, uint16_t last)
+{
+    literal->ranges[0] = (struct service_range){protocol, protocol, first, last, {true, true}};
+    literal->n_ranges = 1;
+}
+
+static int parse_ports(const char *text, uint8_t protocol, struct literal *literal)
+{
+    const char *dash = strchr(text, '-');
+    unsigned first, last;
+
+    if (strcmp(text, "any") == 0) {
+        set_range(literal, protocol, 0, UINT16_MAX);
+        return 0;
+    }
+
+    if (!parse_number(text, dash ? (size_t)(dash - text) : strlen(text), &first) ||
+        (dash && !parse_number(dash + 1, strlen(dash + 1), &last)))
+        return refuse(literal, "its port is not a number",
+                      "write a port (443), a range (1433-1434) or `any`");
+    if (!dash)
+        last = first;
+
+    if (first == 0)
+        return refuse(literal, "there is no port 0", "ports are 1 to 65535; all of them are `any`");
+    if (first > UINT16_MAX || last > UINT16_MAX)
+        return refuse(literal, "its port is too high", "ports are 1 to 65535");
+    if (last < first)
+        return refuse(literal, "its range of ports ends before it begins",
+                      "write the lower port first");
+
+    set_range(literal, protocol, (uint16_t)first, (uint16_t)last);
+    return 0;
+}
+
+static void add_icmp(struct literal *literal, enum family family, unsigned first, unsigned last)
+{
+    struct service_range *range = &literal->ranges[literal->n_ranges++];
+
+    *range = (struct service_range){
+        .protocol_first = icmp_protocols[family],
+        .protocol_last = icmp_protocols[family],
+        .port_first = (uint16_t)first,
+        .port_last = (uint16_t)last,
+    };
+    range->families[family] = true;
+}
+
+static int parse_icmp(const char *text, struct literal *literal)
+{
+    unsigned number;
+    bool numeric = parse_number(text, strlen(text), &number);
+
+    if (strcmp(text, "any") == 0) {
+        for (enum family family = 0; family < FAMILIES; family++)
+            add_icmp(literal, family, 0, UINT16_MAX);
+        return 0;
+    }
+
+    for (size_t i = 0; i < ELEMENTS_OF(queries); i++) {
+        bool found = strcmp(text, queries[i].name) == 0;
+
+        for (enum family family = 0; family < FAMILIES; family++)
+            found |= numeric && number > 0 && number == queries[i].types[family];
+        if (!found)
+            continue;
+
+        for (enum family family = 0; family < FAMILIES; family++) {
+            unsigned first = queries[i].types[family] * ICMP_CODES;
+
+            if (first > 0)
+                add_icmp(literal, family, first, first + queries[i].last_code);
+        }
+        return 0;
+    }
+
+    for (size_t i = 0; i < ELEMENTS_OF(followers); i++)
+        numeric |= strcmp(text, followers[i]) == 0;
+    if (numeric)
+        return refuse(literal, "replies and errors need no flow: they follow their connection",
+                      "remove it; queries are echo-request, timestamp-request, info-request, "
+                      "address-mask-request and node-information-query");
+    return refuse(literal, "there is no such ICMP query",
+                  "queries are echo-request, timestamp-request, info-request, "
+                  "address-mask-request and node-information-query, all of them `any`");
+}
+
+static void set_portless(struct literal *literal, uint8_t number)
+{
+    set_range(literal, number, 0, UINT16_MAX);
+    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
+        if (portless_protocols[i].number == number)
+            memcpy(literal->ranges[0].families, portless_protocols[i].families,
+                   sizeof(literal->ranges[0].families));
+    }
+}
+
+static int parse_protocol(const char *text, struct literal *literal)
+{
+    unsigned number;
+
+    if (!parse_number(text, strlen(text), &number) || number > UINT8_MAX)
+        return refuse(literal, "its protocol is not a number from 0 to 255",
+                      "write the number that IANA gave the protocol, such as protocol/89");
+    if (number == PROTOCOL_ICMP || number == PROTOCOL_ICMPV6)
+        return refuse(literal, "ICMP is written by its queries",
+                      "write `icmp/echo-request`, or `icmp/any`");
+
+    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
+        if (port_protocols[i].number == number)
+            return refuse(literal, "this protocol has ports",
+                          "write it by name with its ports, such as `tcp/443` or `udp/any`");
+    }
+
+    set_portless(literal, (uint8_t)number);
+    return 0;
+}
+
+static int parse_word(const char *text, struct literal *literal)
+{
+    if (strcmp(text, "any") == 0) {
+        set_range(literal, 0, 0, UINT16_MAX);
+        literal->ranges[0].protocol_last = UINT8_MAX;
+        return 0;
+    }
+
+    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
+        if (strcmp(text, portless_protocols[i].name) == 0) {
+            set_portless(literal, portless_protocols[i].number);
+            return 0;
+        }
+    }
+    if (service_literal_is_word(text))
+        return refuse(literal, "a protocol with ports or types needs them",
+                      "write them behind a slash: `tcp/443`, `udp/any`, `icmp/echo-request`; and "
+                      "write protocols in lower case");
+    return -ENOENT;
+}
+
+int service_literal_parse(const char *text, struct literal *ret_literal)
+{
+    const char *slash = strchr(text, '/');
+    size_t length = slash ? (size_t)(slash - text) : 0;
+
+    *ret_literal = (struct literal){0};
+    if (!slash)
+        return parse_word(text, ret_literal);
+
+    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
+        if (strlen(port_protocols[i].name) == length &&
+            memcmp(text, port_protocols[i].name, length) == 0)
+            return parse_ports(slash + 1, port_protocols[i].number, ret_literal);
+    }
+    if (length == 4 && memcmp(text, "icmp", 4) == 0)
+        return parse_icmp(slash + 1, ret_literal);
+    if (length == 8 && memcmp(text, "protocol", 8) == 0)
+        return parse_protocol(slash + 1, ret_literal);
+
+    if (length == 6 && strncasecmp(text, "icmpv6", 6) == 0)
+        return refuse(ret_literal, "there is no protocol `icmpv6`",
+                      "write `icmp/…`, which is ICMP in IPv4 and ICMPv6 in IPv6");
+    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
+        if (strlen(portless_protocols[i].name) == length &&
+            memcmp(text, portless_protocols[i].name, length) == 0)
+            return refuse(ret_literal, "this protocol has no ports", "write its name alone");
+    }
+    return refuse(
+        ret_literal, "there is no such protocol",
+        "protocols with ports are tcp, udp, sctp, dccp and udplite; others are "
+        "`icmp/…`, esp, ah, gre, ipip, ospf, vrrp, igmp, pim, l2tp and `protocol/NUMBER`");
+}
+
+bool service_literal_is_word(const char *text)
+{
+    static const char *const words[] = {"any", "icmp", "icmpv6", "protocol"};
+
+    for (size_t i = 0; i < ELEMENTS_OF(words); i++) {
+        if (strcasecmp(text, words[i]) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
+        if (strcasecmp(text, port_protocols[i].name) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
+        if (strcasecmp(text, portless_protocols[i].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *format_ports(const char *name, const struct service_range *range,
+                                char buffer[SERVICE_TEXT_MAX])
+{
+    if (range->port_first == 0 && range->port_last == UINT16_MAX)
+        snprintf(buffer, SERVICE_TEXT_MAX, "%s/any", name);
+    else if (range->port_first == range->port_last)
+        snprintf(buffer, SERVICE_TEXT_MAX, "%s/%u", name, range->port_first);
+    else
+        snprintf(buffer, SERVICE_TEXT_MAX, "%s/%u-%u", name, range->port_first, range->port_last);
+    return buffer;
+}
+
+/* Queries by name; what no literal can say, such as an echo reply, by type and code. */
+static const char *format_icmp(const struct service_range *range, enum family family,
+                               char buffer[SERVICE_TEXT_MAX])
+{
+    unsigned type = range->port_first / ICMP_CODES, code = range->port_first % ICMP_CODES;
+
+    if (range->port_first == 0 && range->port_last == UINT16_MAX) {
+        snprintf(buffer, SERVICE_TEXT_MAX, "icmp/any");
+        return buffer;
+    }
+    for (size_t i = 0; i < ELEMENTS_OF(queries); i++) {
+        if (type > 0 && queries[i].types[family] == type && code <= queries[i].last_code &&
+            range->port_last <= range->port_first - code + queries[i].last_code) {
+            snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%s", queries[i].name);
+            return buffer;
+        }
+    }
+    if (range->port_first == range->port_last)
+        snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%u.%u", type, code);
+    else
+        snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%u.%u-%u.%u", type, code,
+                 range->port_last / ICMP_CODES, range->port_last % ICMP_CODES);
+    return buffer;
+}
+
+const char *service_range_format(const struct service_range *range, enum family family,
+                                 char buffer[SERVICE_TEXT_MAX])
+{
+    uint8_t protocol = range->protocol_first;
+
+    if (protocol == 0 && range->protocol_last == UINT8_MAX) {
+        snprintf(buffer, SERVICE_TEXT_MAX, "any");
+        return buffer;
+    }
+    if (protocol != range->protocol_last) {
+        snprintf(buffer, SERVICE_TEXT_MAX, "protocol/%u-%u", protocol, range->protocol_last);
+        return buffer;
+    }
+    if (protocol == icmp_protocols[family])
+        return format_icmp(range, family, buffer);
+
+    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
+        if (port_protocols[i].number == protocol)
+            return format_ports(port_protocols[i].name, range, buffer);
+    }
+    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
+        if (portless_protocols[i].number == protocol) {
+            snprintf(buffer, SERVICE_TEXT_MAX, "%s", portless_protocols[i].name);
+            return buffer;
+        }
+    }
+    snprintf(buffer, SERVICE_TEXT_MAX, "protocol/%u", protocol);
+    return buffer;
+}

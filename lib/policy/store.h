@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/arena.h"
+#include "policy/draft.h"
+#include "policy/policy.h"
+
+/* One range of addresses and the zone that owns it. */
+struct zone_range {
+    struct range range;
+    size_t zone;
+};
+
+/* A policy with what its users need not see. */
+struct policy_store {
+    struct policy policy; /* first: a policy is converted to its store by a cast */
+    struct arena *arena;  /* of all that the policy points to, and of the store itself */
+    /* Who owns an address: sorted by range, disjoint. */
+    const struct zone_range *zone_ranges[FAMILIES];
+    size_t n_zone_ranges[FAMILIES];
+};
+
+/*
+ * Makes a policy of a draft. Returns 0 and a policy that the caller owns, -EBADMSG where errors
+ * were added to `diagnostics`, or -ENOMEM.
+ */
+int resolve(const struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy);
