@@ -215,6 +215,17 @@ START_TEST(no_chain_of_flows_joins_mynumber_and_the_internet)
 }
 END_TEST
 
+static bool leads(const struct flow *flow, enum zone_class from, enum zone_class to)
+{
+    bool starts = false, ends = false;
+
+    for (size_t i = 0; i < flow->n_from; i++)
+        starts = starts || has_class(flow->from[i].zone, from);
+    for (size_t i = 0; i < flow->n_to; i++)
+        ends = ends || has_class(flow->to[i].zone, to);
+    return starts && ends;
+}
+
 START_TEST(from_the_internet_lgwan_is_reached_by_sanitized_mail_only)
 {
     static const enum zone_class sides[] = {ZONE_CLASS_INTERNET, ZONE_CLASS_EDUCATION};
@@ -236,6 +247,10 @@ START_TEST(from_the_internet_lgwan_is_reached_by_sanitized_mail_only)
         ck_assert_int_eq(
             range_set_intersect(&chains.reached.by_family[i], &lgwan->addresses.by_family[i]), 0);
     ck_assert(address_set_includes(&mta, &chains.reached));
+    /* And what reaches it does not come straight from there. */
+    for (size_t i = 0; i < policy->n_flows; i++)
+        ck_assert_msg(!leads(&policy->flows[i], sides[_i], ZONE_CLASS_LGWAN),
+                      "%s goes around the sanitizers", policy->flows[i].name);
     chains_clear(&chains);
     address_set_clear(&mta);
 }
