@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What every offline command begins with: text → policy → diagram, and the mistakes that were found
+ * on the way, told to people or to programs.
+ */
+
+#include "loaded.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "command.h"
+
+int loaded_read(struct loaded *loaded, const char *path)
+{
+    int r;
+
+    r = sources_new(&loaded->sources);
+    if (r == 0)
+        r = diagnostics_new(&loaded->diagnostics);
+    if (r == 0)
+        r = policy_read(path, loaded->sources, loaded->diagnostics, &loaded->policy);
+    if (r == 0)
+        r = diagram_new(loaded->policy, loaded->diagnostics, &loaded->diagram);
+    return r == -E2BIG ? -EBADMSG : r;
+}
+
+void loaded_clear(struct loaded *loaded)
+{
+    diagram_free(loaded->diagram);
+    policy_free(loaded->policy);
+    diagnostics_free(loaded->diagnostics);
+    sources_free(loaded->sources);
+    *loaded = (struct loaded){0};
+}
+
+int loaded_require(struct loaded *loaded, const char *path, bool json)
+{
+    int r = loaded_read(loaded, path);
+
+    if (r == 0)
+        return EXIT_YES;
+    if (r == -ENOMEM)
+        return command_no_memory();
+
+    if (json)
+        return print_json(loaded_to_json(loaded), EXIT_POLICY_INVALID);
+    loaded_print(loaded);
+    return EXIT_POLICY_INVALID;
+}
+
+bool wants_colour(FILE *stream)
+{
+    const char *no_colour = getenv("NO_COLOR");
+
+    return isatty(fileno(stream)) && (!no_colour || no_colour[0] == '\0');
+}
+
+void loaded_print(const struct loaded *loaded)
+{
+    diagnostics_print(loaded->diagnostics, loaded->sources, stderr, wants_colour(stderr));
+}
+
+/* A place that is none gives nulls, so that every key is always there. */
+static json_t *place_to_json(const struct loaded *loaded, struct location location,
+                             const char *message)
+{
+    if (location.line == 0)
+        return json_pack("{s:n, s:n, s:n, s:s?}", "file", "line", "column", "message", message);
+    return json_pack("{s:s, s:i, s:i, s:s?}", "file",
+                     sources_name(loaded->sources, location.source), "line", (int)location.line,
+                     "column", (int)location.column, "message", message);
+}
+
+/* Adds the keys of `part`, which is consumed. */
+static int add_keys(json_t *object, json_t *part)
+{
+    int r = part ? json_object_update(object, part) : -1;
+
+    json_decref(part);
+    return r;
+}
+
+static json_t *diagnostic_to_json(const struct loaded *loaded, const struct diagnostic *diagnostic)
+{
+    const char *severity = diagnostic->severity == SEVERITY_ERROR ? "error" : "warning";
+    json_t *object, *related = json_null();
+
+    if (diagnostic->related.line > 0)
+        related = place_to_json(loaded, diagnostic->related, diagnostic->related_message);
+
+    object = json_pack("{s:s, s:s}", "severity", severity, "code", diagnostic->code);
+    if (add_keys(object, place_to_json(loaded, diagnostic->location, diagnostic->message)) < 0 ||
+        add_keys(object,
+                 json_pack("{s:s?, s:O?}", "remedy", diagnostic->remedy, "related", related)) < 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(related);
+    return object;
+}
+
+json_t *loaded_to_json(const struct loaded *loaded)
+{
+    const struct diagnostic *list;
+    size_t n = diagnostics_list(loaded->diagnostics, &list);
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(array, diagnostic_to_json(loaded, &list[i])) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return json_pack("{s:b, s:o}", "ok",
+                     diagnostics_count(loaded->diagnostics, SEVERITY_ERROR) == 0, "diagnostics",
+                     array);
+}
+
+int print_json(json_t *object, int exit_code)
+{
+    int r;
+
+    if (!object)
+        return command_no_memory();
+
+    r = json_dumpf(object, stdout, JSON_INDENT(2));
+    json_decref(object);
+    if (r < 0)
+        return command_no_memory();
+
+    putchar('\n');
+    return exit_code;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+#include "base/diagnostics.h"
+#include "diagram/diagram.h"
+#include "policy/policy.h"
+
+/*
+ * A policy as the offline commands have it: read, compiled, and with what was found wrong on the
+ * way. A zeroed structure is nothing loaded.
+ */
+struct loaded {
+    struct sources *sources;
+    struct diagnostics *diagnostics;
+    struct policy *policy;
+    struct diagram *diagram;
+};
+
+/* Reads and compiles. Returns 0, -EBADMSG where `diagnostics` has errors, or -ENOMEM. */
+int loaded_read(struct loaded *loaded, const char *path);
+void loaded_clear(struct loaded *loaded);
+
+/*
+ * The same for a command that needs a valid policy: prints errors to stderr, and with `json` also
+ * the object of `check` to stdout; warnings are left to `check`. Returns an exit code, EXIT_YES
+ * where the policy is there.
+ */
+int loaded_require(struct loaded *loaded, const char *path, bool json);
+
+/* Prints the diagnostics to stderr for people. */
+void loaded_print(const struct loaded *loaded);
+/* { "ok": …, "diagnostics": […] }, a new reference; NULL without memory. */
+json_t *loaded_to_json(const struct loaded *loaded);
+/* Prints any JSON object to stdout. Returns an exit code: `exit_code`, unless there is none. */
+int print_json(json_t *object, int exit_code);
+
+/* Whether people look at the stream on a terminal and want colour (NO_COLOR, https://no-color.org).
+ */
+bool wants_colour(FILE *stream);

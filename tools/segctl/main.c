@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * segctl: the table of commands, and what is common to them: help, version, wrong usage. Commands
+ * that need neither the daemon nor root say so by not asking for them.
+ */
+
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "command.h"
+
+static const struct command commands[] = {
+    {
+        .name = "check",
+        .arguments = "[--json] [PATH]",
+        .summary = "is the policy valid, and does it do what it expects?",
+        .options = "  PATH     a policy file, or a directory of *.yaml files\n"
+                   "           (default " POLICY_PATH_DEFAULT ")\n"
+                   "  --json   print the result as JSON\n",
+        .run = run_check,
+    },
+    {
+        .name = "show",
+        .arguments = "[--json] [--policy PATH]",
+        .summary = "print the policy in its canonical form",
+        .options = "  --policy PATH   a policy file, or a directory of *.yaml files\n"
+                   "                  (default " POLICY_PATH_DEFAULT ")\n"
+                   "  --json          print the text within a JSON object\n",
+        .run = run_show,
+    },
+};
+
+static void print_help(FILE *stream)
+{
+    fputs("Usage: segctl COMMAND [OPTION]... [ARGUMENT]...\n\n", stream);
+    for (size_t i = 0; i < ELEMENTS_OF(commands); i++)
+        fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n"
+          "  --help     show this help; behind a command, that of the command\n"
+          "  --version  show the version\n"
+          "\n"
+          "Exit codes: 0 yes, 1 no, 2 wrong usage, 3 policy invalid, 4 daemon unreachable,\n"
+          "5 not permitted, 6 refused or failed in the kernel.\n",
+          stream);
+}
+
+int command_help(const struct command *command)
+{
+    printf("Usage: segctl %s %s\n\n%c%s\n", command->name, command->arguments,
+           command->summary[0] - ('a' - 'A'), command->summary + 1);
+    if (command->options)
+        printf("\n%s", command->options);
+    return EXIT_YES;
+}
+
+int command_usage(const struct command *command, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "segctl %s: ", command->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nUsage: segctl %s %s\n", command->name, command->arguments);
+    return EXIT_USAGE;
+}
+
+int command_no_memory(void)
+{
+    fputs("segctl: no memory\n", stderr);
+    return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0) {
+        print_help(stdout);
+        return EXIT_YES;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("segctl " SEGD_VERSION);
+        return EXIT_YES;
+    }
+
+    for (size_t i = 0; i < ELEMENTS_OF(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(&commands[i], argc - 1, argv + 1);
+    }
+    fprintf(stderr, "segctl: unknown command `%s`; try segctl --help\n", argv[1]);
+    return EXIT_USAGE;
+}
