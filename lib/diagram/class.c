@@ -17,7 +17,9 @@
 #include "base/array.h"
 
 /* Rows of at most so many points are worth a place each in a hash. */
+#ifndef EXPAND_MAX
 #define EXPAND_MAX 16
+#endif
 
 struct border {
     ip_number at;

@@ -19,9 +19,13 @@
 #include "diagram/source_tree.h"
 
 /* A part of at most so many points becomes points. */
+#ifndef POINTS_MAX
 #define POINTS_MAX 64
+#endif
 /* A class of at most so many rows, counted for each of its source ranges, goes into the pool. */
+#ifndef POOL_ROWS_MAX
 #define POOL_ROWS_MAX 16
+#endif
 
 struct builder {
     struct pair *pair;

@@ -62,6 +62,39 @@ static int append_spans(const struct service_range *range, struct service_span *
     return 0;
 }
 
+/* Appends the spans of those ranges that mean something in the family. */
+static int append_ranges(const struct service_range *ranges, size_t n_ranges, enum family family,
+                         struct service_span **spans, size_t *n_spans, size_t *capacity)
+{
+    for (size_t i = 0; i < n_ranges; i++) {
+        int r;
+
+        if (!ranges[i].families[family])
+            continue;
+
+        r = append_spans(&ranges[i], spans, n_spans, capacity);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int service_ranges_spans(const struct service_range *ranges, size_t n_ranges, enum family family,
+                         struct service_span **ret_spans, size_t *ret_n_spans)
+{
+    cleanup_(freep) struct service_span *spans = NULL;
+    size_t n_spans = 0, capacity = 0;
+    int r;
+
+    r = append_ranges(ranges, n_ranges, family, &spans, &n_spans, &capacity);
+    if (r < 0)
+        return r;
+
+    *ret_n_spans = normalise_spans(spans, n_spans);
+    *ret_spans = TAKE_PTR(spans);
+    return 0;
+}
+
 int flow_service_spans(const struct policy *policy, const struct flow *flow, enum family family,
                        struct service_span **ret_spans, size_t *ret_n_spans)
 {
@@ -70,17 +103,11 @@ int flow_service_spans(const struct policy *policy, const struct flow *flow, enu
 
     for (size_t i = 0; i < flow->n_services; i++) {
         const struct service *service = &policy->services[flow->services[i]];
+        int r =
+            append_ranges(service->ranges, service->n_ranges, family, &spans, &n_spans, &capacity);
 
-        for (size_t j = 0; j < service->n_ranges; j++) {
-            int r;
-
-            if (!service->ranges[j].families[family])
-                continue;
-
-            r = append_spans(&service->ranges[j], &spans, &n_spans, &capacity);
-            if (r < 0)
-                return r;
-        }
+        if (r < 0)
+            return r;
     }
 
     *ret_n_spans = normalise_spans(spans, n_spans);

@@ -41,6 +41,10 @@ void parts_clear(struct parts *parts);
 int flow_service_spans(const struct policy *policy, const struct flow *flow, enum family family,
                        struct service_span **ret_spans, size_t *ret_n_spans);
 
+/* The same for services that no flow names. */
+int service_ranges_spans(const struct service_range *ranges, size_t n_ranges, enum family family,
+                         struct service_span **ret_spans, size_t *ret_n_spans);
+
 /* Number of points (source, destination, service); saturates at `limit`. */
 size_t part_points(const struct part *part, size_t limit);
 /* Rows that a class needs for the part: destination ranges times service spans. */

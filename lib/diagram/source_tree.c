@@ -14,9 +14,15 @@
 
 #include "base/array.h"
 
+/* The thresholds of this folder can be set from outside, so that tests exercise with small policies
+ * what otherwise only large ones have: tests/property/meson.build. */
+#ifndef COPY_FACTOR
 #define COPY_FACTOR 4
+#endif
 /* Copies of so many rows are always worth it: most policies have no parents at all. */
+#ifndef COPY_FREE
 #define COPY_FREE 1024
+#endif
 
 #define NO_NODE ((uint32_t)-1)
 

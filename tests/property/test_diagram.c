@@ -13,8 +13,8 @@
 #include "base/cleanup.h"
 #include "tests/property/random_policy.h"
 
-#define POLICIES 600
-#define PACKETS 1500
+#define POLICIES 400
+#define PACKETS 800
 
 START_TEST(diagram_agrees_with_reading_the_flows)
 {
@@ -104,11 +104,8 @@ START_TEST(flows_are_shadowed_exactly_when_they_own_nothing)
     random_case_make((uint64_t)_i, &c);
     ck_assert_int_eq(sources_new(&sources), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    if (policy_parse("random.yaml", text, strlen(text), sources, diagnostics, &whole) < 0) {
-        /* Some flow has no family in common: nothing to learn about shadows from this seed. */
-        random_case_clear(&c);
-        return;
-    }
+    ck_assert_int_eq(policy_parse("random.yaml", text, strlen(text), sources, diagnostics, &whole),
+                     0);
 
     for (size_t from = 0; from < 3; from++) {
         for (size_t to = 0; to < 3; to++) {

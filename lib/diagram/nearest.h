@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/calendar.h"
+#include "diagram/question.h"
+
+/* How a flow is near to what was asked and refused; the nearest first. */
+enum nearness {
+    NEAR_DISABLED,    /* would allow it, but is disabled */
+    NEAR_BEHIND,      /* would allow it, but the flow that owns it comes first in file order */
+    NEAR_PART,        /* allows it for a part of the group or zone that was asked for */
+    NEAR_SERVICE,     /* same source and destination, other services */
+    NEAR_REVERSED,    /* the other direction: opened by the destination */
+    NEAR_DESTINATION, /* same source and service, other destination */
+    NEAR_SOURCE,      /* same destination and service, other source */
+    NEAR_ZONES,       /* same zones, nothing else */
+};
+/* `disabled`, `same-hosts-other-service` and so on: static strings. */
+const char *nearness_to_string(enum nearness nearness);
+
+struct near_flow {
+    uint32_t flow; /* index into policy->flows */
+    enum nearness nearness;
+    bool live; /* enabled and not expired: it allows now what it allows */
+};
+
+#define NEAREST_MAX 3
+
+/*
+ * The flows nearest to a service asked for, best first, without `owner` (or NO_FLOW): at most
+ * NEAREST_MAX into `near`, how many into `*ret_n_near`. Flows that have no more in common than the
+ * zones are told only where there is nothing better; where `owner` is a flow, only flows that would
+ * allow it in its place. Returns 0 or -ENOMEM.
+ */
+int nearest_find(const struct question *question, enum family family, service_number service,
+                 uint32_t owner, usec_t now, struct near_flow near[NEAREST_MAX],
+                 size_t *ret_n_near);
