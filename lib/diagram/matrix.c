@@ -51,26 +51,73 @@ static bool range_is_any(const struct service_range *range)
            range->port_first == 0 && range->port_last == UINT16_MAX;
 }
 
-static bool ranges_are_equal(const struct service_range *a, const struct service_range *b)
+static int compare_numbers(unsigned a, unsigned b)
 {
-    for (enum family family = 0; family < FAMILIES; family++) {
-        if (a->families[family] != b->families[family])
-            return false;
-    }
-    return a->protocol_first == b->protocol_first && a->protocol_last == b->protocol_last &&
-           a->port_first == b->port_first && a->port_last == b->port_last;
+    return (a > b) - (a < b);
 }
 
-static bool services_are_equal(const struct service *a, const struct service *b)
+static int compare_ranges(const struct service_range *a, const struct service_range *b)
+{
+    int r = compare_numbers(a->protocol_first, b->protocol_first);
+
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
+        r = compare_numbers(a->families[family], b->families[family]);
+    if (r == 0)
+        r = compare_numbers(a->protocol_last, b->protocol_last);
+    if (r == 0)
+        r = compare_numbers(a->port_first, b->port_first);
+    return r == 0 ? compare_numbers(a->port_last, b->port_last) : r;
+}
+
+/* 0 where the two mean the same. */
+static int compare_meaning(const struct service *a, const struct service *b)
 {
     if (a->n_ranges != b->n_ranges)
-        return false;
+        return a->n_ranges < b->n_ranges ? -1 : 1;
 
     for (size_t i = 0; i < a->n_ranges; i++) {
-        if (!ranges_are_equal(&a->ranges[i], &b->ranges[i]))
-            return false;
+        int r = compare_ranges(&a->ranges[i], &b->ranges[i]);
+
+        if (r != 0)
+            return r;
     }
-    return true;
+    return 0;
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+    const size_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Those that mean the same stand together, the first of the policy in front. */
+static int compare_services(const void *a, const void *b, void *policy_)
+{
+    const struct policy *policy = policy_;
+    const size_t *x = a, *y = b;
+    int r = compare_meaning(&policy->services[*x], &policy->services[*y]);
+
+    return r == 0 ? compare_indices(a, b) : r;
+}
+
+/* Leaves of services that mean the same one. */
+static void cell_finish(struct matrix_cell *cell, const struct policy *policy)
+{
+    size_t *services = cell->services.indices;
+    size_t n = 0;
+
+    if (cell->services.n < 2)
+        return;
+
+    qsort_r(services, cell->services.n, sizeof(*services), compare_services, (void *)policy);
+    for (size_t i = 0; i < cell->services.n; i++) {
+        if (n == 0 || compare_meaning(&policy->services[services[n - 1]],
+                                      &policy->services[services[i]]) != 0)
+            services[n++] = services[i];
+    }
+    qsort(services, n, sizeof(*services), compare_indices);
+    cell->services.n = n;
 }
 
 /* Whether the service means something between the two ends; `*ret_any` if it is everything. */
@@ -93,17 +140,6 @@ static bool service_connects(const struct service *service, const struct flow_en
     return connects;
 }
 
-static int cell_add_service(struct matrix_cell *cell, const struct policy *policy, size_t service)
-{
-    for (size_t i = 0; i < cell->services.n; i++) {
-        if (cell->services.indices[i] == service ||
-            services_are_equal(&policy->services[cell->services.indices[i]],
-                               &policy->services[service]))
-            return 0;
-    }
-    return list_append(&cell->services, service);
-}
-
 static int cell_add(struct matrix_cell *cell, const struct policy *policy, size_t index,
                     const struct flow_end *from, const struct flow_end *to, usec_t now)
 {
@@ -121,7 +157,7 @@ static int cell_add(struct matrix_cell *cell, const struct policy *policy, size_
         if (!live)
             break;
         cell->any = cell->any || any;
-        r = cell_add_service(cell, policy, flow->services[i]);
+        r = list_append(&cell->services, flow->services[i]);
         if (r < 0)
             return r;
     }
@@ -170,6 +206,9 @@ int matrix_new(const struct policy *policy, usec_t now, struct matrix **ret_matr
         if (r < 0)
             return r;
     }
+
+    for (size_t i = 0; i < matrix->n_zones * matrix->n_zones; i++)
+        cell_finish(&matrix->cells[i], policy);
 
     *ret_matrix = TAKE_PTR(matrix);
     return 0;

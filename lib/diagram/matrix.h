@@ -21,7 +21,7 @@ struct index_list {
 struct matrix_cell {
     struct index_list flows; /* those that pass something, in file order */
     struct index_list idle;  /* those that would, but are disabled or have expired */
-    /* What `flows` pass, in their order, each once: of two that mean the same the first. */
+    /* What `flows` pass, in the policy's order, each once: of two that mean the same the first. */
     struct index_list services;
     bool any; /* one of the services is all protocols and ports */
 };
