@@ -141,7 +141,7 @@ size_t batch_bytes(const struct batch *batch)
     return batch->bytes;
 }
 
-int batch_commit(struct batch *batch, struct netlink_errors *errors)
+static int batch_close(struct batch *batch)
 {
     char *room = batch_room(batch, BATCH_MESSAGE_MAX);
     int r;
@@ -151,11 +151,67 @@ int batch_commit(struct batch *batch, struct netlink_errors *errors)
     r = batch_add(batch, nftnl_batch_end(room, batch_sequence(batch)), (struct batch_origin){0});
     if (r < 0)
         return r;
-    if (batch->n_pages > PAGES_MAX)
-        return -ENOBUFS;
 
     batch->netlink->sequence = batch_sequence(batch);
+    return 0;
+}
+
+int batch_commit(struct batch *batch, struct netlink_errors *errors)
+{
+    int r = batch_close(batch);
+
+    if (r < 0)
+        return r;
+    if (batch->n_pages > PAGES_MAX)
+        return -ENOBUFS;
     return netlink_transact(batch->netlink, batch->pages, batch->n_pages, batch->bytes, errors);
+}
+
+static void append_vector(struct iovec *vectors, size_t *n, const struct nlmsghdr *message)
+{
+    vectors[(*n)++] = (struct iovec){(void *)(uintptr_t)message, message->nlmsg_len};
+}
+
+/* Sends the messages from `*next` up to `end`, as many as fit `limit` bytes, between the batch's
+ * brackets. */
+static int batch_send_part(struct batch *batch, size_t *next, size_t end, size_t limit,
+                           struct netlink_errors *errors)
+{
+    const struct nlmsghdr *open = batch->messages[0].header;
+    const struct nlmsghdr *close = batch->messages[batch->n_messages - 1].header;
+    size_t bytes = open->nlmsg_len + close->nlmsg_len, n = 0;
+    struct iovec vectors[PAGES_MAX];
+
+    append_vector(vectors, &n, open);
+    for (; *next < end && n + 1 < PAGES_MAX; (*next)++) {
+        const struct nlmsghdr *message = batch->messages[*next].header;
+
+        if (n > 1 && bytes + message->nlmsg_len > limit)
+            break;
+        bytes += message->nlmsg_len;
+        append_vector(vectors, &n, message);
+    }
+    append_vector(vectors, &n, close);
+    return netlink_transact(batch->netlink, vectors, n, bytes, errors);
+}
+
+int batch_commit_parts(struct batch *batch, size_t n, struct netlink_errors *errors)
+{
+    size_t next = 1, limit, end;
+    int r = batch_close(batch);
+
+    if (r < 0)
+        return r;
+
+    limit = netlink_send_limit(batch->netlink, batch->bytes);
+    end = batch->n_messages - 1;
+    while (next < n && r == 0 && errors->n_errors == 0 && !errors->overrun)
+        r = batch_send_part(batch, &next, n, limit, errors);
+    if (r < 0 || errors->n_errors > 0 || errors->overrun)
+        return r;
+
+    r = batch_send_part(batch, &next, end, SIZE_MAX, errors);
+    return r == 0 && next < end ? -ENOBUFS : r;
 }
 
 const struct nlmsghdr *batch_find(const struct batch *batch, uint32_t sequence,

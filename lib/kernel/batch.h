@@ -49,6 +49,13 @@ size_t batch_bytes(const struct batch *batch);
  */
 int batch_commit(struct batch *batch, struct netlink_errors *errors);
 
+/*
+ * Sends the batch as several transactions that each fit what the send buffer can be grown to, for
+ * systems that do not let us grow it further: the first `n` messages in as many as it takes, the
+ * rest in one. Stops at the first that is refused; those before it stay. Returns as batch_commit().
+ */
+int batch_commit_parts(struct batch *batch, size_t n, struct netlink_errors *errors);
+
 /* The message with that sequence number and its origin, or NULL: then the batch as a whole. */
 const struct nlmsghdr *batch_find(const struct batch *batch, uint32_t sequence,
                                   struct batch_origin *ret_origin);

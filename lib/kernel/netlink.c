@@ -23,8 +23,10 @@
 #define RECEIVE_BUFFER_SIZE ((size_t)128 * 1024)
 /* Room for some thousand errors of one transaction. */
 #define RECEIVE_QUEUE_SIZE (4 * 1024 * 1024)
-/* What netlink_sendmsg() in the kernel keeps back of the send buffer, and some more. */
-#define SEND_OVERHEAD ((size_t)4096)
+/* What netlink_sendmsg() in the kernel keeps back of the send buffer. */
+#define SEND_KEPT_BACK ((size_t)32)
+/* Asked for beyond that, so that batches a little larger need no new buffer. */
+#define SEND_RESERVE ((size_t)4096)
 
 int netlink_open(struct netlink *netlink)
 {
@@ -178,18 +180,25 @@ static int netlink_grow_send_buffer(struct netlink *netlink, size_t bytes)
 
     if (bytes > INT32_MAX / 2)
         return -ENOBUFS;
-    if (bytes + SEND_OVERHEAD <= netlink->send_buffer)
+    if (bytes + SEND_KEPT_BACK <= netlink->send_buffer)
         return 0;
 
     /* The kernel doubles what is asked for, and shows the doubled figure. */
-    size = (int)(bytes / 2 + SEND_OVERHEAD);
+    size = (int)(bytes / 2 + SEND_RESERVE);
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &granted, &length) < 0)
         return -errno;
 
     netlink->send_buffer = (size_t)granted;
-    return bytes + 32 <= netlink->send_buffer ? 0 : -ENOBUFS;
+    return bytes + SEND_KEPT_BACK <= netlink->send_buffer ? 0 : -ENOBUFS;
+}
+
+size_t netlink_send_limit(struct netlink *netlink, size_t bytes)
+{
+    if (netlink_grow_send_buffer(netlink, bytes) == 0)
+        return bytes;
+    return netlink->send_buffer > SEND_KEPT_BACK ? netlink->send_buffer - SEND_KEPT_BACK : 0;
 }
 
 static uint32_t error_offset(const struct nlmsghdr *message, const struct nlmsgerr *error)

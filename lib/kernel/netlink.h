@@ -51,6 +51,10 @@ struct netlink_errors {
 };
 void netlink_errors_clear(struct netlink_errors *errors);
 
+/* The largest datagram that can be sent: `bytes`, or less where the system does not let us grow the
+ * send buffer so far. */
+size_t netlink_send_limit(struct netlink *netlink, size_t bytes);
+
 /*
  * Sends all of `vectors` as one datagram, a batch, and collects the errors it got. The kernel works
  * a batch off within the call that sends it, so that every answer is there when it returns.

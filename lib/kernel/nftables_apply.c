@@ -8,6 +8,12 @@
  *
  * To renew an element is to change its timeout in place, where the kernel can; else, and where its
  * comment changes, it is deleted and added within the transaction, with its counter's value.
+ *
+ * Without privilege in the first user namespace (in a container, or in a rehearsal by an ordinary
+ * user) the system limits a batch to some hundred kilobytes. A table that is new can still be
+ * loaded then: until its base chains come, nothing in it has any effect, so all else is sent
+ * before, in parts, and the base chains with their rules in one transaction at the end. It is as if
+ * the table came at once. A change of a table that is in force is never taken apart.
  */
 
 #include <errno.h>
@@ -32,6 +38,9 @@ struct application {
     struct batch *batch;
     /* Set after a refusal for elements that were gone: ask for each before it is deleted. */
     bool observe;
+    /* Set after the system refused so large a batch: see commit_parts(). */
+    bool in_parts;
+    size_t n_inert; /* messages that have no effect before those behind them */
     /* Parts of changes, which the batch's messages refer to. */
     struct change **parts;
     size_t n_parts;
@@ -303,6 +312,55 @@ static uint64_t monotonic_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* True for what makes packets pass through the table. */
+static bool is_hooked(const struct change *change)
+{
+    return change->chain && change->chain->hook != HOOK_NONE;
+}
+
+static int put_changes(struct application *application, const struct difference *difference)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < difference->n_changes; i++)
+        if (!application->in_parts || !is_hooked(&difference->changes[i]))
+            r = put_change(application, &difference->changes[i]);
+    if (r < 0 || !application->in_parts)
+        return r;
+
+    application->n_inert = batch_messages(application->batch);
+    for (size_t i = 0; r == 0 && i < difference->n_changes; i++)
+        if (is_hooked(&difference->changes[i]))
+            r = put_change(application, &difference->changes[i]);
+    return r;
+}
+
+/* Takes away what was loaded of a table whose last part was refused. */
+static void remove_parts(struct application *application)
+{
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    cleanup_(batch_freep) struct batch *batch = NULL;
+
+    if (batch_new(&application->nftables->netlink, &batch) == 0 &&
+        objects_delete_table(batch, application->table, NULL) == 0)
+        batch_commit(batch, &errors);
+}
+
+static int commit(struct application *application, struct netlink_errors *errors)
+{
+    int r;
+
+    if (batch_messages(application->batch) == 1)
+        return 0;
+    if (!application->in_parts)
+        return batch_commit(application->batch, errors);
+
+    r = batch_commit_parts(application->batch, application->n_inert, errors);
+    if (r < 0 || errors->n_errors > 0 || errors->overrun)
+        remove_parts(application);
+    return r;
+}
+
 /* Returns 0, 1 where another try may succeed, or as nftables_apply(). */
 static int apply_once(struct application *application, const struct difference *difference,
                       struct nftables_refusal *refusal, struct nftables_cost *cost)
@@ -311,14 +369,13 @@ static int apply_once(struct application *application, const struct difference *
     uint64_t start = monotonic_usec(), built;
     int r = batch_new(&application->nftables->netlink, &application->batch);
 
-    for (size_t i = 0; r == 0 && i < difference->n_changes; i++)
-        r = put_change(application, &difference->changes[i]);
+    if (r == 0)
+        r = put_changes(application, difference);
     if (r < 0)
         return r;
     built = monotonic_usec();
 
-    if (batch_messages(application->batch) > 1)
-        r = batch_commit(application->batch, &errors);
+    r = commit(application, &errors);
     if (r < 0)
         return r;
 
@@ -345,29 +402,57 @@ static bool needs_features(const struct difference *difference)
     return false;
 }
 
+static int ignore_message(const struct nlmsghdr *message, void *userdata)
+{
+    (void)message;
+    (void)userdata;
+    return 0;
+}
+
+/* Looks, rather than trusts the difference: a table that is in force must not be taken apart. */
+static bool is_new_table(struct nftables *nftables, const char *table,
+                         const struct difference *difference)
+{
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request = nftables_request_new(buffer, NFT_MSG_GETTABLE, 0);
+
+    mnl_attr_put_strz(request, NFTA_TABLE_NAME, table);
+    return difference->changes[0].kind == CHANGE_ADD_TABLE &&
+           netlink_request(&nftables->netlink, request, ignore_message, NULL) == -ENOENT;
+}
+
+static int apply_tries(struct application *settings, const struct difference *difference,
+                       struct nftables_refusal *refusal, struct nftables_cost *cost)
+{
+    int r = 1;
+
+    for (unsigned tries = 0; r == 1 && tries < APPLY_TRIES_MAX; tries++) {
+        cleanup_(application_clear) struct application application = *settings;
+
+        application.observe = tries > 0;
+        r = apply_once(&application, difference, refusal, cost);
+    }
+    return r == 1 ? -EREMOTEIO : r;
+}
+
 int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                    const struct difference *difference, usec_t now,
                    struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
+    struct application settings = {.nftables = nftables, .table = target->table, .now = now};
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
     int r = 0;
 
     if (needs_features(difference))
         r = nftables_require_features(nftables);
-    if (r < 0)
-        return r;
-
-    r = difference->n_changes > 0;
-    for (unsigned tries = 0; r == 1 && tries < APPLY_TRIES_MAX; tries++) {
-        cleanup_(application_clear) struct application application = {
-            .nftables = nftables, .table = target->table, .now = now, .observe = tries > 0};
-
-        r = apply_once(&application, difference, &refusal, &cost);
+    if (r == 0 && difference->n_changes > 0)
+        r = apply_tries(&settings, difference, &refusal, &cost);
+    if (r == -ENOBUFS && is_new_table(nftables, target->table, difference)) {
+        settings.in_parts = true;
+        r = apply_tries(&settings, difference, &refusal, &cost);
     }
 
-    if (r == 1)
-        r = -EREMOTEIO;
     if (r == -EREMOTEIO && ret_refusal)
         *ret_refusal = refusal;
     if (r == 0 && ret_cost)

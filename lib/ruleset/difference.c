@@ -406,7 +406,8 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
     if (!difference)
         return -ENOMEM;
 
-    if (!old) {
+    /* Adding a table that is there wakes it. */
+    if (!old || old->dormant) {
         r = difference_add(difference, &(struct change){.kind = CHANGE_ADD_TABLE});
         if (r < 0)
             return r;
