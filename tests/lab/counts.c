@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What the kernel counted, read as an operator would: named counters by the library, flows from
+ * the text in which nft lists the switchboard, where a flow's name is the comment of its elements.
+ */
+
+#include <check.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diagram/diagram.h"
+#include "gateway.h"
+#include "lab/lab.h"
+#include "ruleset/compile.h"
+#include "sandbox.h"
+
+struct wanted {
+    const char *name; /* NULL: all */
+    uint64_t packets;
+};
+
+static int add_counter(const char *name, struct nftables_count count, void *userdata)
+{
+    struct wanted *wanted = userdata;
+
+    if (!wanted->name || strcmp(name, wanted->name) == 0)
+        wanted->packets += count.packets;
+    return 0;
+}
+
+static uint64_t count(const char *name)
+{
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    struct wanted wanted = {.name = name};
+
+    ck_assert_int_eq(nftables_open(&nftables), 0);
+    ck_assert_int_eq(nftables_read_counters(nftables, RULESET_TABLE, add_counter, &wanted), 0);
+    return wanted.packets;
+}
+
+uint64_t gateway_dropped(const char *counter)
+{
+    return count(counter);
+}
+
+uint64_t gateway_dropped_between(const char *reason, const char *a, const char *b)
+{
+    char there[128], back[128];
+
+    snprintf(there, sizeof(there), "%s/%s/%s", reason, a, b);
+    snprintf(back, sizeof(back), "%s/%s/%s", reason, b, a);
+    return count(there) + (strcmp(a, b) == 0 ? 0 : count(back));
+}
+
+uint64_t gateway_dropped_total(void)
+{
+    return count(NULL);
+}
+
+/* Elements are listed as `original . 0x1 counter packets 2 bytes 3 comment "web" : accept`. */
+bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count)
+{
+    static const char *const arguments[] = {"nft", "list", "map", "inet", "segd", "live", NULL};
+    cleanup_(freep) char *text = NULL;
+    const char *direction = reply ? "reply . " : "original . ";
+    char comment[128], *rest, *element, *packets;
+
+    ck_assert_int_eq(sandbox_run(arguments, NULL, &text), 0);
+    snprintf(comment, sizeof(comment), "comment \"%s\"", flow);
+    rest = strstr(text, "elements = {");
+    while (rest && (element = strsep(&rest, ","))) {
+        if (!strstr(element, comment) || !strstr(element, direction))
+            continue;
+        packets = strstr(element, "counter packets ");
+        ck_assert_msg(packets, "no counter in: %s", element);
+        ck_assert_int_eq(sscanf(packets, "counter packets %" SCNu64 " bytes %" SCNu64,
+                                &ret_count->packets, &ret_count->bytes),
+                         2);
+        return true;
+    }
+    return false;
+}
+
+uint64_t gateway_passed(const char *flow, bool reply)
+{
+    struct nftables_count result;
+
+    ck_assert_msg(gateway_live(flow, reply, &result), "flow %s is not live", flow);
+    return result.packets;
+}
+
+void gateway_commit(const char *policy, usec_t now)
+{
+    cleanup_(sources_freep) struct sources *sources = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    cleanup_(policy_freep) struct policy *read = NULL;
+    cleanup_(diagram_freep) struct diagram *diagram = NULL;
+    cleanup_(ruleset_freep) struct ruleset *wanted = NULL, *held = NULL;
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    struct nftables_refusal refusal = {0};
+    int r;
+
+    ck_assert(!lab_in_root_namespace());
+    ck_assert_int_eq(sources_new(&sources), 0);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    r = policy_parse("policy", policy, strlen(policy), sources, diagnostics, &read);
+    if (r == 0)
+        r = diagram_new(read, diagnostics, &diagram);
+    if (r < 0)
+        diagnostics_print(diagnostics, sources, stdout, false);
+    ck_assert_int_eq(r, 0);
+    ck_assert_int_eq(ruleset_compile(diagram, now, &wanted), 0);
+
+    ck_assert_int_eq(nftables_open(&nftables), 0);
+    r = nftables_dump(nftables, RULESET_TABLE, wanted, &held);
+    ck_assert(r == 0 || r == -ENOENT);
+    ck_assert_int_eq(difference_new(held, wanted, &difference), 0);
+    r = nftables_apply(nftables, wanted, difference, now, &refusal, NULL);
+    ck_assert_msg(r == 0, "%s: %s", refusal.what, strerror(-refusal.error));
+}
