@@ -90,8 +90,10 @@ static int rows_add_icmp(struct rows *icmp, const struct range_row *row, enum fa
     size_t n = family == FAMILY_IPV4 ? ELEMENTS_OF(icmp_queries) : ELEMENTS_OF(icmpv6_queries);
 
     for (size_t i = 0; i < n; i++) {
-        service_number request = SERVICE_NUMBER(icmp_protocol(family), queries[i].request << 8);
-        service_number reply = SERVICE_NUMBER(icmp_protocol(family), queries[i].reply << 8);
+        service_number request =
+            SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].request << 8);
+        service_number reply =
+            SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].reply << 8);
         int r;
 
         if (request < row->services.first || request > row->services.last)
