@@ -75,10 +75,29 @@ static int parse_scalar(struct parser *parser, const struct token *token, const 
     return keep_text(parser, token, ret_text);
 }
 
+/* What a key takes, in words. */
+enum wanted {
+    WANTED_TEXT,
+    WANTED_LIST,
+    WANTED_MAPPING,
+    WANTED_OBJECTS,
+    WANTED_ITEMS,
+};
+
 /* Reports and skips what is not of the kind that a key takes. */
 static int refuse_kind(struct parser *parser, const struct token *token, const char *name,
-                       const char *wanted)
+                       enum wanted wanted)
 {
+    static const struct {
+        const char *name;
+        const char *remedy;
+    } wanteds[] = {
+        [WANTED_TEXT] = {"one text", "write one value behind the colon"},
+        [WANTED_LIST] = {"a text or a list of texts", "write a value, or a list such as [a, b]"},
+        [WANTED_MAPPING] = {"a mapping", "write keys with values, such as { key: value }"},
+        [WANTED_OBJECTS] = {"a mapping from names", "write a name and a colon for each object"},
+        [WANTED_ITEMS] = {"a list of mappings", "write `- { key: value }` for each of them"},
+    };
     static const char *const kinds[] = {
         [TOKEN_SCALAR] = "a text",
         [TOKEN_SEQUENCE] = "a list",
@@ -92,8 +111,8 @@ static int refuse_kind(struct parser *parser, const struct token *token, const c
         return report_error(&parser->report, "empty-value", token->location,
                             "write a value, or remove the key", "`%s` has no value", name);
 
-    r = report_error(&parser->report, "wrong-kind", token->location, NULL, "`%s` takes %s, not %s",
-                     name, wanted, kinds[token->kind]);
+    r = report_error(&parser->report, "wrong-kind", token->location, wanteds[wanted].remedy,
+                     "`%s` takes %s, not %s", name, wanteds[wanted].name, kinds[token->kind]);
     if (r < 0)
         return r;
 
@@ -105,7 +124,7 @@ static int parse_text(struct parser *parser, const struct token *token, const ch
                       struct draft_text **ret_text)
 {
     if (token->kind != TOKEN_SCALAR)
-        return refuse_kind(parser, token, name, "one text");
+        return refuse_kind(parser, token, name, WANTED_TEXT);
     return parse_scalar(parser, token, name, ret_text);
 }
 
@@ -134,7 +153,7 @@ static int parse_items(struct parser *parser, const struct token *start, const c
         else if (token.kind == TOKEN_SCALAR)
             r = parse_scalar(parser, &token, name, tail);
         else
-            r = refuse_kind(parser, &token, name, "a list of texts");
+            r = refuse_kind(parser, &token, name, WANTED_LIST);
         if (r < 0)
             return r;
 
@@ -160,7 +179,7 @@ static int parse_list(struct parser *parser, const struct token *token, const ch
         return parse_items(parser, token, name, ret_list);
     if (token->kind == TOKEN_SCALAR)
         return parse_scalar(parser, token, name, ret_list);
-    return refuse_kind(parser, token, name, "a text or a list of texts");
+    return refuse_kind(parser, token, name, WANTED_LIST);
 }
 
 static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
@@ -173,7 +192,7 @@ static int parse_structure(struct parser *parser, const struct token *token, con
     int r;
 
     if (token->kind != TOKEN_MAPPING)
-        return refuse_kind(parser, token, key->name, "a mapping");
+        return refuse_kind(parser, token, key->name, WANTED_MAPPING);
 
     structure = arena_allocate(parser->draft->arena, key->mapping->size);
     if (!structure)
@@ -211,7 +230,7 @@ static int parse_object(struct parser *parser, const struct key *key, const stru
                        (struct draft_text **)((char *)object + key->mapping->keys[0].offset));
     else if (start->kind != TOKEN_MAPPING)
         r = refuse_kind(parser, start, key->kind == KEY_ITEMS ? key->name : name->text,
-                        "a mapping");
+                        WANTED_MAPPING);
     else
         r = parse_mapping(parser, key->mapping, name->text, name->location, object, NULL);
     if (r < 0)
@@ -275,7 +294,7 @@ static int parse_objects(struct parser *parser, const struct token *start, const
     int r;
 
     if (start->kind != TOKEN_MAPPING)
-        return refuse_kind(parser, start, key->name, "a mapping from names");
+        return refuse_kind(parser, start, key->name, WANTED_OBJECTS);
 
     for (;;) {
         r = reader_next(parser->reader, &token);
@@ -319,7 +338,7 @@ static int parse_object_items(struct parser *parser, const struct token *start,
     int r;
 
     if (start->kind != TOKEN_SEQUENCE)
-        return refuse_kind(parser, start, key->name, "a list of mappings");
+        return refuse_kind(parser, start, key->name, WANTED_ITEMS);
 
     for (;;) {
         r = reader_next(parser->reader, &token);
@@ -364,28 +383,40 @@ static int parse_value(struct parser *parser, const struct key *key, const struc
     return 0;
 }
 
-/* Tells the key that was meant, or all there are. */
-static int report_unknown_key(struct parser *parser, const struct mapping *mapping,
-                              const struct token *token)
+/* What is known of the keys of one mapping, in the order of its grammar. */
+struct seen {
+    struct location locations[MAPPING_KEYS_MAX];
+    bool mistyped[MAPPING_KEYS_MAX]; /* given, but under a name that is not quite its own */
+};
+
+/* `a`, `b`, `c` */
+static void list_keys(const struct mapping *mapping, char *text, size_t size)
 {
-    struct spelling_search search = {.text = token->text};
-    char narrow[POLICY_TEXT_MAX + 1], known[256];
-    const char *remedy;
     size_t length = 0;
 
+    for (size_t i = 0; i < mapping->n_keys && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s`%s`", i > 0 ? ", " : "",
+                                   mapping->keys[i].name);
+}
+
+/* Tells the key that was meant, or all there are. */
+static int report_unknown_key(struct parser *parser, const struct mapping *mapping,
+                              const struct token *token, struct seen *seen)
+{
+    char narrow[POLICY_TEXT_MAX + 1], known[256];
+    struct spelling_search search = {.text = narrow};
+    const char *remedy;
+
+    spelling_narrow(token->text, narrow);
     for (size_t i = 0; i < mapping->n_keys; i++)
         spelling_try(&search, mapping->keys[i].name);
+    for (size_t i = 0; i < mapping->n_keys; i++)
+        seen->mistyped[i] |= mapping->keys[i].name == search.nearest;
 
-    for (size_t i = 0; i < mapping->n_keys && length < sizeof(known); i++)
-        length += (size_t)snprintf(known + length, sizeof(known) - length, "%s`%s`",
-                                   i > 0 ? ", " : "", mapping->keys[i].name);
-
-    if (spelling_narrow(token->text, narrow))
-        remedy = remedy_printf(&parser->report, "write `%s`", narrow);
-    else if (search.nearest)
-        remedy = remedy_printf(&parser->report, "did you mean `%s`?", search.nearest);
-    else
-        remedy = remedy_printf(&parser->report, "keys of a %s are %s", mapping->noun, known);
+    list_keys(mapping, known, sizeof(known));
+    remedy = search.nearest
+                 ? remedy_printf(&parser->report, "did you mean `%s`?", search.nearest)
+                 : remedy_printf(&parser->report, "keys of a %s are %s", mapping->noun, known);
     return report_error(&parser->report, "unknown-key", token->location, remedy, "unknown key `%s`",
                         token->text);
 }
@@ -400,28 +431,28 @@ static const struct key *find_key(const struct mapping *mapping, const char *nam
 }
 
 /*
- * Whether the value of this key is wanted. `seen` has the places of the keys of this mapping,
- * `first_seen` those of all files, NULL where a mapping cannot be continued by another file.
+ * Whether the value of this key is wanted. `first_seen` has the places of the keys of all files,
+ * NULL where a mapping cannot be continued by another file.
  */
 static int check_key(struct parser *parser, const struct mapping *mapping, const struct key *key,
-                     const struct token *token, struct location *seen, struct location *first_seen)
+                     const struct token *token, struct seen *seen, struct location *first_seen)
 {
     size_t i;
     int r;
 
     if (!key)
-        return report_unknown_key(parser, mapping, token);
+        return report_unknown_key(parser, mapping, token, seen);
     if (key->kind == KEY_LATER)
         return report_error(&parser->report, "not-supported", token->location, "remove the key",
                             "`%s` is not supported yet", key->name);
 
     i = (size_t)(key - mapping->keys);
-    if (seen[i].line > 0) {
+    if (seen->locations[i].line > 0) {
         r = report_error(&parser->report, "duplicate-key", token->location, "remove one of the two",
                          "`%s` is given twice", key->name);
-        return report_related(&parser->report, r, seen[i], "first given here");
+        return report_related(&parser->report, r, seen->locations[i], "first given here");
     }
-    seen[i] = token->location;
+    seen->locations[i] = token->location;
 
     if (!first_seen)
         return 0;
@@ -436,7 +467,7 @@ static int check_key(struct parser *parser, const struct mapping *mapping, const
 }
 
 static int check_required(struct parser *parser, const struct mapping *mapping, const char *name,
-                          struct location location, const struct location *seen)
+                          struct location location, const struct seen *seen)
 {
     bool missing = false;
     int r;
@@ -444,7 +475,7 @@ static int check_required(struct parser *parser, const struct mapping *mapping, 
     for (size_t i = 0; i < mapping->n_keys; i++) {
         const struct key *key = &mapping->keys[i];
 
-        if (!key->required || seen[i].line > 0)
+        if (!key->required || seen->locations[i].line > 0 || seen->mistyped[i])
             continue;
 
         missing = true;
@@ -464,7 +495,7 @@ static int check_required(struct parser *parser, const struct mapping *mapping, 
 
 /* One key and its value. */
 static int parse_pair(struct parser *parser, const struct mapping *mapping, struct token *token,
-                      void *fields, struct location *seen, struct location *first_seen)
+                      void *fields, struct seen *seen, struct location *first_seen)
 {
     const struct key *key = NULL;
     int r;
@@ -498,7 +529,7 @@ static int parse_pair(struct parser *parser, const struct mapping *mapping, stru
 static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
                          struct location location, void *fields, struct location *first_seen)
 {
-    struct location seen[MAPPING_KEYS_MAX] = {0};
+    struct seen seen = {0};
     bool broken = false, empty = true;
     struct token token;
     int r;
@@ -511,7 +542,7 @@ static int parse_mapping(struct parser *parser, const struct mapping *mapping, c
             break;
 
         empty = false;
-        r = parse_pair(parser, mapping, &token, fields, seen, first_seen);
+        r = parse_pair(parser, mapping, &token, fields, &seen, first_seen);
         if (r < 0)
             return r;
         broken |= r == REPORTED;
@@ -521,13 +552,32 @@ static int parse_mapping(struct parser *parser, const struct mapping *mapping, c
                             "write at least one key, or remove it", "the %s is empty",
                             mapping->noun);
 
-    r = check_required(parser, mapping, name, location, seen);
+    r = check_required(parser, mapping, name, location, &seen);
     return r == 0 && broken ? REPORTED : r;
+}
+
+/* Another version may mean something else by everything, so nothing of it is resolved. */
+static int check_version(struct parser *parser)
+{
+    const struct draft_text *version = parser->draft->version;
+    int r;
+
+    if (!version || strcmp(version->text, LANGUAGE_VERSION) == 0)
+        return 0;
+
+    parser->draft->incomplete = true;
+    r = spelling_check_width(&parser->report, version->location, "a version", version->text);
+    if (r != 0)
+        return r;
+    return report_error(&parser->report, "version", version->location,
+                        "write `segd: " LANGUAGE_VERSION "`, or use the segd that the file is for",
+                        "this segd does not know version `%s` of the language", version->text);
 }
 
 /* The one mapping that a file is, and nothing behind it. */
 static int parse_file(struct parser *parser)
 {
+    struct draft_text *version = parser->draft->version;
     struct token token;
     int r;
 
@@ -540,10 +590,16 @@ static int parse_file(struct parser *parser)
         return r < 0 ? r : -EBADMSG;
     }
 
+    parser->draft->version = NULL;
     r = parse_mapping(parser, &grammar, NULL, token.location, parser->draft,
                       parser->draft->first_seen);
+    if (r >= 0)
+        r = check_version(parser);
     if (r < 0)
         return r;
+
+    if (!parser->draft->version)
+        parser->draft->version = version;
     return reader_next(parser->reader, &token);
 }
 

@@ -16,6 +16,8 @@
  * arena; absent keys are NULL.
  */
 
+#define LANGUAGE_VERSION "1"
+
 /* A scalar; or a list of them, in order, where the language takes a list. */
 struct draft_text {
     struct draft_text *next;

@@ -14,6 +14,7 @@
 
 #include "policy/draft.h"
 #include "policy/policy.h"
+#include "policy/report.h"
 #include "policy/store.h"
 
 #define FILE_SUFFIX ".yaml"
@@ -27,34 +28,31 @@ struct reading {
 
 static const struct location nowhere;
 
-/* A file or directory that cannot be read. */
+/* A file or directory that cannot be read. Returns REPORTED or -ENOMEM. */
 static int report_path(struct reading *reading, const char *path, const char *problem)
 {
     int r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "unreadable", nowhere, NULL,
                             "%s: %s", path, problem);
 
     reading->draft->incomplete = true;
-    return r < 0 ? r : 0;
+    return r < 0 ? r : REPORTED;
 }
 
-static int parse_text(struct reading *reading, const char *name, const char *text, size_t size)
+/* Whether the policy is still of a size that is read. */
+static int check_size(struct reading *reading, const char *name, size_t size)
 {
-    uint32_t source;
     int r;
 
-    reading->size += size;
-    if (size > POLICY_SIZE_MAX || reading->size > POLICY_SIZE_MAX) {
-        reading->draft->incomplete = true;
-        r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "too-large", nowhere, NULL,
-                            "%s: the policy is larger than %zu MiB", name,
-                            POLICY_SIZE_MAX / 1024 / 1024);
-        return r < 0 ? r : 0;
+    if (size <= POLICY_SIZE_MAX && reading->size + size <= POLICY_SIZE_MAX) {
+        reading->size += size;
+        return 0;
     }
 
-    r = sources_add(reading->sources, name, text, size, &source);
-    if (r < 0)
-        return r;
-    return draft_parse(reading->draft, reading->sources, source, reading->diagnostics);
+    reading->draft->incomplete = true;
+    r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "too-large", nowhere, NULL,
+                        "%s: the policy is larger than %zu MiB", name,
+                        POLICY_SIZE_MAX / 1024 / 1024);
+    return r < 0 ? r : REPORTED;
 }
 
 /* Reads up to `size` bytes. Returns how many, or a negative errno. */
@@ -76,13 +74,15 @@ static ssize_t read_bytes(int fd, char *text, size_t size)
     return (ssize_t)length;
 }
 
-static int parse_file(struct reading *reading, const char *path)
+/* Reads the file into the sources. Returns 0, REPORTED or -ENOMEM. */
+static int read_source(struct reading *reading, const char *path, uint32_t *ret_source)
 {
     cleanup_(closep) int fd = -1;
     cleanup_(freep) char *text = NULL;
     struct stat status;
     ssize_t length;
     size_t size;
+    int r;
 
     /* A FIFO without a writer must not hold up the reader. */
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -91,10 +91,12 @@ static int parse_file(struct reading *reading, const char *path)
     if (!S_ISREG(status.st_mode))
         return report_path(reading, path, "not a regular file");
 
-    /* One byte more than there should be, so that a file that grows meanwhile is not cut. */
     size = (size_t)status.st_size;
-    if (size > POLICY_SIZE_MAX)
-        return parse_text(reading, path, "", size);
+    r = check_size(reading, path, size);
+    if (r != 0)
+        return r;
+
+    /* One byte more than there should be, so that a file that grows meanwhile is not cut. */
     text = malloc(size + 1);
     if (!text)
         return -ENOMEM;
@@ -104,7 +106,17 @@ static int parse_file(struct reading *reading, const char *path)
         return report_path(reading, path, strerror((int)-length));
     if ((size_t)length != size)
         return report_path(reading, path, "the file changed while it was read");
-    return parse_text(reading, path, text, size);
+    return sources_add(reading->sources, path, text, size, ret_source);
+}
+
+static int parse_file(struct reading *reading, const char *path)
+{
+    uint32_t source;
+    int r = read_source(reading, path, &source);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    return draft_parse(reading->draft, reading->sources, source, reading->diagnostics);
 }
 
 static int is_policy_file(const struct dirent *entry)
@@ -189,6 +201,7 @@ int policy_parse(const char *name, const char *text, size_t size, struct sources
 {
     cleanup_(draft_freep) struct draft *draft = NULL;
     struct reading reading = {.sources = sources, .diagnostics = diagnostics};
+    uint32_t source;
     int r;
 
     r = draft_new(&draft);
@@ -196,7 +209,11 @@ int policy_parse(const char *name, const char *text, size_t size, struct sources
         return r;
 
     reading.draft = draft;
-    r = parse_text(&reading, name, text, size);
+    r = check_size(&reading, name, size);
+    if (r == 0)
+        r = sources_add(sources, name, text, size, &source);
+    if (r == 0)
+        r = draft_parse(draft, sources, source, diagnostics);
     if (r < 0)
         return r;
     return resolve(draft, diagnostics, ret_policy);

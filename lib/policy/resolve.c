@@ -13,8 +13,6 @@
 #include "policy/spelling.h"
 #include "policy/store.h"
 
-#define LANGUAGE_VERSION "1"
-
 /* Unknown names are compared with all names only so often: each costs a walk over the policy. */
 #define SUGGESTIONS_MAX 50
 
@@ -78,7 +76,7 @@ static int resolve_timezone(struct resolver *resolver)
     if (!text)
         return 0;
 
-    r = spelling_check_width(&resolver->report, text->location, "timezone", text->text);
+    r = spelling_check_width(&resolver->report, text->location, "a time zone", text->text);
     if (r != 0)
         return r;
 
@@ -152,20 +150,22 @@ int report_taken(struct resolver *resolver, const struct draft_object *object, c
                           first_noun, first->name->text);
 }
 
-int check_name(struct resolver *resolver, const struct draft_text *name, const char *noun,
-               const char **ret_spelling)
+int keep_spelling(struct resolver *resolver, const struct draft_text *name,
+                  const char **ret_spelling)
 {
     char narrow[POLICY_TEXT_MAX + 1];
+
+    *ret_spelling = name->text;
+    if (spelling_narrow(name->text, narrow))
+        *ret_spelling = arena_string(resolver->draft->arena, narrow);
+    return *ret_spelling ? 0 : -ENOMEM;
+}
+
+int check_name(struct resolver *resolver, const struct draft_text *name, const char *noun)
+{
     enum family family;
     struct range range;
     int r;
-
-    *ret_spelling = name->text;
-    if (spelling_narrow(name->text, narrow)) {
-        *ret_spelling = arena_string(resolver->draft->arena, narrow);
-        if (!*ret_spelling)
-            return -ENOMEM;
-    }
 
     r = spelling_check_name(&resolver->report, name->location, noun, name->text);
     if (r == 0 && address_parse_range(name->text, &family, &range) == 0)
@@ -175,48 +175,56 @@ int check_name(struct resolver *resolver, const struct draft_text *name, const c
     return r;
 }
 
+/* What is asked of the names of zones, hosts and groups beyond what is asked of all names. */
+static int check_end_name(struct resolver *resolver, enum end_kind kind,
+                          const struct draft_text *name)
+{
+    int r = check_name(resolver, name, kind_nouns[kind]);
+
+    if (r != 0)
+        return r;
+    if (kind == END_ZONE && strchr(name->text, '.'))
+        return report_error(&resolver->report, "invalid-name", name->location,
+                            "use `-` or `_`; `.` joins the names of zones that share an interface",
+                            "the name of zone `%s` has a `.`", name->text);
+    if (strcasecmp(name->text, "gateway") == 0)
+        return report_error(
+            &resolver->report, "reserved-name", name->location, "choose another name",
+            "`gateway` is the machine itself and not a name for a %s", kind_nouns[kind]);
+    return 0;
+}
+
 static int register_object(struct resolver *resolver, enum end_kind kind,
                            const struct draft_object *object)
 {
-    const char *noun = kind_nouns[kind], *spelling;
     struct known *known = &resolver->known[resolver->n_known];
+    const char *spelling;
     uint32_t taken = 0;
-    int r, checked;
+    int r;
 
-    checked = check_name(resolver, object->name, noun, &spelling);
-    if (checked < 0)
-        return checked;
-    if (checked == 0 && kind == END_ZONE && strchr(spelling, '.'))
-        checked = report_error(&resolver->report, "invalid-name", object->name->location,
-                               "use `-` or `_`; `.` joins the names of zones that share an "
-                               "interface",
-                               "the name of zone `%s` has a `.`", object->name->text);
-    if (checked == 0 && strcasecmp(spelling, "gateway") == 0)
-        checked = report_error(&resolver->report, "reserved-name", object->name->location,
-                               "choose another name",
-                               "`gateway` is the machine itself and not a name for a %s", noun);
-    if (checked < 0)
-        return checked;
+    r = keep_spelling(resolver, object->name, &spelling);
+    if (r < 0)
+        return r;
+
+    if (name_index_find(&resolver->names, spelling, &taken)) {
+        const struct known *first = &resolver->known[taken];
+
+        r = report_taken(resolver, object, kind_nouns[kind], first->object,
+                         kind_nouns[first->kind]);
+        return r < 0 ? r : 0;
+    }
+
+    r = check_end_name(resolver, kind, object->name);
+    if (r < 0)
+        return r;
 
     *known = (struct known){
         .kind = kind,
         .object = object,
-        .broken = object->broken || checked == REPORTED,
+        .broken = object->broken || r == REPORTED,
         .index = NOT_VALID,
     };
-    if (name_index_find(&resolver->names, spelling, &taken)) {
-        const struct known *first = &resolver->known[taken];
-
-        r = report_taken(resolver, object, noun, first->object, kind_nouns[first->kind]);
-        return r < 0 ? r : 0;
-    }
-
-    r = name_index_add(&resolver->names, spelling, (uint32_t)resolver->n_known);
-    if (r < 0)
-        return r;
-
-    resolver->n_known++;
-    return 0;
+    return name_index_add(&resolver->names, spelling, (uint32_t)resolver->n_known++);
 }
 
 static int register_objects(struct resolver *resolver, enum end_kind kind,

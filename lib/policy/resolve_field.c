@@ -42,7 +42,7 @@ int resolve_word(struct resolver *resolver, const struct draft_text *text, const
         }
     }
 
-    r = spelling_check_width(&resolver->report, text->location, key, text->text);
+    r = spelling_check_width(&resolver->report, text->location, "a word", text->text);
     if (r != 0)
         return r;
 
@@ -76,7 +76,7 @@ int resolve_boolean(struct resolver *resolver, const struct draft_text *text, co
         return 0;
     }
 
-    r = spelling_check_width(&resolver->report, text->location, key, text->text);
+    r = spelling_check_width(&resolver->report, text->location, "a word", text->text);
     if (r != 0)
         return r;
 

@@ -298,13 +298,16 @@ static int register_flow(struct flow_context *context, const struct draft_flow *
     uint32_t taken;
     int r, checked;
 
-    checked = check_name(context->resolver, object->name, "flow", &spelling);
-    if (checked < 0)
-        return checked;
-
+    r = keep_spelling(context->resolver, object->name, &spelling);
+    if (r < 0)
+        return r;
     if (name_index_find(&context->names, spelling, &taken))
         return report_taken(context->resolver, object, "flow", context->known[taken].object,
                             "flow");
+
+    checked = check_name(context->resolver, object->name, "flow");
+    if (checked < 0)
+        return checked;
 
     r = name_index_add(&context->names, spelling, (uint32_t)context->n_known);
     if (r < 0)

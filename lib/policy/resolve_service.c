@@ -119,7 +119,16 @@ static int register_service(struct resolver *resolver, const struct draft_object
     *known = (struct known){.object = object, .broken = object->broken, .index = NOT_VALID};
     *ret_known = NULL;
 
-    r = check_name(resolver, object->name, "service", &spelling);
+    r = keep_spelling(resolver, object->name, &spelling);
+    if (r < 0)
+        return r;
+    if (name_index_find(&resolver->service_names, spelling, &taken)) {
+        r = report_taken(resolver, object, "service", resolver->known_services[taken].object,
+                         "service");
+        return r < 0 ? r : 0;
+    }
+
+    r = check_name(resolver, object->name, "service");
     if (r == 0 && service_literal_is_word(spelling))
         r = report_error(&resolver->report, "reserved-name", object->name->location,
                          "choose another name", "`%s` is a protocol and not a name for a service",
@@ -128,12 +137,6 @@ static int register_service(struct resolver *resolver, const struct draft_object
         return r;
 
     known->broken |= r == REPORTED;
-    if (name_index_find(&resolver->service_names, spelling, &taken)) {
-        r = report_taken(resolver, object, "service", resolver->known_services[taken].object,
-                         "service");
-        return r < 0 ? r : 0;
-    }
-
     r = name_index_add(&resolver->service_names, spelling, (uint32_t)resolver->n_known_services);
     if (r < 0)
         return r;

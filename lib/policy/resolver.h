@@ -91,10 +91,12 @@ int resolve_segments(struct resolver *resolver);
 
 /* Copies into the policy. NULL texts stay NULL. */
 int keep_text(struct resolver *resolver, const struct draft_text *text, const char **ret_text);
-/* Checks the name of a zone, flow and so on (`noun`), and writes the spelling to know it by: the
- * ASCII one, so that a name in full-width letters is one mistake however often it is used. */
-int check_name(struct resolver *resolver, const struct draft_text *name, const char *noun,
-               const char **ret_spelling);
+/* The spelling to know a name by: the ASCII one, so that a name in full-width letters meets the one
+ * it looks like. Borrowed from the draft. */
+int keep_spelling(struct resolver *resolver, const struct draft_text *name,
+                  const char **ret_spelling);
+/* Checks the name of a zone, flow and so on (`noun`). */
+int check_name(struct resolver *resolver, const struct draft_text *name, const char *noun);
 /* Reports that the name of an object is that of another one, but perhaps for case and width. */
 int report_taken(struct resolver *resolver, const struct draft_object *object, const char *noun,
                  const struct draft_object *first, const char *first_noun);

@@ -238,8 +238,21 @@ static int parse_word(const char *text, struct literal *literal)
     return -ENOENT;
 }
 
+static bool has_upper_case(const char *text, const char *end)
+{
+    for (; text < end; text++) {
+        if (isupper((unsigned char)*text))
+            return true;
+    }
+    return false;
+}
+
 int service_literal_parse(const char *text, struct literal *ret_literal)
 {
+    static const char in_lower_case[] = "write protocols in lower case: `tcp/443`";
+    static const char protocols[] =
+        "protocols with ports are tcp, udp, sctp, dccp and udplite; others are `icmp/…`, esp, ah, "
+        "gre, ipip, ospf, vrrp, igmp, pim, l2tp and `protocol/NUMBER`";
     const char *slash = strchr(text, '/');
     size_t length = slash ? (size_t)(slash - text) : 0;
 
@@ -265,10 +278,8 @@ int service_literal_parse(const char *text, struct literal *ret_literal)
             memcmp(text, portless_protocols[i].name, length) == 0)
             return refuse(ret_literal, "this protocol has no ports", "write its name alone");
     }
-    return refuse(
-        ret_literal, "there is no such protocol",
-        "protocols with ports are tcp, udp, sctp, dccp and udplite; others are "
-        "`icmp/…`, esp, ah, gre, ipip, ospf, vrrp, igmp, pim, l2tp and `protocol/NUMBER`");
+    return refuse(ret_literal, "there is no such protocol",
+                  has_upper_case(text, slash) ? in_lower_case : protocols);
 }
 
 bool service_literal_is_word(const char *text)

@@ -12,6 +12,8 @@
 
 #include "base/text.h"
 
+#define IDEOGRAPHIC_SPACE 0x3000
+#define NO_BREAK_SPACE 0xa0
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct scan {
@@ -82,6 +84,9 @@ static int scan_character(struct scan *scan, uint32_t character)
     if (character == ' ')
         return 0;
 
+    if (scan->in_indentation && (character == IDEOGRAPHIC_SPACE || character == NO_BREAK_SPACE))
+        return report_error(scan->report, "full-width", scan->location, "indent with ASCII spaces",
+                            "a space that is not ASCII is used as indentation (U+%04X)", character);
     if (character == '\t') {
         if (scan->in_indentation && !was_tab) {
             scan->tab = scan->position;
