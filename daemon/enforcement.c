@@ -10,6 +10,7 @@
 
 #include "enforcement.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,6 +154,7 @@ int enforcement_apply(struct enforcement *enforcement, const char *path)
     if (r < 0)
         return r;
 
+    assert(policy);
     log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
                 "committed %s: %zu zones, %zu flows; %zu bytes in %zu messages, %" PRIu64
                 " us in the kernel",

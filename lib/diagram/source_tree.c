@@ -8,6 +8,7 @@
 
 #include "diagram/source_tree.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +316,7 @@ static int node_plan(struct tree *tree, size_t index, struct source_plan *plan)
     if (copies_down)
         return node_hand_down(tree, index, members, n_members, node->link);
 
+    assert(plan->classes && node->class != NO_CLASS);
     plan->classes[node->class].is_parent = true;
     return node_hand_down(tree, index, NULL, 0, node->class);
 }
@@ -364,6 +366,7 @@ static int plan_sources(const struct tree *tree, struct source_plan *plan)
             continue;
         }
 
+        assert(outer); /* a node behind nothing open is opened above */
         if (!ended && next <= outer->range.last) {
             r = plan_add_source(plan, next, outer->range.last, outer->class);
             if (r < 0)

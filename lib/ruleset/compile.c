@@ -24,6 +24,9 @@
 #define LOG_BURST 200
 #define LOG_SNAPLEN 128
 
+/* Where nft's `priority filter` is. */
+#define PRIORITY_FILTER 0
+
 /* Types of neighbour discovery (RFC 4861) and of multicast listener discovery (RFC 2710, RFC 3810),
  * without which switches do not deliver it. */
 static const uint8_t link_types[] = {
@@ -357,7 +360,6 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
     const struct statement live =
         statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE);
     char judge[64], suspended[64], invalid[64];
-    struct chain *chain;
     int r;
 
     snprintf(judge, sizeof(judge), "judge/%s", shape->name);
@@ -368,13 +370,9 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
     if (r == 0)
         r = compile_ends(compiler, shape);
     if (r == 0)
-        r = ruleset_add_chain(compiler->ruleset, shape->name, &chain);
-    if (r < 0)
-        return r;
-    chain->hook = shape->hook;
-    chain->policy_drop = true;
-
-    r = compile_hook_head(compiler, shape);
+        r = compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER);
+    if (r == 0)
+        r = compile_hook_head(compiler, shape);
     if (r == 0)
         r = compiler_rule(compiler, statement_match_states(CT_STATE_ESTABLISHED | CT_STATE_RELATED),
                           live);
@@ -455,7 +453,6 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
 {
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
     struct compiler compiler = {0};
-    struct chain *chain;
     int r = ruleset_new(RULESET_TABLE, &ruleset);
 
     if (r < 0)
@@ -466,13 +463,9 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
     if (r == 0)
         r = compile_drop(&compiler, "lockdown", "lockdown");
     if (r == 0)
-        r = ruleset_add_chain(ruleset, "forward", &chain);
-    if (r < 0)
-        return r;
-    chain->hook = HOOK_FORWARD;
-    chain->policy_drop = true;
-
-    r = compiler_rule(&compiler, statement_go(VERDICT_GOTO, "drop/lockdown"));
+        r = compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
+    if (r == 0)
+        r = compiler_rule(&compiler, statement_go(VERDICT_GOTO, "drop/lockdown"));
     if (r < 0)
         return r;
 

@@ -49,6 +49,21 @@ int compiler_chain(struct compiler *compiler, const char *format, ...)
     return ruleset_add_chain(compiler->ruleset, name, &chain);
 }
 
+int compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
+                        int32_t priority)
+{
+    struct ruleset *ruleset = compiler->ruleset;
+    int r = compiler_chain(compiler, "%s", name);
+
+    if (r < 0)
+        return r;
+
+    ruleset->chains[ruleset->n_chains - 1].hook = hook;
+    ruleset->chains[ruleset->n_chains - 1].priority = priority;
+    ruleset->chains[ruleset->n_chains - 1].policy_drop = true;
+    return 0;
+}
+
 int compiler_rule_list(struct compiler *compiler, const struct statement *statements,
                        size_t n_statements)
 {

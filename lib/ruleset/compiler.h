@@ -38,6 +38,9 @@ const char *family_word(enum family family); /* `ip` or `ip6` */
 /* Adds a chain with one rule after another: rules go to the chain added last. */
 int compiler_chain(struct compiler *compiler, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same for a base chain, whose policy is drop. */
+int compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
+                        int32_t priority);
 #define compiler_rule(compiler, ...)                                                               \
     compiler_rule_list((compiler), (const struct statement[]){__VA_ARGS__},                        \
                        sizeof((const struct statement[]){__VA_ARGS__}) / sizeof(struct statement))

@@ -17,6 +17,8 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
+/* Where nft's `priority raw` is: behind defragmentation, before connection tracking. */
+#define PRIORITY_RAW (-300)
 /* Up to so many prefixes of a family are written as rules. */
 #define INLINE_PREFIXES_MAX 4
 
@@ -294,8 +296,6 @@ static int compile_ingress_map(struct compiler *compiler)
 int compile_ingress(struct compiler *compiler)
 {
     static const uint8_t local_types[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST};
-    struct ruleset *ruleset = compiler->ruleset;
-    struct chain *chain;
     int r;
 
     for (size_t i = 0; i < compiler->policy->n_segments; i++) {
@@ -306,16 +306,12 @@ int compile_ingress(struct compiler *compiler)
 
     r = compile_ingress_map(compiler);
     if (r == 0)
-        r = ruleset_add_chain(ruleset, "prerouting", &chain);
-    if (r < 0)
-        return r;
-    chain->hook = HOOK_PREROUTING;
-    chain->priority = -300; /* raw: behind defragmentation, before connection tracking */
-    chain->policy_drop = true;
+        r = compiler_base_chain(compiler, "prerouting", HOOK_PREROUTING, PRIORITY_RAW);
 
     /* What comes in by an interface that no zone names goes nowhere but to the gateway itself, and
      * there too only where the gateway is not protected. */
-    r = compiler_rule(compiler, statement_verdict_map(FIELDS(FIELD_IIFNAME), "ingress"));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_verdict_map(FIELDS(FIELD_IIFNAME), "ingress"));
     if (compiler->policy->gateway_protect) {
         if (r == 0)
             r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
