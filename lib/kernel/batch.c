@@ -3,8 +3,8 @@
 /*
  * Messages are written where they are sent from: into large pages that one sendmsg() hands to the
  * kernel as one datagram. Nothing is copied or moved, so a batch costs little more memory than the
- * kernel is sent. A page that is not filled costs address space only. The batch's first and last
- * message are its brackets; what stands between is applied as a whole or not at all.
+ * kernel is sent. The batch's first and last message are its brackets; what stands between is
+ * applied as a whole or not at all.
  */
 
 #include "kernel/batch.h"
@@ -18,7 +18,7 @@
 
 #include "base/array.h"
 
-#define PAGE_SIZE ((size_t)1024 * 1024)
+#define PAGE_SIZE ((size_t)256 * 1024)
 /* The kernel takes this many pieces in one sendmsg(), UIO_MAXIOV. */
 #define PAGES_MAX ((size_t)1024)
 
@@ -51,7 +51,8 @@ static char *batch_room(struct batch *batch, size_t room)
                       sizeof(*batch->pages)) < 0)
         return NULL;
     page = &batch->pages[batch->n_pages];
-    page->iov_base = malloc(PAGE_SIZE);
+    /* Zeroed, because libmnl leaves the padding behind texts as it is. */
+    page->iov_base = calloc(1, PAGE_SIZE);
     if (!page->iov_base)
         return NULL;
     page->iov_len = 0;
