@@ -43,3 +43,5 @@ int command_no_memory(void);
 /* The commands. */
 int run_check(const struct command *command, int argc, char **argv);
 int run_show(const struct command *command, int argc, char **argv);
+int run_explain(const struct command *command, int argc, char **argv);
+int run_matrix(const struct command *command, int argc, char **argv);

@@ -32,6 +32,34 @@ static const struct command commands[] = {
                    "  --json          print the text within a JSON object\n",
         .run = run_show,
     },
+    {
+        .name = "explain",
+        .arguments = "[--json] [--policy PATH] [--at DATE] [-4 | -6] FROM TO SERVICE",
+        .summary = "would this pass, by which line of the policy, and if not, why not?",
+        .options = "  FROM, TO        an address, or the name of a host, a group or a zone,\n"
+                   "                  or `gateway`\n"
+                   "  SERVICE         the name of a service, or a literal such as tcp/443\n"
+                   "  --policy PATH   a policy file, or a directory of *.yaml files\n"
+                   "                  (default " POLICY_PATH_DEFAULT ")\n"
+                   "  --at DATE       as on that day, for flows that expire\n"
+                   "  -4, --ipv4      over IPv4 (what is taken where both are possible)\n"
+                   "  -6, --ipv6      over IPv6\n"
+                   "  --json          print the result as JSON\n",
+        .run = run_explain,
+    },
+    {
+        .name = "matrix",
+        .arguments = "[--json] [--policy PATH] [--at DATE] [-l] [FROM [TO]]",
+        .summary = "which zone may open connections to which?",
+        .options = "  FROM, TO        the flows from this zone, to this zone; `gateway` is the\n"
+                   "                  machine itself, where the policy protects it\n"
+                   "  -l, --list      the flows of all pairs of zones, a line for each\n"
+                   "  --policy PATH   a policy file, or a directory of *.yaml files\n"
+                   "                  (default " POLICY_PATH_DEFAULT ")\n"
+                   "  --at DATE       as on that day, for flows that expire\n"
+                   "  --json          print the result as JSON\n",
+        .run = run_matrix,
+    },
 };
 
 static void print_help(FILE *stream)

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * segctl explain: would this pass, by which line of the policy, approved by whom; and if not, why
+ * not, and what would. Needs neither the daemon nor root.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "explain.h"
+#include "instant.h"
+#include "policy/spelling.h"
+#include "words.h"
+
+struct explain_options {
+    const char *path;
+    bool json;
+    bool families[FAMILIES]; /* those that may be judged */
+    const char *at;          /* a date, or NULL for now */
+};
+
+/* A name that was not found: who has it as label, or the one that is spelt nearly so; or NULL. */
+static const char *find_meant(const struct policy *policy, const char *text)
+{
+    struct spelling_search search = {.text = text};
+
+    for (size_t i = 0; i < policy->n_zones; i++) {
+        if (strcmp(policy->zones[i].label, text) == 0)
+            return policy->zones[i].name;
+        spelling_try(&search, policy->zones[i].name);
+    }
+    for (size_t i = 0; i < policy->n_hosts; i++) {
+        if (strcmp(policy->hosts[i].label, text) == 0)
+            return policy->hosts[i].name;
+        spelling_try(&search, policy->hosts[i].name);
+    }
+    for (size_t i = 0; i < policy->n_groups; i++) {
+        if (strcmp(policy->groups[i].label, text) == 0)
+            return policy->groups[i].name;
+        spelling_try(&search, policy->groups[i].name);
+    }
+    return search.nearest;
+}
+
+static const char *find_meant_service(const struct policy *policy, const char *text)
+{
+    struct spelling_search search = {.text = text};
+
+    for (size_t i = 0; i < policy->n_services; i++) {
+        if (!policy->services[i].literal)
+            spelling_try(&search, policy->services[i].name);
+    }
+    return search.nearest;
+}
+
+static void describe_unknown(FILE *stream, const char *what, const char *text, const char *meant)
+{
+    fprintf(stream, "the policy has no %s `", what);
+    words_text(stream, text);
+    fputc('`', stream);
+    if (meant)
+        fprintf(stream, "; did you mean `%s`?", meant);
+}
+
+static void describe_problem(FILE *stream, const struct question *question,
+                             enum question_problem problem)
+{
+    const struct policy *policy = question->policy;
+
+    switch (problem) {
+    case QUESTION_FROM_UNKNOWN:
+        describe_unknown(stream, "host, group or zone", question->from,
+                         find_meant(policy, question->from));
+        return;
+    case QUESTION_TO_UNKNOWN:
+        describe_unknown(stream, "host, group or zone", question->to,
+                         find_meant(policy, question->to));
+        return;
+    case QUESTION_SERVICE_UNKNOWN:
+        describe_unknown(stream, "service", question->service,
+                         find_meant_service(policy, question->service));
+        fputs(" (or a literal such as tcp/443)", stream);
+        return;
+    case QUESTION_SERVICE_INVALID:
+        fputc('`', stream);
+        words_text(stream, question->service);
+        fputs("` is not a service: write tcp/443, udp/5000-5010, icmp/echo-request, or any",
+              stream);
+        return;
+    case QUESTION_NO_FAMILY:
+        fputs("the two ends and the service have no address family in common", stream);
+        return;
+    case QUESTION_ZONE_UNKNOWN:
+        fputs("no zone owns this address, and which zone it is in is told by its interface alone: "
+              "name the zone instead",
+              stream);
+        return;
+    }
+}
+
+/* Words of `problem` for scripts. */
+static const char *problem_code(enum question_problem problem)
+{
+    switch (problem) {
+    case QUESTION_FROM_UNKNOWN:
+        return "unknown-from";
+    case QUESTION_TO_UNKNOWN:
+        return "unknown-to";
+    case QUESTION_SERVICE_UNKNOWN:
+        return "unknown-service";
+    case QUESTION_SERVICE_INVALID:
+        return "invalid-service";
+    case QUESTION_NO_FAMILY:
+        return "no-common-family";
+    case QUESTION_ZONE_UNKNOWN:
+        return "unknown-zone";
+    }
+    return "";
+}
+
+static int refuse(const struct command *command, const struct question *question,
+                  enum question_problem problem, bool json)
+{
+    cleanup_(freep) char *message = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&message, &size);
+
+    if (!stream)
+        return command_no_memory();
+    describe_problem(stream, question, problem);
+    if (fclose(stream) != 0)
+        return command_no_memory();
+
+    if (json)
+        return print_json(json_pack("{s:n, s:n, s:n, s:{s:s, s:s}}", "verdict", "flow", "reason",
+                                    "error", "code", problem_code(problem), "message", message),
+                          EXIT_USAGE);
+    fprintf(stderr, "segctl %s: %s\n", command->name, message);
+    return EXIT_USAGE;
+}
+
+/* Explains the family that is judged and the other one. Returns an exit code. */
+static int explain_families(const struct loaded *loaded, const struct question *question,
+                            usec_t now, bool json)
+{
+    enum family family = question->families[FAMILY_IPV4].possible ? FAMILY_IPV4 : FAMILY_IPV6;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+    cleanup_(explanation_freep) struct explanation *other = NULL;
+    int r, exit_code;
+
+    r = explanation_new(loaded->diagram, question, family, now, &explanation);
+    if (r == 0 && family == FAMILY_IPV4 && question->families[FAMILY_IPV6].possible)
+        r = explanation_new(loaded->diagram, question, FAMILY_IPV6, now, &other);
+    if (r < 0)
+        return command_no_memory();
+
+    const struct explained explained = {loaded, question, explanation, other, now};
+
+    exit_code = explanation->allowed ? EXIT_YES : EXIT_NO;
+    if (json)
+        return print_json(explain_to_json(&explained), exit_code);
+    explain_print(&explained, wants_colour(stdout));
+    return exit_code;
+}
+
+static int explain(const struct command *command, const struct explain_options *options,
+                   char *const *arguments)
+{
+    cleanup_(loaded_clear) struct loaded loaded = {0};
+    cleanup_(question_clear) struct question question = {0};
+    usec_t now;
+    int r;
+
+    r = loaded_require(&loaded, options->path, options->json);
+    if (r == EXIT_YES)
+        r = instant_read(command, loaded.policy, options->at, &now);
+    if (r != EXIT_YES)
+        return r;
+
+    r = question_read(loaded.policy, arguments[0], arguments[1], arguments[2], &question);
+    if (r < 0)
+        return command_no_memory();
+    for (enum family family = 0; family < FAMILIES; family++) {
+        if (!options->families[family])
+            question.families[family].possible = false;
+    }
+    if (r == 0 && !question.families[FAMILY_IPV4].possible &&
+        !question.families[FAMILY_IPV6].possible)
+        r = QUESTION_NO_FAMILY;
+    if (r > 0)
+        return refuse(command, &question, (enum question_problem)r, options->json);
+
+    return explain_families(&loaded, &question, now, options->json);
+}
+
+int run_explain(const struct command *command, int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"policy", required_argument, NULL, OPTION_POLICY},
+        {"at", required_argument, NULL, 'a'},
+        {"ipv4", no_argument, NULL, '4'},
+        {"ipv6", no_argument, NULL, '6'},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {0},
+    };
+    struct explain_options options = {.path = POLICY_PATH_DEFAULT, .families = {true, true}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "46", long_options, NULL)) >= 0) {
+        switch (option) {
+        case OPTION_POLICY:
+            options.path = optarg;
+            break;
+        case 'a':
+            options.at = optarg;
+            break;
+        case '4':
+            options.families[FAMILY_IPV6] = false;
+            break;
+        case '6':
+            options.families[FAMILY_IPV4] = false;
+            break;
+        case OPTION_JSON:
+            options.json = true;
+            break;
+        case OPTION_HELP:
+            return command_help(command);
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (argc - optind != 3)
+        return command_usage(command, "FROM, TO and SERVICE are needed");
+    return explain(command, &options, argv + optind);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * An explanation for programs. Dates are ISO whatever the locale, and every key is always there;
+ * what there is nothing to say of is null.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "explain.h"
+#include "words.h"
+
+static const char *family_word(enum family family)
+{
+    return family == FAMILY_IPV4 ? "ipv4" : "ipv6";
+}
+
+static const char *verdict(bool allowed)
+{
+    return allowed ? "allow" : "deny";
+}
+
+/* The text of a span, a new reference. */
+static json_t *span_to_json(enum family family, struct service_span span)
+{
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream)
+        return NULL;
+    words_span(stream, family, span);
+    return fclose(stream) == 0 ? json_string(text) : NULL;
+}
+
+static const char *flow_name(const struct explained *explained, uint32_t flow)
+{
+    return flow == NO_FLOW ? NULL : explained->question->policy->flows[flow].name;
+}
+
+static json_t *end_to_json(const struct explained *explained, enum family family, const char *text,
+                           const struct asked_end *end)
+{
+    const struct policy *policy = explained->question->policy;
+    char address[ADDRESS_TEXT_MAX];
+    bool has_address = end->kind != ASKED_GATEWAY;
+
+    if (has_address)
+        address_format(family, end->address, address);
+    return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?}", "text", text, "address",
+                     has_address ? address : NULL, "host", end->host ? end->host->name : NULL,
+                     "zone", end->has_zone ? policy_zone_name(policy, end->zone) : NULL, "label",
+                     end->has_zone ? policy_zone_label(policy, end->zone) : NULL);
+}
+
+static json_t *answer_to_json(const struct explained *explained,
+                              const struct explanation *explanation, const struct answer *answer)
+{
+    return json_pack(
+        "{s:o, s:s, s:s?, s:s?}", "service", span_to_json(explanation->family, answer->span),
+        "verdict", verdict(answer->refusal == REFUSAL_NONE), "flow",
+        flow_name(explained, answer->decision.flow), "reason", refusal_to_string(answer->refusal));
+}
+
+static json_t *answers_to_json(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < explanation->n_answers; i++) {
+        if (json_array_append_new(
+                array, answer_to_json(explained, explanation, &explanation->answers[i])) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+/* A date, or null. */
+static json_t *date_to_json(bool has_date, struct date date)
+{
+    char text[DATE_TEXT_MAX];
+
+    return has_date ? json_string(date_format_iso(date, text)) : json_null();
+}
+
+static json_t *approval_to_json(const struct flow *flow)
+{
+    const struct approval *approval = &flow->approval;
+
+    if (!flow->has_approval)
+        return json_null();
+    return json_pack("{s:s?, s:s?, s:s?, s:o}", "number", approval->number, "requester",
+                     approval->requester, "approver", approval->approver, "date",
+                     date_to_json(approval->has_date, approval->date));
+}
+
+/* What the line of the policy says, or nulls where no flow owns it. */
+static json_t *details_to_json(const struct explained *explained)
+{
+    uint32_t index = explained->explanation->main->decision.flow;
+    const struct flow *flow;
+
+    if (index == NO_FLOW)
+        return json_pack("{s:n, s:n, s:n, s:n, s:n, s:n}", "label", "file", "line", "approval",
+                         "purpose", "expires");
+
+    flow = &explained->question->policy->flows[index];
+    return json_pack("{s:s, s:s, s:i, s:o, s:s?, s:o}", "label", flow->label, "file",
+                     sources_name(explained->loaded->sources, flow->location.source), "line",
+                     (int)flow->location.line, "approval", approval_to_json(flow), "purpose",
+                     flow->purpose, "expires", date_to_json(flow->has_expires, flow->expires_date));
+}
+
+static const char *table_word(enum decided_by by)
+{
+    switch (by) {
+    case DECIDED_BY_NONE:
+        return NULL;
+    case DECIDED_BY_EXACT:
+        return "exact";
+    case DECIDED_BY_POOL:
+        return "pool";
+    case DECIDED_BY_CLASS_EXACT:
+        return "class-exact";
+    case DECIDED_BY_CLASS_RANGES:
+        return "class-ranges";
+    }
+    return NULL;
+}
+
+static const char *segment_name(const struct policy *policy, size_t segment)
+{
+    return segment == ZONE_GATEWAY ? "gateway" : policy->segments[segment].name;
+}
+
+/* How the diagram came to it; null where it has nothing of the two zones. */
+static json_t *path_to_json(const struct explained *explained)
+{
+    const struct policy *policy = explained->question->policy;
+    const struct decision *decision = &explained->explanation->main->decision;
+    const struct pair *pair = decision->pair;
+    char source[ADDRESS_TEXT_MAX];
+    bool has_class = decision->class != NO_CLASS;
+
+    if (!pair)
+        return json_null();
+
+    if (has_class)
+        address_format(pair->family, pair->classes[decision->class].first_source, source);
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:i}", "from", segment_name(policy, pair->from), "to",
+                     segment_name(policy, pair->to), "table", table_word(decision->by), "class",
+                     has_class ? source : NULL, "parents", (int)decision->links);
+}
+
+static json_t *nearest_to_json(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < explanation->n_nearest; i++) {
+        const struct near_flow *near = &explanation->nearest[i];
+        const struct flow *flow = &explained->question->policy->flows[near->flow];
+        json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:i}", "flow", flow->name, "relation",
+                                   nearness_to_string(near->nearness), "live", near->live, "file",
+                                   sources_name(explained->loaded->sources, flow->location.source),
+                                   "line", (int)flow->location.line);
+
+        if (json_array_append_new(array, object) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *other_to_json(const struct explained *explained)
+{
+    const struct explanation *other = explained->other;
+
+    if (!other)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s?, s:s?}", "family", family_word(other->family), "verdict",
+                     verdict(other->allowed), "flow",
+                     flow_name(explained, other->main->decision.flow), "reason",
+                     refusal_to_string(other->main->refusal));
+}
+
+json_t *explain_to_json(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    const struct asked *asked = &explained->question->families[explanation->family];
+    json_t *object, *details;
+
+    object = json_pack(
+        "{s:s, s:s?, s:s?, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "verdict",
+        verdict(explanation->allowed), "flow",
+        flow_name(explained, explanation->main->decision.flow), "reason",
+        refusal_to_string(explanation->main->refusal), "family", family_word(explanation->family),
+        "from",
+        end_to_json(explained, explanation->family, explained->question->from, &asked->from), "to",
+        end_to_json(explained, explanation->family, explained->question->to, &asked->to), "service",
+        explained->question->service, "answers", answers_to_json(explained), "path",
+        path_to_json(explained), "nearest", nearest_to_json(explained), "other_family",
+        other_to_json(explained));
+    details = details_to_json(explained);
+    if (object && json_object_update(object, details) < 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(details);
+    return object;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * An explanation for people, who may read it at night with something down: the verdict first, then
+ * who and by which line, then how it was found, and for a refusal what comes nearest.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "explain.h"
+#include "words.h"
+
+/* Columns of the words in front: `approval` and a gap. */
+#define FIELD_WIDTH 10
+
+static void field(const char *name)
+{
+    printf("  %-*s", FIELD_WIDTH, name);
+}
+
+static const struct policy *policy_of(const struct explained *explained)
+{
+    return explained->question->policy;
+}
+
+static const struct asked *asked_of(const struct explanation *explanation)
+{
+    return &explanation->question->families[explanation->family];
+}
+
+static const char *family_name(enum family family)
+{
+    return family == FAMILY_IPV4 ? "IPv4" : "IPv6";
+}
+
+/* `ALLOWED  tcp/443  tax-link → eltax` */
+static void print_verdict(const struct explained *explained, bool colour)
+{
+    const struct explanation *explanation = explained->explanation;
+    bool part = false;
+
+    for (size_t i = 0; i < explanation->n_answers; i++)
+        part = part || explanation->answers[i].refusal == REFUSAL_NONE;
+
+    if (explanation->allowed)
+        words_coloured(stdout, colour, "1;32", "ALLOWED");
+    else
+        words_coloured(stdout, colour, "1;31", part ? "DENIED in part" : "DENIED");
+    fputs("  ", stdout);
+    words_text(stdout, explained->question->service);
+    fputs("  ", stdout);
+    words_text(stdout, explained->question->from);
+    fputs(" → ", stdout);
+    words_text(stdout, explained->question->to);
+    fputs("\n\n", stdout);
+}
+
+/* `10.10.40.11  tax-link (税連携), zone mynumber (…)` */
+static void print_end(const struct explained *explained, const char *name,
+                      const struct asked_end *end)
+{
+    char address[ADDRESS_TEXT_MAX];
+
+    field(name);
+    if (end->kind == ASKED_GATEWAY) {
+        puts("the gateway itself");
+        return;
+    }
+
+    fputs(address_format(explained->explanation->family, end->address, address), stdout);
+    if (end->group) {
+        fputs(", first address of group ", stdout);
+        words_name(stdout, end->group->name, end->group->label);
+    } else if (end->kind == ASKED_ZONE) {
+        fputs(", first address of", stdout);
+    } else if (end->host) {
+        fputs(", ", stdout);
+        words_name(stdout, end->host->name, end->host->label);
+    }
+
+    if (!end->has_zone) {
+        puts(", in no zone");
+        return;
+    }
+    fputs(end->kind == ASKED_ZONE ? " zone " : ", zone ", stdout);
+    words_zone(stdout, policy_of(explained), end->zone);
+    putchar('\n');
+}
+
+/* Where the question has several answers: each with its services. */
+static void print_answers(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+
+    for (size_t i = 0; i < explanation->n_answers; i++) {
+        const struct answer *answer = &explanation->answers[i];
+
+        field(i == 0 ? "services" : "");
+        words_span(stdout, explanation->family, answer->span);
+        if (answer->refusal != REFUSAL_NONE)
+            printf(": denied, %s", refusal_to_string(answer->refusal));
+        else
+            fputs(": allowed", stdout);
+        if (answer->decision.flow != NO_FLOW) {
+            const struct flow *flow = &policy_of(explained)->flows[answer->decision.flow];
+
+            fputs(" by ", stdout);
+            words_text(stdout, flow->name);
+            fputs("  ", stdout);
+            words_place(stdout, explained->loaded->sources, flow->location);
+        }
+        putchar('\n');
+    }
+}
+
+static void print_service(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+    FILE *stream;
+
+    if (explanation->n_answers > 1) {
+        print_answers(explained);
+        return;
+    }
+
+    /* Only where it says something that was not typed. */
+    stream = open_memstream(&text, &size);
+    if (!stream)
+        return;
+    words_span(stream, explanation->family, explanation->answers[0].span);
+    if (fclose(stream) != 0 || strcmp(text, explained->question->service) == 0)
+        return;
+    field("service");
+    words_text(stdout, explained->question->service);
+    printf(" = %s\n", text);
+}
+
+static void print_approval(const struct flow *flow)
+{
+    const struct approval *approval = &flow->approval;
+    const char *separator = "";
+
+    field("approval");
+    if (!flow->has_approval) {
+        puts("none is recorded");
+        return;
+    }
+
+    if (approval->number) {
+        words_text(stdout, approval->number);
+        separator = ", ";
+    }
+    if (approval->requester) {
+        printf("%srequested by ", separator);
+        words_text(stdout, approval->requester);
+        separator = ", ";
+    }
+    if (approval->approver) {
+        printf("%sapproved by ", separator);
+        words_text(stdout, approval->approver);
+        separator = ", ";
+    }
+    if (approval->has_date) {
+        fputs(separator, stdout);
+        words_date(stdout, approval->date);
+    }
+    putchar('\n');
+}
+
+static void print_expiry(const struct flow *flow, usec_t now)
+{
+    const usec_t day = 24 * 3600 * USEC_PER_SEC;
+
+    field("expires");
+    if (!flow->has_expires) {
+        puts("never");
+        return;
+    }
+
+    words_date(stdout, flow->expires_date);
+    if (flow->expires <= now)
+        puts(": has expired");
+    else if (flow->expires - now <= day)
+        puts(", at the end of this day");
+    else
+        printf(", in %lld days\n", (long long)((flow->expires - now - 1) / day));
+}
+
+static void print_flow(const struct explained *explained, const struct flow *flow)
+{
+    field("flow");
+    words_name(stdout, flow->name, flow->label);
+    putchar('\n');
+    field("line");
+    words_place(stdout, explained->loaded->sources, flow->location);
+    if (flow->implicit)
+        fputs(" (made by `intra: allow` of the zone)", stdout);
+    putchar('\n');
+    if (flow->implicit)
+        return;
+
+    print_approval(flow);
+    if (flow->purpose) {
+        field("purpose");
+        words_text(stdout, flow->purpose);
+        putchar('\n');
+    }
+    print_expiry(flow, explained->now);
+}
+
+static void print_reason(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    const struct asked *asked = asked_of(explanation);
+    const struct answer *answer = explanation->main;
+
+    field("reason");
+    if (explanation->n_answers > 1) {
+        words_span(stdout, explanation->family, answer->span);
+        fputs(": ", stdout);
+    }
+    fputs(refusal_to_string(answer->refusal), stdout);
+    switch (answer->refusal) {
+    case REFUSAL_NONE:
+        break;
+    case REFUSAL_NO_FLOW:
+        puts(asked->to.has_zone ? ": no flow of the policy allows it"
+                                : ": no zone owns the destination");
+        break;
+    case REFUSAL_SUSPENDED:
+        fputs(": approved by flow ", stdout);
+        words_text(stdout, policy_of(explained)->flows[answer->decision.flow].name);
+        puts(", which has expired");
+        break;
+    case REFUSAL_SPOOFED:
+        puts(": no zone owns the source, so it is refused on every interface");
+        break;
+    }
+}
+
+/* The chain of a pair as `nft list` shows it. */
+static void print_pair(const struct policy *policy, const struct pair *pair)
+{
+    fputs("pair/", stdout);
+    words_text(stdout, pair->from == ZONE_GATEWAY ? "gateway" : policy->segments[pair->from].name);
+    putchar('/');
+    words_text(stdout, pair->to == ZONE_GATEWAY ? "gateway" : policy->segments[pair->to].name);
+    fputs(pair->family == FAMILY_IPV4 ? "/ip" : "/ip6", stdout);
+}
+
+static void print_class(const struct pair *pair, const struct decision *decision)
+{
+    char address[ADDRESS_TEXT_MAX];
+
+    printf(" → class of sources %s",
+           address_format(pair->family, pair->classes[decision->class].first_source, address));
+    if (decision->links > 0)
+        printf(" → its parent%s", decision->links > 1 ? "s" : "");
+}
+
+static void print_path(const struct explained *explained)
+{
+    const struct decision *decision = &explained->explanation->main->decision;
+    const struct asked *asked = asked_of(explained->explanation);
+
+    field("path");
+    if (!decision->pair) {
+        printf("no pair from %s to %s over %s: nothing at all passes there\n",
+               policy_zone_name(policy_of(explained), asked->from.zone),
+               policy_zone_name(policy_of(explained), asked->to.zone),
+               family_name(explained->explanation->family));
+        return;
+    }
+
+    print_pair(policy_of(explained), decision->pair);
+    if (decision->class != NO_CLASS)
+        print_class(decision->pair, decision);
+    switch (decision->by) {
+    case DECIDED_BY_NONE:
+        puts(decision->class == NO_CLASS ? " → no row has this source and destination"
+                                         : " → no row has this destination and service");
+        break;
+    case DECIDED_BY_EXACT:
+        puts(" → exact: host to host");
+        break;
+    case DECIDED_BY_POOL:
+        puts(" → pool: ranges of source and destination");
+        break;
+    case DECIDED_BY_CLASS_EXACT:
+        puts(" → exact: destination and service");
+        break;
+    case DECIDED_BY_CLASS_RANGES:
+        puts(" → ranges: destination and service");
+        break;
+    }
+}
+
+/* `https (tcp/443) from a to b` */
+static void print_content(const struct policy *policy, const struct flow *flow)
+{
+    words_services(stdout, policy, flow);
+    fputs(" from ", stdout);
+    words_ends(stdout, policy, flow->from_names, flow->n_from_names);
+    fputs(" to ", stdout);
+    words_ends(stdout, policy, flow->to_names, flow->n_to_names);
+}
+
+static void print_nearness(const struct explained *explained, const struct near_flow *near)
+{
+    const struct policy *policy = policy_of(explained);
+    const struct flow *flow = &policy->flows[near->flow];
+
+    switch (near->nearness) {
+    case NEAR_DISABLED:
+        fputs("would allow it, but it is disabled", stdout);
+        return;
+    case NEAR_BEHIND:
+        fputs("would allow it, but the flow that has expired comes first and owns it", stdout);
+        return;
+    case NEAR_PART:
+        fputs("allows a part: ", stdout);
+        print_content(policy, flow);
+        return;
+    case NEAR_SERVICE:
+        fputs("same source and destination, ", stdout);
+        words_services(stdout, policy, flow);
+        fputs(" only", stdout);
+        return;
+    case NEAR_REVERSED:
+        fputs("the reverse direction is approved, connections are opened by ", stdout);
+        words_ends(stdout, policy, flow->from_names, flow->n_from_names);
+        fputs(": ", stdout);
+        words_services(stdout, policy, flow);
+        return;
+    case NEAR_DESTINATION:
+        fputs("same source and service, but to ", stdout);
+        words_ends(stdout, policy, flow->to_names, flow->n_to_names);
+        return;
+    case NEAR_SOURCE:
+        fputs("same destination and service, but from ", stdout);
+        words_ends(stdout, policy, flow->from_names, flow->n_from_names);
+        return;
+    case NEAR_ZONES:
+        fputs("same zones: ", stdout);
+        print_content(policy, flow);
+        return;
+    }
+}
+
+static void print_nearest(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+
+    for (size_t i = 0; i < explanation->n_nearest; i++) {
+        const struct near_flow *near = &explanation->nearest[i];
+        const struct flow *flow = &policy_of(explained)->flows[near->flow];
+
+        field(i == 0 ? "nearest" : "");
+        words_name(stdout, flow->name, flow->label);
+        fputs("  ", stdout);
+        words_place(stdout, explained->loaded->sources, flow->location);
+        printf("\n  %*s  ", FIELD_WIDTH, "");
+        print_nearness(explained, near);
+        if (!flow->enabled && near->nearness != NEAR_DISABLED)
+            fputs(" (disabled)", stdout);
+        if (flow->enabled && !near->live)
+            fputs(" (expired)", stdout);
+        putchar('\n');
+    }
+}
+
+static void print_other_family(const struct explained *explained)
+{
+    const struct explanation *other = explained->other;
+    const struct asked *asked;
+    char from[ADDRESS_TEXT_MAX] = "gateway", to[ADDRESS_TEXT_MAX] = "gateway";
+
+    if (!other)
+        return;
+
+    asked = asked_of(other);
+    if (asked->from.kind != ASKED_GATEWAY)
+        address_format(other->family, asked->from.address, from);
+    if (asked->to.kind != ASKED_GATEWAY)
+        address_format(other->family, asked->to.address, to);
+
+    field(family_name(other->family));
+    fputs(other->allowed ? "allowed" : "denied", stdout);
+    if (!other->allowed)
+        printf(", %s", refusal_to_string(other->main->refusal));
+    if (other->main->decision.flow != NO_FLOW) {
+        fputs(" by ", stdout);
+        words_text(stdout, policy_of(explained)->flows[other->main->decision.flow].name);
+    }
+    printf("  (%s → %s)\n", from, to);
+}
+
+/* Whether an interface carries both zones. */
+static bool share_interface(const struct policy *policy, size_t a, size_t b)
+{
+    for (size_t i = 0; i < policy->n_segments; i++) {
+        bool has_a = false, has_b = false;
+
+        for (size_t j = 0; j < policy->segments[i].n_zones; j++) {
+            has_a = has_a || policy->segments[i].zones[j] == a;
+            has_b = has_b || policy->segments[i].zones[j] == b;
+        }
+        if (has_a && has_b)
+            return true;
+    }
+    return false;
+}
+
+static void print_notes(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    const struct asked_end *from = &asked_of(explanation)->from;
+    const struct asked_end *to = &asked_of(explanation)->to;
+
+    if (explanation->unjudged) {
+        field("note");
+        puts(policy_of(explained)->gateway_protect
+                 ? "the gateway always reaches itself"
+                 : "the policy does not protect the gateway (`gateway: { protect: true }`), so "
+                   "segd lets this pass");
+    }
+    if (explanation->allowed && from->host && from->host->has_mac) {
+        const uint8_t *mac = from->host->mac.bytes;
+
+        field("note");
+        printf("where the gateway is its first hop, %s must send from "
+               "%02x:%02x:%02x:%02x:%02x:%02x\n",
+               from->host->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    }
+    if (from->has_zone && to->has_zone &&
+        share_interface(policy_of(explained), from->zone, to->zone)) {
+        field("note");
+        puts("hosts behind one interface reach each other without the gateway");
+    }
+    if (from->kind == ASKED_ZONE || from->kind == ASKED_GROUP || to->kind == ASKED_ZONE ||
+        to->kind == ASKED_GROUP) {
+        field("note");
+        puts("this is the answer for the two addresses above; others may have another one");
+    }
+}
+
+void explain_print(const struct explained *explained, bool colour)
+{
+    const struct explanation *explanation = explained->explanation;
+    const struct answer *answer = explanation->main;
+
+    print_verdict(explained, colour);
+    print_end(explained, "from", &asked_of(explanation)->from);
+    print_end(explained, "to", &asked_of(explanation)->to);
+    print_service(explained);
+    if (answer->refusal != REFUSAL_NONE)
+        print_reason(explained);
+    if (answer->decision.flow != NO_FLOW)
+        print_flow(explained, &policy_of(explained)->flows[answer->decision.flow]);
+    if (answer->refusal != REFUSAL_SPOOFED && asked_of(explanation)->to.has_zone &&
+        !explanation->unjudged)
+        print_path(explained);
+    print_nearest(explained);
+    print_other_family(explained);
+    print_notes(explained);
+}

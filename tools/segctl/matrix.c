@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * segctl matrix: which zone may open connections to which. Needs neither the daemon nor root.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "instant.h"
+#include "loaded.h"
+#include "matrix.h"
+#include "policy/spelling.h"
+
+/* Columns where there is no terminal that tells. */
+#define WIDTH_DEFAULT 120
+
+struct matrix_options {
+    const char *path;
+    const char *at;
+    bool list;
+    bool json;
+};
+
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return WIDTH_DEFAULT;
+}
+
+/* Narrows rows or columns to the zone that is named. Returns an exit code. */
+static int choose(const struct command *command, const struct matrix *matrix, const char *name,
+                  size_t *first, size_t *behind)
+{
+    struct spelling_search search = {.text = name};
+
+    for (size_t i = 0; i < matrix->n_zones; i++) {
+        const char *zone = policy_zone_name(matrix->policy, matrix_zone(matrix, i));
+
+        if (strcmp(zone, name) == 0) {
+            *first = i;
+            *behind = i + 1;
+            return EXIT_YES;
+        }
+        spelling_try(&search, zone);
+    }
+    if (search.nearest)
+        return command_usage(command, "the policy has no zone `%s`; did you mean `%s`?", name,
+                             search.nearest);
+    return command_usage(command, "the policy has no zone `%s`", name);
+}
+
+static int show(const struct matrix_view *view, const struct matrix_options *options)
+{
+    int r;
+
+    if (options->json)
+        return print_json(matrix_to_json(view), EXIT_YES);
+
+    r = options->list ? matrix_print_list(view, wants_colour(stdout))
+                      : matrix_print(view, terminal_width(), wants_colour(stdout));
+    return r < 0 ? command_no_memory() : EXIT_YES;
+}
+
+static int matrix(const struct command *command, const struct matrix_options *options,
+                  char *const *zones, int n_zones)
+{
+    cleanup_(loaded_clear) struct loaded loaded = {0};
+    cleanup_(matrix_freep) struct matrix *matrix = NULL;
+    struct matrix_view view = {0};
+    int r;
+
+    r = loaded_require(&loaded, options->path, options->json);
+    if (r == EXIT_YES)
+        r = instant_read(command, loaded.policy, options->at, &view.now);
+    if (r != EXIT_YES)
+        return r;
+
+    if (matrix_new(loaded.policy, view.now, &matrix) < 0)
+        return command_no_memory();
+
+    view.matrix = matrix;
+    view.from_behind = view.to_behind = matrix->n_zones;
+    if (n_zones > 0)
+        r = choose(command, matrix, zones[0], &view.from_first, &view.from_behind);
+    if (r == EXIT_YES && n_zones > 1)
+        r = choose(command, matrix, zones[1], &view.to_first, &view.to_behind);
+    return r == EXIT_YES ? show(&view, options) : r;
+}
+
+int run_matrix(const struct command *command, int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"policy", required_argument, NULL, OPTION_POLICY},
+        {"at", required_argument, NULL, 'a'},
+        {"list", no_argument, NULL, 'l'},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {0},
+    };
+    struct matrix_options options = {.path = POLICY_PATH_DEFAULT};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "l", long_options, NULL)) >= 0) {
+        switch (option) {
+        case OPTION_POLICY:
+            options.path = optarg;
+            break;
+        case 'a':
+            options.at = optarg;
+            break;
+        case 'l':
+            options.list = true;
+            break;
+        case OPTION_JSON:
+            options.json = true;
+            break;
+        case OPTION_HELP:
+            return command_help(command);
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (argc - optind > 2)
+        return command_usage(command, "more than FROM and TO");
+    /* Of one zone or pair the flows are what one wants to see. */
+    options.list = options.list || optind < argc;
+    return matrix(command, &options, argv + optind, argc - optind);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The matrix flow by flow: for people a table with a line for each, so that `grep` finds what one
+ * looks for; for programs a cell for each pair of zones, those with nothing too.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "matrix.h"
+#include "words.h"
+
+enum {
+    COLUMN_FROM,
+    COLUMN_TO,
+    COLUMN_FLOW,
+    COLUMN_SERVICES,
+    COLUMN_UNTIL,
+    COLUMN_LABEL,
+    COLUMNS,
+};
+
+static const char *zone_name(const struct matrix_view *view, size_t i)
+{
+    return policy_zone_name(view->matrix->policy, matrix_zone(view->matrix, i));
+}
+
+static void write_services(FILE *stream, const struct policy *policy, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_services; i++) {
+        fputs(i > 0 ? ", " : "", stream);
+        words_service(stream, &policy->services[flow->services[i]], false);
+    }
+}
+
+static void write_until(FILE *stream, const struct flow *flow, usec_t now)
+{
+    if (!flow->enabled) {
+        fputs("disabled", stream);
+        return;
+    }
+    if (!flow->has_expires) {
+        fputs("-", stream);
+        return;
+    }
+    words_date(stream, flow->expires_date);
+    fputs(flow->expires <= now ? " (expired)" : "", stream);
+}
+
+static int add_flow(struct table *table, const struct matrix_view *view, size_t from, size_t to,
+                    size_t index)
+{
+    const struct flow *flow = &view->matrix->policy->flows[index];
+    cleanup_(freep) char *services = NULL, *until = NULL;
+    size_t services_size, until_size;
+    FILE *stream;
+
+    stream = open_memstream(&services, &services_size);
+    if (!stream)
+        return -ENOMEM;
+    write_services(stream, view->matrix->policy, flow);
+    if (fclose(stream) != 0)
+        return -ENOMEM;
+
+    stream = open_memstream(&until, &until_size);
+    if (!stream)
+        return -ENOMEM;
+    write_until(stream, flow, view->now);
+    if (fclose(stream) != 0)
+        return -ENOMEM;
+
+    return table_add(table, (const char *[COLUMNS]){
+                                [COLUMN_FROM] = zone_name(view, from),
+                                [COLUMN_TO] = zone_name(view, to),
+                                [COLUMN_FLOW] = flow->name,
+                                [COLUMN_SERVICES] = services,
+                                [COLUMN_UNTIL] = until,
+                                [COLUMN_LABEL] = flow->label,
+                            });
+}
+
+static int add_cell(struct table *table, const struct matrix_view *view, size_t from, size_t to)
+{
+    const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
+    const struct index_list *lists[] = {&cell->flows, &cell->idle};
+
+    for (size_t i = 0; i < ELEMENTS_OF(lists); i++) {
+        for (size_t j = 0; j < lists[i]->n; j++) {
+            int r = add_flow(table, view, from, to, lists[i]->indices[j]);
+
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+static void print_empty(size_t n_empty, size_t n_pairs)
+{
+    if (n_pairs == 1)
+        puts("nothing passes");
+    else if (n_empty == n_pairs)
+        printf("nothing passes between any of %zu pairs of zones\n", n_pairs);
+    else if (n_empty > 0)
+        printf("\nnothing passes between %zu other pairs of zones\n", n_empty);
+}
+
+int matrix_print_list(const struct matrix_view *view, bool colour)
+{
+    static const char *const titles[COLUMNS] = {"FROM", "TO", "FLOW", "SERVICES", "UNTIL", "LABEL"};
+    cleanup_(table_freep) struct table *table = NULL;
+    size_t n_pairs = 0, n_rows = 0, n_empty = 0;
+    int r;
+
+    r = table_new(COLUMNS, titles, NULL, &table);
+    for (size_t from = view->from_first; from < view->from_behind; from++) {
+        for (size_t to = view->to_first; r == 0 && to < view->to_behind; to++) {
+            const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
+
+            n_pairs++;
+            n_empty += cell->flows.n == 0;
+            n_rows += cell->flows.n + cell->idle.n;
+            r = add_cell(table, view, from, to);
+        }
+    }
+    if (r < 0)
+        return r;
+
+    if (n_rows > 0)
+        table_print(table, stdout, colour);
+    if (n_empty > 0)
+        print_empty(n_empty, n_pairs);
+    return 0;
+}
+
+static json_t *flows_to_json(const struct matrix_view *view, const struct index_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->n; i++) {
+        if (json_array_append_new(
+                array, json_string(view->matrix->policy->flows[list->indices[i]].name)) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *services_to_json(const struct matrix_view *view, const struct index_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->n; i++) {
+        if (json_array_append_new(
+                array, json_string(view->matrix->policy->services[list->indices[i]].name)) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *cells_to_json(const struct matrix_view *view)
+{
+    json_t *array = json_array();
+
+    for (size_t from = view->from_first; from < view->from_behind; from++) {
+        for (size_t to = view->to_first; to < view->to_behind; to++) {
+            const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
+            json_t *object =
+                json_pack("{s:s, s:s, s:o, s:o, s:o}", "from", zone_name(view, from), "to",
+                          zone_name(view, to), "flows", flows_to_json(view, &cell->flows), "idle",
+                          flows_to_json(view, &cell->idle), "services",
+                          services_to_json(view, &cell->services));
+
+            if (json_array_append_new(array, object) < 0) {
+                json_decref(array);
+                return NULL;
+            }
+        }
+    }
+    return array;
+}
+
+static json_t *zones_to_json(const struct matrix_view *view)
+{
+    const struct policy *policy = view->matrix->policy;
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < view->matrix->n_zones; i++) {
+        size_t zone = matrix_zone(view->matrix, i);
+        const char *class =
+            zone == ZONE_GATEWAY ? NULL : zone_class_to_string(policy->zones[zone].class);
+
+        if (json_array_append_new(
+                array, json_pack("{s:s, s:s, s:s?}", "name", policy_zone_name(policy, zone),
+                                 "label", policy_zone_label(policy, zone), "class", class)) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+json_t *matrix_to_json(const struct matrix_view *view)
+{
+    return json_pack("{s:o, s:o}", "zones", zones_to_json(view), "cells", cells_to_json(view));
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Names, labels, dates and services as people read them. Labels come from files and may hold
+ * anything, so all that is not ours goes to the terminal as glyphs.
+ */
+
+#include "words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Longer lists are told by their first names: who wants all of them opens the line. */
+#define LIST_SHOWN 4
+
+bool words_are_japanese(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+
+    /* Not setlocale(): the language is meant, also where the system has no such locale. */
+    for (size_t i = 0; i < ELEMENTS_OF(variables); i++) {
+        const char *value = getenv(variables[i]);
+
+        if (value && value[0])
+            return strncmp(value, "ja", 2) == 0 && (value[2] == '\0' || strchr("_.@", value[2]));
+    }
+    return false;
+}
+
+void words_text(FILE *stream, const char *text)
+{
+    text_show(stream, text, strlen(text));
+}
+
+void words_coloured(FILE *stream, bool colour, const char *sgr, const char *text)
+{
+    if (colour)
+        fprintf(stream, "\033[%sm%s\033[0m", sgr, text);
+    else
+        fputs(text, stream);
+}
+
+void words_name(FILE *stream, const char *name, const char *label)
+{
+    words_text(stream, name);
+    if (label && strcmp(name, label) != 0) {
+        fputs(" (", stream);
+        words_text(stream, label);
+        fputc(')', stream);
+    }
+}
+
+void words_zone(FILE *stream, const struct policy *policy, size_t zone)
+{
+    words_name(stream, policy_zone_name(policy, zone), policy_zone_label(policy, zone));
+}
+
+void words_date(FILE *stream, struct date date)
+{
+    char text[DATE_TEXT_MAX];
+
+    fputs(words_are_japanese() ? date_format_japanese(date, text) : date_format_iso(date, text),
+          stream);
+}
+
+void words_place(FILE *stream, const struct sources *sources, struct location location)
+{
+    words_text(stream, sources_name(sources, location.source));
+    fprintf(stream, ":%u", location.line);
+}
+
+static const char *end_text(const struct policy *policy, const struct end_name *name)
+{
+    switch (name->kind) {
+    case END_GATEWAY:
+        return "gateway";
+    case END_ZONE:
+        return policy->zones[name->index].name;
+    case END_HOST:
+        return policy->hosts[name->index].name;
+    case END_GROUP:
+        return policy->groups[name->index].name;
+    }
+    return "";
+}
+
+/* What stands before item `i` of `n`. Returns false where the list ends there. */
+static bool list_item(FILE *stream, size_t i, size_t n)
+{
+    if (i == LIST_SHOWN && n > LIST_SHOWN + 1) {
+        fprintf(stream, " and %zu more", n - i);
+        return false;
+    }
+    fputs(i > 0 ? ", " : "", stream);
+    return true;
+}
+
+void words_ends(FILE *stream, const struct policy *policy, const struct end_name *names,
+                size_t n_names)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        if (!list_item(stream, i, n_names))
+            return;
+        words_text(stream, end_text(policy, &names[i]));
+    }
+}
+
+static enum family a_family(const struct service_range *range)
+{
+    return range->families[FAMILY_IPV4] ? FAMILY_IPV4 : FAMILY_IPV6;
+}
+
+/* The ranges of a service, each text once: `icmp` has a range of each family. */
+static void write_meaning(FILE *stream, const struct service *service)
+{
+    char previous[SERVICE_TEXT_MAX] = "";
+
+    for (size_t i = 0; i < service->n_ranges; i++) {
+        const struct service_range *range = &service->ranges[i];
+        char text[SERVICE_TEXT_MAX];
+
+        service_range_format(range, a_family(range), text);
+        if (strcmp(text, previous) != 0)
+            fprintf(stream, "%s%s", i > 0 ? ", " : "", text);
+        memcpy(previous, text, sizeof(previous));
+    }
+}
+
+void words_service(FILE *stream, const struct service *service, bool meaning)
+{
+    words_text(stream, service->name);
+    if (meaning && !service->literal) {
+        fputs(" (", stream);
+        write_meaning(stream, service);
+        fputc(')', stream);
+    }
+}
+
+void words_services(FILE *stream, const struct policy *policy, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_services; i++) {
+        if (!list_item(stream, i, flow->n_services))
+            return;
+        words_service(stream, &policy->services[flow->services[i]], true);
+    }
+}
+
+static void write_range(FILE *stream, enum family family, service_number first, service_number last)
+{
+    const struct service_range range = {
+        .protocol_first = SERVICE_PROTOCOL(first),
+        .protocol_last = SERVICE_PROTOCOL(last),
+        .port_first = SERVICE_PORT(first),
+        .port_last = SERVICE_PORT(last),
+        .families = {true, true},
+    };
+    char text[SERVICE_TEXT_MAX];
+
+    fputs(service_range_format(&range, family, text), stream);
+}
+
+void words_span(FILE *stream, enum family family, struct service_span span)
+{
+    unsigned first = SERVICE_PROTOCOL(span.first), last = SERVICE_PROTOCOL(span.last);
+
+    /* Over several protocols: the end of the first one, whole ones, the beginning of the last. */
+    if (first != last && SERVICE_PORT(span.first) != 0) {
+        write_range(stream, family, span.first, SERVICE_NUMBER(first, UINT16_MAX));
+        fputs(", ", stream);
+        words_span(stream, family, (struct service_span){SERVICE_NUMBER(first + 1, 0), span.last});
+    } else if (first != last && SERVICE_PORT(span.last) != UINT16_MAX) {
+        words_span(stream, family,
+                   (struct service_span){span.first, SERVICE_NUMBER(last - 1, UINT16_MAX)});
+        fputs(", ", stream);
+        write_range(stream, family, SERVICE_NUMBER(last, 0), span.last);
+    } else {
+        write_range(stream, family, span.first, span.last);
+    }
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/calendar.h"
+#include "diagram/diagram.h"
+#include "policy/policy.h"
+
+/*
+ * Parts of a policy in the words that people read, written to a stream; shared by the commands, so
+ * that one thing is always called the same. Errors stay in the stream.
+ */
+
+/* Whether messages are wanted in Japanese (LC_ALL, LC_MESSAGES, LANG). */
+bool words_are_japanese(void);
+
+/* Text of any origin, safe for a terminal. */
+void words_text(FILE *stream, const char *text);
+/* `text` in the SGR `sgr` where `colour`; both are literals. */
+void words_coloured(FILE *stream, bool colour, const char *sgr, const char *text);
+/* `name (label)`; the label only where there is one. */
+void words_name(FILE *stream, const char *name, const char *label);
+/* A zone of the policy or the gateway. */
+void words_zone(FILE *stream, const struct policy *policy, size_t zone);
+/* `令和9年3月31日` or `2027-03-31`. */
+void words_date(FILE *stream, struct date date);
+/* `file:line`. */
+void words_place(FILE *stream, const struct sources *sources, struct location location);
+
+/* Names of a `from` or `to`, the first few and how many more. */
+void words_ends(FILE *stream, const struct policy *policy, const struct end_name *names,
+                size_t n_names);
+/* `https`, `tcp/8443`; with `meaning`, `https (tcp/443)`. */
+void words_service(FILE *stream, const struct service *service, bool meaning);
+/* The services of a flow, the first few and how many more. */
+void words_services(FILE *stream, const struct policy *policy, const struct flow *flow);
+/* `tcp/443`, `tcp/8000-8080`, `any`. */
+void words_span(FILE *stream, enum family family, struct service_span span);
