@@ -168,9 +168,9 @@ int batch_commit(struct batch *batch, struct netlink_errors *errors)
     return netlink_transact(batch->netlink, batch->pages, batch->n_pages, batch->bytes, errors);
 }
 
-static void append_vector(struct iovec *vectors, size_t *n, const struct nlmsghdr *message)
+static void append_vector(struct iovec *vectors, size_t *n, struct nlmsghdr *message)
 {
-    vectors[(*n)++] = (struct iovec){(void *)(uintptr_t)message, message->nlmsg_len};
+    vectors[(*n)++] = (struct iovec){message, message->nlmsg_len};
 }
 
 /* Sends the messages from `*next` up to `end`, as many as fit `limit` bytes, between the batch's
@@ -178,14 +178,14 @@ static void append_vector(struct iovec *vectors, size_t *n, const struct nlmsghd
 static int batch_send_part(struct batch *batch, size_t *next, size_t end, size_t limit,
                            struct netlink_errors *errors)
 {
-    const struct nlmsghdr *open = batch->messages[0].header;
-    const struct nlmsghdr *close = batch->messages[batch->n_messages - 1].header;
+    struct nlmsghdr *open = batch->messages[0].header;
+    struct nlmsghdr *close = batch->messages[batch->n_messages - 1].header;
     size_t bytes = open->nlmsg_len + close->nlmsg_len, n = 0;
     struct iovec vectors[PAGES_MAX];
 
     append_vector(vectors, &n, open);
     for (; *next < end && n + 1 < PAGES_MAX; (*next)++) {
-        const struct nlmsghdr *message = batch->messages[*next].header;
+        struct nlmsghdr *message = batch->messages[*next].header;
 
         if (n > 1 && bytes + message->nlmsg_len > limit)
             break;

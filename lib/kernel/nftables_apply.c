@@ -280,7 +280,7 @@ static void refuse(const struct application *application, const struct netlink_e
     const struct element *element = NULL;
 
     *refusal = (struct nftables_refusal){.error = error ? error->error : -ENOBUFS};
-    if (!message) {
+    if (!error || !message) {
         snprintf(refusal->what, sizeof(refusal->what), "table %s as a whole", application->table);
         return;
     }

@@ -59,7 +59,7 @@ static inline void sample_put_name(struct sample_key *key, const char *name)
 {
     char bytes[16] = {0};
 
-    memcpy(bytes, name, strlen(name));
+    memcpy(bytes, name, strnlen(name, sizeof(bytes)));
     sample_put(key, bytes, sizeof(bytes));
 }
 

@@ -93,20 +93,20 @@ static const char *const tamperings[] = {
     "add element inet segd a/b/ip/ranges { 10.9.0.0/16 . tcp . 1-65535 : 0x1001 }",
     "delete element inet segd a/b/ip/sources { 10.1.1.0 }",
     "add element inet segd a/b/ip/sources { 10.4.0.0/16 : jump a/b/ip/1 }",
-    "delete element inet segd a/b/ip/exact { 10.1.0.7 . 10.2.0.9 . tcp . 443 }\n"
-    "add element inet segd a/b/ip/exact { 10.1.0.7 . 10.2.0.9 . tcp . 443 : 0x1002 }",
-    "delete element inet segd pairs { \"vlan110\" . \"vlan.390\" }\n"
-    "add element inet segd pairs { \"vlan110\" . \"vlan.390\" : accept }",
-    "delete element inet segd macs { 10.1.0.7 . 00:00:5e:00:53:11 }\n"
-    "add element inet segd macs { 10.1.0.7 . 00:00:5e:00:53:12 }",
+    ("delete element inet segd a/b/ip/exact { 10.1.0.7 . 10.2.0.9 . tcp . 443 }\n"
+     "add element inet segd a/b/ip/exact { 10.1.0.7 . 10.2.0.9 . tcp . 443 : 0x1002 }"),
+    ("delete element inet segd pairs { \"vlan110\" . \"vlan.390\" }\n"
+     "add element inet segd pairs { \"vlan110\" . \"vlan.390\" : accept }"),
+    ("delete element inet segd macs { 10.1.0.7 . 00:00:5e:00:53:11 }\n"
+     "add element inet segd macs { 10.1.0.7 . 00:00:5e:00:53:12 }"),
     "add set inet segd foreign { type ipv4_addr; size 7; elements = { 1.2.3.4 }; }",
     "add map inet segd foreign { type ether_addr : inet_service; }",
     "add counter inet segd foreign",
     "add table inet segd { flags dormant; }",
     "delete table inet segd\nadd table inet segd",
-    "flush chain inet segd drop/no-flow\n"
-    "add rule inet segd drop/no-flow limit rate 99/second burst 20 packets "
-    "log prefix \"segd no-flow \" group 5 snaplen 128",
+    ("flush chain inet segd drop/no-flow\n"
+     "add rule inet segd drop/no-flow limit rate 99/second burst 20 packets "
+     "log prefix \"segd no-flow \" group 5 snaplen 128"),
 };
 
 START_TEST(tampering_is_seen_and_repaired)
