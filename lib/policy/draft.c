@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The walk from YAML tokens to a draft, led by the tables of grammar.c. A mistake breaks the object
- * it stands in and nothing else: its value is skipped and the walk goes on behind it, so that one
- * run tells all mistakes. Only what makes the rest of a file unreadable ends the file.
+ * The memory of a draft. A policy of many flows is as large as its draft, and the two need not be
+ * whole at the same time: objects live in chunks that are freed as the resolver is done with them.
  */
 
 #include "policy/draft.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 
-#include "policy/policy.h"
-#include "policy/reader.h"
-#include "policy/report.h"
-#include "policy/source_check.h"
-#include "policy/spelling.h"
+/* Objects of one chunk: about half a megabyte of flows. */
+#define CHUNK_OBJECTS 1024
 
-struct parser {
-    struct report report;
-    struct reader *reader;
-    struct draft *draft;
+struct draft_chunk {
+    struct draft_chunk *next;
+    struct arena *arena;
 };
 
 int draft_new(struct draft **ret_draft)
@@ -44,592 +39,80 @@ int draft_new(struct draft **ret_draft)
 
 struct draft *draft_free(struct draft *draft)
 {
-    if (draft)
-        arena_free(draft->arena);
+    if (!draft)
+        return NULL;
+
+    draft_list_clear(&draft->zones);
+    draft_list_clear(&draft->hosts);
+    draft_list_clear(&draft->groups);
+    draft_list_clear(&draft->services);
+    draft_list_clear(&draft->flows);
+    draft_list_clear(&draft->expectations);
+    arena_free(draft->arena);
     return NULL;
 }
 
-static int keep_text(struct parser *parser, const struct token *token, struct draft_text **ret_text)
+int draft_list_arena(struct draft_list *list, struct arena **ret_arena)
 {
-    size_t size = strlen(token->text) + 1;
-    struct draft_text *text = arena_allocate(parser->draft->arena, sizeof(*text) + size);
-
-    if (!text)
-        return -ENOMEM;
-
-    text->location = token->location;
-    memcpy(text->text, token->text, size);
-    *ret_text = text;
-    return 0;
-}
-
-/* A scalar with something in it. `name` is its key. */
-static int parse_scalar(struct parser *parser, const struct token *token, const char *name,
-                        struct draft_text **ret_text)
-{
-    if (token->invalid)
-        return REPORTED;
-    if (token->text[0] == '\0')
-        return report_error(&parser->report, "empty-value", token->location,
-                            "write a value, or remove the key", "`%s` has no value", name);
-    return keep_text(parser, token, ret_text);
-}
-
-/* What a key takes, in words. */
-enum wanted {
-    WANTED_TEXT,
-    WANTED_LIST,
-    WANTED_MAPPING,
-    WANTED_OBJECTS,
-    WANTED_ITEMS,
-};
-
-/* Reports and skips what is not of the kind that a key takes. */
-static int refuse_kind(struct parser *parser, const struct token *token, const char *name,
-                       enum wanted wanted)
-{
-    static const struct {
-        const char *name;
-        const char *remedy;
-    } wanteds[] = {
-        [WANTED_TEXT] = {"one text", "write one value behind the colon"},
-        [WANTED_LIST] = {"a text or a list of texts", "write a value, or a list such as [a, b]"},
-        [WANTED_MAPPING] = {"a mapping", "write keys with values, such as { key: value }"},
-        [WANTED_OBJECTS] = {"a mapping from names", "write a name and a colon for each object"},
-        [WANTED_ITEMS] = {"a list of mappings", "write `- { key: value }` for each of them"},
-    };
-    static const char *const kinds[] = {
-        [TOKEN_SCALAR] = "a text",
-        [TOKEN_SEQUENCE] = "a list",
-        [TOKEN_MAPPING] = "a mapping",
-    };
+    struct draft_chunk *chunk;
     int r;
 
-    if (token->kind == TOKEN_ALIAS)
-        return REPORTED;
-    if (token->kind == TOKEN_SCALAR && token->text[0] == '\0')
-        return report_error(&parser->report, "empty-value", token->location,
-                            "write a value, or remove the key", "`%s` has no value", name);
-
-    r = report_error(&parser->report, "wrong-kind", token->location, wanteds[wanted].remedy,
-                     "`%s` takes %s, not %s", name, wanteds[wanted].name, kinds[token->kind]);
-    if (r < 0)
-        return r;
-
-    r = reader_skip(parser->reader, token);
-    return r < 0 ? r : REPORTED;
-}
-
-static int parse_text(struct parser *parser, const struct token *token, const char *name,
-                      struct draft_text **ret_text)
-{
-    if (token->kind != TOKEN_SCALAR)
-        return refuse_kind(parser, token, name, WANTED_TEXT);
-    return parse_scalar(parser, token, name, ret_text);
-}
-
-/* The items of a list whose `[` or first `-` was read; to its end, whatever is wrong inside. */
-static int parse_items(struct parser *parser, const struct token *start, const char *name,
-                       struct draft_text **ret_list)
-{
-    struct draft_text *list = NULL, **tail = &list;
-    size_t n_items = 0;
-    bool broken = false;
-    struct token token;
-    int r;
-
-    for (;;) {
-        r = reader_next(parser->reader, &token);
-        if (r < 0)
-            return r;
-        if (token.kind == TOKEN_SEQUENCE_END)
-            break;
-        if (++n_items == POLICY_LIST_MAX + 1)
-            r = report_error(&parser->report, "too-long", token.location,
-                             "divide the list, or write prefixes instead of addresses",
-                             "`%s` has more than %d items", name, POLICY_LIST_MAX);
-        else if (n_items > POLICY_LIST_MAX)
-            r = reader_skip(parser->reader, &token);
-        else if (token.kind == TOKEN_SCALAR)
-            r = parse_scalar(parser, &token, name, tail);
-        else
-            r = refuse_kind(parser, &token, name, WANTED_LIST);
-        if (r < 0)
-            return r;
-
-        broken |= r == REPORTED;
-        while (*tail)
-            tail = &(*tail)->next;
+    if (list->n_objects < list->n_chunks * CHUNK_OBJECTS) {
+        *ret_arena = list->last_chunk->arena;
+        return 0;
     }
-    if (n_items == 0)
-        return report_error(&parser->report, "empty-value", start->location,
-                            "write at least one item, or remove the key", "`%s` is an empty list",
-                            name);
-    if (broken)
-        return REPORTED;
 
-    *ret_list = list;
-    return 0;
-}
-
-static int parse_list(struct parser *parser, const struct token *token, const char *name,
-                      struct draft_text **ret_list)
-{
-    if (token->kind == TOKEN_SEQUENCE)
-        return parse_items(parser, token, name, ret_list);
-    if (token->kind == TOKEN_SCALAR)
-        return parse_scalar(parser, token, name, ret_list);
-    return refuse_kind(parser, token, name, WANTED_LIST);
-}
-
-static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
-                         struct location location, void *fields, struct location *first_seen);
-
-static int parse_structure(struct parser *parser, const struct token *token, const struct key *key,
-                           void **ret_structure)
-{
-    void *structure;
-    int r;
-
-    if (token->kind != TOKEN_MAPPING)
-        return refuse_kind(parser, token, key->name, WANTED_MAPPING);
-
-    structure = arena_allocate(parser->draft->arena, key->mapping->size);
-    if (!structure)
+    chunk = calloc(1, sizeof(*chunk));
+    if (!chunk)
         return -ENOMEM;
 
-    r = parse_mapping(parser, key->mapping, NULL, token->location, structure, NULL);
-    if (r != 0)
+    r = arena_new(&chunk->arena);
+    if (r < 0) {
+        free(chunk);
         return r;
+    }
 
-    *ret_structure = structure;
+    if (list->last_chunk)
+        list->last_chunk->next = chunk;
+    else
+        list->first_chunk = chunk;
+    list->last_chunk = chunk;
+    list->n_chunks++;
+    *ret_arena = chunk->arena;
     return 0;
 }
 
-/* Reads one object whose name was read. An object is in its list before it is known to be valid:
- * what refers to a broken object is not a further mistake. */
-static int parse_object(struct parser *parser, const struct key *key, const struct token *start,
-                        struct draft_text *name, struct draft_list *list)
+void draft_list_append(struct draft_list *list, struct draft_object *object)
 {
-    struct draft_object *object = arena_allocate(parser->draft->arena, key->mapping->size);
-    int r;
-
-    if (!object)
-        return -ENOMEM;
-
-    object->name = name;
     if (list->last)
         list->last->next = object;
     else
         list->first = object;
     list->last = object;
     list->n_objects++;
-
-    if (key->mapping->is_list)
-        r = parse_list(parser, start, name->text,
-                       (struct draft_text **)((char *)object + key->mapping->keys[0].offset));
-    else if (start->kind != TOKEN_MAPPING)
-        r = refuse_kind(parser, start, key->kind == KEY_ITEMS ? key->name : name->text,
-                        WANTED_MAPPING);
-    else
-        r = parse_mapping(parser, key->mapping, name->text, name->location, object, NULL);
-    if (r < 0)
-        return r;
-
-    object->broken = r == REPORTED;
-    return 0;
 }
 
-/* Skips one object beyond the bound; the first of them is reported. */
-static int refuse_object(struct parser *parser, const struct key *key, const struct token *start,
-                         size_t n_objects)
+static void free_first_chunk(struct draft_list *list)
 {
-    int r;
+    struct draft_chunk *chunk = list->first_chunk;
 
-    if (n_objects == key->most) {
-        r = report_error(&parser->report, "too-many", start->location, NULL,
-                         "more than %zu objects in `%s`", key->most, key->name);
-        if (r < 0)
-            return r;
-        parser->draft->incomplete = true;
-    }
-    return reader_skip(parser->reader, start);
+    list->first_chunk = chunk->next;
+    arena_free(chunk->arena);
+    free(chunk);
 }
 
-/* A key of a mapping must be a text; anything else is skipped with its value. */
-static int parse_key_text(struct parser *parser, struct token *token)
+struct draft_object *draft_list_next(struct draft_list *list, struct draft_object *object)
 {
-    int r;
+    struct draft_object *next = object->next;
 
-    if (token->kind == TOKEN_SCALAR)
-        return token->invalid ? REPORTED : 0;
-
-    r = token->kind == TOKEN_ALIAS ? REPORTED
-                                   : report_error(&parser->report, "wrong-kind", token->location,
-                                                  NULL, "a key is a text, not a list or mapping");
-    if (r < 0)
-        return r;
-
-    r = reader_skip(parser->reader, token);
-    return r < 0 ? r : REPORTED;
+    if (++list->n_done % CHUNK_OBJECTS == 0)
+        free_first_chunk(list);
+    return next;
 }
 
-static int skip_next(struct parser *parser)
+void draft_list_clear(struct draft_list *list)
 {
-    struct token token;
-    int r = reader_next(parser->reader, &token);
-
-    if (r < 0)
-        return r;
-    return reader_skip(parser->reader, &token);
-}
-
-/* The objects of one section of one file, by name. */
-static int parse_objects(struct parser *parser, const struct token *start, const struct key *key,
-                         struct draft_list *list)
-{
-    struct draft_text *name = NULL;
-    struct token token;
-    size_t beyond = 0;
-    int r;
-
-    if (start->kind != TOKEN_MAPPING)
-        return refuse_kind(parser, start, key->name, WANTED_OBJECTS);
-
-    for (;;) {
-        r = reader_next(parser->reader, &token);
-        if (r < 0)
-            return r;
-        if (token.kind == TOKEN_MAPPING_END)
-            return 0;
-
-        r = parse_key_text(parser, &token);
-        if (r == 0 && token.text[0] == '\0')
-            r = report_error(&parser->report, "empty-value", token.location,
-                             "write a name before the colon", "a %s without a name",
-                             key->mapping->noun);
-        if (r < 0)
-            return r;
-        if (r == REPORTED) {
-            /* Who knows what this was called: nothing that refers to a name can be judged. */
-            parser->draft->incomplete = true;
-            r = skip_next(parser);
-        } else {
-            r = keep_text(parser, &token, &name);
-            if (r == 0)
-                r = reader_next(parser->reader, &token);
-            if (r == 0)
-                r = list->n_objects < key->most
-                        ? parse_object(parser, key, &token, name, list)
-                        : refuse_object(parser, key, &token, key->most + beyond++);
-        }
-        if (r < 0)
-            return r;
-    }
-}
-
-/* A list of objects without names; each is known by its place. */
-static int parse_object_items(struct parser *parser, const struct token *start,
-                              const struct key *key, struct draft_list *list)
-{
-    struct draft_text *place = NULL;
-    struct token token;
-    size_t beyond = 0;
-    int r;
-
-    if (start->kind != TOKEN_SEQUENCE)
-        return refuse_kind(parser, start, key->name, WANTED_ITEMS);
-
-    for (;;) {
-        r = reader_next(parser->reader, &token);
-        if (r < 0)
-            return r;
-        if (token.kind == TOKEN_SEQUENCE_END)
-            return 0;
-
-        r = keep_text(parser,
-                      &(struct token){.kind = TOKEN_SCALAR, .location = token.location, .text = ""},
-                      &place);
-        if (r == 0)
-            r = list->n_objects < key->most
-                    ? parse_object(parser, key, &token, place, list)
-                    : refuse_object(parser, key, &token, key->most + beyond++);
-        if (r < 0)
-            return r;
-    }
-}
-
-static int parse_value(struct parser *parser, const struct key *key, const struct token *token,
-                       void *fields)
-{
-    void *field = (char *)fields + key->offset;
-    int r;
-
-    switch (key->kind) {
-    case KEY_TEXT:
-        return parse_text(parser, token, key->name, field);
-    case KEY_LIST:
-        return parse_list(parser, token, key->name, field);
-    case KEY_MAPPING:
-        return parse_structure(parser, token, key, field);
-    case KEY_OBJECTS:
-        return parse_objects(parser, token, key, field);
-    case KEY_ITEMS:
-        return parse_object_items(parser, token, key, field);
-    case KEY_LATER:
-        r = reader_skip(parser->reader, token);
-        return r < 0 ? r : REPORTED;
-    }
-    return 0;
-}
-
-/* What is known of the keys of one mapping, in the order of its grammar. */
-struct seen {
-    struct location locations[MAPPING_KEYS_MAX];
-    bool mistyped[MAPPING_KEYS_MAX]; /* given, but under a name that is not quite its own */
-};
-
-/* `a`, `b`, `c` */
-static void list_keys(const struct mapping *mapping, char *text, size_t size)
-{
-    size_t length = 0;
-
-    for (size_t i = 0; i < mapping->n_keys && length < size; i++)
-        length += (size_t)snprintf(text + length, size - length, "%s`%s`", i > 0 ? ", " : "",
-                                   mapping->keys[i].name);
-}
-
-/* Tells the key that was meant, or all there are. */
-static int report_unknown_key(struct parser *parser, const struct mapping *mapping,
-                              const struct token *token, struct seen *seen)
-{
-    char narrow[POLICY_TEXT_MAX + 1], known[256];
-    struct spelling_search search = {.text = narrow};
-    const char *remedy;
-
-    spelling_narrow(token->text, narrow);
-    for (size_t i = 0; i < mapping->n_keys; i++)
-        spelling_try(&search, mapping->keys[i].name);
-    for (size_t i = 0; i < mapping->n_keys; i++)
-        seen->mistyped[i] |= mapping->keys[i].name == search.nearest;
-
-    list_keys(mapping, known, sizeof(known));
-    remedy = search.nearest
-                 ? remedy_printf(&parser->report, "did you mean `%s`?", search.nearest)
-                 : remedy_printf(&parser->report, "keys of a %s are %s", mapping->noun, known);
-    return report_error(&parser->report, "unknown-key", token->location, remedy, "unknown key `%s`",
-                        token->text);
-}
-
-static const struct key *find_key(const struct mapping *mapping, const char *name)
-{
-    for (size_t i = 0; i < mapping->n_keys; i++) {
-        if (strcmp(mapping->keys[i].name, name) == 0)
-            return &mapping->keys[i];
-    }
-    return NULL;
-}
-
-/*
- * Whether the value of this key is wanted. `first_seen` has the places of the keys of all files,
- * NULL where a mapping cannot be continued by another file.
- */
-static int check_key(struct parser *parser, const struct mapping *mapping, const struct key *key,
-                     const struct token *token, struct seen *seen, struct location *first_seen)
-{
-    size_t i;
-    int r;
-
-    if (!key)
-        return report_unknown_key(parser, mapping, token, seen);
-    if (key->kind == KEY_LATER)
-        return report_error(&parser->report, "not-supported", token->location, "remove the key",
-                            "`%s` is not supported yet", key->name);
-
-    i = (size_t)(key - mapping->keys);
-    if (seen->locations[i].line > 0) {
-        r = report_error(&parser->report, "duplicate-key", token->location, "remove one of the two",
-                         "`%s` is given twice", key->name);
-        return report_related(&parser->report, r, seen->locations[i], "first given here");
-    }
-    seen->locations[i] = token->location;
-
-    if (!first_seen)
-        return 0;
-    if (first_seen[i].line > 0 && !key->in_each_file && key->kind != KEY_OBJECTS &&
-        key->kind != KEY_ITEMS) {
-        r = report_error(&parser->report, "duplicate-key", token->location,
-                         "say it in one file only", "`%s` is given by two files", key->name);
-        return report_related(&parser->report, r, first_seen[i], "first given here");
-    }
-    first_seen[i] = token->location;
-    return 0;
-}
-
-static int check_required(struct parser *parser, const struct mapping *mapping, const char *name,
-                          struct location location, const struct seen *seen)
-{
-    bool missing = false;
-    int r;
-
-    for (size_t i = 0; i < mapping->n_keys; i++) {
-        const struct key *key = &mapping->keys[i];
-
-        if (!key->required || seen->locations[i].line > 0 || seen->mistyped[i])
-            continue;
-
-        missing = true;
-        if (name && name[0])
-            r = report_error(&parser->report, "missing-key", location,
-                             remedy_printf(&parser->report, "add `%s:`", key->name),
-                             "%s `%s` has no `%s`", mapping->noun, name, key->name);
-        else
-            r = report_error(&parser->report, "missing-key", location,
-                             remedy_printf(&parser->report, "add `%s:`", key->name),
-                             "the %s has no `%s`", mapping->noun, key->name);
-        if (r < 0)
-            return r;
-    }
-    return missing ? REPORTED : 0;
-}
-
-/* One key and its value. */
-static int parse_pair(struct parser *parser, const struct mapping *mapping, struct token *token,
-                      void *fields, struct seen *seen, struct location *first_seen)
-{
-    const struct key *key = NULL;
-    int r;
-
-    r = parse_key_text(parser, token);
-    if (r == 0) {
-        key = find_key(mapping, token->text);
-        r = check_key(parser, mapping, key, token, seen, first_seen);
-    }
-    if (r < 0)
-        return r;
-    if (r == REPORTED) {
-        r = skip_next(parser);
-        r = r < 0 ? r : REPORTED;
-    } else {
-        r = reader_next(parser->reader, token);
-        if (r == 0)
-            r = parse_value(parser, key, token, fields);
-    }
-
-    /* A whole section that is left out would make each of its names an unknown one. */
-    if (r == REPORTED && first_seen && (!key || key->kind == KEY_OBJECTS))
-        parser->draft->incomplete = true;
-    return r;
-}
-
-/*
- * The keys of a mapping whose start was read, to its end. `name` is that of the object, or NULL.
- * Returns 0, REPORTED where anything in it is wrong, or a negative error.
- */
-static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
-                         struct location location, void *fields, struct location *first_seen)
-{
-    struct seen seen = {0};
-    bool broken = false, empty = true;
-    struct token token;
-    int r;
-
-    for (;;) {
-        r = reader_next(parser->reader, &token);
-        if (r < 0)
-            return r;
-        if (token.kind == TOKEN_MAPPING_END)
-            break;
-
-        empty = false;
-        r = parse_pair(parser, mapping, &token, fields, &seen, first_seen);
-        if (r < 0)
-            return r;
-        broken |= r == REPORTED;
-    }
-    if (empty)
-        return report_error(&parser->report, "empty-value", location,
-                            "write at least one key, or remove it", "the %s is empty",
-                            mapping->noun);
-
-    r = check_required(parser, mapping, name, location, &seen);
-    return r == 0 && broken ? REPORTED : r;
-}
-
-/* Another version may mean something else by everything, so nothing of it is resolved. */
-static int check_version(struct parser *parser)
-{
-    const struct draft_text *version = parser->draft->version;
-    int r;
-
-    if (!version || strcmp(version->text, LANGUAGE_VERSION) == 0)
-        return 0;
-
-    parser->draft->incomplete = true;
-    r = spelling_check_width(&parser->report, version->location, "a version", version->text);
-    if (r != 0)
-        return r;
-    return report_error(&parser->report, "version", version->location,
-                        "write `segd: " LANGUAGE_VERSION "`, or use the segd that the file is for",
-                        "this segd does not know version `%s` of the language", version->text);
-}
-
-/* The one mapping that a file is, and nothing behind it. */
-static int parse_file(struct parser *parser)
-{
-    struct draft_text *version = parser->draft->version;
-    struct token token;
-    int r;
-
-    r = reader_next(parser->reader, &token);
-    if (r < 0)
-        return r;
-    if (token.kind != TOKEN_MAPPING) {
-        r = report_error(&parser->report, "wrong-kind", token.location,
-                         "begin the file with `segd: 1`", "a policy is a mapping of keys");
-        return r < 0 ? r : -EBADMSG;
-    }
-
-    parser->draft->version = NULL;
-    r = parse_mapping(parser, &grammar, NULL, token.location, parser->draft,
-                      parser->draft->first_seen);
-    if (r >= 0)
-        r = check_version(parser);
-    if (r < 0)
-        return r;
-
-    if (!parser->draft->version)
-        parser->draft->version = version;
-    return reader_next(parser->reader, &token);
-}
-
-int draft_parse(struct draft *draft, const struct sources *sources, uint32_t source,
-                struct diagnostics *diagnostics)
-{
-    cleanup_(reader_freep) struct reader *reader = NULL;
-    struct parser parser = {
-        .report = {.diagnostics = diagnostics, .arena = draft->arena},
-        .draft = draft,
-    };
-    int r;
-
-    r = source_check(&parser.report, sources, source);
-    if (r < 0)
-        return r;
-    if (r == REPORTED) {
-        draft->incomplete = true;
-        return 0;
-    }
-
-    r = reader_new(&parser.report, sources, source, &reader);
-    if (r < 0)
-        return r;
-
-    parser.reader = reader;
-    r = parse_file(&parser);
-    if (r == -EBADMSG) {
-        draft->incomplete = true;
-        return 0;
-    }
-    return r;
+    while (list->first_chunk)
+        free_first_chunk(list);
+    *list = (struct draft_list){0};
 }

@@ -12,8 +12,8 @@
 
 /*
  * A policy as it was parsed: known keys with their texts and places, nothing looked up and nothing
- * believed. Only the resolver (resolve.h) makes a policy of it. Everything belongs to the draft's
- * arena; absent keys are NULL.
+ * believed. Only the resolver makes a policy of it. Objects and their texts belong to the list they
+ * stand in, everything else to the draft's arena; absent keys are NULL.
  */
 
 #define LANGUAGE_VERSION "1"
@@ -95,11 +95,18 @@ struct draft_expectation {
     struct draft_text *verdict;
 };
 
+struct draft_chunk;
+
 /* All things of one kind, in file order. */
 struct draft_list {
     struct draft_object *first;
     struct draft_object *last;
     size_t n_objects;
+    /* The memory of the objects, in their order; those done with are at the front. */
+    struct draft_chunk *first_chunk;
+    struct draft_chunk *last_chunk;
+    size_t n_chunks;
+    size_t n_done;
 };
 
 struct draft {
@@ -121,14 +128,21 @@ struct draft {
     bool incomplete;
 };
 
-/* Iterates over the objects of a list as the type they are. */
-#define DRAFT_EACH(type, iterator, list)                                                           \
-    (type *iterator = (type *)(list).first; iterator; iterator = (type *)iterator->object.next)
-
 /* Returns 0 and a draft that the caller owns, or -ENOMEM. */
 int draft_new(struct draft **ret_draft);
 struct draft *draft_free(struct draft *draft);
 DEFINE_CLEANUP(struct draft, draft_free)
+
+/* The arena for the next object of the list and all it holds; borrowed. Returns 0 or -ENOMEM. */
+int draft_list_arena(struct draft_list *list, struct arena **ret_arena);
+void draft_list_append(struct draft_list *list, struct draft_object *object);
+/*
+ * The object behind `object`, which must be the first that was not passed over yet: that one and
+ * all it holds may be freed by this.
+ */
+struct draft_object *draft_list_next(struct draft_list *list, struct draft_object *object);
+/* Frees all objects of the list, which is empty then. */
+void draft_list_clear(struct draft_list *list);
 
 /*
  * Parses the file `source` of `sources` into the draft, behind what is there. Mistakes of the text,

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * From draft to policy: the order of the steps, the keys of a whole policy, and who has which name.
- * Names are registered before anything is resolved, so that the order of files and sections has no
- * meaning.
+ * From draft to policy: the order of the steps, and the keys of a whole policy.
  */
 
 #include <errno.h>
@@ -12,12 +10,6 @@
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 #include "policy/store.h"
-
-/* Unknown names are compared with all names only so often: each costs a walk over the policy. */
-#define SUGGESTIONS_MAX 50
-
-static const char *const kind_nouns[] = {
-    [END_GATEWAY] = "gateway", [END_ZONE] = "zone", [END_HOST] = "host", [END_GROUP] = "group"};
 
 static int resolve_version(struct resolver *resolver)
 {
@@ -132,216 +124,14 @@ int resolve_head(struct resolver *resolver)
     return keep_text(resolver, draft->site, &resolver->policy->site);
 }
 
-/* Says that a name is taken, and by what. */
-int report_taken(struct resolver *resolver, const struct draft_object *object, const char *noun,
-                 const struct draft_object *first, const char *first_noun)
-{
-    bool same = strcmp(object->name->text, first->name->text) == 0;
-    int r;
-
-    r = report_error(&resolver->report, same ? "duplicate-name" : "similar-name",
-                     object->name->location,
-                     same ? "give one of the two another name"
-                          : "give one of the two a name that nobody takes for the other",
-                     same ? "the name of %s `%s` is taken"
-                          : "the name of %s `%s` differs from another only in case or width",
-                     noun, object->name->text);
-    return report_related(&resolver->report, r, first->name->location, "%s `%s` is defined here",
-                          first_noun, first->name->text);
-}
-
-int keep_spelling(struct resolver *resolver, const struct draft_text *name,
-                  const char **ret_spelling)
-{
-    char narrow[POLICY_TEXT_MAX + 1];
-
-    *ret_spelling = name->text;
-    if (spelling_narrow(name->text, narrow))
-        *ret_spelling = arena_string(resolver->draft->arena, narrow);
-    return *ret_spelling ? 0 : -ENOMEM;
-}
-
-int check_name(struct resolver *resolver, const struct draft_text *name, const char *noun)
-{
-    enum family family;
-    struct range range;
-    int r;
-
-    r = spelling_check_name(&resolver->report, name->location, noun, name->text);
-    if (r == 0 && address_parse_range(name->text, &family, &range) == 0)
-        r = report_error(
-            &resolver->report, "invalid-name", name->location, "begin the name with a letter",
-            "`%s` cannot be the name of a %s because it is an address", name->text, noun);
-    return r;
-}
-
-/* What is asked of the names of zones, hosts and groups beyond what is asked of all names. */
-static int check_end_name(struct resolver *resolver, enum end_kind kind,
-                          const struct draft_text *name)
-{
-    int r = check_name(resolver, name, kind_nouns[kind]);
-
-    if (r != 0)
-        return r;
-    if (kind == END_ZONE && strchr(name->text, '.'))
-        return report_error(&resolver->report, "invalid-name", name->location,
-                            "use `-` or `_`; `.` joins the names of zones that share an interface",
-                            "the name of zone `%s` has a `.`", name->text);
-    if (strcasecmp(name->text, "gateway") == 0)
-        return report_error(
-            &resolver->report, "reserved-name", name->location, "choose another name",
-            "`gateway` is the machine itself and not a name for a %s", kind_nouns[kind]);
-    return 0;
-}
-
-static int register_object(struct resolver *resolver, enum end_kind kind,
-                           const struct draft_object *object)
-{
-    struct known *known = &resolver->known[resolver->n_known];
-    const char *spelling;
-    uint32_t taken = 0;
-    int r;
-
-    r = keep_spelling(resolver, object->name, &spelling);
-    if (r < 0)
-        return r;
-
-    if (name_index_find(&resolver->names, spelling, &taken)) {
-        const struct known *first = &resolver->known[taken];
-
-        r = report_taken(resolver, object, kind_nouns[kind], first->object,
-                         kind_nouns[first->kind]);
-        return r < 0 ? r : 0;
-    }
-
-    r = check_end_name(resolver, kind, object->name);
-    if (r < 0)
-        return r;
-
-    *known = (struct known){
-        .kind = kind,
-        .object = object,
-        .broken = object->broken || r == REPORTED,
-        .index = NOT_VALID,
-    };
-    return name_index_add(&resolver->names, spelling, (uint32_t)resolver->n_known++);
-}
-
-static int register_objects(struct resolver *resolver, enum end_kind kind,
-                            const struct draft_list *list)
-{
-    for (const struct draft_object *object = list->first; object; object = object->next) {
-        int r = register_object(resolver, kind, object);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-int resolve_names(struct resolver *resolver)
-{
-    const struct draft *draft = resolver->draft;
-    size_t n = draft->zones.n_objects + draft->hosts.n_objects + draft->groups.n_objects;
-    int r;
-
-    resolver->known = calloc(n + 1, sizeof(*resolver->known));
-    if (!resolver->known)
-        return -ENOMEM;
-
-    r = register_objects(resolver, END_ZONE, &draft->zones);
-    if (r == 0)
-        r = register_objects(resolver, END_HOST, &draft->hosts);
-    if (r == 0)
-        r = register_objects(resolver, END_GROUP, &draft->groups);
-    return r;
-}
-
-bool may_suggest(struct resolver *resolver)
-{
-    return resolver->report.n_suggestions++ < SUGGESTIONS_MAX;
-}
-
-/* `a zone, host or group` */
-static const char *describe_kinds(unsigned kinds)
-{
-    if (kinds == KIND(END_ZONE))
-        return "a zone";
-    if (kinds == KIND(END_HOST))
-        return "a host";
-    return "a zone, host or group";
-}
-
-static int report_unknown_name(struct resolver *resolver, const struct draft_text *text,
-                               unsigned kinds)
-{
-    struct spelling_search search = {.text = text->text};
-    const char *remedy = "define it, or correct the name";
-
-    if (looks_like_address(text->text))
-        return report_error(&resolver->report, "unknown-name", text->location,
-                            "give the address a name under `hosts` or `groups` and use that",
-                            "`%s` is not the name of %s", text->text, describe_kinds(kinds));
-
-    if (may_suggest(resolver)) {
-        for (size_t i = 0; i < resolver->n_known; i++) {
-            if (kinds & KIND(resolver->known[i].kind))
-                spelling_try(&search, resolver->known[i].object->name->text);
-        }
-    }
-    if (kinds & KIND(END_GATEWAY))
-        spelling_try(&search, "gateway");
-    if (search.nearest)
-        remedy = remedy_printf(&resolver->report, "did you mean `%s`?", search.nearest);
-    return report_error(&resolver->report, "unknown-name", text->location, remedy,
-                        "`%s` is not the name of %s", text->text, describe_kinds(kinds));
-}
-
-int resolve_name(struct resolver *resolver, const struct draft_text *text, unsigned kinds,
-                 struct known **ret_known)
-{
-    struct known *known;
-    const char *spelling;
-    uint32_t found = 0;
-    int r;
-
-    if ((kinds & KIND(END_GATEWAY)) && strcmp(text->text, "gateway") == 0) {
-        *ret_known = &resolver->gateway;
-        return 0;
-    }
-
-    r = spelling_check_width(&resolver->report, text->location, "a name", text->text);
-    if (r != 0)
-        return r;
-
-    spelling = name_index_find(&resolver->names, text->text, &found);
-    if (!spelling || strcmp(spelling, text->text) != 0)
-        return report_unknown_name(resolver, text, kinds);
-
-    known = &resolver->known[found];
-    if (!(kinds & KIND(known->kind))) {
-        r = report_error(&resolver->report, "wrong-name", text->location, NULL,
-                         "`%s` is a %s, not %s", text->text, kind_nouns[known->kind],
-                         describe_kinds(kinds));
-        return report_related(&resolver->report, r, known->object->name->location,
-                              "%s `%s` is defined here", kind_nouns[known->kind], text->text);
-    }
-    if (known->index == NOT_VALID)
-        return REPORTED;
-
-    *ret_known = known;
-    return 0;
-}
-
 static void resolver_clear(struct resolver *resolver)
 {
-    free(resolver->known);
-    free(resolver->known_services);
+    names_clear(&resolver->ends);
+    names_clear(&resolver->service_names);
+    names_clear(&resolver->flow_names);
+    name_index_clear(&resolver->literals);
     free(resolver->networks);
     free(resolver->services);
-    name_index_clear(&resolver->names);
-    name_index_clear(&resolver->service_names);
-    name_index_clear(&resolver->literals);
 }
 
 /* The steps that find mistakes. Each does what it can with what the ones before it left. */
@@ -391,13 +181,13 @@ static int finish(struct resolver *resolver)
     return resolve_segments(resolver);
 }
 
-int resolve(const struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy)
+int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
     cleanup_(resolver_clear) struct resolver resolver = {
         .report = {.diagnostics = diagnostics, .arena = draft->arena},
         .draft = draft,
-        .gateway = {.kind = END_GATEWAY, .index = 0},
+        .gateway = {.kind = KNOWN_GATEWAY, .index = 0},
     };
     struct policy_store *store;
     int r;

@@ -12,11 +12,28 @@
 #include "policy/collection.h"
 #include "policy/resolver.h"
 
-#define END_KINDS (KIND(END_GATEWAY) | KIND_NAMES)
+#define END_KINDS (KIND(KNOWN_GATEWAY) | KINDS_OF_ENDS)
+
+static enum end_kind end_kind(const struct known *known)
+{
+    switch (known->kind) {
+    case KNOWN_ZONE:
+        return END_ZONE;
+    case KNOWN_HOST:
+        return END_HOST;
+    case KNOWN_GROUP:
+        return END_GROUP;
+    case KNOWN_GATEWAY:
+    case KNOWN_SERVICE:
+    case KNOWN_FLOW:
+        break;
+    }
+    return END_GATEWAY;
+}
 
 static size_t end_zone(const struct resolver *resolver, const struct known *known)
 {
-    switch (known->kind) {
+    switch (end_kind(known)) {
     case END_GATEWAY:
         return ZONE_GATEWAY;
     case END_ZONE:
@@ -35,7 +52,7 @@ static int collect_end(const struct resolver *resolver, const struct known *know
     const struct host *host;
     int r = 0;
 
-    switch (known->kind) {
+    switch (end_kind(known)) {
     case END_GATEWAY:
         for (enum family family = 0; r == 0 && family < FAMILIES; family++)
             r = collection_add(collection, family, family_all(family));
@@ -70,9 +87,9 @@ static int share_end(struct resolver *resolver, struct known *known,
 
         end->zone = end_zone(resolver, known);
         /* Zones and groups have their sets already. */
-        if (known->kind == END_ZONE) {
+        if (known->kind == KNOWN_ZONE) {
             end->addresses = resolver->zones[known->index].addresses;
-        } else if (known->kind == END_GROUP) {
+        } else if (known->kind == KNOWN_GROUP) {
             end->addresses = resolver->groups[known->index].addresses;
         } else {
             r = collect_end(resolver, known, &collection);
@@ -172,7 +189,7 @@ static int list_names(struct resolver *resolver, const struct draft_text *list,
         struct known *known;
 
         r = resolve_name(resolver, text, END_KINDS, &known);
-        if (r == 0 && known->kind == END_GATEWAY && !resolver->policy->gateway_protect)
+        if (r == 0 && known->kind == KNOWN_GATEWAY && !resolver->policy->gateway_protect)
             r = report_error(&resolver->report, "gateway-unprotected", text->location,
                              "add `gateway: { protect: true }`, or remove the flow",
                              "the gateway is not protected, so this would enforce nothing");
@@ -182,7 +199,7 @@ static int list_names(struct resolver *resolver, const struct draft_text *list,
             result = REPORTED;
             continue;
         }
-        names[n] = (struct end_name){known->kind, known->index};
+        names[n] = (struct end_name){end_kind(known), known->index};
         listed[n++] = (struct listed){known, end_zone(resolver, known)};
     }
     return result;

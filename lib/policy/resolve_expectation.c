@@ -36,24 +36,21 @@ static int resolve_point_name(struct resolver *resolver, const struct draft_text
     struct known *known;
     int r;
 
-    r = resolve_name(resolver, text, KIND(END_GATEWAY) | KIND_NAMES, &known);
+    r = resolve_name(resolver, text, KIND(KNOWN_GATEWAY) | KINDS_OF_ENDS, &known);
     if (r != 0)
         return r;
 
-    switch (known->kind) {
-    case END_GATEWAY:
+    if (known->kind == KNOWN_HOST) {
+        point_of_host(&resolver->hosts[known->index], point);
+        return 0;
+    }
+    if (known->kind == KNOWN_GATEWAY) {
         if (!resolver->policy->gateway_protect)
             return report_error(&resolver->report, "gateway-unprotected", text->location,
                                 "add `gateway: { protect: true }`, or remove the expectation",
                                 "the gateway is not protected, so anything may reach it");
         *point = (struct point){.zone = ZONE_GATEWAY, .has = {true, true}};
         return 0;
-    case END_HOST:
-        point_of_host(&resolver->hosts[known->index], point);
-        return 0;
-    case END_ZONE:
-    case END_GROUP:
-        break;
     }
     return report_error(&resolver->report, "not-single", text->location,
                         "write an address or the name of a host",
@@ -187,13 +184,12 @@ int resolve_expectations(struct resolver *resolver)
     if (!resolver->expectations)
         return -ENOMEM;
 
-    for
-        DRAFT_EACH(const struct draft_expectation, expectation, resolver->draft->expectations)
-        {
-            int r = resolve_expectation(resolver, expectation);
+    for (const struct draft_object *object = resolver->draft->expectations.first; object;
+         object = object->next) {
+        int r = resolve_expectation(resolver, (const struct draft_expectation *)object);
 
-            if (r < 0)
-                return r;
-        }
+        if (r < 0)
+            return r;
+    }
     return 0;
 }

@@ -23,18 +23,9 @@ struct day_end {
 
 struct flow_context {
     struct resolver *resolver;
-    struct known *known; /* flows by name */
-    size_t n_known;
-    struct name_index names;
     struct day_end days[DAYS_REMEMBERED];
     usec_t now;
 };
-
-static void flow_context_clear(struct flow_context *context)
-{
-    free(context->known);
-    name_index_clear(&context->names);
-}
 
 static int find_day_end(struct flow_context *context, struct date date, usec_t *ret_end)
 {
@@ -291,45 +282,23 @@ static int check_flow(struct resolver *resolver, const struct flow *flow)
     return check_families(resolver, flow);
 }
 
-static int register_flow(struct flow_context *context, const struct draft_flow *draft)
-{
-    const struct draft_object *object = &draft->object;
-    const char *spelling;
-    uint32_t taken;
-    int r, checked;
-
-    r = keep_spelling(context->resolver, object->name, &spelling);
-    if (r < 0)
-        return r;
-    if (name_index_find(&context->names, spelling, &taken))
-        return report_taken(context->resolver, object, "flow", context->known[taken].object,
-                            "flow");
-
-    checked = check_name(context->resolver, object->name, "flow");
-    if (checked < 0)
-        return checked;
-
-    r = name_index_add(&context->names, spelling, (uint32_t)context->n_known);
-    if (r < 0)
-        return r;
-
-    context->known[context->n_known++] = (struct known){.object = object};
-    return checked;
-}
-
 static int resolve_flow(struct flow_context *context, const struct draft_flow *draft)
 {
     struct resolver *resolver = context->resolver;
     struct flow *flow = &resolver->flows[resolver->n_flows];
     struct resolved_ends from = {0}, to = {0};
-    int result = 0;
+    struct known *known;
+    int result;
 
-    *flow = (struct flow){.location = draft->object.name->location, .enabled = true};
-    gather(&result, register_flow(context, draft));
-    gather(&result, keep_text(resolver, draft->object.name, &flow->name));
-    if (result < 0)
+    result = names_register(resolver, &resolver->flow_names, KNOWN_FLOW, &draft->object, &known);
+    if (result != 0)
         return result;
 
+    *flow = (struct flow){
+        .name = known->name,
+        .location = known->location,
+        .enabled = true,
+    };
     gather(&result, resolve_details(context, draft, flow));
     if (draft->from)
         gather(&result, resolve_ends(resolver, draft->from, &from));
@@ -339,7 +308,7 @@ static int resolve_flow(struct flow_context *context, const struct draft_flow *d
         gather(&result, resolve_flow_services(resolver, draft->services, flow));
     if (result < 0)
         return result;
-    if (result == REPORTED || draft->object.broken)
+    if (result == REPORTED || known->broken)
         return 0;
 
     flow->from = from.ends;
@@ -409,26 +378,31 @@ static int add_intra_flow(struct resolver *resolver, size_t zone_index)
 
 int resolve_flows(struct resolver *resolver)
 {
-    cleanup_(flow_context_clear) struct flow_context context = {
+    struct flow_context context = {
         .resolver = resolver,
         .now = calendar_now(),
     };
-    size_t n_flows = resolver->draft->flows.n_objects;
+    struct draft_list *flows = &resolver->draft->flows;
+    size_t n_flows = flows->n_objects;
     int r;
 
-    context.known = calloc(n_flows + 1, sizeof(*context.known));
+    r = names_new(&resolver->flow_names, n_flows);
+    if (r < 0)
+        return r;
+
     resolver->flows =
         arena_allocate(resolver->arena, (n_flows + resolver->n_zones) * sizeof(*resolver->flows));
-    if (!context.known || !resolver->flows)
+    if (!resolver->flows)
         return -ENOMEM;
 
-    for
-        DRAFT_EACH(const struct draft_flow, flow, resolver->draft->flows)
-        {
-            r = resolve_flow(&context, flow);
-            if (r < 0)
-                return r;
-        }
+    for (struct draft_object *object = flows->first; object;
+         object = draft_list_next(flows, object)) {
+        r = resolve_flow(&context, (const struct draft_flow *)object);
+        if (r < 0)
+            return r;
+    }
+    names_clear(&resolver->flow_names);
+
     for (size_t i = 0; i < resolver->n_zones; i++) {
         if (!resolver->zones[i].intra_allow)
             continue;

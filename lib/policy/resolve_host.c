@@ -18,7 +18,7 @@ struct claim {
     enum family family;
     ip_number number;
     size_t order; /* of the file */
-    const struct draft_object *host;
+    const struct known *host;
     struct location location;
 };
 
@@ -54,8 +54,8 @@ static int report_outside(struct resolver *resolver, const struct draft_text *te
         r = report_error(&resolver->report, "outside-zone", text->location,
                          "correct the address, or add its network to the zone",
                          "`%s` is not in the networks of zone `%s`", text->text, zone_name);
-    return report_related(&resolver->report, r, zone->object->name->location,
-                          "zone `%s` is defined here", zone_name);
+    return report_related(&resolver->report, r, zone->location, "zone `%s` is defined here",
+                          zone_name);
 }
 
 static bool zone_includes(const struct resolver *resolver, const struct known *zone,
@@ -93,10 +93,11 @@ static int resolve_host_address(struct resolver *resolver, const struct draft_te
 /* A host with more addresses is a group. */
 #define HOST_ADDRESSES_MAX 64
 
-static int resolve_host_addresses(struct resolver *resolver, const struct draft_host *draft,
+static int resolve_host_addresses(struct resolver *resolver, const struct known *known,
                                   const struct known *zone, struct host *host,
                                   struct claims *claims)
 {
+    const struct draft_host *draft = (const struct draft_host *)known->object;
     struct host_address *addresses;
     size_t n = 0, before;
     int r, result = 0;
@@ -124,7 +125,7 @@ static int resolve_host_addresses(struct resolver *resolver, const struct draft_
                 .family = addresses[before].family,
                 .number = addresses[before].address,
                 .order = claims->n_addresses,
-                .host = &draft->object,
+                .host = known,
                 .location = text->location,
             };
             claims->n_addresses++;
@@ -135,11 +136,11 @@ static int resolve_host_addresses(struct resolver *resolver, const struct draft_
     return result;
 }
 
-static int resolve_mac(struct resolver *resolver, const struct draft_host *draft, struct host *host,
+static int resolve_mac(struct resolver *resolver, const struct known *known, struct host *host,
                        struct claims *claims)
 {
     static const struct mac none;
-    const struct draft_text *text = draft->mac;
+    const struct draft_text *text = ((const struct draft_host *)known->object)->mac;
     ip_number number = 0;
     int r;
 
@@ -162,7 +163,7 @@ static int resolve_mac(struct resolver *resolver, const struct draft_host *draft
     claims->macs[claims->n_macs] = (struct claim){
         .number = number,
         .order = claims->n_macs,
-        .host = &draft->object,
+        .host = known,
         .location = text->location,
     };
     claims->n_macs++;
@@ -174,7 +175,7 @@ static int resolve_zone_of(struct resolver *resolver, const struct draft_text *t
                            struct known **ret_zone)
 {
     *ret_zone = NULL;
-    return text ? resolve_name(resolver, text, KIND(END_ZONE), ret_zone) : REPORTED;
+    return text ? resolve_name(resolver, text, KIND(KNOWN_ZONE), ret_zone) : REPORTED;
 }
 
 static int resolve_host(struct resolver *resolver, struct known *known, struct claims *claims)
@@ -182,28 +183,27 @@ static int resolve_host(struct resolver *resolver, struct known *known, struct c
     const struct draft_host *draft = (const struct draft_host *)known->object;
     struct host *host = &resolver->hosts[resolver->n_hosts];
     struct known *zone = NULL;
-    int result;
+    int result = 0;
 
-    *host = (struct host){.location = draft->object.name->location};
-    result = keep_text(resolver, draft->object.name, &host->name);
-    if (result < 0)
-        return result;
-
-    host->label = host->name;
+    *host = (struct host){
+        .name = known->name,
+        .label = known->name,
+        .location = known->location,
+    };
     if (draft->label)
         gather(&result, keep_text(resolver, draft->label, &host->label));
     gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
     if (draft->address)
-        gather(&result, resolve_host_addresses(resolver, draft, zone, host, claims));
+        gather(&result, resolve_host_addresses(resolver, known, zone, host, claims));
     if (draft->mac)
-        gather(&result, resolve_mac(resolver, draft, host, claims));
+        gather(&result, resolve_mac(resolver, known, host, claims));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)
         return 0;
 
     host->zone = zone->index;
-    known->index = resolver->n_hosts++;
+    known->index = (uint32_t)resolver->n_hosts++;
     return 0;
 }
 
@@ -236,14 +236,14 @@ static int check_claims(struct resolver *resolver, struct claim *claims, size_t 
             r = report_warning(&resolver->report, "shared-mac", second->location,
                                "give each host its own, or make one host of both",
                                "hosts `%s` and `%s` have the same hardware address",
-                               first->host->name->text, second->host->name->text);
+                               first->host->name, second->host->name);
         else
             r = report_error(&resolver->report, "shared-address", second->location,
                              "make one host of both, or correct one of the addresses",
-                             "hosts `%s` and `%s` have the same address", first->host->name->text,
-                             second->host->name->text);
+                             "hosts `%s` and `%s` have the same address", first->host->name,
+                             second->host->name);
         r = report_related(&resolver->report, r, first->location, "`%s` has it here",
-                           first->host->name->text);
+                           first->host->name);
         if (r < 0)
             return r;
     }
@@ -255,10 +255,12 @@ static int claims_new(const struct draft *draft, struct claims *claims)
 {
     size_t n_addresses = 0;
 
-    for
-        DRAFT_EACH(const struct draft_host, host, draft->hosts)
-    for (const struct draft_text *text = host->address; text; text = text->next)
-        n_addresses++;
+    for (const struct draft_object *object = draft->hosts.first; object; object = object->next) {
+        const struct draft_host *host = (const struct draft_host *)object;
+
+        for (const struct draft_text *text = host->address; text; text = text->next)
+            n_addresses++;
+    }
 
     claims->addresses = calloc(n_addresses + 1, sizeof(*claims->addresses));
     claims->macs = calloc(draft->hosts.n_objects + 1, sizeof(*claims->macs));
@@ -279,10 +281,10 @@ int resolve_hosts(struct resolver *resolver)
     if (!resolver->hosts)
         return -ENOMEM;
 
-    for (size_t i = 0; i < resolver->n_known; i++) {
-        if (resolver->known[i].kind != END_HOST)
+    for (size_t i = 0; i < resolver->ends.n_known; i++) {
+        if (resolver->ends.known[i].kind != KNOWN_HOST)
             continue;
-        r = resolve_host(resolver, &resolver->known[i], &claims);
+        r = resolve_host(resolver, &resolver->ends.known[i], &claims);
         if (r < 0)
             return r;
     }
@@ -290,7 +292,9 @@ int resolve_hosts(struct resolver *resolver)
     r = check_claims(resolver, claims.addresses, claims.n_addresses, false);
     if (r < 0)
         return r;
-    return check_claims(resolver, claims.macs, claims.n_macs, true);
+    r = check_claims(resolver, claims.macs, claims.n_macs, true);
+    draft_list_clear(&resolver->draft->hosts);
+    return r;
 }
 
 /* A member that is the name of a host. */
@@ -301,7 +305,7 @@ static int resolve_member_host(struct resolver *resolver, const struct draft_tex
     struct known *known;
     int r;
 
-    r = resolve_name(resolver, text, KIND(END_HOST), &known);
+    r = resolve_name(resolver, text, KIND(KNOWN_HOST), &known);
     if (r != 0)
         return r;
 
@@ -329,12 +333,10 @@ static int resolve_member(struct resolver *resolver, const struct draft_text *te
 {
     enum family family;
     struct range range;
-    uint32_t found;
     int r;
 
     r = address_parse_range(text->text, &family, &range);
-    if (r < 0 &&
-        (!looks_like_address(text->text) || name_index_find(&resolver->names, text->text, &found)))
+    if (r < 0 && (!looks_like_address(text->text) || names_find(&resolver->ends, text->text)))
         return resolve_member_host(resolver, text, zone, collection);
 
     r = resolve_range(resolver, text, &family, &range);
@@ -368,14 +370,13 @@ static int resolve_group(struct resolver *resolver, struct known *known)
     const struct draft_group *draft = (const struct draft_group *)known->object;
     struct group *group = &resolver->groups[resolver->n_groups];
     struct known *zone = NULL;
-    int result;
+    int result = 0;
 
-    *group = (struct group){.location = draft->object.name->location};
-    result = keep_text(resolver, draft->object.name, &group->name);
-    if (result < 0)
-        return result;
-
-    group->label = group->name;
+    *group = (struct group){
+        .name = known->name,
+        .label = known->name,
+        .location = known->location,
+    };
     if (draft->label)
         gather(&result, keep_text(resolver, draft->label, &group->label));
     gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
@@ -387,7 +388,7 @@ static int resolve_group(struct resolver *resolver, struct known *known)
         return 0;
 
     group->zone = zone->index;
-    known->index = resolver->n_groups++;
+    known->index = (uint32_t)resolver->n_groups++;
     return 0;
 }
 
@@ -400,12 +401,13 @@ int resolve_groups(struct resolver *resolver)
     if (!resolver->groups)
         return -ENOMEM;
 
-    for (size_t i = 0; i < resolver->n_known; i++) {
-        if (resolver->known[i].kind != END_GROUP)
+    for (size_t i = 0; i < resolver->ends.n_known; i++) {
+        if (resolver->ends.known[i].kind != KNOWN_GROUP)
             continue;
-        r = resolve_group(resolver, &resolver->known[i]);
+        r = resolve_group(resolver, &resolver->ends.known[i]);
         if (r < 0)
             return r;
     }
+    draft_list_clear(&resolver->draft->groups);
     return 0;
 }

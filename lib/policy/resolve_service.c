@@ -11,7 +11,6 @@
 
 #include "base/array.h"
 #include "policy/resolver.h"
-#include "policy/service_literal.h"
 #include "policy/spelling.h"
 
 static int report_literal(struct resolver *resolver, const struct draft_text *text,
@@ -107,55 +106,18 @@ static int resolve_literals(struct resolver *resolver, const struct draft_servic
     return result;
 }
 
-/* Registers the name; writes where the service is known, or NULL where another has the name. */
-static int register_service(struct resolver *resolver, const struct draft_object *object,
-                            struct known **ret_known)
-{
-    struct known *known = &resolver->known_services[resolver->n_known_services];
-    const char *spelling;
-    uint32_t taken;
-    int r;
-
-    *known = (struct known){.object = object, .broken = object->broken, .index = NOT_VALID};
-    *ret_known = NULL;
-
-    r = keep_spelling(resolver, object->name, &spelling);
-    if (r < 0)
-        return r;
-    if (name_index_find(&resolver->service_names, spelling, &taken)) {
-        r = report_taken(resolver, object, "service", resolver->known_services[taken].object,
-                         "service");
-        return r < 0 ? r : 0;
-    }
-
-    r = check_name(resolver, object->name, "service");
-    if (r == 0 && service_literal_is_word(spelling))
-        r = report_error(&resolver->report, "reserved-name", object->name->location,
-                         "choose another name", "`%s` is a protocol and not a name for a service",
-                         spelling);
-    if (r < 0)
-        return r;
-
-    known->broken |= r == REPORTED;
-    r = name_index_add(&resolver->service_names, spelling, (uint32_t)resolver->n_known_services);
-    if (r < 0)
-        return r;
-
-    resolver->n_known_services++;
-    *ret_known = known;
-    return 0;
-}
-
 static int resolve_named(struct resolver *resolver, const struct draft_service *draft)
 {
     struct service service = {.location = draft->object.name->location};
     struct known *known;
+    size_t index;
     int r;
 
-    r = register_service(resolver, &draft->object, &known);
-    if (r < 0 || !known)
+    r = names_register(resolver, &resolver->service_names, KNOWN_SERVICE, &draft->object, &known);
+    if (r != 0)
         return r;
 
+    service.name = known->name;
     if (draft->literals) {
         r = resolve_literals(resolver, draft, &service);
         if (r < 0)
@@ -165,28 +127,26 @@ static int resolve_named(struct resolver *resolver, const struct draft_service *
     if (known->broken)
         return 0;
 
-    r = keep_text(resolver, draft->object.name, &service.name);
-    if (r < 0)
-        return r;
-    return add_service(resolver, &service, &known->index);
+    r = add_service(resolver, &service, &index);
+    if (r == 0)
+        known->index = (uint32_t)index;
+    return r;
 }
 
 int resolve_services(struct resolver *resolver)
 {
-    size_t n_services = resolver->draft->services.n_objects;
+    int r = names_new(&resolver->service_names, resolver->draft->services.n_objects);
 
-    resolver->known_services = calloc(n_services + 1, sizeof(*resolver->known_services));
-    if (!resolver->known_services)
-        return -ENOMEM;
+    if (r < 0)
+        return r;
 
-    for
-        DRAFT_EACH(const struct draft_service, service, resolver->draft->services)
-        {
-            int r = resolve_named(resolver, service);
-
-            if (r < 0)
-                return r;
-        }
+    for (const struct draft_object *object = resolver->draft->services.first; object;
+         object = object->next) {
+        r = resolve_named(resolver, (const struct draft_service *)object);
+        if (r < 0)
+            return r;
+    }
+    draft_list_clear(&resolver->draft->services);
     return 0;
 }
 
@@ -224,28 +184,25 @@ static int find_literal(struct resolver *resolver, const struct draft_text *text
 
 static int report_unknown_service(struct resolver *resolver, const struct draft_text *text)
 {
-    struct spelling_search search = {.text = text->text};
+    const char *remedy;
     int r;
 
     r = spelling_check_width(&resolver->report, text->location, "a service", text->text);
     if (r != 0)
         return r;
 
-    if (may_suggest(resolver)) {
-        for (size_t i = 0; i < resolver->n_known_services; i++)
-            spelling_try(&search, resolver->known_services[i].object->name->text);
-    }
+    remedy = names_suggest(resolver, &resolver->service_names, KIND(KNOWN_SERVICE), text->text);
     return report_error(&resolver->report, "unknown-service", text->location,
-                        search.nearest
-                            ? remedy_printf(&resolver->report, "did you mean `%s`?", search.nearest)
-                            : "define it under `services`, or write a literal such as tcp/443",
+                        remedy ? remedy
+                               : "define it under `services`, or write a literal such as tcp/443",
                         "`%s` is not the name of a service", text->text);
 }
 
 int resolve_service(struct resolver *resolver, const struct draft_text *text, size_t *ret_service)
 {
-    const char *spelling;
+    const struct known *known;
     struct literal literal;
+    const char *spelling;
     uint32_t found;
     int r;
 
@@ -255,11 +212,11 @@ int resolve_service(struct resolver *resolver, const struct draft_text *text, si
         return 0;
     }
 
-    spelling = name_index_find(&resolver->service_names, text->text, &found);
-    if (spelling && strcmp(spelling, text->text) == 0) {
-        if (resolver->known_services[found].index == NOT_VALID)
+    known = names_find(&resolver->service_names, text->text);
+    if (known) {
+        if (known->index == NOT_VALID)
             return REPORTED;
-        *ret_service = resolver->known_services[found].index;
+        *ret_service = known->index;
         return 0;
     }
 

@@ -221,14 +221,13 @@ static int resolve_zone(struct resolver *resolver, struct known *known)
 {
     const struct draft_zone *draft = (const struct draft_zone *)known->object;
     struct zone *zone = &resolver->zones[resolver->n_zones];
-    int result;
+    int result = 0;
 
-    *zone = (struct zone){.location = draft->object.name->location};
-    result = keep_text(resolver, draft->object.name, &zone->name);
-    if (result < 0)
-        return result;
-
-    zone->label = zone->name;
+    *zone = (struct zone){
+        .name = known->name,
+        .label = known->name,
+        .location = known->location,
+    };
     if (draft->label)
         gather(&result, keep_text(resolver, draft->label, &zone->label));
     if (draft->class)
@@ -244,7 +243,7 @@ static int resolve_zone(struct resolver *resolver, struct known *known)
 
     /* A broken zone keeps its place in the array, for its networks; nothing can refer to it. */
     if (result == 0 && !known->broken)
-        known->index = resolver->n_zones;
+        known->index = (uint32_t)resolver->n_zones;
     resolver->n_zones++;
     return 0;
 }
@@ -388,10 +387,10 @@ int resolve_zones(struct resolver *resolver)
     if (!resolver->zones)
         return -ENOMEM;
 
-    for (size_t i = 0; i < resolver->n_known; i++) {
-        if (resolver->known[i].kind != END_ZONE)
+    for (size_t i = 0; i < resolver->ends.n_known; i++) {
+        if (resolver->ends.known[i].kind != KNOWN_ZONE)
             continue;
-        r = resolve_zone(resolver, &resolver->known[i]);
+        r = resolve_zone(resolver, &resolver->ends.known[i]);
         if (r < 0)
             return r;
     }

@@ -5,6 +5,7 @@
 #include "policy/draft.h"
 #include "policy/policy.h"
 #include "policy/report.h"
+#include "policy/service_literal.h"
 
 /*
  * The way from a draft to a policy, shared by the resolve_*.c files and known to nobody else. They
@@ -15,15 +16,35 @@
  * that what refers to it is left out in silence. Functions return 0, REPORTED or -ENOMEM.
  */
 
-#define NOT_VALID ((size_t)-1)
+#define NOT_VALID UINT32_MAX
 
-/* A zone, host or group by its name. */
+enum known_kind {
+    KNOWN_GATEWAY,
+    KNOWN_ZONE,
+    KNOWN_HOST,
+    KNOWN_GROUP,
+    KNOWN_SERVICE,
+    KNOWN_FLOW,
+};
+#define KIND(kind) (1U << (unsigned)(kind))
+#define KINDS_OF_ENDS (KIND(KNOWN_ZONE) | KIND(KNOWN_HOST) | KIND(KNOWN_GROUP))
+
+/* Something that has a name. */
 struct known {
-    enum end_kind kind;
-    const struct draft_object *object;
-    bool broken;                /* an error was reported in it or about its name */
-    size_t index;               /* in the array of its kind, or NOT_VALID */
-    const struct flow_end *end; /* what it means as an end of a flow; NULL until one asks */
+    const char *name; /* in ASCII; belongs to the policy */
+    struct location location;
+    uint32_t index;                    /* in the policy's array of its kind, or NOT_VALID */
+    const struct draft_object *object; /* until its kind was resolved; borrowed from the draft */
+    const struct flow_end *end;        /* what it means as an end of a flow; NULL until one asks */
+    enum known_kind kind;
+    bool broken; /* an error was reported in it or about its name */
+};
+
+/* Names of which no two may be alike. */
+struct names {
+    struct known *known;
+    size_t n_known;
+    struct name_index index;
 };
 
 /* One of the `networks` of a zone, kept until all zones are known. */
@@ -37,13 +58,12 @@ struct network {
 
 struct resolver {
     struct report report;
-    const struct draft *draft;
+    struct draft *draft; /* borrowed; its objects are freed on the way */
     struct arena *arena; /* of the policy */
     struct policy *policy;
 
-    struct known *known;
-    size_t n_known;
-    struct name_index names;
+    struct names ends; /* zones, hosts and groups */
+    struct known gateway;
 
     struct zone *zones;
     size_t n_zones;
@@ -62,14 +82,12 @@ struct resolver {
     struct service *services;
     size_t n_services;
     size_t services_capacity;
-    struct known *known_services; /* `kind` and `end` have no meaning */
-    size_t n_known_services;
-    struct name_index service_names;
+    struct names service_names;
     struct name_index literals; /* canonical texts → index */
 
+    struct names flow_names;
     struct flow *flows;
     size_t n_flows;
-    struct known gateway;
 
     struct expectation *expectations;
     size_t n_expectations;
@@ -91,16 +109,6 @@ int resolve_segments(struct resolver *resolver);
 
 /* Copies into the policy. NULL texts stay NULL. */
 int keep_text(struct resolver *resolver, const struct draft_text *text, const char **ret_text);
-/* The spelling to know a name by: the ASCII one, so that a name in full-width letters meets the one
- * it looks like. Borrowed from the draft. */
-int keep_spelling(struct resolver *resolver, const struct draft_text *name,
-                  const char **ret_spelling);
-/* Checks the name of a zone, flow and so on (`noun`). */
-int check_name(struct resolver *resolver, const struct draft_text *name, const char *noun);
-/* Reports that the name of an object is that of another one, but perhaps for case and width. */
-int report_taken(struct resolver *resolver, const struct draft_object *object, const char *noun,
-                 const struct draft_object *first, const char *first_noun);
-
 /* One of `n_words` words; writes its index. `key` is the key it stands under. */
 int resolve_word(struct resolver *resolver, const struct draft_text *text, const char *key,
                  const char *const *words, size_t n_words, size_t *ret_word);
@@ -116,16 +124,25 @@ int resolve_address(struct resolver *resolver, const struct draft_text *text,
 /* Whether somebody meant the text as an address, valid or not. */
 bool looks_like_address(const char *text);
 
+/* Room for `n` names. 0 or -ENOMEM. */
+int names_new(struct names *names, size_t n);
+void names_clear(struct names *names);
+/* Returns 0 with where the object is known now, REPORTED where it is not because another has the
+ * name, or -ENOMEM. A name that is not valid is reported and known. */
+int names_register(struct resolver *resolver, struct names *names, enum known_kind kind,
+                   const struct draft_object *object, struct known **ret_known);
+/* By the exact spelling; NULL where there is none. */
+struct known *names_find(const struct names *names, const char *name);
+/* The remedy for an unknown name: which one was meant. NULL where none is near. */
+const char *names_suggest(struct resolver *resolver, const struct names *names, unsigned kinds,
+                          const char *text);
+
 /*
- * The zone, host or group that a text names, of the kinds in `kinds` (1 << kind). What is wrong is
- * reported; a name whose object is not valid gives REPORTED without a word.
+ * The zone, host or group that a text names, of the kinds in `kinds`. What is wrong is reported; a
+ * name whose object is not valid gives REPORTED without a word.
  */
-#define KIND(kind) (1U << (unsigned)(kind))
-#define KIND_NAMES (KIND(END_ZONE) | KIND(END_HOST) | KIND(END_GROUP))
 int resolve_name(struct resolver *resolver, const struct draft_text *text, unsigned kinds,
                  struct known **ret_known);
-/* Whether an unknown name may still be compared with all known ones: each costs a long walk. */
-bool may_suggest(struct resolver *resolver);
 /* The service that a flow or expectation names or writes as a literal; its index. */
 int resolve_service(struct resolver *resolver, const struct draft_text *text, size_t *ret_service);
 

@@ -21,7 +21,7 @@ struct policy_store {
 };
 
 /*
- * Makes a policy of a draft. Returns 0 and a policy that the caller owns, -EBADMSG where errors
- * were added to `diagnostics`, or -ENOMEM.
+ * Makes a policy of a draft, whose objects are freed on the way. Returns 0 and a policy that the
+ * caller owns, -EBADMSG where errors were added to `diagnostics`, or -ENOMEM.
  */
-int resolve(const struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy);
+int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy);

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The walk from YAML tokens to a draft, led by the tables of grammar.c. A mistake breaks the object
+ * it stands in and nothing else: its value is skipped and the walk goes on behind it, so that one
+ * run tells all mistakes. Only what makes the rest of a file unreadable ends the file.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/draft_parser.h"
+#include "policy/policy.h"
+#include "policy/source_check.h"
+#include "policy/spelling.h"
+
+static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
+                         struct location location, void *fields, struct location *first_seen);
+
+static int parse_structure(struct parser *parser, const struct token *token, const struct key *key,
+                           void **ret_structure)
+{
+    void *structure;
+    int r;
+
+    if (token->kind != TOKEN_MAPPING)
+        return parser_refuse_kind(parser, token, key->name, WANTED_MAPPING);
+
+    structure = arena_allocate(parser->arena, key->mapping->size);
+    if (!structure)
+        return -ENOMEM;
+
+    r = parse_mapping(parser, key->mapping, NULL, token->location, structure, NULL);
+    if (r != 0)
+        return r;
+
+    *ret_structure = structure;
+    return 0;
+}
+
+/* Reads one object whose name was read. An object is in its list before it is known to be valid:
+ * what refers to a broken object is not a further mistake. */
+static int parse_object(struct parser *parser, const struct key *key, const struct token *start,
+                        struct draft_text *name, struct draft_list *list)
+{
+    struct draft_object *object = arena_allocate(parser->arena, key->mapping->size);
+    int r;
+
+    if (!object)
+        return -ENOMEM;
+
+    object->name = name;
+    draft_list_append(list, object);
+
+    if (key->mapping->is_list)
+        r = parser_parse_list(
+            parser, start, name->text,
+            (struct draft_text **)((char *)object + key->mapping->keys[0].offset));
+    else if (start->kind != TOKEN_MAPPING)
+        r = parser_refuse_kind(parser, start, key->kind == KEY_ITEMS ? key->name : name->text,
+                               WANTED_MAPPING);
+    else
+        r = parse_mapping(parser, key->mapping, name->text, name->location, object, NULL);
+    if (r < 0)
+        return r;
+
+    object->broken = r == REPORTED;
+    return 0;
+}
+
+/* Skips one object beyond the bound; the first of them is reported. */
+static int refuse_object(struct parser *parser, const struct key *key, const struct token *start,
+                         size_t n_objects)
+{
+    int r;
+
+    if (n_objects == key->most) {
+        r = report_error(&parser->report, "too-many", start->location, NULL,
+                         "more than %zu objects in `%s`", key->most, key->name);
+        if (r < 0)
+            return r;
+        parser->draft->incomplete = true;
+    }
+    return reader_skip(parser->reader, start);
+}
+
+/* A key of a mapping must be a text; anything else is skipped with its value. */
+static int parse_key_text(struct parser *parser, struct token *token)
+{
+    int r;
+
+    if (token->kind == TOKEN_SCALAR)
+        return token->invalid ? REPORTED : 0;
+
+    r = token->kind == TOKEN_ALIAS ? REPORTED
+                                   : report_error(&parser->report, "wrong-kind", token->location,
+                                                  NULL, "a key is a text, not a list or mapping");
+    if (r < 0)
+        return r;
+
+    r = reader_skip(parser->reader, token);
+    return r < 0 ? r : REPORTED;
+}
+
+static int skip_next(struct parser *parser)
+{
+    struct token token;
+    int r = reader_next(parser->reader, &token);
+
+    if (r < 0)
+        return r;
+    return reader_skip(parser->reader, &token);
+}
+
+/* The objects of one section of one file, by name. */
+static int parse_objects(struct parser *parser, const struct token *start, const struct key *key,
+                         struct draft_list *list)
+{
+    struct draft_text *name = NULL;
+    struct token token;
+    size_t beyond = 0;
+    int r;
+
+    if (start->kind != TOKEN_MAPPING)
+        return parser_refuse_kind(parser, start, key->name, WANTED_OBJECTS);
+
+    for (;;) {
+        r = reader_next(parser->reader, &token);
+        if (r == 0)
+            r = draft_list_arena(list, &parser->arena);
+        if (r < 0)
+            return r;
+        if (token.kind == TOKEN_MAPPING_END)
+            return 0;
+
+        r = parse_key_text(parser, &token);
+        if (r == 0 && token.text[0] == '\0')
+            r = report_error(&parser->report, "empty-value", token.location,
+                             "write a name before the colon", "a %s without a name",
+                             key->mapping->noun);
+        if (r < 0)
+            return r;
+        if (r == REPORTED) {
+            /* Who knows what this was called: nothing that refers to a name can be judged. */
+            parser->draft->incomplete = true;
+            r = skip_next(parser);
+        } else {
+            r = parser_keep_text(parser, &token, &name);
+            if (r == 0)
+                r = reader_next(parser->reader, &token);
+            if (r == 0)
+                r = list->n_objects < key->most
+                        ? parse_object(parser, key, &token, name, list)
+                        : refuse_object(parser, key, &token, key->most + beyond++);
+        }
+        if (r < 0)
+            return r;
+    }
+}
+
+/* A list of objects without names; each is known by its place. */
+static int parse_object_items(struct parser *parser, const struct token *start,
+                              const struct key *key, struct draft_list *list)
+{
+    struct draft_text *place = NULL;
+    struct token token;
+    size_t beyond = 0;
+    int r;
+
+    if (start->kind != TOKEN_SEQUENCE)
+        return parser_refuse_kind(parser, start, key->name, WANTED_ITEMS);
+
+    for (;;) {
+        r = reader_next(parser->reader, &token);
+        if (r == 0)
+            r = draft_list_arena(list, &parser->arena);
+        if (r < 0)
+            return r;
+        if (token.kind == TOKEN_SEQUENCE_END)
+            return 0;
+
+        r = parser_keep_text(
+            parser, &(struct token){.kind = TOKEN_SCALAR, .location = token.location, .text = ""},
+            &place);
+        if (r == 0)
+            r = list->n_objects < key->most
+                    ? parse_object(parser, key, &token, place, list)
+                    : refuse_object(parser, key, &token, key->most + beyond++);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int parse_value(struct parser *parser, const struct key *key, const struct token *token,
+                       void *fields)
+{
+    void *field = (char *)fields + key->offset;
+    struct arena *arena = parser->arena;
+    int r;
+
+    switch (key->kind) {
+    case KEY_TEXT:
+        return parser_parse_text(parser, token, key->name, field);
+    case KEY_LIST:
+        return parser_parse_list(parser, token, key->name, field);
+    case KEY_MAPPING:
+        return parse_structure(parser, token, key, field);
+    case KEY_OBJECTS:
+        r = parse_objects(parser, token, key, field);
+        parser->arena = arena;
+        return r;
+    case KEY_ITEMS:
+        r = parse_object_items(parser, token, key, field);
+        parser->arena = arena;
+        return r;
+    case KEY_LATER:
+        r = reader_skip(parser->reader, token);
+        return r < 0 ? r : REPORTED;
+    }
+    return 0;
+}
+
+/* What is known of the keys of one mapping, in the order of its grammar. */
+struct seen {
+    struct location locations[MAPPING_KEYS_MAX];
+    bool mistyped[MAPPING_KEYS_MAX]; /* given, but under a name that is not quite its own */
+};
+
+/* `a`, `b`, `c` */
+static void list_keys(const struct mapping *mapping, char *text, size_t size)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < mapping->n_keys && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s`%s`", i > 0 ? ", " : "",
+                                   mapping->keys[i].name);
+}
+
+/* Tells the key that was meant, or all there are. */
+static int report_unknown_key(struct parser *parser, const struct mapping *mapping,
+                              const struct token *token, struct seen *seen)
+{
+    char narrow[POLICY_TEXT_MAX + 1], known[256];
+    struct spelling_search search = {.text = narrow};
+    const char *remedy;
+
+    spelling_narrow(token->text, narrow);
+    for (size_t i = 0; i < mapping->n_keys; i++)
+        spelling_try(&search, mapping->keys[i].name);
+    for (size_t i = 0; i < mapping->n_keys; i++)
+        seen->mistyped[i] |= mapping->keys[i].name == search.nearest;
+
+    list_keys(mapping, known, sizeof(known));
+    remedy = search.nearest
+                 ? remedy_printf(&parser->report, "did you mean `%s`?", search.nearest)
+                 : remedy_printf(&parser->report, "keys of a %s are %s", mapping->noun, known);
+    return report_error(&parser->report, "unknown-key", token->location, remedy, "unknown key `%s`",
+                        token->text);
+}
+
+static const struct key *find_key(const struct mapping *mapping, const char *name)
+{
+    for (size_t i = 0; i < mapping->n_keys; i++) {
+        if (strcmp(mapping->keys[i].name, name) == 0)
+            return &mapping->keys[i];
+    }
+    return NULL;
+}
+
+/*
+ * Whether the value of this key is wanted. `first_seen` has the places of the keys of all files,
+ * NULL where a mapping cannot be continued by another file.
+ */
+static int check_key(struct parser *parser, const struct mapping *mapping, const struct key *key,
+                     const struct token *token, struct seen *seen, struct location *first_seen)
+{
+    size_t i;
+    int r;
+
+    if (!key)
+        return report_unknown_key(parser, mapping, token, seen);
+    if (key->kind == KEY_LATER)
+        return report_error(&parser->report, "not-supported", token->location, "remove the key",
+                            "`%s` is not supported yet", key->name);
+
+    i = (size_t)(key - mapping->keys);
+    if (seen->locations[i].line > 0) {
+        r = report_error(&parser->report, "duplicate-key", token->location, "remove one of the two",
+                         "`%s` is given twice", key->name);
+        return report_related(&parser->report, r, seen->locations[i], "first given here");
+    }
+    seen->locations[i] = token->location;
+
+    if (!first_seen)
+        return 0;
+    if (first_seen[i].line > 0 && !key->in_each_file && key->kind != KEY_OBJECTS &&
+        key->kind != KEY_ITEMS) {
+        r = report_error(&parser->report, "duplicate-key", token->location,
+                         "say it in one file only", "`%s` is given by two files", key->name);
+        return report_related(&parser->report, r, first_seen[i], "first given here");
+    }
+    first_seen[i] = token->location;
+    return 0;
+}
+
+static int check_required(struct parser *parser, const struct mapping *mapping, const char *name,
+                          struct location location, const struct seen *seen)
+{
+    bool missing = false;
+    int r;
+
+    for (size_t i = 0; i < mapping->n_keys; i++) {
+        const struct key *key = &mapping->keys[i];
+
+        if (!key->required || seen->locations[i].line > 0 || seen->mistyped[i])
+            continue;
+
+        missing = true;
+        if (name && name[0])
+            r = report_error(&parser->report, "missing-key", location,
+                             remedy_printf(&parser->report, "add `%s:`", key->name),
+                             "%s `%s` has no `%s`", mapping->noun, name, key->name);
+        else
+            r = report_error(&parser->report, "missing-key", location,
+                             remedy_printf(&parser->report, "add `%s:`", key->name),
+                             "the %s has no `%s`", mapping->noun, key->name);
+        if (r < 0)
+            return r;
+    }
+    return missing ? REPORTED : 0;
+}
+
+/* One key and its value. */
+static int parse_pair(struct parser *parser, const struct mapping *mapping, struct token *token,
+                      void *fields, struct seen *seen, struct location *first_seen)
+{
+    const struct key *key = NULL;
+    int r;
+
+    r = parse_key_text(parser, token);
+    if (r == 0) {
+        key = find_key(mapping, token->text);
+        r = check_key(parser, mapping, key, token, seen, first_seen);
+    }
+    if (r < 0)
+        return r;
+    if (r == REPORTED) {
+        r = skip_next(parser);
+        r = r < 0 ? r : REPORTED;
+    } else {
+        r = reader_next(parser->reader, token);
+        if (r == 0)
+            r = parse_value(parser, key, token, fields);
+    }
+
+    /* A whole section that is left out would make each of its names an unknown one. */
+    if (r == REPORTED && first_seen && (!key || key->kind == KEY_OBJECTS))
+        parser->draft->incomplete = true;
+    return r;
+}
+
+/*
+ * The keys of a mapping whose start was read, to its end. `name` is that of the object, or NULL.
+ * Returns 0, REPORTED where anything in it is wrong, or a negative error.
+ */
+static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
+                         struct location location, void *fields, struct location *first_seen)
+{
+    struct seen seen = {0};
+    bool broken = false, empty = true;
+    struct token token;
+    int r;
+
+    for (;;) {
+        r = reader_next(parser->reader, &token);
+        if (r < 0)
+            return r;
+        if (token.kind == TOKEN_MAPPING_END)
+            break;
+
+        empty = false;
+        r = parse_pair(parser, mapping, &token, fields, &seen, first_seen);
+        if (r < 0)
+            return r;
+        broken |= r == REPORTED;
+    }
+    if (empty)
+        return report_error(&parser->report, "empty-value", location,
+                            "write at least one key, or remove it", "the %s is empty",
+                            mapping->noun);
+
+    r = check_required(parser, mapping, name, location, &seen);
+    return r == 0 && broken ? REPORTED : r;
+}
+
+/* Another version may mean something else by everything, so nothing of it is resolved. */
+static int check_version(struct parser *parser)
+{
+    const struct draft_text *version = parser->draft->version;
+    int r;
+
+    if (!version || strcmp(version->text, LANGUAGE_VERSION) == 0)
+        return 0;
+
+    parser->draft->incomplete = true;
+    r = spelling_check_width(&parser->report, version->location, "a version", version->text);
+    if (r != 0)
+        return r;
+    return report_error(&parser->report, "version", version->location,
+                        "write `segd: " LANGUAGE_VERSION "`, or use the segd that the file is for",
+                        "this segd does not know version `%s` of the language", version->text);
+}
+
+/* The one mapping that a file is, and nothing behind it. */
+static int parse_file(struct parser *parser)
+{
+    struct draft_text *version = parser->draft->version;
+    struct token token;
+    int r;
+
+    r = reader_next(parser->reader, &token);
+    if (r < 0)
+        return r;
+    if (token.kind != TOKEN_MAPPING) {
+        r = report_error(&parser->report, "wrong-kind", token.location,
+                         "begin the file with `segd: 1`", "a policy is a mapping of keys");
+        return r < 0 ? r : -EBADMSG;
+    }
+
+    parser->draft->version = NULL;
+    r = parse_mapping(parser, &grammar, NULL, token.location, parser->draft,
+                      parser->draft->first_seen);
+    if (r >= 0)
+        r = check_version(parser);
+    if (r < 0)
+        return r;
+
+    if (!parser->draft->version)
+        parser->draft->version = version;
+    return reader_next(parser->reader, &token);
+}
+
+int draft_parse(struct draft *draft, const struct sources *sources, uint32_t source,
+                struct diagnostics *diagnostics)
+{
+    cleanup_(reader_freep) struct reader *reader = NULL;
+    struct parser parser = {
+        .report = {.diagnostics = diagnostics, .arena = draft->arena},
+        .draft = draft,
+        .arena = draft->arena,
+    };
+    int r;
+
+    r = source_check(&parser.report, sources, source);
+    if (r < 0)
+        return r;
+    if (r == REPORTED) {
+        draft->incomplete = true;
+        return 0;
+    }
+
+    r = reader_new(&parser.report, sources, source, &reader);
+    if (r < 0)
+        return r;
+
+    parser.reader = reader;
+    r = parse_file(&parser);
+    if (r == -EBADMSG) {
+        draft->incomplete = true;
+        return 0;
+    }
+    return r;
+}
