@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "diagram/part.h"
+#include "diagram/scope.h"
 
 const char *refusal_to_string(enum refusal refusal)
 {
@@ -219,6 +220,37 @@ static bool is_unjudged(const struct policy *policy, const struct asked *asked)
     return (from && to) || ((from || to) && !policy->gateway_protect);
 }
 
+/* From the answers to what is told: of them all, and of the one that matters most. */
+static int sum_up(struct explanation *explanation, usec_t now)
+{
+    const struct question *question = explanation->question;
+    int r;
+
+    explanation->allowed = true;
+    explanation->whole = true;
+    explanation->main = explanation->answers;
+    for (size_t i = explanation->n_answers; i-- > 0;) {
+        const struct answer *answer = &explanation->answers[i];
+
+        if (answer->refusal != REFUSAL_NONE) {
+            explanation->allowed = false;
+            explanation->main = answer;
+        }
+        if (!explanation->whole || explanation->unjudged)
+            continue;
+        r = scope_is_whole(question, explanation->family, answer->span, answer->decision.flow, now,
+                           &explanation->whole);
+        if (r < 0)
+            return r;
+    }
+
+    if (explanation->allowed)
+        return 0;
+    return nearest_find(question, explanation->family, explanation->main->span.first,
+                        explanation->main->decision.flow, now, explanation->nearest,
+                        &explanation->n_nearest);
+}
+
 int explanation_new(const struct diagram *diagram, const struct question *question,
                     enum family family, usec_t now, struct explanation **ret_explanation)
 {
@@ -237,22 +269,9 @@ int explanation_new(const struct diagram *diagram, const struct question *questi
     if (r < 0)
         return r;
 
-    explanation->allowed = true;
-    explanation->main = explanation->answers;
-    for (size_t i = explanation->n_answers; i-- > 0;) {
-        if (explanation->answers[i].refusal != REFUSAL_NONE) {
-            explanation->allowed = false;
-            explanation->main = &explanation->answers[i];
-        }
-    }
-
-    if (!explanation->allowed) {
-        r = nearest_find(question, family, explanation->main->span.first,
-                         explanation->main->decision.flow, now, explanation->nearest,
-                         &explanation->n_nearest);
-        if (r < 0)
-            return r;
-    }
+    r = sum_up(explanation, now);
+    if (r < 0)
+        return r;
 
     *ret_explanation = TAKE_PTR(explanation);
     return 0;

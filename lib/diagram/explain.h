@@ -46,6 +46,8 @@ struct explanation {
     bool allowed;           /* all answers are */
     struct answer *answers; /* at least one */
     size_t n_answers;
+    /* The answers hold for all that was named, not only for the addresses that were judged. */
+    bool whole;
     /* The answer to tell of: the first that is refused, else the first. */
     const struct answer *main;
     /* Of a refusal the flows that come nearest, best first. */

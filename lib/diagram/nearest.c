@@ -228,6 +228,14 @@ static int try_flow(struct search *search, uint32_t index)
     return 0;
 }
 
+/* What says nothing more to somebody who has been told the best. */
+static bool is_noise(enum nearness best, enum nearness other)
+{
+    if (best <= NEAR_BEHIND)
+        return other > NEAR_BEHIND;
+    return best != NEAR_ZONES && other == NEAR_ZONES;
+}
+
 int nearest_find(const struct question *question, enum family family, service_number service,
                  uint32_t owner, usec_t now, struct near_flow near[NEAREST_MAX], size_t *ret_n_near)
 {
@@ -244,15 +252,15 @@ int nearest_find(const struct question *question, enum family family, service_nu
     for (uint32_t i = 0; i < question->policy->n_flows; i++) {
         int r;
 
-        if (i == owner)
+        /* Of what is allowed within a zone nobody learns why something else is not. */
+        if (i == owner || question->policy->flows[i].implicit)
             continue;
         r = try_flow(&search, i);
         if (r < 0)
             return r;
     }
 
-    while (search.n_near > 1 && near[search.n_near - 1].nearness == NEAR_ZONES &&
-           near[0].nearness != NEAR_ZONES)
+    while (search.n_near > 1 && is_noise(near[0].nearness, near[search.n_near - 1].nearness))
         search.n_near--;
     *ret_n_near = search.n_near;
     return 0;

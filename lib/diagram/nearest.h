@@ -32,9 +32,10 @@ struct near_flow {
 
 /*
  * The flows nearest to a service asked for, best first, without `owner` (or NO_FLOW): at most
- * NEAREST_MAX into `near`, how many into `*ret_n_near`. Flows that have no more in common than the
- * zones are told only where there is nothing better; where `owner` is a flow, only flows that would
- * allow it in its place. Returns 0 or -ENOMEM.
+ * NEAREST_MAX into `near`, how many into `*ret_n_near`. Where a flow would allow it, but for a
+ * reason, only such flows are told; flows that have no more in common than the zones, only where
+ * there is nothing better. Where `owner` is a flow, only flows that would allow it in its place.
+ * Returns 0 or -ENOMEM.
  */
 int nearest_find(const struct question *question, enum family family, service_number service,
                  uint32_t owner, usec_t now, struct near_flow near[NEAREST_MAX],

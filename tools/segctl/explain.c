@@ -66,6 +66,29 @@ static void describe_unknown(FILE *stream, const char *what, const char *text, c
         fprintf(stream, "; did you mean `%s`?", meant);
 }
 
+/* `eltax` (IPv4) */
+static void describe_families(FILE *stream, const struct policy *policy, const char *end)
+{
+    const char *separator = "";
+
+    fputc('`', stream);
+    words_text(stream, end);
+    fputs("` (", stream);
+    for (enum family family = 0; family < FAMILIES; family++) {
+        enum family typed;
+        ip_number address;
+        size_t zone;
+
+        if (address_parse(end, &typed, &address) == 0
+                ? typed != family
+                : policy_find_end(policy, end, family, &zone, &address) < 0)
+            continue;
+        fprintf(stream, "%s%s", separator, family == FAMILY_IPV4 ? "IPv4" : "IPv6");
+        separator = ", ";
+    }
+    fputc(')', stream);
+}
+
 static void describe_problem(FILE *stream, const struct question *question,
                              enum question_problem problem)
 {
@@ -92,7 +115,10 @@ static void describe_problem(FILE *stream, const struct question *question,
               stream);
         return;
     case QUESTION_NO_FAMILY:
-        fputs("the two ends and the service have no address family in common", stream);
+        describe_families(stream, policy, question->from);
+        fputs(" and ", stream);
+        describe_families(stream, policy, question->to);
+        fputs(" have no address family in common that is asked for and has the service", stream);
         return;
     case QUESTION_ZONE_UNKNOWN:
         fputs("no zone owns this address, and which zone it is in is told by its interface alone: "

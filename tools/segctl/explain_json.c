@@ -196,11 +196,11 @@ json_t *explain_to_json(const struct explained *explained)
     json_t *object, *details;
 
     object = json_pack(
-        "{s:s, s:s?, s:s?, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "verdict",
+        "{s:s, s:s?, s:s?, s:s, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "verdict",
         verdict(explanation->allowed), "flow",
         flow_name(explained, explanation->main->decision.flow), "reason",
         refusal_to_string(explanation->main->refusal), "family", family_word(explanation->family),
-        "from",
+        "whole", explanation->whole, "from",
         end_to_json(explained, explanation->family, explained->question->from, &asked->from), "to",
         end_to_json(explained, explanation->family, explained->question->to, &asked->to), "service",
         explained->question->service, "answers", answers_to_json(explained), "path",

@@ -35,29 +35,45 @@ static const char *family_name(enum family family)
     return family == FAMILY_IPV4 ? "IPv4" : "IPv6";
 }
 
+/* Some of the services asked for pass. */
+static bool passes_in_part(const struct explanation *explanation)
+{
+    for (size_t i = 0; i < explanation->n_answers; i++) {
+        if (explanation->answers[i].refusal == REFUSAL_NONE)
+            return !explanation->allowed;
+    }
+    return false;
+}
+
 /* `ALLOWED  tcp/443  tax-link → eltax` */
 static void print_verdict(const struct explained *explained, bool colour)
 {
     const struct explanation *explanation = explained->explanation;
-    bool part = false;
-
-    for (size_t i = 0; i < explanation->n_answers; i++)
-        part = part || explanation->answers[i].refusal == REFUSAL_NONE;
 
     if (explanation->allowed)
         words_coloured(stdout, colour, "1;32", "ALLOWED");
     else
-        words_coloured(stdout, colour, "1;31", part ? "DENIED in part" : "DENIED");
+        words_coloured(stdout, colour, "1;31",
+                       passes_in_part(explanation) ? "DENIED in part" : "DENIED");
     fputs("  ", stdout);
     words_text(stdout, explained->question->service);
     fputs("  ", stdout);
     words_text(stdout, explained->question->from);
     fputs(" → ", stdout);
     words_text(stdout, explained->question->to);
+    if (!explanation->whole)
+        words_coloured(stdout, colour, "1;33", "  (the addresses below; others differ)");
     fputs("\n\n", stdout);
 }
 
-/* `10.10.40.11  tax-link (税連携), zone mynumber (…)` */
+/* A group, a zone, or a host with several addresses of the family. */
+static bool names_many(const struct asked_end *end)
+{
+    return end->kind == ASKED_ZONE || end->kind == ASKED_GROUP ||
+           range_set_size(&end->addresses) > 1;
+}
+
+/* `10.10.40.11, tax-link (税連携), zone mynumber (…)` */
 static void print_end(const struct explained *explained, const char *name,
                       const struct asked_end *end)
 {
@@ -70,13 +86,15 @@ static void print_end(const struct explained *explained, const char *name,
     }
 
     fputs(address_format(explained->explanation->family, end->address, address), stdout);
+    fputs(!names_many(end)                ? ""
+          : explained->explanation->whole ? " and all of "
+                                          : ", first address of ",
+          stdout);
     if (end->group) {
-        fputs(", first address of group ", stdout);
+        fputs("group ", stdout);
         words_name(stdout, end->group->name, end->group->label);
-    } else if (end->kind == ASKED_ZONE) {
-        fputs(", first address of", stdout);
     } else if (end->host) {
-        fputs(", ", stdout);
+        fputs(names_many(end) ? "" : ", ", stdout);
         words_name(stdout, end->host->name, end->host->label);
     }
 
@@ -84,7 +102,7 @@ static void print_end(const struct explained *explained, const char *name,
         puts(", in no zone");
         return;
     }
-    fputs(end->kind == ASKED_ZONE ? " zone " : ", zone ", stdout);
+    fputs(end->kind == ASKED_ZONE ? "zone " : ", zone ", stdout);
     words_zone(stdout, policy_of(explained), end->zone);
     putchar('\n');
 }
@@ -281,8 +299,7 @@ static void print_path(const struct explained *explained)
         print_class(decision->pair, decision);
     switch (decision->by) {
     case DECIDED_BY_NONE:
-        puts(decision->class == NO_CLASS ? " → no row has this source and destination"
-                                         : " → no row has this destination and service");
+        puts(" → no row of the tables fits");
         break;
     case DECIDED_BY_EXACT:
         puts(" → exact: host to host");
@@ -389,7 +406,7 @@ static void print_other_family(const struct explained *explained)
         address_format(other->family, asked->to.address, to);
 
     field(family_name(other->family));
-    fputs(other->allowed ? "allowed" : "denied", stdout);
+    fputs(other->allowed ? "allowed" : passes_in_part(other) ? "denied in part" : "denied", stdout);
     if (!other->allowed)
         printf(", %s", refusal_to_string(other->main->refusal));
     if (other->main->decision.flow != NO_FLOW) {
@@ -441,10 +458,11 @@ static void print_notes(const struct explained *explained)
         field("note");
         puts("hosts behind one interface reach each other without the gateway");
     }
-    if (from->kind == ASKED_ZONE || from->kind == ASKED_GROUP || to->kind == ASKED_ZONE ||
-        to->kind == ASKED_GROUP) {
+    if (!explanation->whole) {
         field("note");
-        puts("this is the answer for the two addresses above; others may have another one");
+        printf("`segctl matrix %s %s` names all flows between the two zones\n",
+               policy_zone_name(policy_of(explained), from->zone),
+               policy_zone_name(policy_of(explained), to->zone));
     }
 }
 
