@@ -98,10 +98,11 @@ static int add_cell(struct table *table, const struct matrix_view *view, size_t 
     return 0;
 }
 
-static void print_empty(size_t n_empty, size_t n_pairs)
+static void print_empty(const struct matrix_view *view, size_t n_empty, size_t n_pairs)
 {
     if (n_pairs == 1)
-        puts("nothing passes");
+        printf("nothing passes from %s to %s\n", zone_name(view, view->from_first),
+               zone_name(view, view->to_first));
     else if (n_empty == n_pairs)
         printf("nothing passes between any of %zu pairs of zones\n", n_pairs);
     else if (n_empty > 0)
@@ -132,7 +133,7 @@ int matrix_print_list(const struct matrix_view *view, bool colour)
     if (n_rows > 0)
         table_print(table, stdout, colour);
     if (n_empty > 0)
-        print_empty(n_empty, n_pairs);
+        print_empty(view, n_empty, n_pairs);
     return 0;
 }
 

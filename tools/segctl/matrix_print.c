@@ -22,7 +22,12 @@
 #define LABEL_WIDTH_MIN 12
 #define CELL_TEXT_MAX 24
 
-#define NOTHING "·"
+/*
+ * ASCII, also where a label is cut: terminals set up for Japanese show signs such as a middle dot
+ * or an ellipsis in two columns, others in one.
+ */
+#define NOTHING "."
+#define CUT "~"
 
 /* What is printed, and where. */
 struct layout {
@@ -73,6 +78,11 @@ static unsigned max(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
+static unsigned min(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
 /* Columns before the first cell. */
 static unsigned head_width(const struct layout *layout)
 {
@@ -88,7 +98,8 @@ static struct layout lay_out(const struct matrix_view *view, unsigned width, boo
         .cell_width = CELL_WIDTH,
         .colour = colour,
     };
-    unsigned cells;
+    unsigned label_width;
+    size_t columns, n_blocks;
 
     for (size_t i = 0; i < view->matrix->n_zones; i++) {
         layout.name_width = max(layout.name_width, shown_width(name_of(view, i)));
@@ -102,17 +113,21 @@ static struct layout lay_out(const struct matrix_view *view, unsigned width, boo
         }
     }
 
-    cells = (unsigned)view->matrix->n_zones * layout.cell_width;
-    while (layout.label_width > LABEL_WIDTH_MIN && head_width(&layout) + cells > width)
-        layout.label_width--;
-
-    layout.columns = 1;
+    /* First as few blocks as the shortest labels allow, then labels as long as the blocks do. */
+    label_width = layout.label_width;
+    layout.label_width = min(label_width, LABEL_WIDTH_MIN);
+    columns = 1;
     if (width > head_width(&layout) + layout.cell_width)
-        layout.columns = (width - head_width(&layout)) / layout.cell_width;
+        columns = (width - head_width(&layout)) / layout.cell_width;
+    n_blocks = (view->matrix->n_zones + columns - 1) / columns;
+    layout.columns = n_blocks > 0 ? (view->matrix->n_zones + n_blocks - 1) / n_blocks : 1;
+    while (layout.label_width < label_width &&
+           head_width(&layout) + (unsigned)layout.columns * layout.cell_width < width)
+        layout.label_width++;
     return layout;
 }
 
-/* The text in exactly `width` columns, cut with an ellipsis where it is longer. */
+/* The text in exactly `width` columns, cut where it is longer. */
 static void print_fitted(const char *text, unsigned width)
 {
     size_t size = strlen(text), offset = 0;
@@ -128,7 +143,7 @@ static void print_fitted(const char *text, unsigned width)
         room -= glyph.width;
         offset += glyph.size;
     }
-    printf("%s%*s", cut ? "…" : "", (int)room, "");
+    printf("%s%*s", cut ? CUT : "", (int)room, "");
 }
 
 static const char *cell_colour(const struct matrix_cell *cell)
@@ -166,7 +181,7 @@ static void print_block(const struct layout *layout, size_t first, size_t behind
     char number[CELL_TEXT_MAX];
 
     printf("%*s", (int)layout->number_width + GAP, "");
-    print_fitted("from ↓  to →", head_width(layout) - layout->number_width - GAP);
+    print_fitted("from \\ to", head_width(layout) - layout->number_width - GAP);
     for (size_t to = first; to < behind; to++) {
         snprintf(number, sizeof(number), "%zu", to + 1);
         printf("%*s", (int)(layout->cell_width - shown_width(number)), "");
@@ -189,11 +204,11 @@ static void print_legend(const struct matrix *matrix)
     }
 
     puts("  " NOTHING "  nothing passes");
-    puts("  3  as many services pass, each for the hosts of its flows");
+    puts("  1  so many services pass, each between the hosts of its flows");
     if (any)
-        puts("any  a flow passes everything");
+        puts("any  everything passes between the hosts of a flow; within a zone, `intra: allow`");
     if (idle)
-        puts("  0  nothing passes: all flows there are disabled or have expired");
+        puts("  0  nothing passes: what flows there are is disabled or has expired");
 }
 
 static void print_totals(const struct matrix_view *view)
