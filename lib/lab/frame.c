@@ -12,7 +12,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "lab/bytes.h"
 #include "lab/frame.h"
+#include "lab/transport.h"
 
 #define IPV4_HEADER 20
 #define IPV4_OPTIONS 4
@@ -20,127 +22,15 @@
 #define IPV4_OFFSET_MASK 0x1fff
 #define IPV6_HEADER 40
 #define IPV6_EXTENSION 8
-#define UDP_HEADER 8
-#define TCP_HEADER 20
-#define ICMP_HEADER 8
-#define OTHER_HEADER 8
 #define TAG_BYTES 8
 #define HOP_LIMIT 64
 
-#define ICMPV6_ERROR_LAST 127
-#define ICMPV6_ECHO_REQUEST 128
-#define ICMPV6_ECHO_REPLY 129
-
 static const struct frame_options no_options;
-
-static void put16(uint8_t *bytes, uint16_t value)
-{
-    bytes[0] = (uint8_t)(value >> 8);
-    bytes[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *bytes, uint32_t value)
-{
-    put16(bytes, (uint16_t)(value >> 16));
-    put16(bytes + 2, (uint16_t)value);
-}
-
-static uint16_t get16(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-static uint32_t get32(const uint8_t *bytes)
-{
-    return (uint32_t)get16(bytes) << 16 | get16(bytes + 2);
-}
-
-static size_t address_bytes(enum family family)
-{
-    return family_bits(family) / 8;
-}
-
-/* The Internet checksum of RFC 1071, without the final complement. */
-static uint32_t checksum_add(uint32_t sum, const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i + 1 < size; i += 2)
-        sum += get16(bytes + i);
-    if (size % 2 != 0)
-        sum += (uint32_t)bytes[size - 1] << 8;
-    return sum;
-}
-
-static uint16_t checksum_finish(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static uint16_t transport_checksum(const struct frame *frame, uint8_t protocol,
-                                   const uint8_t *bytes, size_t size)
-{
-    uint8_t addresses[32];
-    size_t n = address_bytes(frame->family);
-    uint32_t sum = 0;
-
-    address_to_bytes(frame->family, frame->source, addresses);
-    address_to_bytes(frame->family, frame->destination, addresses + n);
-    if (protocol != IPPROTO_ICMP)
-        sum = checksum_add((uint32_t)size + protocol, addresses, 2 * n);
-    return checksum_finish(checksum_add(sum, bytes, size));
-}
-
-/* A wrong checksum that is neither an equal of the right one nor UDP's "none". */
-static uint16_t spoil(uint16_t checksum)
-{
-    uint16_t wrong = checksum ^ 0x0100;
-
-    return wrong != 0 ? wrong : 0x0300;
-}
-
-static uint8_t frame_protocol(const struct frame *frame)
-{
-    switch (frame->kind) {
-    case FRAME_UDP:
-        return IPPROTO_UDP;
-    case FRAME_TCP:
-        return IPPROTO_TCP;
-    case FRAME_ICMP:
-        return frame->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-    case FRAME_OTHER:
-        return frame->protocol;
-    }
-    return frame->protocol;
-}
-
-static enum frame_kind kind_of_protocol(enum family family, uint8_t protocol)
-{
-    if (protocol == IPPROTO_UDP)
-        return FRAME_UDP;
-    if (protocol == IPPROTO_TCP)
-        return FRAME_TCP;
-    if (protocol == (family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-        return FRAME_ICMP;
-    return FRAME_OTHER;
-}
 
 static bool is_extension(enum family family, uint8_t protocol)
 {
     return family == FAMILY_IPV6 && (protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
                                      protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_DSTOPTS);
-}
-
-static bool is_icmp_error(const struct frame *frame)
-{
-    uint8_t type = (uint8_t)(frame->port >> 8);
-
-    if (frame->kind != FRAME_ICMP)
-        return false;
-    if (frame->family == FAMILY_IPV6)
-        return type <= ICMPV6_ERROR_LAST;
-    /* Unreachable, source quench, redirect, time exceeded, parameter problem. */
-    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
 static int check_options(const struct frame *frame, const struct frame_options *options)
@@ -152,10 +42,10 @@ static int check_options(const struct frame *frame, const struct frame_options *
         return -EMSGSIZE;
     if (options->destination_options && frame->family != FAMILY_IPV6)
         return -EINVAL;
-    if (options->quoted && !is_icmp_error(frame))
+    if (options->quoted && !transport_is_icmp_error(frame))
         return -EINVAL;
     if (frame->kind == FRAME_OTHER &&
-        (kind_of_protocol(frame->family, frame->protocol) != FRAME_OTHER ||
+        (transport_kind(frame->family, frame->protocol) != FRAME_OTHER ||
          is_extension(frame->family, frame->protocol)))
         return -EINVAL;
     return 0;
@@ -231,77 +121,16 @@ static size_t write_ip(const struct frame *frame, const struct frame_options *op
     return write_ipv6(frame, options, next_header, identification, offset, more, length, bytes);
 }
 
-/* Writes the header of the kind; `*ret_checksum` is where its checksum goes, or NULL. */
-static size_t write_transport_header(const struct frame *frame, size_t payload, uint8_t *bytes,
-                                     uint8_t **ret_checksum)
-{
-    switch (frame->kind) {
-    case FRAME_UDP:
-        memset(bytes, 0, UDP_HEADER);
-        put16(bytes, frame->source_port);
-        put16(bytes + 2, frame->port);
-        put16(bytes + 4, (uint16_t)(UDP_HEADER + payload));
-        *ret_checksum = bytes + 6;
-        return UDP_HEADER;
-    case FRAME_TCP:
-        memset(bytes, 0, TCP_HEADER);
-        put16(bytes, frame->source_port);
-        put16(bytes + 2, frame->port);
-        put32(bytes + 4, frame->tcp_sequence);
-        put32(bytes + 8, frame->tcp_acknowledgement);
-        bytes[12] = TCP_HEADER / 4 << 4;
-        bytes[13] = frame->tcp_flags;
-        put16(bytes + 14, UINT16_MAX);
-        *ret_checksum = bytes + 16;
-        return TCP_HEADER;
-    case FRAME_ICMP:
-        memset(bytes, 0, ICMP_HEADER);
-        put16(bytes, frame->port);
-        if (!is_icmp_error(frame))
-            put16(bytes + 4, frame->source_port);
-        *ret_checksum = bytes + 2;
-        return ICMP_HEADER;
-    case FRAME_OTHER:
-        memset(bytes, 0, OTHER_HEADER);
-        put16(bytes, frame->source_port);
-        put16(bytes + 2, frame->port);
-        *ret_checksum = NULL;
-        return OTHER_HEADER;
-    }
-    return 0;
-}
-
-/* Transport header, then `payload` bytes that stand at the end of the longest header. */
-static size_t write_transport(const struct frame *frame, const struct frame_options *options,
-                              const uint8_t *payload, size_t size, uint8_t *bytes)
-{
-    uint8_t protocol = frame_protocol(frame);
-    uint8_t *checksum = NULL;
-    size_t length = write_transport_header(frame, size, bytes, &checksum);
-    uint16_t sum;
-
-    memcpy(bytes + length, payload, size);
-    length += size;
-    if (!checksum)
-        return length;
-    sum = transport_checksum(frame, protocol, bytes, length);
-    /* A UDP checksum of zero means that there is none. */
-    if (sum == 0 && frame->kind == FRAME_UDP)
-        sum = UINT16_MAX;
-    put16(checksum, options->bad_checksum ? spoil(sum) : sum);
-    return length;
-}
-
 /* What an ICMP error quotes: the whole packet, with the tag of the error. */
 static size_t write_quoted(const struct frame *quoted, uint32_t tag, uint8_t *bytes)
 {
-    uint8_t payload[TAG_BYTES], transport[TCP_HEADER + TAG_BYTES];
+    uint8_t payload[TAG_BYTES], transport[TRANSPORT_HEADER_MAX + TAG_BYTES];
     size_t header, length;
 
     put32(payload, FRAME_MAGIC);
     put32(payload + 4, tag);
-    length = write_transport(quoted, &no_options, payload, sizeof(payload), transport);
-    header = write_ip(quoted, &no_options, frame_protocol(quoted), 0, 0, false, length, bytes);
+    length = transport_write(quoted, false, payload, sizeof(payload), transport);
+    header = write_ip(quoted, &no_options, transport_protocol(quoted), 0, 0, false, length, bytes);
     memcpy(bytes + header, transport, length);
     return header + length;
 }
@@ -309,8 +138,8 @@ static size_t write_quoted(const struct frame *quoted, uint32_t tag, uint8_t *by
 int frame_build(const struct frame *frame, const struct frame_options *options,
                 struct frame_body *ret_body)
 {
-    uint8_t payload[FRAME_BODY_MAX - TCP_HEADER - IPV6_EXTENSION] = {0};
-    uint8_t protocol = frame_protocol(frame);
+    uint8_t payload[FRAME_BODY_MAX - TRANSPORT_HEADER_MAX - IPV6_EXTENSION] = {0};
+    uint8_t protocol = transport_protocol(frame);
     size_t size = TAG_BYTES, header = 0;
     int r;
 
@@ -337,8 +166,8 @@ int frame_build(const struct frame *frame, const struct frame_options *options,
         write_padding_header(protocol, ret_body->bytes);
         header = IPV6_EXTENSION;
     }
-    ret_body->length =
-        header + write_transport(frame, options, payload, size, ret_body->bytes + header);
+    ret_body->length = header + transport_write(frame, options->bad_checksum, payload, size,
+                                                ret_body->bytes + header);
     return 0;
 }
 
@@ -478,33 +307,6 @@ int frame_split(const uint8_t *bytes, size_t size, struct frame_packet *ret_pack
     return 0;
 }
 
-/* Reads the transport header of a whole body; returns its length, or 0 where it is cut short. */
-static size_t read_transport(const struct frame_packet *packet, struct frame *frame)
-{
-    const uint8_t *bytes = packet->body;
-    size_t length = packet->length, header = UDP_HEADER;
-
-    if (length < UDP_HEADER)
-        return 0;
-    frame->kind = kind_of_protocol(frame->family, packet->next_header);
-    frame->protocol = packet->next_header;
-    frame->source_port = get16(bytes);
-    frame->port = get16(bytes + 2);
-    if (frame->kind == FRAME_ICMP) {
-        frame->port = get16(bytes);
-        frame->source_port = is_icmp_error(frame) ? 0 : get16(bytes + 4);
-    }
-    if (frame->kind == FRAME_TCP) {
-        if (length < TCP_HEADER)
-            return 0;
-        frame->tcp_sequence = get32(bytes + 4);
-        frame->tcp_acknowledgement = get32(bytes + 8);
-        frame->tcp_flags = bytes[13];
-        header = (size_t)(bytes[12] >> 4) * 4;
-    }
-    return header <= length ? header : 0;
-}
-
 static int read_body(const struct frame_packet *packet, bool quoted, struct frame *ret_frame)
 {
     struct frame_packet whole = *packet, inner = {0};
@@ -518,13 +320,13 @@ static int read_body(const struct frame_packet *packet, bool quoted, struct fram
             return r;
     }
     *ret_frame = whole.frame;
-    header = read_transport(&whole, ret_frame);
+    header = transport_read(&whole, ret_frame);
     if (header == 0)
         return -EBADMSG;
     whole.body += header;
     whole.length -= header;
 
-    if (is_icmp_error(ret_frame) && !quoted) {
+    if (transport_is_icmp_error(ret_frame) && !quoted) {
         r = split_ip(whole.body, whole.length, true, &inner);
         if (r < 0)
             return r;
