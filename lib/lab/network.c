@@ -103,7 +103,7 @@ int network_open(struct nl_sock **ret_socket)
     return 0;
 }
 
-int network_open_monitor(struct nl_sock **ret_monitor)
+static int open_monitor(int group, struct nl_sock **ret_monitor)
 {
     cleanup_(nl_socket_freep) struct nl_sock *monitor = NULL;
     int r;
@@ -112,11 +112,16 @@ int network_open_monitor(struct nl_sock **ret_monitor)
     if (r < 0)
         return r;
     nl_socket_disable_seq_check(monitor);
-    r = nl_socket_add_membership(monitor, RTNLGRP_LINK);
+    r = nl_socket_add_membership(monitor, group);
     if (r < 0)
         return result(r);
     *ret_monitor = TAKE_PTR(monitor);
     return 0;
+}
+
+int network_open_monitor(struct nl_sock **ret_monitor)
+{
+    return open_monitor(RTNLGRP_LINK, ret_monitor);
 }
 
 int network_add_wire(struct nl_sock *socket, int far_namespace, const struct network_wire *wire)
@@ -264,8 +269,8 @@ int network_add_route(struct nl_sock *socket, int ifindex, enum family family,
     return result(rtnl_route_add(socket, route, NLM_F_CREATE | NLM_F_EXCL));
 }
 
-int network_add_address(struct nl_sock *socket, int ifindex, enum family family, ip_number address,
-                        uint8_t prefix_length)
+static int add_address(struct nl_sock *socket, int ifindex, enum family family, ip_number address,
+                       uint8_t prefix_length)
 {
     cleanup_(rtnl_addr_putp) struct rtnl_addr *added = rtnl_addr_alloc();
     cleanup_(nl_addr_putp) struct nl_addr *local = build_address(family, address, prefix_length);
@@ -279,4 +284,55 @@ int network_add_address(struct nl_sock *socket, int ifindex, enum family family,
     if (r < 0)
         return result(r);
     return result(rtnl_addr_add(socket, added, NLM_F_CREATE | NLM_F_EXCL));
+}
+
+struct arrival {
+    uint8_t address[16];
+    bool seen;
+};
+
+static int see_local_route(struct nl_msg *message, void *data)
+{
+    struct nlmsghdr *header = nlmsg_hdr(message);
+    struct rtmsg *route = nlmsg_data(header);
+    struct arrival *arrival = data;
+    struct nlattr *destination;
+
+    if (header->nlmsg_type != RTM_NEWROUTE || route->rtm_type != RTN_LOCAL ||
+        route->rtm_dst_len != 8 * sizeof(arrival->address))
+        return NL_OK;
+    destination = nlmsg_find_attr(header, sizeof(*route), RTA_DST);
+    if (destination && (size_t)nla_len(destination) >= sizeof(arrival->address) &&
+        memcmp(nla_data(destination), arrival->address, sizeof(arrival->address)) == 0)
+        arrival->seen = true;
+    return NL_OK;
+}
+
+/* The kernel takes an IPv6 address at once, but makes it its own later, in a thread. */
+static int add_address_ipv6(struct nl_sock *socket, int ifindex, ip_number address,
+                            uint8_t prefix_length)
+{
+    cleanup_(nl_socket_freep) struct nl_sock *monitor = NULL;
+    struct arrival arrival = {.seen = false};
+    int r;
+
+    address_to_bytes(FAMILY_IPV6, address, arrival.address);
+    r = open_monitor(RTNLGRP_IPV6_ROUTE, &monitor);
+    if (r < 0)
+        return r;
+    r = nl_socket_modify_cb(monitor, NL_CB_VALID, NL_CB_CUSTOM, see_local_route, &arrival);
+    if (r < 0)
+        return result(r);
+    r = add_address(socket, ifindex, FAMILY_IPV6, address, prefix_length);
+    while (r >= 0 && !arrival.seen)
+        r = result(nl_recvmsgs_default(monitor));
+    return r < 0 ? r : 0;
+}
+
+int network_add_address(struct nl_sock *socket, int ifindex, enum family family, ip_number address,
+                        uint8_t prefix_length)
+{
+    if (family == FAMILY_IPV6)
+        return add_address_ipv6(socket, ifindex, address, prefix_length);
+    return add_address(socket, ifindex, family, address, prefix_length);
 }
