@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One class: a sweep over the destinations. Between two borders of destination ranges the same
- * parts apply; their services are painted on a line, the first part first, and what is painted is
- * one row for each stretch of one colour. Neighbouring stretches of destinations with the same
- * picture are one. So destinations of different rows are disjoint or equal: the kernel's interval
- * map, whose cost grows with the rows that match its first field, finds few.
+ * One class: the cells of its parts, less what earlier flows of its parents own, as rows. Parts are
+ * swept along the destinations, so that the rows that match a packet's destination are few. Where
+ * wide destinations overlap in many ways that would give far more rows than the policy has; then
+ * they are swept along the services, which keeps the rows few and lets more of them match.
  */
 
 #include "diagram/class.h"
@@ -15,195 +14,40 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "diagram/sweep.h"
 
 /* Rows of at most so many points are worth a place each in a hash. */
 #ifndef EXPAND_MAX
 #define EXPAND_MAX 16
 #endif
 
-struct border {
-    ip_number at;
-    uint32_t member; /* position in `members` */
-    bool begins;
-};
+/* The axis that is tried first. */
+#ifndef FIRST_AXIS
+#define FIRST_AXIS SWEEP_DESTINATIONS
+#endif
+/* A sweep may do so many times the work that the parts are worth, and so much anyway, before the
+ * other axis is tried. */
+#define SWEEP_FACTOR 8
+#define SWEEP_FREE 4096
+/* No sweep may do more: about a second. */
+#define WORK_MAX ((size_t)100 * 1000 * 1000)
 
-struct stroke {
-    struct service_span span;
-    uint32_t flow;
-};
-
-struct picture {
-    struct stroke *strokes;
-    size_t n_strokes;
-    size_t capacity;
-};
-
-struct painter {
+struct filler {
     struct class *class;
     const struct class *classes;
-    const struct parts *parts;
-    const uint32_t *members;
     struct overlaps *overlaps;
-    size_t *budget;
-    struct border *borders;
-    size_t n_borders;
-    uint32_t *active; /* positions in `members`, ascending */
-    size_t n_active;
-    struct picture picture; /* of the stretch at hand */
-    struct picture open;    /* of the stretch begun at open_first and not yet written */
-    ip_number open_first;
-    ip_number open_last;
+    size_t rows_left;
     size_t exact_capacity;
     size_t ranges_capacity;
 };
 
-static void picture_clear(struct picture *picture)
+static int class_add_exact(struct filler *filler, const struct range_row *row)
 {
-    free(picture->strokes);
-    *picture = (struct picture){0};
-}
-
-static void painter_clear(struct painter *painter)
-{
-    free(painter->borders);
-    free(painter->active);
-    picture_clear(&painter->picture);
-    picture_clear(&painter->open);
-}
-
-static int compare_borders(const void *a, const void *b)
-{
-    const struct border *x = a, *y = b;
-
-    if (x->at != y->at)
-        return x->at < y->at ? -1 : 1;
-    return (x->member > y->member) - (x->member < y->member);
-}
-
-/* A border lies before the first and behind the last address; none lies behind the last of all. */
-static int painter_collect_borders(struct painter *painter, size_t n_members)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < n_members; i++)
-        n += 2 * painter->parts->parts[painter->members[i]].destinations.n_ranges;
-
-    painter->borders = calloc(n > 0 ? n : 1, sizeof(*painter->borders));
-    painter->active = calloc(n_members > 0 ? n_members : 1, sizeof(*painter->active));
-    if (!painter->borders || !painter->active)
-        return -ENOMEM;
-
-    for (uint32_t i = 0; i < n_members; i++) {
-        const struct range_set *set = &painter->parts->parts[painter->members[i]].destinations;
-
-        for (size_t j = 0; j < set->n_ranges; j++) {
-            painter->borders[painter->n_borders++] = (struct border){set->ranges[j].first, i, true};
-            if (set->ranges[j].last != ~(ip_number)0)
-                painter->borders[painter->n_borders++] =
-                    (struct border){set->ranges[j].last + 1, i, false};
-        }
-    }
-
-    qsort(painter->borders, painter->n_borders, sizeof(*painter->borders), compare_borders);
-    return 0;
-}
-
-static void painter_cross(struct painter *painter, const struct border *border)
-{
-    size_t low = 0, high = painter->n_active;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (painter->active[middle] < border->member)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    if (border->begins) {
-        memmove(painter->active + low + 1, painter->active + low,
-                (painter->n_active - low) * sizeof(*painter->active));
-        painter->active[low] = border->member;
-        painter->n_active++;
-    } else {
-        painter->n_active--;
-        memmove(painter->active + low, painter->active + low + 1,
-                (painter->n_active - low) * sizeof(*painter->active));
-    }
-}
-
-static int picture_insert(struct picture *picture, size_t position, struct service_span span,
-                          uint32_t flow)
-{
-    int r = array_reserve(&picture->strokes, &picture->capacity, picture->n_strokes + 1,
-                          sizeof(*picture->strokes));
-
-    if (r < 0)
-        return r;
-
-    memmove(picture->strokes + position + 1, picture->strokes + position,
-            (picture->n_strokes - position) * sizeof(*picture->strokes));
-    picture->strokes[position] = (struct stroke){span, flow};
-    picture->n_strokes++;
-    return 0;
-}
-
-/* Paints where nothing has been painted; what was there is the winner. */
-static int picture_paint(struct picture *picture, struct service_span span, uint32_t flow,
-                         struct overlaps *overlaps)
-{
-    size_t low = 0, high = picture->n_strokes;
-    int r;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (picture->strokes[middle].span.last < span.first)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    for (; low < picture->n_strokes && picture->strokes[low].span.first <= span.last; low++) {
-        struct stroke there = picture->strokes[low];
-
-        overlaps_note(overlaps, flow, there.flow);
-        if (there.span.first > span.first) {
-            r = picture_insert(picture, low,
-                               (struct service_span){span.first, there.span.first - 1}, flow);
-            if (r < 0)
-                return r;
-            low++;
-        }
-        if (there.span.last >= span.last)
-            return 0;
-        span.first = there.span.last + 1;
-    }
-    return picture_insert(picture, low, span, flow);
-}
-
-static bool picture_equal(const struct picture *a, const struct picture *b)
-{
-    if (a->n_strokes != b->n_strokes)
-        return false;
-
-    for (size_t i = 0; i < a->n_strokes; i++) {
-        if (a->strokes[i].span.first != b->strokes[i].span.first ||
-            a->strokes[i].span.last != b->strokes[i].span.last ||
-            a->strokes[i].flow != b->strokes[i].flow)
-            return false;
-    }
-    return true;
-}
-
-static int class_add_exact(struct painter *painter, const struct range_row *row)
-{
-    struct class *class = painter->class;
+    struct class *class = filler->class;
 
     for (ip_number d = row->destination.first;; d++) {
         for (service_number s = row->services.first; s <= row->services.last; s++) {
-            int r = array_reserve(&class->exact, &painter->exact_capacity, class->n_exact + 1,
+            int r = array_reserve(&class->exact, &filler->exact_capacity, class->n_exact + 1,
                                   sizeof(*class->exact));
 
             if (r < 0)
@@ -217,21 +61,21 @@ static int class_add_exact(struct painter *painter, const struct range_row *row)
     }
 }
 
-static int class_add_row(struct painter *painter, const struct range_row *row)
+static int class_add_row(struct filler *filler, const struct range_row *row)
 {
     ip_number destinations = row->destination.last - row->destination.first;
     size_t services = row->services.last - row->services.first + 1;
-    struct class *class = painter->class;
+    struct class *class = filler->class;
     int r;
 
-    if (*painter->budget == 0)
+    if (filler->rows_left == 0)
         return -E2BIG;
-    (*painter->budget)--;
+    filler->rows_left--;
 
     if (destinations < EXPAND_MAX && ((size_t)destinations + 1) * services <= EXPAND_MAX)
-        return class_add_exact(painter, row);
+        return class_add_exact(filler, row);
 
-    r = array_reserve(&class->ranges, &painter->ranges_capacity, class->n_ranges + 1,
+    r = array_reserve(&class->ranges, &filler->ranges_capacity, class->n_ranges + 1,
                       sizeof(*class->ranges));
     if (r < 0)
         return r;
@@ -241,24 +85,24 @@ static int class_add_row(struct painter *painter, const struct range_row *row)
 }
 
 /* What is left of a box of one flow where parents with earlier flows overlap it. */
-static int painter_cut(struct painter *painter, uint32_t parent, struct range_row row);
+static int filler_cut(struct filler *filler, uint32_t parent, struct range_row row);
 
 /* Splits the row around a box that the parent's flow owns and goes on with the pieces. */
-static int painter_split(struct painter *painter, uint32_t parent, const struct range_row *row,
-                         const struct range *destination, const struct service_span *services)
+static int filler_split(struct filler *filler, uint32_t parent, const struct range_row *row,
+                        const struct range *destination, const struct service_span *services)
 {
     struct range_row piece = *row;
     int r;
 
     if (destination->first > row->destination.first) {
         piece.destination.last = destination->first - 1;
-        r = painter_cut(painter, parent, piece);
+        r = filler_cut(filler, parent, piece);
         if (r < 0)
             return r;
     }
     if (destination->last < row->destination.last) {
         piece.destination = (struct range){destination->last + 1, row->destination.last};
-        r = painter_cut(painter, parent, piece);
+        r = filler_cut(filler, parent, piece);
         if (r < 0)
             return r;
     }
@@ -269,13 +113,13 @@ static int painter_split(struct painter *painter, uint32_t parent, const struct 
         destination->last < row->destination.last ? destination->last : row->destination.last;
     if (services->first > row->services.first) {
         piece.services = (struct service_span){row->services.first, services->first - 1};
-        r = painter_cut(painter, parent, piece);
+        r = filler_cut(filler, parent, piece);
         if (r < 0)
             return r;
     }
     if (services->last < row->services.last) {
         piece.services = (struct service_span){services->last + 1, row->services.last};
-        return painter_cut(painter, parent, piece);
+        return filler_cut(filler, parent, piece);
     }
     return 0;
 }
@@ -313,13 +157,13 @@ static size_t find_exact(const struct class *class, ip_number destination, servi
     return low;
 }
 
-static int painter_cut(struct painter *painter, uint32_t parent, struct range_row row)
+static int filler_cut(struct filler *filler, uint32_t parent, struct range_row row)
 {
     const struct class *class;
 
     if (parent == NO_CLASS)
-        return class_add_row(painter, &row);
-    class = &painter->classes[parent];
+        return class_add_row(filler, &row);
+    class = &filler->classes[parent];
 
     for (size_t i = find_exact(class, row.destination.first, 0); i < class->n_exact; i++) {
         const struct exact_row *there = &class->exact[i];
@@ -329,12 +173,12 @@ static int painter_cut(struct painter *painter, uint32_t parent, struct range_ro
         if (there->service < row.services.first || there->service > row.services.last)
             continue;
         if (there->flow > row.flow) {
-            overlaps_note(painter->overlaps, there->flow, row.flow);
+            overlaps_note(filler->overlaps, there->flow, row.flow);
         } else if (there->flow < row.flow) {
-            overlaps_note(painter->overlaps, row.flow, there->flow);
-            return painter_split(painter, parent, &row,
-                                 &(struct range){there->destination, there->destination},
-                                 &(struct service_span){there->service, there->service});
+            overlaps_note(filler->overlaps, row.flow, there->flow);
+            return filler_split(filler, parent, &row,
+                                &(struct range){there->destination, there->destination},
+                                &(struct service_span){there->service, there->service});
         }
     }
 
@@ -347,91 +191,21 @@ static int painter_cut(struct painter *painter, uint32_t parent, struct range_ro
             there->services.last < row.services.first || there->services.first > row.services.last)
             continue;
         if (there->flow > row.flow) {
-            overlaps_note(painter->overlaps, there->flow, row.flow);
+            overlaps_note(filler->overlaps, there->flow, row.flow);
         } else if (there->flow < row.flow) {
-            overlaps_note(painter->overlaps, row.flow, there->flow);
-            return painter_split(painter, parent, &row, &there->destination, &there->services);
+            overlaps_note(filler->overlaps, row.flow, there->flow);
+            return filler_split(filler, parent, &row, &there->destination, &there->services);
         }
     }
 
-    return painter_cut(painter, class->parent, row);
+    return filler_cut(filler, class->parent, row);
 }
 
-static int painter_close_stretch(struct painter *painter)
+static int filler_take(const struct range_row *cell, void *userdata)
 {
-    for (size_t i = 0; i < painter->open.n_strokes; i++) {
-        struct range_row row = {
-            .destination = {painter->open_first, painter->open_last},
-            .services = painter->open.strokes[i].span,
-            .flow = painter->open.strokes[i].flow,
-        };
-        int r = painter_cut(painter, painter->class->parent, row);
+    struct filler *filler = userdata;
 
-        if (r < 0)
-            return r;
-    }
-    painter->open.n_strokes = 0;
-    return 0;
-}
-
-/* Paints the destinations from `first` to `last`, which the same parts cover. */
-static int painter_stretch(struct painter *painter, ip_number first, ip_number last)
-{
-    struct picture swap;
-    int r;
-
-    if (painter->n_active > *painter->budget)
-        return -E2BIG;
-
-    painter->picture.n_strokes = 0;
-    for (size_t i = 0; i < painter->n_active; i++) {
-        const struct part *part = &painter->parts->parts[painter->members[painter->active[i]]];
-
-        for (size_t j = 0; j < part->n_spans; j++) {
-            r = picture_paint(&painter->picture, part->spans[j], part->flow, painter->overlaps);
-            if (r < 0)
-                return r;
-        }
-    }
-
-    if (painter->open.n_strokes > 0 && painter->open_last + 1 == first &&
-        picture_equal(&painter->open, &painter->picture)) {
-        painter->open_last = last;
-        return 0;
-    }
-
-    r = painter_close_stretch(painter);
-    if (r < 0)
-        return r;
-
-    swap = painter->open;
-    painter->open = painter->picture;
-    painter->picture = swap;
-    painter->open_first = first;
-    painter->open_last = last;
-    return 0;
-}
-
-static int painter_sweep(struct painter *painter)
-{
-    size_t i = 0;
-
-    while (i < painter->n_borders) {
-        ip_number first = painter->borders[i].at;
-        ip_number last;
-        int r;
-
-        for (; i < painter->n_borders && painter->borders[i].at == first; i++)
-            painter_cross(painter, &painter->borders[i]);
-        last = i < painter->n_borders ? painter->borders[i].at - 1 : ~(ip_number)0;
-
-        if (painter->n_active == 0)
-            continue;
-        r = painter_stretch(painter, first, last);
-        if (r < 0)
-            return r;
-    }
-    return painter_close_stretch(painter);
+    return filler_cut(filler, filler->class->parent, *cell);
 }
 
 static int compare_exact(const void *a, const void *b)
@@ -472,31 +246,55 @@ static int class_sort(struct class *class)
     return 0;
 }
 
+/* Fills the class by one sweep; `ret_rows` are the rows it made. */
+static int class_sweep(struct class *class, const struct class *classes, const struct parts *parts,
+                       const uint32_t *members, size_t n_members, enum sweep_axis axis,
+                       size_t work_max, size_t rows_max, struct overlaps *overlaps,
+                       size_t *ret_rows)
+{
+    struct filler filler = {
+        .class = class,
+        .classes = classes,
+        .overlaps = overlaps,
+        .rows_left = rows_max,
+    };
+    int r;
+
+    free(class->exact);
+    free(class->ranges);
+    class->exact = NULL;
+    class->ranges = NULL;
+    class->n_exact = class->n_ranges = 0;
+
+    r = sweep_parts(parts, members, n_members, axis, work_max, overlaps, filler_take, &filler);
+    *ret_rows = rows_max - filler.rows_left;
+    return r;
+}
+
 int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
                const uint32_t *members, size_t n_members, struct overlaps *overlaps, size_t *budget,
                uint32_t *ret_culprit)
 {
-    cleanup_(painter_clear) struct painter painter = {
-        .class = class,
-        .classes = classes,
-        .parts = parts,
-        .members = members,
-        .overlaps = overlaps,
-        .budget = budget,
-    };
+    size_t work = SWEEP_FREE, rows = 0;
     int r;
 
-    r = painter_collect_borders(&painter, n_members);
+    for (size_t i = 0; i < n_members; i++)
+        work += SWEEP_FACTOR * part_weight(&parts->parts[members[i]]);
+
+    r = class_sweep(class, classes, parts, members, n_members, FIRST_AXIS, work, *budget, overlaps,
+                    &rows);
+    if (r == -E2BIG)
+        r = class_sweep(class, classes, parts, members, n_members, SWEEP_SERVICES, work, *budget,
+                        overlaps, &rows);
+    if (r == -E2BIG)
+        r = class_sweep(class, classes, parts, members, n_members, SWEEP_DESTINATIONS, WORK_MAX,
+                        *budget, overlaps, &rows);
+    if (r == -E2BIG && n_members > 0)
+        *ret_culprit = parts->parts[members[n_members - 1]].flow;
     if (r < 0)
         return r;
 
-    r = painter_sweep(&painter);
-    if (r < 0) {
-        if (r == -E2BIG && n_members > 0)
-            *ret_culprit = parts->parts[members[n_members - 1]].flow;
-        return r;
-    }
-
+    *budget -= rows;
     return class_sort(class);
 }
 
