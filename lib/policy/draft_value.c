@@ -14,7 +14,8 @@
 int parser_keep_text(struct parser *parser, const struct token *token, struct draft_text **ret_text)
 {
     size_t size = strlen(token->text) + 1;
-    struct draft_text *text = arena_allocate(parser->arena, sizeof(*text) + size);
+    struct draft_text *text =
+        arena_allocate(parser->arena, offsetof(struct draft_text, text) + size);
 
     if (!text)
         return -ENOMEM;

@@ -253,17 +253,18 @@ static int check_claims(struct resolver *resolver, struct claim *claims, size_t 
 /* Room for what all hosts together can claim. */
 static int claims_new(const struct draft *draft, struct claims *claims)
 {
-    size_t n_addresses = 0;
+    size_t n_addresses = 0, n_macs = 0;
 
     for (const struct draft_object *object = draft->hosts.first; object; object = object->next) {
         const struct draft_host *host = (const struct draft_host *)object;
 
         for (const struct draft_text *text = host->address; text; text = text->next)
             n_addresses++;
+        n_macs += host->mac != NULL;
     }
 
     claims->addresses = calloc(n_addresses + 1, sizeof(*claims->addresses));
-    claims->macs = calloc(draft->hosts.n_objects + 1, sizeof(*claims->macs));
+    claims->macs = calloc(n_macs + 1, sizeof(*claims->macs));
     return claims->addresses && claims->macs ? 0 : -ENOMEM;
 }
 
