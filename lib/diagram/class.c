@@ -41,14 +41,12 @@ struct filler {
     size_t ranges_capacity;
 };
 
-static int class_add_exact(struct filler *filler, const struct range_row *row)
+static int class_add_exact(struct class *class, size_t *capacity, const struct range_row *row)
 {
-    struct class *class = filler->class;
-
     for (ip_number d = row->destination.first;; d++) {
         for (service_number s = row->services.first; s <= row->services.last; s++) {
-            int r = array_reserve(&class->exact, &filler->exact_capacity, class->n_exact + 1,
-                                  sizeof(*class->exact));
+            int r =
+                array_reserve(&class->exact, capacity, class->n_exact + 1, sizeof(*class->exact));
 
             if (r < 0)
                 return r;
@@ -61,10 +59,17 @@ static int class_add_exact(struct filler *filler, const struct range_row *row)
     }
 }
 
-static int class_add_row(struct filler *filler, const struct range_row *row)
+/* True where the row has at most `limit` points. */
+static bool row_is_small(const struct range_row *row, size_t limit)
 {
     ip_number destinations = row->destination.last - row->destination.first;
     size_t services = row->services.last - row->services.first + 1;
+
+    return destinations < limit && ((size_t)destinations + 1) * services <= limit;
+}
+
+static int class_add_row(struct filler *filler, const struct range_row *row)
+{
     struct class *class = filler->class;
     int r;
 
@@ -72,8 +77,8 @@ static int class_add_row(struct filler *filler, const struct range_row *row)
         return -E2BIG;
     filler->rows_left--;
 
-    if (destinations < EXPAND_MAX && ((size_t)destinations + 1) * services <= EXPAND_MAX)
-        return class_add_exact(filler, row);
+    if (row_is_small(row, 1))
+        return class_add_exact(class, &filler->exact_capacity, row);
 
     r = array_reserve(&class->ranges, &filler->ranges_capacity, class->n_ranges + 1,
                       sizeof(*class->ranges));
@@ -234,6 +239,7 @@ static int class_sort(struct class *class)
         return 0;
     qsort(class->ranges, class->n_ranges, sizeof(*class->ranges), compare_ranges);
 
+    free(class->reach);
     class->reach = calloc(class->n_ranges, sizeof(*class->reach));
     if (!class->reach)
         return -ENOMEM;
@@ -295,6 +301,26 @@ int class_fill(struct class *class, const struct class *classes, const struct pa
         return r;
 
     *budget -= rows;
+    return class_sort(class);
+}
+
+int class_expand(struct class *class)
+{
+    size_t capacity = class->n_exact, n = 0;
+
+    for (size_t i = 0; i < class->n_ranges; i++) {
+        int r;
+
+        if (!row_is_small(&class->ranges[i], EXPAND_MAX)) {
+            class->ranges[n++] = class->ranges[i];
+            continue;
+        }
+        r = class_add_exact(class, &capacity, &class->ranges[i]);
+        if (r < 0)
+            return r;
+    }
+
+    class->n_ranges = n;
     return class_sort(class);
 }
 

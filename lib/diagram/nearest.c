@@ -173,16 +173,21 @@ static bool find_nearness(const struct likeness_of_flow *like, bool enabled,
     return true;
 }
 
-/* Among flows that are near in the same way: those that pass now, like services, like ends. */
+/*
+ * First how a flow is near, then whether it passes now, then what more it has in common. Another
+ * destination and another source weigh the same; what counts is whether that end is in the zone.
+ */
 static unsigned measure(const struct likeness_of_flow *like, const struct near_flow *near)
 {
-    unsigned missing = (MEETS_ADDRESS - like->source) + (MEETS_ADDRESS - like->destination);
+    bool reversed = near->nearness == NEAR_REVERSED;
+    enum meeting source = reversed ? like->reversed_source : like->source;
+    enum meeting destination = reversed ? like->reversed_destination : like->destination;
+    enum nearness nearness = near->nearness == NEAR_SOURCE ? NEAR_DESTINATION : near->nearness;
+    bool strange = source == MEETS_NOTHING || destination == MEETS_NOTHING;
 
-    if (near->nearness == NEAR_REVERSED)
-        missing =
-            (MEETS_ADDRESS - like->reversed_source) + (MEETS_ADDRESS - like->reversed_destination);
-    return (unsigned)near->nearness * 1000 + (near->live ? 0 : 100) +
-           (SAME_SERVICE - like->service) * 10 + missing;
+    return (unsigned)nearness * 1000 + (strange ? 500 : 0) + (near->live ? 0 : 100) +
+           (SAME_SERVICE - like->service) * 10 + (MEETS_ADDRESS - source) +
+           (MEETS_ADDRESS - destination);
 }
 
 /* Keeps the flow if it is nearer than one of those kept; of equals the first in file order stays.

@@ -8,7 +8,8 @@
 #include "base/calendar.h"
 #include "diagram/question.h"
 
-/* How a flow is near to what was asked and refused; the nearest first. */
+/* How a flow is near to what was asked and refused, the nearest first; the last but one and the one
+ * before it are equally near. */
 enum nearness {
     NEAR_DISABLED,    /* would allow it, but is disabled */
     NEAR_BEHIND,      /* would allow it, but the flow that owns it comes first in file order */

@@ -214,11 +214,18 @@ static int builder_pool(struct builder *builder, const struct source_plan *plan,
     return 0;
 }
 
-/* Drops the pooled classes and numbers those that share their first source. */
-static void builder_compact(struct builder *builder, const uint32_t *kept)
+/* Drops the pooled classes and numbers those that share their first source. 0 or -ENOMEM. */
+static int builder_compact(struct builder *builder, const uint32_t *kept)
 {
     struct pair *pair = builder->pair;
     size_t n = 0;
+
+    for (size_t i = 0; i < pair->n_classes; i++) {
+        int r = kept[i] == NO_CLASS ? 0 : class_expand(&pair->classes[i]);
+
+        if (r < 0)
+            return r;
+    }
 
     for (size_t i = 0; i < pair->n_classes; i++) {
         if (kept[i] == NO_CLASS) {
@@ -238,6 +245,7 @@ static void builder_compact(struct builder *builder, const uint32_t *kept)
         if (pair->classes[i].first_source == pair->classes[i - 1].first_source)
             pair->classes[i].level = pair->classes[i - 1].level + 1;
     }
+    return 0;
 }
 
 static int builder_take_sources(struct builder *builder, const struct source_plan *plan,
@@ -308,7 +316,9 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
     if (pair->n_pool > 1)
         qsort(pair->pool, pair->n_pool, sizeof(*pair->pool), compare_pool);
 
-    builder_compact(builder, kept);
+    r = builder_compact(builder, kept);
+    if (r < 0)
+        return r;
     return builder_take_sources(builder, &plan, kept);
 }
 

@@ -151,6 +151,15 @@ void question_clear(struct question *question)
     *question = (struct question){0};
 }
 
+/* An address of the family. */
+static bool is_typed(const char *text, enum family family)
+{
+    enum family typed;
+    ip_number address;
+
+    return address_parse(text, &typed, &address) == 0 && typed == family;
+}
+
 /* Fills the question in one family, or leaves it empty. */
 static int read_family(struct question *question, const struct service_range *ranges,
                        size_t n_ranges, enum family family)
@@ -174,6 +183,8 @@ static int read_family(struct question *question, const struct service_range *ra
                       asked->n_spans > 0;
     if (!asked->possible)
         asked_clear(asked);
+    asked->implied = asked->possible &&
+                     (is_typed(question->from, 1 - family) || is_typed(question->to, 1 - family));
     return 0;
 }
 
@@ -207,7 +218,8 @@ int question_read(const struct policy *policy, const char *from, const char *to,
             return r;
         if (zone_is_open(&question->families[family]))
             return QUESTION_ZONE_UNKNOWN;
-        possible = possible || question->families[family].possible;
+        possible = possible ||
+                   (question->families[family].possible && !question->families[family].implied);
     }
 
     if (service_result < 0)

@@ -40,6 +40,8 @@ struct asked_end {
 struct asked {
     /* False: an end or the service has nothing of this family; the rest is empty then. */
     bool possible;
+    /* True: an address of the other family was typed, and this is about its host's other one. */
+    bool implied;
     struct asked_end from;
     struct asked_end to;
     struct service_span *spans; /* sorted, disjoint, not adjacent; owned by the question */
@@ -69,8 +71,8 @@ enum question_problem {
  * Reads a question. Of a host, group or zone the first address of a family is judged. An address
  * that belongs to a host of the policy also stands for the host's addresses of the other family.
  *
- * Returns 0 with a question that is possible in at least one family, -ENOMEM, or an
- * `enum question_problem`; in each case question_clear() frees what it holds.
+ * Returns 0 with a question that is possible in at least one family without being implied, -ENOMEM,
+ * or an `enum question_problem`; in each case question_clear() frees what it holds.
  */
 int question_read(const struct policy *policy, const char *from, const char *to,
                   const char *service, struct question *ret_question);

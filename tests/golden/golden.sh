@@ -6,9 +6,10 @@
 #   bad/NAME.yaml, bad/NAME.d/   policies that `segctl check` refuses
 #   warned/NAME.yaml             policies that it accepts with warnings
 #   good/NAME.yaml               policies that it accepts without a word, with their canonical form
+#   ruleset/NAME.yaml            policies, with the table that the kernel gets for them
 #
 # Beside each stands NAME.expected: of `check` all that it prints and its exit code, of `show` what
-# it prints, which must also print to itself.
+# it prints, which must also print to itself; or be a table that nft takes.
 #
 #   golden.sh SEGCTL CASES                checks the cases, a folder of this one
 #   golden.sh --regenerate SEGCTL CASES   writes what is expected; read the difference with git
@@ -37,6 +38,11 @@ observe() { # policy
         good)
             "$segctl" show --policy "$1" 2>&1
             ;;
+        ruleset)
+            # What is left until a flow expires differs from day to day.
+            "$segctl" show --nftables --policy "$1" 2>/dev/null |
+                sed 's/timeout [0-9]*s/timeout 1s/'
+            ;;
         *)
             "$segctl" check "$1" 2>&1
             echo "exit $?"
@@ -54,6 +60,7 @@ keeps_rule() { # policy, observed
                 cp "$2" "$work/again.yaml" &&
                 "$segctl" show --policy "$work/again.yaml" | cmp -s - "$2"
             ;;
+        ruleset) unshare --user --map-root-user --net nft --check --file "$2" ;;
         *) false ;;
     esac
 }

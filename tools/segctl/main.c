@@ -25,10 +25,11 @@ static const struct command commands[] = {
     },
     {
         .name = "show",
-        .arguments = "[--json] [--policy PATH]",
+        .arguments = "[--nftables] [--json] [--policy PATH]",
         .summary = "print the policy in its canonical form",
         .options = "  --policy PATH   a policy file, or a directory of *.yaml files\n"
                    "                  (default " POLICY_PATH_DEFAULT ")\n"
+                   "  --nftables      print the table that segd gives the kernel for it\n"
                    "  --json          print the text within a JSON object\n",
         .run = run_show,
     },
@@ -42,7 +43,7 @@ static const struct command commands[] = {
                    "  --policy PATH   a policy file, or a directory of *.yaml files\n"
                    "                  (default " POLICY_PATH_DEFAULT ")\n"
                    "  --at DATE       as on that day, for flows that expire\n"
-                   "  -4, --ipv4      over IPv4 (what is taken where both are possible)\n"
+                   "  -4, --ipv4      over IPv4 (the first choice where both are possible)\n"
                    "  -6, --ipv6      over IPv6\n"
                    "  --json          print the result as JSON\n",
         .run = run_explain,

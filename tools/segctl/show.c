@@ -2,7 +2,8 @@
 
 /*
  * segctl show: the policy in its canonical form, which parses back to an equal policy. Two policies
- * that mean the same are written the same, so `diff` on two of these shows what really changed.
+ * that mean the same are written the same, so `diff` on two of these shows what really changed. Or,
+ * further down the line, the table that segd would give the kernel for it.
  */
 
 #include <errno.h>
@@ -11,8 +12,27 @@
 
 #include "command.h"
 #include "loaded.h"
+#include "ruleset/compile.h"
 
-static int show_json(const struct policy *policy)
+#define OPTION_NFTABLES 'n'
+
+/* Prints the policy, or the table that it becomes. Returns 0, -EIO or -ENOMEM. */
+static int print_form(const struct loaded *loaded, bool nftables, FILE *stream)
+{
+    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
+    usec_t now = calendar_now();
+    int r;
+
+    if (!nftables)
+        return policy_print(loaded->policy, stream);
+
+    r = ruleset_compile(loaded->diagram, now, &ruleset);
+    if (r < 0)
+        return r;
+    return ruleset_print(ruleset, now, stream);
+}
+
+static int show_json(const struct loaded *loaded, bool nftables)
 {
     cleanup_(freep) char *text = NULL;
     size_t size;
@@ -22,13 +42,15 @@ static int show_json(const struct policy *policy)
     if (!stream)
         return command_no_memory();
 
-    r = policy_print(policy, stream);
+    r = print_form(loaded, nftables, stream);
     if (fclose(stream) != 0 || r < 0)
         return command_no_memory();
-    return print_json(json_pack("{s:b, s:s%}", "ok", true, "policy", text, size), EXIT_YES);
+    return print_json(
+        json_pack("{s:b, s:s%}", "ok", true, nftables ? "nftables" : "policy", text, size),
+        EXIT_YES);
 }
 
-static int show(const char *path, bool json)
+static int show(const char *path, bool json, bool nftables)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
     int exit_code = loaded_require(&loaded, path, json);
@@ -36,9 +58,9 @@ static int show(const char *path, bool json)
     if (exit_code != EXIT_YES)
         return exit_code;
     if (json)
-        return show_json(loaded.policy);
+        return show_json(&loaded, nftables);
 
-    if (policy_print(loaded.policy, stdout) < 0 || fflush(stdout) != 0) {
+    if (print_form(&loaded, nftables, stdout) < 0 || fflush(stdout) != 0) {
         perror("segctl show");
         return EXIT_FAILED;
     }
@@ -49,18 +71,22 @@ int run_show(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
         {"policy", required_argument, NULL, OPTION_POLICY},
+        {"nftables", no_argument, NULL, OPTION_NFTABLES},
         {"json", no_argument, NULL, OPTION_JSON},
         {"help", no_argument, NULL, OPTION_HELP},
         {0},
     };
     const char *path = POLICY_PATH_DEFAULT;
-    bool json = false;
+    bool json = false, nftables = false;
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (option) {
         case OPTION_POLICY:
             path = optarg;
+            break;
+        case OPTION_NFTABLES:
+            nftables = true;
             break;
         case OPTION_JSON:
             json = true;
@@ -73,5 +99,5 @@ int run_show(const struct command *command, int argc, char **argv)
     }
     if (optind < argc)
         return command_usage(command, "unexpected argument `%s`", argv[optind]);
-    return show(path, json);
+    return show(path, json, nftables);
 }
