@@ -99,7 +99,7 @@ struct answer {
     bool done;
 };
 
-static int answer_message(struct answer *answer, const struct nlmsghdr *message, bool dump)
+static int answer_message(struct answer *answer, const struct nlmsghdr *message, bool many)
 {
     const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
     int r;
@@ -125,13 +125,13 @@ static int answer_message(struct answer *answer, const struct nlmsghdr *message,
             return -EBADMSG;
         return error->error;
     default:
-        answer->done = !dump;
+        answer->done = !many;
         return answer->handler(message, answer->userdata);
     }
 }
 
 static int answer_buffer(struct netlink *netlink, struct answer *answer, ssize_t n,
-                         uint32_t sequence, bool dump)
+                         uint32_t sequence, bool many)
 {
     const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->receive_buffer;
     int left = (int)n, r;
@@ -139,7 +139,7 @@ static int answer_buffer(struct netlink *netlink, struct answer *answer, ssize_t
     for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
         if (message->nlmsg_seq != sequence)
             continue;
-        r = answer_message(answer, message, dump);
+        r = answer_message(answer, message, many);
         if (r < 0)
             return r;
     }
@@ -149,7 +149,8 @@ static int answer_buffer(struct netlink *netlink, struct answer *answer, ssize_t
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handler,
                     void *userdata)
 {
-    bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+    bool many =
+        (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP || request->nlmsg_flags & NLM_F_ACK;
     struct answer answer = {.handler = handler, .userdata = userdata};
     uint32_t sequence = netlink->sequence++;
     ssize_t n;
@@ -164,7 +165,7 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
         n = netlink_receive(netlink, 0);
         if (n < 0)
             return n == -ENOBUFS ? -EINTR : (int)n;
-        r = answer_buffer(netlink, &answer, n, sequence, dump);
+        r = answer_buffer(netlink, &answer, n, sequence, many);
         if (r < 0)
             return r;
     }

@@ -26,8 +26,8 @@ void netlink_close(struct netlink *netlink);
 
 /*
  * Sends one request and gives each message of the answer to `handler`; a negative return of it ends
- * the dump and is returned. With NLM_F_DUMP in the request's flags all messages up to the end, else
- * one. Answers left from an earlier, broken-off request are skipped.
+ * the dump and is returned. With NLM_F_DUMP or NLM_F_ACK in the request's flags all messages up to
+ * the end, else one. Answers left from an earlier, broken-off request are skipped.
  *
  * Returns 0, -EINTR where what was dumped changed meanwhile or messages were lost (start over), or
  * the kernel's -errno.

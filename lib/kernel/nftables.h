@@ -57,7 +57,9 @@ struct nftables_cost {
  *
  * Returns 0, or
  * -EREMOTEIO  the kernel refused; `*ret_refusal` says what, nothing has changed
- * -ENOBUFS    the batch does not fit the socket's send buffer, which could not be grown
+ * -ENOBUFS    the batch is larger than the system lets this process send (net.core.wmem_max, where
+ *             it has no CAP_NET_ADMIN in the first user namespace) and changes a table that is
+ *             there; a new table is then sent in parts, its base chains last
  * -ENOMEM, -errno of the socket
  */
 int nftables_apply(struct nftables *nftables, const struct ruleset *target,
@@ -86,7 +88,8 @@ typedef int (*nftables_element_handler)(const uint8_t *key, size_t key_length,
                                         struct nftables_count count, void *userdata);
 typedef int (*nftables_counter_handler)(const char *name, struct nftables_count count,
                                         void *userdata);
-/* Read counters; a handler's negative return ends the walk and is returned. 0 or -errno. */
+/* Read counters. A handler sees each once; a negative return of it ends the walk and is returned. 0,
+ * -EAGAIN where what is read never stood still (16 tries), -ENOENT without such a set, or -errno. */
 int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
                            nftables_element_handler handler, void *userdata);
 int nftables_read_counters(struct nftables *nftables, const char *table,

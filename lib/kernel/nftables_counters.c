@@ -2,8 +2,9 @@
 
 /*
  * Reading what was counted. The kernel may break a dump off and the reading starts over, so all
- * counts are kept until the dump is whole, and only then given to the handler: it never sees an
- * element twice.
+ * counts are kept until the dump is whole, and only then given to the handler. A dump that has an
+ * element twice, because the kernel moved the set to a larger hash table meanwhile, lacks another;
+ * it is read again too. So the handler sees each element once.
  */
 
 #include <endian.h>
@@ -27,6 +28,7 @@ struct counted_elements {
     size_t n_elements;
     size_t capacity;
     size_t key_length;
+    bool intervals;
 };
 
 static void counted_elements_clear(struct counted_elements *elements)
@@ -43,6 +45,7 @@ static int add_element(const struct element_view *view, void *userdata)
 
     if (r < 0)
         return r;
+    elements->intervals = elements->intervals || view->key_end || view->interval_end;
     if (view->interval_end)
         return 0;
 
@@ -56,6 +59,27 @@ static int add_element(const struct element_view *view, void *userdata)
 static int add_elements(const struct nlmsghdr *message, void *userdata)
 {
     return elements_each(message, add_element, userdata);
+}
+
+static int compare_elements(const void *a, const void *b)
+{
+    const struct counted_element *x = a, *y = b;
+
+    return memcmp(x->key, y->key, sizeof(x->key));
+}
+
+/* Sorts the elements; false where one is there twice. Intervals are in no hash table. */
+static bool sort_elements(struct counted_elements *elements)
+{
+    if (elements->intervals)
+        return true;
+    if (elements->n_elements > 1)
+        qsort(elements->elements, elements->n_elements, sizeof(*elements->elements),
+              compare_elements);
+    for (size_t i = 1; i < elements->n_elements; i++)
+        if (compare_elements(&elements->elements[i - 1], &elements->elements[i]) == 0)
+            return false;
+    return true;
 }
 
 int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
@@ -72,6 +96,8 @@ int nftables_read_elements(struct nftables *nftables, const char *table, const c
         mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, table);
         mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set);
         r = netlink_request(&nftables->netlink, request, add_elements, &elements);
+        if (r == 0 && !sort_elements(&elements))
+            r = -EINTR;
     }
     if (r < 0)
         return r == -EINTR ? -EAGAIN : r;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "kernel/attributes.h"
+#include "kernel/batch.h"
 #include "kernel/dump.h"
 #include "kernel/elements.h"
 #include "kernel/expressions.h"
@@ -190,6 +191,28 @@ static int dump_objects(struct dump *dump)
     return r;
 }
 
+/* Waits until no commit is under way: a transaction without content needs the kernel's turn too. */
+static int wait_for_commits(struct nftables *nftables)
+{
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    cleanup_(batch_freep) struct batch *batch = NULL;
+    int r = batch_new(&nftables->netlink, &batch);
+
+    return r < 0 ? r : batch_commit(batch, &errors);
+}
+
+static bool has_duplicates(const struct ruleset *ruleset)
+{
+    for (size_t i = 0; i < ruleset->n_sets; i++) {
+        const struct set *set = &ruleset->sets[i];
+
+        for (size_t j = 1; j < set->n_elements; j++)
+            if (element_compare(set, &set->elements[j - 1], &set->elements[j]) == 0)
+                return true;
+    }
+    return false;
+}
+
 /* Returns -EINTR where something changed meanwhile. */
 static int dump_once(struct nftables *nftables, const char *table, const struct ruleset *expected,
                      struct ruleset **ret_ruleset)
@@ -202,6 +225,8 @@ static int dump_once(struct nftables *nftables, const char *table, const struct 
     if (r < 0)
         return r;
     r = nftables_generation(nftables, &before);
+    if (r == 0)
+        r = wait_for_commits(nftables);
     if (r < 0)
         return r;
 
@@ -216,6 +241,8 @@ static int dump_once(struct nftables *nftables, const char *table, const struct 
         return r;
 
     ruleset_finish(ruleset);
+    if (has_duplicates(ruleset))
+        return -EINTR;
     r = dump_reconcile(&dump);
     if (r < 0)
         return r;

@@ -2,7 +2,8 @@
 
 /*
  * A look at single elements before they are changed: elements with a timeout go when their time
- * comes, and what they counted must be known to be carried over.
+ * comes, and what they counted must be known to be carried over. The kernel finds each by its hash;
+ * a dump of the whole set would take time in the square of its size.
  */
 
 #include <errno.h>
@@ -13,36 +14,15 @@
 #include "kernel/elements.h"
 #include "kernel/nftables_private.h"
 
-/* Above this, one dump of the whole set costs less than so many round trips. */
-#define SINGLE_MAX 64
+/* So many answers fit the receive buffer of a user who may not enlarge it. */
+#define REQUEST_ELEMENTS 32
+#define REQUEST_ROOM (REQUEST_MAX + REQUEST_ELEMENTS * 256)
 
 struct observer {
     const struct change *change;
     struct observation *observations;
+    size_t next; /* element that the next answer is about: they come in the order of asking */
 };
-
-/* The index of the change's element with the key, or the number of elements. */
-static size_t observer_find(const struct observer *observer, const struct element_view *view)
-{
-    size_t length = elements_key_length(observer->change->set);
-    size_t low = 0, high = observer->change->n_elements;
-
-    if (view->key_length != length)
-        return observer->change->n_elements;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = memcmp(observer->change->elements[middle]->key, view->key, length);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return observer->change->n_elements;
-}
 
 static bool comment_equal(const char *wanted, const char *seen)
 {
@@ -55,14 +35,19 @@ static bool comment_equal(const char *wanted, const char *seen)
 static int observe_element(const struct element_view *view, void *userdata)
 {
     struct observer *observer = userdata;
-    size_t index = observer_find(observer, view);
+    const struct change *change = observer->change;
+    const struct element *element;
 
-    if (index == observer->change->n_elements || view->interval_end)
-        return 0;
+    if (observer->next >= change->n_elements)
+        return -EBADMSG;
+    element = change->elements[observer->next];
+    if (view->key_length != elements_key_length(change->set) ||
+        memcmp(view->key, element->key, view->key_length) != 0)
+        return -EBADMSG;
 
-    observer->observations[index] = (struct observation){
+    observer->observations[observer->next++] = (struct observation){
         .present = true,
-        .comment_equal = comment_equal(observer->change->elements[index]->comment, view->comment),
+        .comment_equal = comment_equal(element->comment, view->comment),
         .expires = view->expires,
         .count = view->count,
     };
@@ -74,36 +59,25 @@ static int observe_message(const struct nlmsghdr *message, void *userdata)
     return elements_each(message, observe_element, userdata);
 }
 
-static int observe_all(struct nftables *nftables, const char *table, struct observer *observer)
+/* Asks for some elements from `observer->next` on. The kernel stops at the first that is gone, with
+ * -ENOENT. */
+static int observe_some(struct nftables *nftables, const char *table, struct observer *observer)
 {
-    char buffer[REQUEST_MAX];
-    struct nlmsghdr *request;
-    int r = -EINTR;
-
-    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
-        memset(observer->observations, 0,
-               observer->change->n_elements * sizeof(*observer->observations));
-        request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, table);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, observer->change->set->name);
-        r = netlink_request(&nftables->netlink, request, observe_message, observer);
-    }
-    return r == -EINTR ? -EAGAIN : r;
-}
-
-static int observe_one(struct nftables *nftables, const char *table, struct observer *observer,
-                       const struct element *element)
-{
-    char buffer[REQUEST_MAX];
-    struct nlmsghdr *request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, 0);
+    const struct change *change = observer->change;
+    size_t end = observer->next + REQUEST_ELEMENTS;
     struct nlattr *list, *nest;
+    char buffer[REQUEST_ROOM];
+    struct nlmsghdr *request;
 
+    request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_ACK);
     mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, table);
-    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, observer->change->set->name);
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, change->set->name);
     list = mnl_attr_nest_start(request, NFTA_SET_ELEM_LIST_ELEMENTS);
-    nest = mnl_attr_nest_start(request, NFTA_LIST_ELEM);
-    elements_put_keys(request, observer->change->set, element);
-    mnl_attr_nest_end(request, nest);
+    for (size_t i = observer->next; i < end && i < change->n_elements; i++) {
+        nest = mnl_attr_nest_start(request, NFTA_LIST_ELEM);
+        elements_put_keys(request, change->set, change->elements[i]);
+        mnl_attr_nest_end(request, nest);
+    }
     mnl_attr_nest_end(request, list);
     return netlink_request(&nftables->netlink, request, observe_message, observer);
 }
@@ -116,15 +90,16 @@ int nftables_observe(struct nftables *nftables, const char *table, const struct 
 
     memset(ret_observations, 0, change->n_elements * sizeof(*ret_observations));
 
-    if (change->n_elements > SINGLE_MAX) {
-        r = observe_all(nftables, table, &observer);
-        return r == -ENOENT ? 0 : r;
-    }
+    while (observer.next < change->n_elements) {
+        size_t before = observer.next;
 
-    for (size_t i = 0; i < change->n_elements; i++) {
-        r = observe_one(nftables, table, &observer, change->elements[i]);
-        if (r < 0 && r != -ENOENT)
+        r = observe_some(nftables, table, &observer);
+        if (r == -ENOENT)
+            observer.next++;
+        else if (r < 0)
             return r;
+        else if (observer.next == before)
+            return -EBADMSG;
     }
     return 0;
 }

@@ -35,9 +35,8 @@ struct observation {
 };
 
 /*
- * Looks at each element of the change, which are in order of their keys: one by one where they are
- * few, else by reading the whole set. `ret_observations` has room for all. Returns 0 (no such set:
- * none is present), -EAGAIN, or -errno.
+ * Looks at each element of the change. `ret_observations` has room for all. Returns 0 (no such set:
+ * none is present) or -errno.
  */
 int nftables_observe(struct nftables *nftables, const char *table, const struct change *change,
                      struct observation *ret_observations);

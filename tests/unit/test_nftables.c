@@ -2,6 +2,11 @@
 
 /* What is applied is what the kernel holds, whole or not at all: lib/kernel/nftables.h. */
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "nftables_sample.h"
 
 START_TEST(what_is_applied_is_dumped)
@@ -85,6 +90,7 @@ static const char *const tamperings[] = {
     "flush chain inet segd drop/no-flow",
     "insert rule inet segd forward accept",
     "add rule inet segd a/b/ip/1 counter",
+    "add rule inet segd a/b/ip/1 ip saddr { 192.0.2.1, 192.0.2.7 } accept",
     "chain inet segd forward { policy accept; }",
     "add chain inet segd foreign { type nat hook postrouting priority 0; }",
     "add element inet segd live { original . 0x99 : accept }",
@@ -126,6 +132,92 @@ START_TEST(tampering_is_seen_and_repaired)
     dump = sample_dump(nftables, wanted);
     sample_load(nftables, dump, wanted);
     ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
+}
+END_TEST
+
+/* Two sets, of which `full` alone has elements. */
+static struct ruleset *make_halves(const char *full)
+{
+    static const char *const names[] = {"a", "b"};
+    struct ruleset *ruleset = sample_empty();
+
+    for (size_t i = 0; i < 2; i++) {
+        struct set *set = sample_set(ruleset, names[i], KEY(DATATYPE_MARK), SET_DATA_NONE);
+
+        for (uint32_t mark = 0; mark < 100 && strcmp(names[i], full) == 0; mark++) {
+            struct sample_key key = {0};
+
+            sample_put(&key, &mark, 4);
+            sample_element(ruleset, set, &key, NULL, (struct element){0});
+        }
+    }
+    ruleset_finish(ruleset);
+    return ruleset;
+}
+
+/* Moves the elements from one set to the other and back, until it is killed. */
+static _Noreturn void move_for_ever(const struct ruleset *a, const struct ruleset *b)
+{
+    cleanup_(difference_freep) struct difference *there = NULL;
+    cleanup_(difference_freep) struct difference *back = NULL;
+    struct nftables *nftables = NULL;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (nftables_open(&nftables) < 0 || difference_new(a, b, &there) < 0 ||
+        difference_new(b, a, &back) < 0)
+        _exit(1);
+    while (nftables_apply(nftables, b, there, 0, NULL, NULL) == 0 &&
+           nftables_apply(nftables, a, back, 0, NULL, NULL) == 0)
+        ;
+    _exit(1);
+}
+
+static int count_element(const uint8_t *key, size_t key_length, struct nftables_count count,
+                         void *userdata)
+{
+    (void)key;
+    (void)key_length;
+    (void)count;
+    ++*(size_t *)userdata;
+    return 0;
+}
+
+START_TEST(a_dump_is_of_one_moment)
+{
+    cleanup_(ruleset_freep) struct ruleset *a = make_halves("a");
+    cleanup_(ruleset_freep) struct ruleset *b = make_halves("b");
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    size_t dumps = 0;
+    pid_t child;
+
+    sandbox_enter();
+    nftables = sample_open();
+    sample_load(nftables, NULL, a);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        move_for_ever(a, b);
+
+    for (unsigned tries = 0; tries < 3000; tries++) {
+        cleanup_(ruleset_freep) struct ruleset *dump = NULL;
+        size_t n = 0;
+        int r = nftables_read_elements(nftables, "segd", "a", count_element, &n);
+
+        ck_assert(r == 0 || r == -EAGAIN);
+        ck_assert_uint_le(n, 100);
+
+        r = nftables_dump(nftables, "segd", NULL, &dump);
+        ck_assert(r == 0 || r == -EAGAIN);
+        if (r < 0)
+            continue;
+        ck_assert_uint_eq(dump->sets[0].n_elements + dump->sets[1].n_elements, 100);
+        ck_assert(dump->sets[0].n_elements == 0 || dump->sets[1].n_elements == 0);
+        dumps++;
+    }
+    ck_assert_uint_gt(dumps, 0);
+    ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
 }
 END_TEST
 
@@ -261,29 +353,42 @@ START_TEST(the_same_ranges_without_an_overlap_are_accepted)
 }
 END_TEST
 
+/* A set of one interval of addresses, with a line. */
+static struct ruleset *make_interval(const char *first, const char *last, uint32_t line)
+{
+    struct ruleset *ruleset = sample_empty();
+    struct set *set = sample_set(ruleset, "sources", KEY(DATATYPE_IPV4_ADDR), SET_DATA_NONE);
+    struct sample_key key = {0}, key_end = {0};
+
+    set->interval = true;
+    sample_put_address(&key, first);
+    sample_put_address(&key_end, last);
+    sample_element(ruleset, set, &key, &key_end, (struct element){.location = {.line = line}});
+    ruleset_finish(ruleset);
+    return ruleset;
+}
+
+/* Beside an interval that the kernel holds and we do not know of. */
 START_TEST(an_interval_is_named_by_either_of_its_ends)
 {
+    static const char *const intervals[][2] = {
+        {"10.1.0.15", "10.1.0.30"}, /* begins in it */
+        {"10.1.0.5", "10.1.0.15"},  /* ends in it */
+    };
+    cleanup_(ruleset_freep) struct ruleset *held = make_interval("10.1.0.10", "10.1.0.20", 5);
+    cleanup_(ruleset_freep) struct ruleset *known = make_interval("10.9.0.0", "10.9.0.0", 5);
     cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
     cleanup_(nftables_closep) struct nftables *nftables = NULL;
-    struct sample_key key = {0}, key_end = {0};
     struct nftables_refusal refusal;
-    struct set *set;
 
     sandbox_enter();
     nftables = sample_open();
-    wanted = sample_empty();
-    set = sample_set(wanted, "sources", KEY(DATATYPE_IPV4_ADDR), SET_DATA_NONE);
-    set->interval = true;
-    sample_put_address(&key, "10.1.0.0");
-    sample_put_address(&key_end, "10.1.0.9");
-    sample_element(wanted, set, &key, &key_end, (struct element){.location = {.line = 5}});
-    key = key_end = (struct sample_key){0};
-    sample_put_address(&key, "10.1.0.5");
-    sample_put_address(&key_end, "10.1.0.20");
-    sample_element(wanted, set, &key, &key_end, (struct element){.location = {.line = 6}});
-    ruleset_finish(wanted);
+    sample_load(nftables, NULL, held);
+    wanted = make_interval(intervals[_i][0], intervals[_i][1], 6);
+    sandbox_nft("add element inet segd sources { 10.9.0.0 }");
 
-    ck_assert_int_eq(sample_apply(nftables, NULL, wanted, &refusal, NULL), -EREMOTEIO);
+    ck_assert_int_eq(sample_apply(nftables, known, wanted, &refusal, NULL), -EREMOTEIO);
+    ck_assert_int_eq(refusal.error, -EEXIST);
     ck_assert_str_eq(refusal.what, "element of sources");
     ck_assert_uint_eq(refusal.location.line, 6);
 }
@@ -402,11 +507,12 @@ int main(void)
     tcase_add_test(tests, without_a_table_there_is_nothing_to_dump);
     tcase_add_test(tests, rules_nobody_expects_are_foreign);
     tcase_add_loop_test(tests, tampering_is_seen_and_repaired, 0, (int)ELEMENTS_OF(tamperings));
+    tcase_add_test(tests, a_dump_is_of_one_moment);
     tcase_add_test(tests, everything_can_be_removed);
     tcase_add_test(tests, other_tables_are_left_alone);
     tcase_add_test(tests, a_refused_element_is_named_by_its_line);
     tcase_add_test(tests, the_same_ranges_without_an_overlap_are_accepted);
-    tcase_add_test(tests, an_interval_is_named_by_either_of_its_ends);
+    tcase_add_loop_test(tests, an_interval_is_named_by_either_of_its_ends, 0, 2);
     tcase_add_test(tests, a_jump_to_a_missing_chain_is_named);
     tcase_add_test(tests, a_loop_of_chains_is_refused);
     tcase_add_test(tests, a_difference_from_an_old_state_is_refused);
