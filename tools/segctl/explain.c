@@ -66,27 +66,46 @@ static void describe_unknown(FILE *stream, const char *what, const char *text, c
         fprintf(stream, "; did you mean `%s`?", meant);
 }
 
-/* `eltax` (IPv4) */
-static void describe_families(FILE *stream, const struct policy *policy, const char *end)
+/* `eltax` has IPv4 */
+static void describe_families(FILE *stream, const char *text, const bool families[FAMILIES])
 {
-    const char *separator = "";
-
     fputc('`', stream);
-    words_text(stream, end);
-    fputs("` (", stream);
-    for (enum family family = 0; family < FAMILIES; family++) {
-        enum family typed;
-        ip_number address;
-        size_t zone;
+    words_text(stream, text);
+    fprintf(stream, "` has %s%s%s", families[FAMILY_IPV4] ? "IPv4" : "",
+            families[FAMILY_IPV4] && families[FAMILY_IPV6] ? " and " : "",
+            families[FAMILY_IPV6] ? "IPv6" : "");
+}
 
-        if (address_parse(end, &typed, &address) == 0
-                ? typed != family
-                : policy_find_end(policy, end, family, &zone, &address) < 0)
-            continue;
-        fprintf(stream, "%s%s", separator, family == FAMILY_IPV4 ? "IPv4" : "IPv6");
-        separator = ", ";
+static void describe_end_families(FILE *stream, const struct policy *policy, const char *end)
+{
+    bool families[FAMILIES] = {0};
+    ip_number address;
+    enum family typed;
+    size_t zone;
+
+    if (address_parse(end, &typed, &address) == 0) {
+        families[typed] = true;
+    } else {
+        for (enum family family = 0; family < FAMILIES; family++)
+            families[family] = policy_find_end(policy, end, family, &zone, &address) == 0;
     }
-    fputc(')', stream);
+    describe_families(stream, end, families);
+}
+
+static void describe_service_families(FILE *stream, const struct policy *policy,
+                                      const char *service)
+{
+    cleanup_(freep) struct service_range *ranges = NULL;
+    bool families[FAMILIES] = {0};
+    size_t n_ranges = 0;
+
+    if (policy_find_service(policy, service, &ranges, &n_ranges) < 0)
+        return;
+    for (size_t i = 0; i < n_ranges; i++) {
+        for (enum family family = 0; family < FAMILIES; family++)
+            families[family] = families[family] || ranges[i].families[family];
+    }
+    describe_families(stream, service, families);
 }
 
 static void describe_problem(FILE *stream, const struct question *question,
@@ -115,14 +134,17 @@ static void describe_problem(FILE *stream, const struct question *question,
               stream);
         return;
     case QUESTION_NO_FAMILY:
-        describe_families(stream, policy, question->from);
-        fputs(" and ", stream);
-        describe_families(stream, policy, question->to);
-        fputs(" have no address family in common that is asked for and has the service", stream);
+        fputs("no address family fits what is asked for: ", stream);
+        describe_end_families(stream, policy, question->from);
+        fputs(", ", stream);
+        describe_end_families(stream, policy, question->to);
+        fputs(", ", stream);
+        describe_service_families(stream, policy, question->service);
         return;
     case QUESTION_ZONE_UNKNOWN:
-        fputs("no zone owns this address, and which zone it is in is told by its interface alone: "
-              "name the zone instead",
+        fputs("no zone owns `", stream);
+        words_text(stream, strcmp(question->from, "gateway") == 0 ? question->to : question->from);
+        fputs("`, and which zone it is in is told by its interface alone: name the zone instead",
               stream);
         return;
     }
@@ -169,25 +191,34 @@ static int refuse(const struct command *command, const struct question *question
     return EXIT_USAGE;
 }
 
-/* Explains the family that is judged and the other one. Returns an exit code. */
-static int explain_families(const struct loaded *loaded, const struct question *question,
-                            usec_t now, bool json)
+/* Whether the question can be asked in the family as it was typed. */
+static bool is_asked(const struct question *question, const struct explain_options *options,
+                     enum family family)
 {
-    enum family family = question->families[FAMILY_IPV4].possible ? FAMILY_IPV4 : FAMILY_IPV6;
+    return options->families[family] && question->families[family].possible &&
+           !question->families[family].implied;
+}
+
+/* Explains in the family that is judged and in the other one. Returns an exit code. */
+static int explain_families(const struct loaded *loaded, const struct question *question,
+                            const struct explain_options *options, usec_t now)
+{
+    enum family family = is_asked(question, options, FAMILY_IPV4) ? FAMILY_IPV4 : FAMILY_IPV6;
+    enum family other_family = family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
     cleanup_(explanation_freep) struct explanation *explanation = NULL;
     cleanup_(explanation_freep) struct explanation *other = NULL;
     int r, exit_code;
 
     r = explanation_new(loaded->diagram, question, family, now, &explanation);
-    if (r == 0 && family == FAMILY_IPV4 && question->families[FAMILY_IPV6].possible)
-        r = explanation_new(loaded->diagram, question, FAMILY_IPV6, now, &other);
+    if (r == 0 && options->families[other_family] && question->families[other_family].possible)
+        r = explanation_new(loaded->diagram, question, other_family, now, &other);
     if (r < 0)
         return command_no_memory();
 
     const struct explained explained = {loaded, question, explanation, other, now};
 
     exit_code = explanation->allowed ? EXIT_YES : EXIT_NO;
-    if (json)
+    if (options->json)
         return print_json(explain_to_json(&explained), exit_code);
     explain_print(&explained, wants_colour(stdout));
     return exit_code;
@@ -210,17 +241,13 @@ static int explain(const struct command *command, const struct explain_options *
     r = question_read(loaded.policy, arguments[0], arguments[1], arguments[2], &question);
     if (r < 0)
         return command_no_memory();
-    for (enum family family = 0; family < FAMILIES; family++) {
-        if (!options->families[family])
-            question.families[family].possible = false;
-    }
-    if (r == 0 && !question.families[FAMILY_IPV4].possible &&
-        !question.families[FAMILY_IPV6].possible)
+    if (r == 0 && !is_asked(&question, options, FAMILY_IPV4) &&
+        !is_asked(&question, options, FAMILY_IPV6))
         r = QUESTION_NO_FAMILY;
     if (r > 0)
         return refuse(command, &question, (enum question_problem)r, options->json);
 
-    return explain_families(&loaded, &question, now, options->json);
+    return explain_families(&loaded, &question, options, now);
 }
 
 int run_explain(const struct command *command, int argc, char **argv)

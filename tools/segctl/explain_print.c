@@ -62,7 +62,7 @@ static void print_verdict(const struct explained *explained, bool colour)
     fputs(" → ", stdout);
     words_text(stdout, explained->question->to);
     if (!explanation->whole)
-        words_coloured(stdout, colour, "1;33", "  (the addresses below; others differ)");
+        words_coloured(stdout, colour, "1;33", "  (for the addresses below; others may differ)");
     fputs("\n\n", stdout);
 }
 
@@ -328,6 +328,7 @@ static void print_content(const struct policy *policy, const struct flow *flow)
 
 static void print_nearness(const struct explained *explained, const struct near_flow *near)
 {
+    const struct asked *asked = asked_of(explained->explanation);
     const struct policy *policy = policy_of(explained);
     const struct flow *flow = &policy->flows[near->flow];
 
@@ -343,9 +344,13 @@ static void print_nearness(const struct explained *explained, const struct near_
         print_content(policy, flow);
         return;
     case NEAR_SERVICE:
-        fputs("same source and destination, ", stdout);
+        if (names_many(&asked->from) || names_many(&asked->to)) {
+            fputs("between parts of them: ", stdout);
+            print_content(policy, flow);
+            return;
+        }
+        fputs("same source and destination, but only ", stdout);
         words_services(stdout, policy, flow);
-        fputs(" only", stdout);
         return;
     case NEAR_REVERSED:
         fputs("the reverse direction is approved, connections are opened by ", stdout);
