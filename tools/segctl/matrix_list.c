@@ -72,14 +72,15 @@ static int add_flow(struct table *table, const struct matrix_view *view, size_t 
     if (fclose(stream) != 0)
         return -ENOMEM;
 
-    return table_add(table, (const char *[COLUMNS]){
-                                [COLUMN_FROM] = zone_name(view, from),
-                                [COLUMN_TO] = zone_name(view, to),
-                                [COLUMN_FLOW] = flow->name,
-                                [COLUMN_SERVICES] = services,
-                                [COLUMN_UNTIL] = until,
-                                [COLUMN_LABEL] = flow->label,
-                            });
+    return table_add(table,
+                     (const char *[COLUMNS]){
+                         [COLUMN_FROM] = zone_name(view, from),
+                         [COLUMN_TO] = zone_name(view, to),
+                         [COLUMN_FLOW] = flow->name,
+                         [COLUMN_SERVICES] = services,
+                         [COLUMN_UNTIL] = until,
+                         [COLUMN_LABEL] = strcmp(flow->label, flow->name) == 0 ? NULL : flow->label,
+                     });
 }
 
 static int add_cell(struct table *table, const struct matrix_view *view, size_t from, size_t to)
@@ -98,13 +99,15 @@ static int add_cell(struct table *table, const struct matrix_view *view, size_t 
     return 0;
 }
 
-static void print_empty(const struct matrix_view *view, size_t n_empty, size_t n_pairs)
+/* The pairs that have no row, or only what does not pass. */
+static void print_empty(const struct matrix_view *view, size_t n_rows, size_t n_empty)
 {
-    if (n_pairs == 1)
-        printf("nothing passes from %s to %s\n", zone_name(view, view->from_first),
-               zone_name(view, view->to_first));
-    else if (n_empty == n_pairs)
-        printf("nothing passes between any of %zu pairs of zones\n", n_pairs);
+    size_t n_from = view->from_behind - view->from_first, n_to = view->to_behind - view->to_first;
+    const char *from = n_from == 1 ? zone_name(view, view->from_first) : "any zone";
+    const char *to = n_to == 1 ? zone_name(view, view->to_first) : "any zone";
+
+    if (n_empty == n_from * n_to)
+        printf("%snothing passes from %s to %s\n", n_rows > 0 ? "\n" : "", from, to);
     else if (n_empty > 0)
         printf("\nnothing passes between %zu other pairs of zones\n", n_empty);
 }
@@ -113,7 +116,7 @@ int matrix_print_list(const struct matrix_view *view, bool colour)
 {
     static const char *const titles[COLUMNS] = {"FROM", "TO", "FLOW", "SERVICES", "UNTIL", "LABEL"};
     cleanup_(table_freep) struct table *table = NULL;
-    size_t n_pairs = 0, n_rows = 0, n_empty = 0;
+    size_t n_rows = 0, n_empty = 0;
     int r;
 
     r = table_new(COLUMNS, titles, NULL, &table);
@@ -121,7 +124,6 @@ int matrix_print_list(const struct matrix_view *view, bool colour)
         for (size_t to = view->to_first; r == 0 && to < view->to_behind; to++) {
             const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
 
-            n_pairs++;
             n_empty += cell->flows.n == 0;
             n_rows += cell->flows.n + cell->idle.n;
             r = add_cell(table, view, from, to);
@@ -132,8 +134,7 @@ int matrix_print_list(const struct matrix_view *view, bool colour)
 
     if (n_rows > 0)
         table_print(table, stdout, colour);
-    if (n_empty > 0)
-        print_empty(view, n_empty, n_pairs);
+    print_empty(view, n_rows, n_empty);
     return 0;
 }
 

@@ -211,16 +211,23 @@ static void print_legend(const struct matrix *matrix)
         puts("  0  nothing passes: what flows there are is disabled or has expired");
 }
 
+static void print_count(const char *separator, size_t n, const char *singular, const char *plural)
+{
+    printf("%s%zu %s", separator, n, n == 1 ? singular : plural);
+}
+
 static void print_totals(const struct matrix_view *view)
 {
     const struct policy *policy = view->matrix->policy;
     size_t n_cells = view->matrix->n_zones * view->matrix->n_zones;
-    size_t n_open = 0, n_live = 0, n_disabled = 0, n_expired = 0;
+    size_t n_open = 0, n_live = 0, n_disabled = 0, n_expired = 0, n_implicit = 0;
 
     for (size_t i = 0; i < n_cells; i++)
         n_open += view->matrix->cells[i].flows.n > 0;
     for (size_t i = 0; i < policy->n_flows; i++) {
-        if (!policy->flows[i].enabled)
+        if (policy->flows[i].implicit)
+            n_implicit++;
+        else if (!policy->flows[i].enabled)
             n_disabled++;
         else if (policy->flows[i].expires <= view->now)
             n_expired++;
@@ -228,13 +235,15 @@ static void print_totals(const struct matrix_view *view)
             n_live++;
     }
 
-    printf("\n%zu flow%s between %zu of %zu pairs of zones", n_live, n_live == 1 ? "" : "s", n_open,
-           n_cells);
+    print_count("\n", n_live, "flow passes", "flows pass");
     if (n_disabled > 0)
-        printf("; %zu disabled", n_disabled);
+        printf(", %zu disabled", n_disabled);
     if (n_expired > 0)
-        printf("; %zu expired", n_expired);
-    puts("\n`segctl matrix FROM TO` names the flows of a pair, `--list` all of them.");
+        printf(", %zu expired", n_expired);
+    if (n_implicit > 0)
+        print_count("; ", n_implicit, "zone has `intra: allow`", "zones have `intra: allow`");
+    printf("; %zu of %zu pairs of zones are open\n", n_open, n_cells);
+    puts("`segctl matrix FROM TO` names the flows of a pair, `--list` all of them.");
 }
 
 int matrix_print(const struct matrix_view *view, unsigned width, bool colour)
