@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Questions, their answers, and what is near to a refusal: lib/diagram/explain.h. */
+
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "diagram/explain.h"
+
+static const char policy_text[] =
+    "segd: 1\n"
+    "timezone: UTC\n"
+    "zones:\n"
+    "  inner: { class: mynumber, interfaces: [if1], networks: [10.1.0.0/24, \"fd00:1::/64\"] }\n"
+    "  outer: { class: external, interfaces: [if2], networks: [10.2.0.0/24, \"fd00:2::/64\"] }\n"
+    "  third: { class: other, interfaces: [if3], networks: [10.3.0.0/24] }\n"
+    "hosts:\n"
+    "  pc: { zone: inner, address: [10.1.0.10, \"fd00:1::10\"] }\n"
+    "  printer: { zone: inner, address: 10.1.0.20 }\n"
+    "  server: { zone: outer, address: [10.2.0.10, \"fd00:2::10\"] }\n"
+    "  mirror: { zone: outer, address: 10.2.0.20 }\n"
+    "  stray: { zone: third, address: 10.3.0.10 }\n"
+    "  double: { zone: third, address: [10.3.0.21, 10.3.0.20] }\n"
+    "groups:\n"
+    "  pcs: { zone: inner, members: [10.1.0.10-10.1.0.19] }\n"
+    "  more-pcs: { zone: inner, members: [10.1.0.0/25] }\n"
+    "services:\n"
+    "  https: tcp/443\n"
+    "  dns: [udp/53, tcp/53]\n"
+    "  ping: icmp/echo-request\n"
+    "flows:\n"
+    "  web: { from: pc, to: server, services: [https] }\n"
+    "  names: { from: pcs, to: mirror, services: [udp/53] }\n"
+    "  old: { from: printer, to: server, services: [tcp/9100], expires: 2026-03-31 }\n"
+    "  idle: { from: pcs, to: server, services: [tcp/9100], enabled: false }\n"
+    "  renewed: { from: inner, to: server, services: [tcp/9100] }\n"
+    "  off: { from: printer, to: mirror, services: [https], enabled: false }\n"
+    "  third-web: { from: stray, to: server, services: [tcp/8000-8100] }\n"
+    "  third-mid: { from: double, to: mirror, services: [tcp/8000-8049, tcp/8060-8100] }\n"
+    "  third-gap: { from: third, to: mirror, services: [tcp/8050-8059] }\n"
+    "  echo: { from: inner, to: third, services: [ping] }\n"
+    "  printer-web: { from: printer, to: stray, services: [https] }\n"
+    "  control: { from: pc, to: gateway, services: [tcp/22] }\n"
+    "gateway: { protect: true }\n";
+
+static struct sources *sources;
+static struct diagnostics *diagnostics;
+static struct policy *policy;
+static struct diagram *diagram;
+static struct question question;
+
+static void set_up(void)
+{
+    ck_assert_int_eq(sources_new(&sources), 0);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    if (policy_parse("policy.yaml", policy_text, strlen(policy_text), sources, diagnostics,
+                     &policy) < 0)
+        diagnostics_print(diagnostics, sources, stderr, false);
+    ck_assert_ptr_nonnull(policy);
+    ck_assert_int_eq(diagram_new(policy, diagnostics, &diagram), 0);
+}
+
+static void tear_down(void)
+{
+    question_clear(&question);
+    diagram = diagram_free(diagram);
+    policy = policy_free(policy);
+    diagnostics = diagnostics_free(diagnostics);
+    sources = sources_free(sources);
+}
+
+static usec_t end_of(const char *day)
+{
+    struct date date;
+    usec_t end;
+
+    ck_assert_int_eq(date_parse(day, &date), 0);
+    ck_assert_int_eq(date_end(date, "UTC", &end), 0);
+    return end;
+}
+
+static struct explanation *ask(const char *from, const char *to, const char *service,
+                               enum family family, usec_t now)
+{
+    struct explanation *explanation = NULL;
+
+    question_clear(&question);
+    ck_assert_int_eq(question_read(policy, from, to, service, &question), 0);
+    ck_assert(question.families[family].possible);
+    ck_assert_int_eq(explanation_new(diagram, &question, family, now, &explanation), 0);
+    return explanation;
+}
+
+static const char *flow_name(uint32_t flow)
+{
+    return flow == NO_FLOW ? "-" : policy->flows[flow].name;
+}
+
+/* Before and after the day on which `old` expires. */
+#define BEFORE "2026-03-30"
+#define AFTER "2026-03-31"
+
+static const struct {
+    const char *from, *to, *service;
+    enum family family;
+    const char *day;
+    enum refusal refusal;
+    const char *flow;
+} verdicts[] = {
+    {"pc", "server", "https", FAMILY_IPV4, AFTER, REFUSAL_NONE, "web"},
+    {"pc", "server", "tcp/443", FAMILY_IPV6, AFTER, REFUSAL_NONE, "web"},
+    {"10.1.0.10", "10.2.0.10", "https", FAMILY_IPV4, AFTER, REFUSAL_NONE, "web"},
+    {"fd00:1::10", "server", "https", FAMILY_IPV6, AFTER, REFUSAL_NONE, "web"},
+    {"10.1.0.10", "server", "https", FAMILY_IPV6, AFTER, REFUSAL_NONE, "web"}, /* by its host */
+    {"pc", "server", "udp/443", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
+    {"server", "pc", "https", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
+    {"printer", "server", "tcp/9100", FAMILY_IPV4, BEFORE, REFUSAL_NONE, "old"},
+    {"printer", "server", "tcp/9100", FAMILY_IPV4, AFTER, REFUSAL_SUSPENDED, "old"},
+    {"pc", "server", "tcp/9100", FAMILY_IPV4, AFTER, REFUSAL_NONE, "renewed"},
+    {"printer", "mirror", "https", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
+    {"192.0.2.1", "server", "https", FAMILY_IPV4, AFTER, REFUSAL_SPOOFED, "-"},
+    {"pc", "192.0.2.1", "https", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
+    {"inner", "third", "ping", FAMILY_IPV4, AFTER, REFUSAL_NONE, "echo"},
+    {"pc", "gateway", "tcp/22", FAMILY_IPV6, AFTER, REFUSAL_NONE, "control"},
+    {"printer", "gateway", "tcp/22", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
+    {"gateway", "pc", "tcp/22", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
+    {"gateway", "gateway", "tcp/22", FAMILY_IPV4, AFTER, REFUSAL_NONE, "-"},
+};
+
+START_TEST(a_question_has_the_answer_of_the_flow_that_owns_it)
+{
+    cleanup_(explanation_freep) struct explanation *explanation =
+        ask(verdicts[_i].from, verdicts[_i].to, verdicts[_i].service, verdicts[_i].family,
+            end_of(verdicts[_i].day));
+
+    ck_assert_uint_eq(explanation->n_answers, 1);
+    ck_assert_ptr_eq(explanation->main, explanation->answers);
+    ck_assert_int_eq(explanation->main->refusal, verdicts[_i].refusal);
+    ck_assert_int_eq(explanation->allowed, verdicts[_i].refusal == REFUSAL_NONE);
+    ck_assert_str_eq(flow_name(explanation->main->decision.flow), verdicts[_i].flow);
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *service;
+    /* Of each that is near `flow nearness`, with `!` where it does not pass now. */
+    const char *near;
+} nearest[] = {
+    {"printer", "mirror", "https", "off disabled !"},
+    {"printer", "server", "tcp/9100", "renewed behind"},
+    {"inner", "server", "https", "web part, renewed other-service, old other-service !"},
+    {"inner", "mirror", "udp/53", "names part, off other-service !"},
+    {"pc", "server", "tcp/80", "web other-service, renewed other-service, idle other-service !"},
+    {"pc", "server", "udp/80", "web other-service, renewed other-service, idle other-service !"},
+    {"server", "pc", "https", "web reversed, renewed reversed, idle reversed !"},
+    {"server", "printer", "tcp/9100", "renewed reversed, old reversed !"},
+    {"pc", "stray", "https", "echo other-service, printer-web other-source, web other-destination"},
+    {"pc", "mirror", "https", "names other-service, web other-destination, off other-source !"},
+    {"10.1.0.30", "10.2.0.10", "https", "renewed other-service, web other-source"},
+    {"stray", "mirror", "tcp/22", "third-gap other-service"},
+    {"10.2.0.30", "gateway", "tcp/22", "control other-source"},
+    {"10.1.0.30", "10.2.0.30", "udp/99", "names same-zones, renewed same-zones, web same-zones"},
+    {"printer", "10.2.0.30", "https", "off other-destination !, printer-web other-destination"},
+    {"outer", "third", "udp/99", "third-gap reversed, third-web reversed, third-mid reversed"},
+    {"server", "gateway", "udp/99", ""},
+    {"192.0.2.1", "server", "https", "web other-source"},
+};
+
+START_TEST(a_refusal_names_what_is_nearest)
+{
+    cleanup_(explanation_freep) struct explanation *explanation =
+        ask(nearest[_i].from, nearest[_i].to, nearest[_i].service, FAMILY_IPV4, end_of(AFTER));
+    char text[256] = "";
+    size_t length = 0;
+
+    ck_assert(!explanation->allowed);
+    for (size_t i = 0; i < explanation->n_nearest; i++) {
+        const struct near_flow *near = &explanation->nearest[i];
+
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %s%s",
+                                   i > 0 ? ", " : "", flow_name(near->flow),
+                                   nearness_to_string(near->nearness), near->live ? "" : " !");
+    }
+    ck_assert_str_eq(text, nearest[_i].near);
+}
+END_TEST
+
+START_TEST(what_passes_has_nothing_near)
+{
+    cleanup_(explanation_freep) struct explanation *explanation =
+        ask("pc", "server", "https", FAMILY_IPV4, end_of(AFTER));
+
+    ck_assert_uint_eq(explanation->n_nearest, 0);
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *service;
+    /* `first-last flow` of each answer; the first and last ports of one protocol. */
+    const char *answers;
+    unsigned main;
+} ranges[] = {
+    {"stray", "server", "tcp/7990-8200", "7990-7999 -, 8000-8100 third-web, 8101-8200 -", 0},
+    {"stray", "server", "tcp/8000-8100", "8000-8100 third-web", 0},
+    {"stray", "server", "tcp/8050-8300", "8050-8100 third-web, 8101-8300 -", 1},
+    {"double", "mirror", "tcp/8000-8100",
+     "8000-8049 third-mid, 8050-8059 third-gap, 8060-8100 third-mid", 0},
+    {"pc", "mirror", "dns", "53-53 -, 53-53 names", 0},
+    {"pc", "stray", "dns", "53-53 -, 53-53 -", 0},
+    {"pc", "stray", "tcp/1-65535", "1-65535 -", 0},
+};
+
+START_TEST(a_range_of_services_has_as_many_answers_as_it_needs)
+{
+    cleanup_(explanation_freep) struct explanation *explanation =
+        ask(ranges[_i].from, ranges[_i].to, ranges[_i].service, FAMILY_IPV4, end_of(AFTER));
+    char text[256] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < explanation->n_answers; i++) {
+        const struct answer *answer = &explanation->answers[i];
+
+        length +=
+            (size_t)snprintf(text + length, sizeof(text) - length, "%s%u-%u %s", i > 0 ? ", " : "",
+                             SERVICE_PORT(answer->span.first), SERVICE_PORT(answer->span.last),
+                             flow_name(answer->decision.flow));
+    }
+    ck_assert_str_eq(text, ranges[_i].answers);
+    ck_assert_ptr_eq(explanation->main, &explanation->answers[ranges[_i].main]);
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *service;
+    const char *day;
+    bool whole;
+} scopes[] = {
+    {"pc", "server", "https", AFTER, true},
+    {"pcs", "server", "https", AFTER, false}, /* web, of one of them */
+    {"pcs", "mirror", "udp/53", AFTER, true}, /* names, of all of them */
+    {"more-pcs", "mirror", "udp/53", AFTER, false},
+    {"pcs", "outer", "udp/53", AFTER, false},
+    {"pcs", "mirror", "tcp/99", AFTER, true},      /* none of them */
+    {"inner", "server", "tcp/9100", BEFORE, true}, /* two flows, both pass */
+    {"inner", "server", "tcp/9100", AFTER, false}, /* the first has expired */
+    {"inner", "mirror", "https", AFTER, true},     /* the only flow is disabled */
+    {"double", "mirror", "tcp/8000", AFTER, true}, /* both addresses of the host */
+    {"third", "mirror", "tcp/8000-8100", AFTER, false},
+    {"third", "mirror", "tcp/8050-8059", AFTER, true},
+    {"outer", "inner", "any", AFTER, true},
+    {"inner", "gateway", "tcp/22", AFTER, false},
+    {"gateway", "inner", "any", AFTER, true},
+};
+
+START_TEST(an_answer_says_whether_it_holds_for_all_that_was_named)
+{
+    cleanup_(explanation_freep) struct explanation *explanation = ask(
+        scopes[_i].from, scopes[_i].to, scopes[_i].service, FAMILY_IPV4, end_of(scopes[_i].day));
+
+    ck_assert_int_eq(explanation->whole, scopes[_i].whole);
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *service;
+    enum question_problem problem;
+} problems[] = {
+    {"nobody", "server", "https", QUESTION_FROM_UNKNOWN},
+    {"nobody", "nowhere", "nothing", QUESTION_FROM_UNKNOWN},
+    {"pc", "nowhere", "https", QUESTION_TO_UNKNOWN},
+    {"PC", "server", "https", QUESTION_FROM_UNKNOWN},
+    {"10.1.0.0/24", "server", "https", QUESTION_FROM_UNKNOWN},
+    {"pc", "server", "nothing", QUESTION_SERVICE_UNKNOWN},
+    {"pc", "server", "tcp/65536", QUESTION_SERVICE_INVALID},
+    {"printer", "fd00:2::10", "https", QUESTION_NO_FAMILY},
+    {"10.1.0.10", "fd00:2::10", "https", QUESTION_NO_FAMILY},
+    {"pc", "fd00:2::99", "icmp/timestamp-request", QUESTION_NO_FAMILY},
+    {"0.0.0.0", "gateway", "udp/67", QUESTION_ZONE_UNKNOWN},
+    {"gateway", "255.255.255.255", "udp/68", QUESTION_ZONE_UNKNOWN},
+};
+
+START_TEST(a_wrong_question_says_what_is_wrong)
+{
+    ck_assert_int_eq(
+        question_read(policy, problems[_i].from, problems[_i].to, problems[_i].service, &question),
+        (int)problems[_i].problem);
+}
+END_TEST
+
+START_TEST(a_host_of_a_typed_address_is_asked_about_in_the_other_family_too)
+{
+    ck_assert_int_eq(question_read(policy, "10.1.0.10", "server", "https", &question), 0);
+    ck_assert(!question.families[FAMILY_IPV4].implied);
+    ck_assert(question.families[FAMILY_IPV6].possible);
+    ck_assert(question.families[FAMILY_IPV6].implied);
+    ck_assert_str_eq(question.families[FAMILY_IPV4].from.host->name, "pc");
+}
+END_TEST
+
+START_TEST(an_unprotected_gateway_is_not_judged)
+{
+    static const char text[] = "segd: 1\n"
+                               "zones:\n"
+                               "  z: { class: other, interfaces: [i], networks: [10.0.0.0/24] }\n";
+    cleanup_(policy_freep) struct policy *bare = NULL;
+    cleanup_(diagram_freep) struct diagram *bare_diagram = NULL;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+
+    ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
+    ck_assert_int_eq(diagram_new(bare, diagnostics, &bare_diagram), 0);
+    ck_assert_int_eq(question_read(bare, "z", "gateway", "tcp/22", &question), 0);
+    ck_assert_int_eq(explanation_new(bare_diagram, &question, FAMILY_IPV4, 0, &explanation), 0);
+    ck_assert(explanation->unjudged);
+    ck_assert(explanation->allowed);
+    question_clear(&question);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("explain");
+    TCase *tests = tcase_create("explain");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, a_question_has_the_answer_of_the_flow_that_owns_it, 0,
+                        (int)ELEMENTS_OF(verdicts));
+    tcase_add_loop_test(tests, a_refusal_names_what_is_nearest, 0, (int)ELEMENTS_OF(nearest));
+    tcase_add_test(tests, what_passes_has_nothing_near);
+    tcase_add_loop_test(tests, a_range_of_services_has_as_many_answers_as_it_needs, 0,
+                        (int)ELEMENTS_OF(ranges));
+    tcase_add_loop_test(tests, an_answer_says_whether_it_holds_for_all_that_was_named, 0,
+                        (int)ELEMENTS_OF(scopes));
+    tcase_add_loop_test(tests, a_wrong_question_says_what_is_wrong, 0, (int)ELEMENTS_OF(problems));
+    tcase_add_test(tests, a_host_of_a_typed_address_is_asked_about_in_the_other_family_too);
+    tcase_add_test(tests, an_unprotected_gateway_is_not_judged);
+    tcase_set_timeout(tests, 0);
+    suite_add_tcase(suite, tests);
+
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

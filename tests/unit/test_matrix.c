@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Which flows lead from each zone to each zone: lib/diagram/matrix.h. */
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "diagram/matrix.h"
+
+static const char policy_text[] =
+    "segd: 1\n"
+    "timezone: UTC\n"
+    "zones:\n"
+    "  a: { class: other, interfaces: [if1], networks: [10.1.0.0/24, \"fd00:1::/64\"] }\n"
+    "  b: { class: other, interfaces: [if2], networks: [10.2.0.0/24, \"fd00:2::/64\"] }\n"
+    "  c: { class: other, interfaces: [if3, if4], networks: [10.3.0.0/24], intra: allow }\n"
+    "hosts:\n"
+    "  b4: { zone: b, address: 10.2.0.10 }\n"
+    "  a6: { zone: a, address: \"fd00:1::10\" }\n"
+    "  b6: { zone: b, address: \"fd00:2::10\" }\n"
+    "services:\n"
+    "  https: tcp/443\n"
+    "  dns: [udp/53, tcp/53]\n"
+    "  web: tcp/443\n"
+    "flows:\n"
+    "  one: { from: a, to: b4, services: [dns, https] }\n"
+    "  two: { from: a, to: b6, services: [web, tcp/443] }\n"
+    "  many: { from: [a6, c], to: [b6, b4], services: [tcp/22] }\n"
+    "  mixed: { from: [a6, b4], to: [b6, c], services: [tcp/23] }\n"
+    "  off: { from: b4, to: a, services: [https], enabled: false }\n"
+    "  old: { from: b, to: a, services: [tcp/24], expires: 2026-03-31 }\n"
+    "  all: { from: c, to: a, services: [any] }\n"
+    "  in: { from: a, to: gateway, services: [icmp/echo-request] }\n"
+    "gateway: { protect: true }\n";
+
+static struct sources *sources;
+static struct diagnostics *diagnostics;
+static struct policy *policy;
+static struct matrix *matrix;
+
+static void set_up(void)
+{
+    struct date day = {2026, 3, 31};
+    usec_t end;
+
+    ck_assert_int_eq(date_end(day, "UTC", &end), 0);
+    ck_assert_int_eq(sources_new(&sources), 0);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    if (policy_parse("policy.yaml", policy_text, strlen(policy_text), sources, diagnostics,
+                     &policy) < 0)
+        diagnostics_print(diagnostics, sources, stderr, false);
+    ck_assert_ptr_nonnull(policy);
+    ck_assert_int_eq(matrix_new(policy, end, &matrix), 0);
+}
+
+static void tear_down(void)
+{
+    matrix = matrix_free(matrix);
+    policy = policy_free(policy);
+    diagnostics = diagnostics_free(diagnostics);
+    sources = sources_free(sources);
+}
+
+static void append(char text[128], const char *word, const char *name)
+{
+    size_t length = strlen(text);
+
+    snprintf(text + length, 128 - length, "%s%s%s", length > 0 ? " " : "", word, name);
+}
+
+/* Flows, those that do not pass now with `!`, services with `:`. */
+static void describe(const struct matrix_cell *cell, char text[128])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < cell->flows.n; i++)
+        append(text, "", policy->flows[cell->flows.indices[i]].name);
+    for (size_t i = 0; i < cell->idle.n; i++)
+        append(text, "!", policy->flows[cell->idle.indices[i]].name);
+    for (size_t i = 0; i < cell->services.n; i++)
+        append(text, ":", policy->services[cell->services.indices[i]].name);
+    if (cell->any)
+        append(text, "", "(any)");
+}
+
+/* Zones a, b, c and the gateway. */
+static const char *const cells[4][4] = {
+    {"", "one two many mixed :https :dns :tcp/22 :tcp/23", "", "in :icmp/echo-request"},
+    {"!off !old", "", "mixed :tcp/23", ""},
+    {"all :any (any)", "many :tcp/22", "intra:c :any (any)", ""},
+    {"", "", "", ""},
+};
+
+START_TEST(a_cell_has_the_flows_and_services_of_its_zones)
+{
+    size_t from = (size_t)_i / 4, to = (size_t)_i % 4;
+    char text[128];
+
+    ck_assert_uint_eq(matrix->n_zones, 4);
+    describe(matrix_cell(matrix, from, to), text);
+    ck_assert_str_eq(text, cells[from][to]);
+}
+END_TEST
+
+START_TEST(the_gateway_is_a_zone_only_where_it_is_protected)
+{
+    static const char text[] = "segd: 1\n"
+                               "zones:\n"
+                               "  z: { class: other, interfaces: [i], networks: [10.0.0.0/24] }\n";
+    cleanup_(policy_freep) struct policy *bare = NULL;
+    cleanup_(matrix_freep) struct matrix *bare_matrix = NULL;
+
+    ck_assert_uint_eq(matrix_zone(matrix, 0), 0);
+    ck_assert_uint_eq(matrix_zone(matrix, 3), ZONE_GATEWAY);
+
+    ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
+    ck_assert_int_eq(matrix_new(bare, 0, &bare_matrix), 0);
+    ck_assert_uint_eq(bare_matrix->n_zones, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("matrix");
+    TCase *tests = tcase_create("matrix");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, a_cell_has_the_flows_and_services_of_its_zones, 0, 16);
+    tcase_add_test(tests, the_gateway_is_a_zone_only_where_it_is_protected);
+    tcase_set_timeout(tests, 0);
+    suite_add_tcase(suite, tests);
+
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
