@@ -137,6 +137,11 @@ size_t batch_messages(const struct batch *batch)
     return batch->n_messages;
 }
 
+size_t batch_index(const struct batch *batch, uint32_t sequence)
+{
+    return sequence - batch->first_sequence;
+}
+
 size_t batch_bytes(const struct batch *batch)
 {
     return batch->bytes;
@@ -218,7 +223,7 @@ int batch_commit_parts(struct batch *batch, size_t n, struct netlink_errors *err
 const struct nlmsghdr *batch_find(const struct batch *batch, uint32_t sequence,
                                   struct batch_origin *ret_origin)
 {
-    uint32_t index = sequence - batch->first_sequence;
+    size_t index = batch_index(batch, sequence);
 
     if (index >= batch->n_messages || !batch->messages[index].origin.change)
         return NULL;

@@ -40,7 +40,9 @@ int batch_start(struct batch *batch, uint16_t type, uint16_t flags, size_t room,
                 struct nlmsghdr **ret_message);
 int batch_add(struct batch *batch, struct nlmsghdr *message, struct batch_origin origin);
 
+/* The messages so far, and which of them, from 0, has a sequence number. The first is a bracket. */
 size_t batch_messages(const struct batch *batch);
+size_t batch_index(const struct batch *batch, uint32_t sequence);
 size_t batch_bytes(const struct batch *batch);
 
 /*

@@ -88,8 +88,9 @@ typedef int (*nftables_element_handler)(const uint8_t *key, size_t key_length,
                                         struct nftables_count count, void *userdata);
 typedef int (*nftables_counter_handler)(const char *name, struct nftables_count count,
                                         void *userdata);
-/* Read counters. A handler sees each once; a negative return of it ends the walk and is returned. 0,
- * -EAGAIN where what is read never stood still (16 tries), -ENOENT without such a set, or -errno. */
+/* Read counters. A handler sees each once; a negative return of it ends the walk and is returned.
+ * 0, -EAGAIN where what is read never stood still (16 tries), -ENOENT without such a set, or
+ * -errno. */
 int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
                            nftables_element_handler handler, void *userdata);
 int nftables_read_counters(struct nftables *nftables, const char *table,

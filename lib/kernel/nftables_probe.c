@@ -2,9 +2,9 @@
 
 /*
  * What the kernel can do is tried, never guessed from its version: distributions carry features
- * back. Most tries are transactions that end with a message that must fail, so that nothing of them
- * ever takes effect and the kernel only says what else it refused. Whether adding an element again
- * changes its timeout shows in an element alone; that is tried in a table that hooks nowhere.
+ * back. Most is tried in one transaction that ends with a message that must fail, so that nothing
+ * of it ever takes effect and the kernel only says what else it refused. Whether adding an element
+ * again changes its timeout shows in an element alone; that is tried in a table that hooks nowhere.
  */
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static const uint8_t counting_key[8];
 struct probe {
     struct nftables *nftables;
     char table[32];
-    struct batch *batch;
+    struct batch *batch; /* of the transaction being built */
 };
 
 typedef int (*probe_builder)(struct probe *probe);
@@ -127,9 +127,33 @@ static int build_conntrack(struct probe *probe)
     return r;
 }
 
-/* Sends what `build` makes; where `abort` is set, with a message behind it that must fail. Writes
- * how many messages the kernel refused. */
-static int probe_send(struct probe *probe, probe_builder build, bool abort, size_t *ret_refused)
+static void name_table(struct probe *probe, size_t number)
+{
+    snprintf(probe->table, sizeof(probe->table), "segd-probe-%ld-%zu", (long)getpid(), number);
+}
+
+/* A feature works where the kernel refused none of its messages. */
+struct attempt {
+    probe_builder build;
+    bool *works;
+    size_t end; /* the number of messages when it was built */
+};
+
+/* Each attempt in a table of its own, behind them the message that must fail. */
+static int build_attempts(struct probe *probe, struct attempt *attempts, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        name_table(probe, i);
+        r = attempts[i].build(probe);
+        attempts[i].end = batch_messages(probe->batch);
+    }
+    name_table(probe, n);
+    return r < 0 ? r : objects_delete_table(probe->batch, probe->table, NULL);
+}
+
+static int probe_attempts(struct probe *probe, struct attempt *attempts, size_t n)
 {
     cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
     cleanup_(batch_freep) struct batch *batch = NULL;
@@ -137,29 +161,42 @@ static int probe_send(struct probe *probe, probe_builder build, bool abort, size
 
     if (r < 0)
         return r;
-
     probe->batch = batch;
-    r = build(probe);
-    if (r == 0 && abort)
-        r = objects_delete_table(batch, "no such table", NULL);
+    r = build_attempts(probe, attempts, n);
     if (r == 0)
         r = batch_commit(batch, &errors);
-    probe->batch = NULL;
     if (r < 0)
         return r;
 
-    *ret_refused = errors.n_errors;
+    for (size_t i = 0; i < n; i++) {
+        size_t first = i > 0 ? attempts[i - 1].end : 1;
+
+        *attempts[i].works = true;
+        for (size_t j = 0; j < errors.n_errors; j++) {
+            size_t index = batch_index(batch, errors.errors[j].sequence);
+
+            if (index < 1 || (index >= first && index < attempts[i].end))
+                *attempts[i].works = false;
+        }
+    }
     return 0;
 }
 
-/* True where only the message that must fail did. */
-static int probe_try(struct probe *probe, probe_builder build, bool *ret_works)
+/* Sends what `build` makes, to stay; writes whether the kernel took it. */
+static int probe_commit(struct probe *probe, probe_builder build, bool *ret_taken)
 {
-    size_t refused;
-    int r = probe_send(probe, build, true, &refused);
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    cleanup_(batch_freep) struct batch *batch = NULL;
+    int r = batch_new(&probe->nftables->netlink, &batch);
 
+    if (r < 0)
+        return r;
+    probe->batch = batch;
+    r = build(probe);
     if (r == 0)
-        *ret_works = refused == 1;
+        r = batch_commit(batch, &errors);
+    if (r == 0)
+        *ret_taken = errors.n_errors == 0;
     return r;
 }
 
@@ -194,53 +231,50 @@ static int view_elements(const struct nlmsghdr *message, void *userdata)
     return elements_each(message, view_element, userdata);
 }
 
-/* An element that was added twice: does it count by itself, and which timeout has it now? */
-static int probe_element(struct probe *probe, struct nftables_features *features)
+static int read_element(struct probe *probe, struct nftables_features *features)
 {
     char buffer[REQUEST_MAX];
     struct nlmsghdr *request;
-    size_t refused;
-    int r = probe_send(probe, build_element, false, &refused);
+    int r = -EINTR;
 
-    if (r < 0 || refused > 0)
-        return r;
-
-    r = probe_send(probe, build_element_again, false, &refused);
-    for (unsigned tries = 0; r == 0 && tries < TRIES_MAX; tries++) {
+    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
         request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, probe->table);
         mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, counting.name);
         r = netlink_request(&probe->nftables->netlink, request, view_elements, features);
-        if (r != -EINTR)
-            break;
-        r = 0;
     }
+    return r == -EINTR ? -EAGAIN : r;
+}
 
-    /* Whatever was learnt, the table must go. */
-    if (r < 0) {
-        probe_send(probe, build_removal, false, &refused);
+/* An element that is added twice: does it count by itself, and which timeout has it then? */
+static int probe_element(struct probe *probe, struct nftables_features *features)
+{
+    bool taken;
+    int r = probe_commit(probe, build_element, &taken), removal;
+
+    if (r < 0 || !taken)
         return r;
-    }
-    return probe_send(probe, build_removal, false, &refused);
+
+    r = probe_commit(probe, build_element_again, &taken);
+    if (r == 0)
+        r = read_element(probe, features);
+    removal = probe_commit(probe, build_removal, &taken);
+    return r < 0 ? r : removal;
 }
 
 int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features)
 {
     struct nftables_features features = {0};
     struct probe probe = {.nftables = nftables};
-    int r;
+    struct attempt attempts[] = {
+        {build_table, &features.inet, 0},
+        {build_ranges, &features.concatenations, 0},
+        {build_owned_table, &features.owner_persist, 0},
+        {build_destroy, &features.destroy, 0},
+        {build_conntrack, &features.conntrack, 0},
+    };
+    int r = probe_attempts(&probe, attempts, ELEMENTS_OF(attempts));
 
-    snprintf(probe.table, sizeof(probe.table), "segd-probe-%ld", (long)getpid());
-
-    r = probe_try(&probe, build_table, &features.inet);
-    if (r == 0)
-        r = probe_try(&probe, build_ranges, &features.concatenations);
-    if (r == 0)
-        r = probe_try(&probe, build_owned_table, &features.owner_persist);
-    if (r == 0)
-        r = probe_try(&probe, build_destroy, &features.destroy);
-    if (r == 0)
-        r = probe_try(&probe, build_conntrack, &features.conntrack);
     if (r == 0)
         r = probe_element(&probe, &features);
     if (r < 0)
