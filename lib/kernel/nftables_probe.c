@@ -249,7 +249,7 @@ static int read_element(struct probe *probe, struct nftables_features *features)
 /* An element that is added twice: does it count by itself, and which timeout has it then? */
 static int probe_element(struct probe *probe, struct nftables_features *features)
 {
-    bool taken;
+    bool taken = false;
     int r = probe_commit(probe, build_element, &taken), removal;
 
     if (r < 0 || !taken)

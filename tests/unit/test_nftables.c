@@ -459,7 +459,7 @@ START_TEST(without_privilege_nothing_opens)
 {
     struct nftables *nftables = NULL;
 
-    sandbox_enter();
+    /* In no namespace of its own, where an ordinary user would be privileged. */
     sandbox_become_user();
     ck_assert_int_eq(nftables_open(&nftables), -EPERM);
     ck_assert_ptr_null(nftables);
