@@ -84,6 +84,7 @@ static int rows_add_protocols(struct rows *rows, const struct range_row *row, un
     return rows_add(rows, row, SERVICE_NUMBER(first, 0), SERVICE_NUMBER(last, 0xffff));
 }
 
+/* The codes of each query that the row covers, and the same codes of its reply. */
 static int rows_add_icmp(struct rows *icmp, const struct range_row *row, enum family family)
 {
     const struct icmp_query *queries = family == FAMILY_IPV4 ? icmp_queries : icmpv6_queries;
@@ -94,14 +95,19 @@ static int rows_add_icmp(struct rows *icmp, const struct range_row *row, enum fa
             SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].request << 8);
         service_number reply =
             SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].reply << 8);
+        service_number first = request, last = request | 0xff;
         int r;
 
-        if (request < row->services.first || request > row->services.last)
+        if (first < row->services.first)
+            first = row->services.first;
+        if (last > row->services.last)
+            last = row->services.last;
+        if (first > last)
             continue;
 
-        r = rows_add(icmp, row, request, request);
+        r = rows_add(icmp, row, first, last);
         if (r == 0)
-            r = rows_add(icmp, row, reply, reply);
+            r = rows_add(icmp, row, first - request + reply, last - request + reply);
         if (r < 0)
             return r;
     }
