@@ -37,6 +37,8 @@ enum step {
     CHANGE_BYTES,
     CHANGE_COMMIT,
     CHANGE_WHOLE,
+    STRANGER_BYTES,
+    STRANGER_COMMIT,
     STEPS,
 };
 
@@ -59,12 +61,12 @@ static double whole(const struct line_cost *cost)
                     cost->commit);
 }
 
-static int compile(enum shape shape, size_t n_flows, struct ruleset **ret_ruleset,
+static int compile(enum shape shape, size_t n_flows, bool stranger, struct ruleset **ret_ruleset,
                    struct line_cost *cost)
 {
     cleanup_(freep) char *text = NULL;
     size_t size;
-    int r = line_text(shape, n_flows, &text, &size);
+    int r = line_text(shape, n_flows, stranger, &text, &size);
 
     return r < 0 ? r : line_compile(text, size, ret_ruleset, cost);
 }
@@ -79,33 +81,49 @@ static void note_load(struct protocol *protocol, const struct line_cost *cost)
     note(protocol, STEP_WHOLE, whole(cost) / 1000);
 }
 
-/* In the child: one load, then a flow more and a flow less in turns. */
+/* A flow more and a flow less in turns. */
+static int change(struct nftables *nftables, const struct ruleset *fewer,
+                  const struct ruleset *more, enum step bytes, enum step commit,
+                  struct protocol *protocol)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < CHANGES_PER_LOAD; i++) {
+        struct line_cost cost = {0};
+
+        r = line_commit(nftables, i % 2 ? more : fewer, i % 2 ? fewer : more, &cost);
+        note(protocol, bytes, (double)cost.bytes / 1024);
+        note(protocol, commit, (double)cost.commit / 1000);
+    }
+    return r;
+}
+
+/* In the child: one load, then changes of one flow, like the others and unlike them. */
 static int load_and_change(enum shape shape, size_t n_flows, struct protocol *protocol)
 {
     cleanup_(nftables_closep) struct nftables *nftables = NULL;
-    cleanup_(ruleset_freep) struct ruleset *fewer = NULL, *more = NULL;
-    struct line_cost load = {0}, more_cost = {0};
+    cleanup_(ruleset_freep) struct ruleset *fewer = NULL, *more = NULL, *stranger = NULL;
+    struct line_cost load = {0}, again = {0};
     int r = lab_enter();
 
     if (r == 0)
         r = nftables_open(&nftables);
     if (r == 0)
-        r = compile(shape, n_flows, &fewer, &load);
+        r = compile(shape, n_flows, false, &fewer, &load);
     if (r == 0)
         r = line_commit(nftables, NULL, fewer, &load);
     if (r < 0)
         return r;
     note_load(protocol, &load);
 
-    r = compile(shape, n_flows + 1, &more, &more_cost);
-    for (size_t i = 0; r == 0 && i < CHANGES_PER_LOAD; i++) {
-        struct line_cost cost = {0};
-
-        r = line_commit(nftables, i % 2 ? more : fewer, i % 2 ? fewer : more, &cost);
-        note(protocol, CHANGE_BYTES, (double)cost.bytes / 1024);
-        note(protocol, CHANGE_COMMIT, (double)cost.commit / 1000);
-        note(protocol, CHANGE_WHOLE, (whole(&more_cost) + whole(&cost)) / 1000);
-    }
+    r = compile(shape, n_flows + 1, false, &more, &again);
+    note(protocol, CHANGE_WHOLE, whole(&again) / 1000);
+    if (r == 0)
+        r = change(nftables, fewer, more, CHANGE_BYTES, CHANGE_COMMIT, protocol);
+    if (r == 0)
+        r = compile(shape, n_flows, true, &stranger, &again);
+    if (r == 0)
+        r = change(nftables, fewer, stranger, STRANGER_BYTES, STRANGER_COMMIT, protocol);
     return r;
 }
 
@@ -144,7 +162,10 @@ static int report(enum shape shape, size_t n_flows, const struct protocol *proto
         [STEP_WHOLE] = {"compile", "all steps", "ms", 0},
         [CHANGE_BYTES] = {"one more flow", "netlink", "KiB", CHANGE_BYTES_MOST},
         [CHANGE_COMMIT] = {"one more flow", "commit in the kernel", "ms", CHANGE_COMMIT_MOST},
-        [CHANGE_WHOLE] = {"one more flow", "text to kernel", "ms", 0},
+        [CHANGE_WHOLE] = {"one more flow", "text to ruleset", "ms", 0},
+        [STRANGER_BYTES] = {"one more, zone to zone", "netlink", "KiB", CHANGE_BYTES_MOST},
+        [STRANGER_COMMIT] = {"one more, zone to zone", "commit in the kernel", "ms",
+                             CHANGE_COMMIT_MOST},
     };
     int r = 0;
 

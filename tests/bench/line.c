@@ -34,7 +34,7 @@ static uint64_t lap(uint64_t *start)
     return *start - begun;
 }
 
-int line_text(enum shape shape, size_t n_flows, char **ret_text, size_t *ret_size)
+int line_text(enum shape shape, size_t n_flows, bool stranger, char **ret_text, size_t *ret_size)
 {
     FILE *stream = open_memstream(ret_text, ret_size);
     bool failed;
@@ -42,6 +42,8 @@ int line_text(enum shape shape, size_t n_flows, char **ret_text, size_t *ret_siz
     if (!stream)
         return -ENOMEM;
     shape_write(shape, n_flows, stream);
+    if (stranger)
+        shape_write_stranger(stream);
     failed = ferror(stream);
     if (fclose(stream) != 0 || failed) {
         free(*ret_text);

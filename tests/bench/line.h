@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,8 +21,9 @@ struct line_cost {
     uint64_t bytes;  /* of netlink */
 };
 
-/* The policy of a shape as text; `*ret_text` is the caller's. 0 or -ENOMEM. */
-int line_text(enum shape shape, size_t n_flows, char **ret_text, size_t *ret_size);
+/* The policy of a shape as text, with one more flow that is of no shape where `stranger`;
+ * `*ret_text` is the caller's. 0 or -ENOMEM. */
+int line_text(enum shape shape, size_t n_flows, bool stranger, char **ret_text, size_t *ret_size);
 
 /* Text to ruleset. Mistakes are printed to standard error. Adds to `cost`. 0 or -errno. */
 int line_compile(const char *text, size_t size, struct ruleset **ret_ruleset,

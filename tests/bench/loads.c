@@ -79,7 +79,7 @@ static int write_files(const struct files *files, enum shape shape, size_t n_flo
     cleanup_(freep) char *text = NULL;
     struct line_cost cost = {0};
     size_t size;
-    int r = line_text(shape, n_flows, &text, &size);
+    int r = line_text(shape, n_flows, false, &text, &size);
 
     if (r == 0)
         r = write_policy(files->policy, text, size);

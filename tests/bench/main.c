@@ -53,6 +53,7 @@ static void print_help(void)
          "  --only SECTION       packets, changes or loads; may be repeated\n"
          "  --rounds N           rounds of packets (default 41)\n"
          "  --packets N          packets of one round (default 4096)\n"
+         "  --connections N      how many open connections are many (default 1024)\n"
          "  --cpu N              the processor that forwards (default: the last)\n"
          "  --shape NAME:FLOWS   of --print and --ruleset (default distinct:1000)\n"
          "  --print              print the ruleset of that shape as nft reads it\n"
@@ -108,7 +109,7 @@ static void set_smoke(struct settings *settings)
     settings->sizes = smoke_sizes;
     settings->n_sizes = ELEMENTS_OF(smoke_sizes);
     settings->n_rounds = settings->n_loads = 1;
-    settings->round = (struct round_size){.n_packets = 64, .n_warm = 64};
+    settings->round = (struct round_size){.n_packets = 64, .n_warm = 64, .n_few = 16, .n_many = 64};
 }
 
 static int add_text(const char *path, struct options *options)
@@ -137,6 +138,9 @@ static int parse_option(int option, struct options *options)
         break;
     case 'p':
         r = parse_number(optarg, 64, 32768, &settings->round.n_packets);
+        break;
+    case 'C':
+        r = parse_number(optarg, 16, 32768, &settings->round.n_many);
         break;
     case 'c':
         r = parse_number(optarg, 0, CPU_SETSIZE - 1, &number);
@@ -169,6 +173,7 @@ static int parse_options(int argc, char **argv, struct options *options)
         {"only", required_argument, NULL, 'o'},
         {"rounds", required_argument, NULL, 'n'},
         {"packets", required_argument, NULL, 'p'},
+        {"connections", required_argument, NULL, 'C'},
         {"cpu", required_argument, NULL, 'c'},
         {"shape", required_argument, NULL, 's'},
         {"print", no_argument, NULL, 'P'},
@@ -219,7 +224,7 @@ static int print_ruleset(const struct settings *settings)
     cleanup_(freep) char *text = NULL;
     struct line_cost cost = {0};
     size_t size;
-    int r = line_text(settings->texts_shape, settings->texts_flows, &text, &size);
+    int r = line_text(settings->texts_shape, settings->texts_flows, false, &text, &size);
 
     if (r == 0)
         r = line_compile(text, size, &ruleset, &cost);
@@ -245,7 +250,7 @@ int main(int argc, char **argv)
         .settings = {.sizes = sizes,
                      .n_sizes = ELEMENTS_OF(sizes),
                      .n_rounds = 41,
-                     .round = {.n_packets = 4096, .n_warm = 1024},
+                     .round = {.n_packets = 4096, .n_warm = 2048, .n_few = 16, .n_many = 1024},
                      .n_loads = 5,
                      .cpu = last_cpu(),
                      .segd = SEGD,

@@ -26,10 +26,8 @@
 struct subject {
     struct worker_description description;
     struct worker *worker;
-    double *established; /* ratios to the stateful ruleset */
-    double *new;         /* ratios to the policy of one flow */
-    double *linear;      /* ratios to the list of rules */
-    double rate;         /* the last one */
+    double *ratios[ROUNDS]; /* to the yardstick of the round */
+    double *linear;         /* of new connections, to the list of rules */
 };
 
 /* The first subjects are what the others are held against. */
@@ -60,8 +58,8 @@ static void contest_clear(struct contest *contest)
         struct subject *subject = &contest->subjects[i];
 
         worker_free(subject->worker);
-        free(subject->established);
-        free(subject->new);
+        for (enum round round = 0; round < ROUNDS; round++)
+            free(subject->ratios[round]);
         free(subject->linear);
     }
     free(contest->subjects);
@@ -74,12 +72,15 @@ static int contest_add(struct contest *contest, const struct worker_description 
 
     *subject = (struct subject){
         .description = *description,
-        .established = calloc(n_rounds, sizeof(double)),
-        .new = calloc(n_rounds, sizeof(double)),
         .linear = calloc(n_rounds, sizeof(double)),
     };
-    if (!subject->established || !subject->new || !subject->linear)
+    if (!subject->linear)
         return -ENOMEM;
+    for (enum round round = 0; round < ROUNDS; round++) {
+        subject->ratios[round] = calloc(n_rounds, sizeof(double));
+        if (!subject->ratios[round])
+            return -ENOMEM;
+    }
     return worker_new(description, contest->settings->round, contest->settings->cpu,
                       &subject->worker, NULL);
 }
@@ -115,10 +116,17 @@ static int contest_fill(struct contest *contest)
     return r;
 }
 
+/* What a round's rates are held against. */
+static const size_t yardstick_of[ROUNDS] = {
+    [ROUND_FEW] = YARDSTICK_STATEFUL,
+    [ROUND_MANY] = YARDSTICK_STATEFUL,
+    [ROUND_NEW] = YARDSTICK_ONE_FLOW,
+};
+
 /* All subjects once, each between two runs of the yardstick. */
-static int run_round(struct contest *contest, enum round round, size_t yardstick, size_t n)
+static int run_round(struct contest *contest, enum round round, size_t n)
 {
-    struct worker *measure = contest->subjects[yardstick].worker;
+    struct worker *measure = contest->subjects[yardstick_of[round]].worker;
     double before, after, rate;
     int r = worker_run(measure, round, &before);
 
@@ -135,104 +143,89 @@ static int run_round(struct contest *contest, enum round round, size_t yardstick
             return r;
         }
 
-        *(round == ROUND_ESTABLISHED ? &subject->established[n] : &subject->new[n]) =
-            rate / ((before + after) / 2);
-        subject->rate = rate;
+        subject->ratios[round][n] = rate / ((before + after) / 2);
         before = after;
     }
 
     for (size_t i = 0; r == 0 && round == ROUND_NEW && i < contest->n_subjects; i++)
-        contest->subjects[i].linear[n] =
-            contest->subjects[i].new[n] / contest->subjects[YARDSTICK_LINEAR].new[n];
+        contest->subjects[i].linear[n] = contest->subjects[i].ratios[ROUND_NEW][n] /
+                                         contest->subjects[YARDSTICK_LINEAR].ratios[ROUND_NEW][n];
     return r;
 }
+
+static const struct {
+    const char *section;
+    const char *what;
+} titles[ROUNDS] = {
+    [ROUND_FEW] = {"established, few open", "of the stateful ruleset"},
+    [ROUND_MANY] = {"established, many open", "of the stateful ruleset"},
+    [ROUND_NEW] = {"new", "of one flow"},
+};
 
 static int report_yardsticks(const struct contest *contest, struct figures *figures)
 {
-    static const struct {
-        size_t subject;
-        const char *shape;
-    } floors[] = {
-        {YARDSTICK_NOTHING, "no ruleset"},
-        {YARDSTICK_ONE_FLOW, "one flow"},
-        {YARDSTICK_STATEFUL, "itself"},
+    static const char *const names[YARDSTICKS] = {
+        [YARDSTICK_STATEFUL] = "(stateful ruleset)",
+        [YARDSTICK_ONE_FLOW] = "(one flow)",
+        [YARDSTICK_LINEAR] = "(linear rules)",
+        [YARDSTICK_NOTHING] = "(no ruleset)",
     };
-    const struct subject *subjects = contest->subjects;
-    size_t n = contest->settings->n_rounds;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(floors); i++)
-        r = figures_add(figures,
-                        &(struct figure){"established", floors[i].shape, 0,
-                                         "of the stateful ruleset", "", BUDGET_NONE, 0},
-                        subjects[floors[i].subject].established, n);
-    if (r == 0)
-        r = figures_add(figures,
-                        &(struct figure){"new", "no ruleset", 0, "of one flow", "", BUDGET_NONE, 0},
-                        subjects[YARDSTICK_NOTHING].new, n);
-    if (r == 0)
-        r = figures_add(
-            figures,
-            &(struct figure){"new", "stateful ruleset", 0, "of one flow", "", BUDGET_NONE, 0},
-            subjects[YARDSTICK_STATEFUL].new, n);
-    if (r == 0)
-        r = figures_add(figures,
-                        &(struct figure){"new", "linear rules", LINEAR_FLOWS, "of one flow", "",
-                                         BUDGET_NONE, 0},
-                        subjects[YARDSTICK_LINEAR].new, n);
+    for (enum round round = 0; r == 0 && round < ROUNDS; round++) {
+        for (size_t i = 0; r == 0 && i < YARDSTICKS; i++)
+            r = figures_add(figures,
+                            &(struct figure){titles[round].section, names[i],
+                                             i == YARDSTICK_LINEAR ? LINEAR_FLOWS : 0,
+                                             titles[round].what, "", BUDGET_NONE, 0},
+                            contest->subjects[i].ratios[round], contest->settings->n_rounds);
+    }
     return r;
 }
 
-static int report_new(const struct subject *subject, size_t n, struct figures *figures)
+/* The budget of new connections, where there is one for so many flows of the shape. */
+static bool bound_new(const struct worker_description *description, bool *ret_exact)
 {
-    enum shape shape = subject->description.shape;
-    size_t n_flows = subject->description.n_flows;
-    bool exact = shape == SHAPE_DISTINCT || shape == SHAPE_WIDE;
-    bool bound = n_flows == (exact ? EXACT_FLOWS : RANGES_FLOWS);
-    struct figure figure = {
-        "new",
-        shape_name(shape),
-        n_flows,
-        "of one flow",
-        "",
-        bound ? BUDGET_AT_LEAST : BUDGET_NONE,
-        exact ? NEW_LEAST : NEW_RANGES_LEAST,
-    };
-    int r = figures_add(figures, &figure, subject->new, n);
+    *ret_exact = description->shape == SHAPE_DISTINCT || description->shape == SHAPE_WIDE;
+    return description->n_flows == (*ret_exact ? EXACT_FLOWS : RANGES_FLOWS);
+}
 
-    if (r < 0 || !exact || !bound)
-        return r;
-    figure.what = "of 1,000 linear rules";
-    figure.limit = NEW_LINEAR_LEAST;
-    return figures_add(figures, &figure, subject->linear, n);
+static int report_subject(const struct subject *subject, size_t n_samples, struct figures *figures)
+{
+    const struct worker_description *description = &subject->description;
+    bool policy = description->load == LOAD_POLICY;
+    bool exact, bound = bound_new(description, &exact);
+    struct figure figure = {
+        .shape = policy ? shape_name(description->shape) : description->file,
+        .n_flows = description->n_flows,
+        .unit = "",
+    };
+    int r = 0;
+
+    for (enum round round = 0; r == 0 && round < ROUNDS; round++) {
+        figure.section = titles[round].section;
+        figure.what = titles[round].what;
+        figure.budget = policy && (round != ROUND_NEW || bound) ? BUDGET_AT_LEAST : BUDGET_NONE;
+        figure.limit = round != ROUND_NEW ? ESTABLISHED_LEAST
+                       : exact            ? NEW_LEAST
+                                          : NEW_RANGES_LEAST;
+        r = figures_add(figures, &figure, subject->ratios[round], n_samples);
+    }
+
+    if (r == 0 && policy && exact && bound) {
+        figure.what = "of 1,000 linear rules";
+        figure.limit = NEW_LINEAR_LEAST;
+        r = figures_add(figures, &figure, subject->linear, n_samples);
+    }
+    return r;
 }
 
 static int report(const struct contest *contest, struct figures *figures)
 {
-    size_t n = contest->settings->n_rounds;
     int r = report_yardsticks(contest, figures);
 
-    for (size_t i = YARDSTICKS; r == 0 && i < contest->n_subjects; i++) {
-        const struct subject *subject = &contest->subjects[i];
-        bool policy = subject->description.load == LOAD_POLICY;
-
-        r = figures_add(figures,
-                        &(struct figure){"established",
-                                         policy ? shape_name(subject->description.shape)
-                                                : subject->description.file,
-                                         subject->description.n_flows, "of the stateful ruleset",
-                                         "", policy ? BUDGET_AT_LEAST : BUDGET_NONE,
-                                         ESTABLISHED_LEAST},
-                        subject->established, n);
-        if (r == 0 && policy)
-            r = report_new(subject, n, figures);
-        else if (r == 0)
-            r = figures_add(figures,
-                            &(struct figure){"new", subject->description.file,
-                                             subject->description.n_flows, "of one flow", "",
-                                             BUDGET_NONE, 0},
-                            subject->new, n);
-    }
+    for (size_t i = YARDSTICKS; r == 0 && i < contest->n_subjects; i++)
+        r = report_subject(&contest->subjects[i], contest->settings->n_rounds, figures);
     return r;
 }
 
@@ -243,9 +236,8 @@ int measure_packets(const struct settings *settings, struct figures *figures)
 
     for (size_t i = 0; r == 0 && i < settings->n_rounds; i++) {
         fprintf(stderr, "packets: round %zu of %zu\n", i + 1, settings->n_rounds);
-        r = run_round(&contest, ROUND_ESTABLISHED, YARDSTICK_STATEFUL, i);
-        if (r == 0)
-            r = run_round(&contest, ROUND_NEW, YARDSTICK_ONE_FLOW, i);
+        for (enum round round = 0; r == 0 && round < ROUNDS; round++)
+            r = run_round(&contest, round, i);
     }
     return r < 0 ? r : report(&contest, figures);
 }

@@ -24,11 +24,15 @@
 #define PORTS_WIDTH 100
 #define PORTS_COUNT 600
 #define NARROW_WIDTH 6
+/* Flows of zone to zone among the others. Where they lie over so many networks the tables grow by
+ * their product, so that more of both would not be a policy of this many flows any more. */
+#define MIXED_WIDE 10
+#define MIXED_MAX 10000
 /* The first host of a zone: the addresses before it are the gateway's and nobody's. */
 #define HOST_FIRST 16
 
 static const char *const names[] = {
-    "distinct", "wide", "ranges", "nested", "sources", "ports",
+    "distinct", "wide", "ranges", "nested", "sources", "ports", "mixed",
 };
 
 static const char *const descriptions[] = {
@@ -38,6 +42,7 @@ static const char *const descriptions[] = {
     "the same, eight networks inside each other",
     "network to network, a range of ports each, eight sources inside each other",
     "a whole zone to a whole zone, a range of ports each",
+    "ten of zone to zone, the others a zone to a network, a range of ports each",
 };
 
 const char *shape_name(enum shape shape)
@@ -52,7 +57,20 @@ const char *shape_description(enum shape shape)
 
 size_t shape_flows_max(enum shape shape)
 {
-    return shape == SHAPE_PORTS ? (UINT16_MAX - PORTS_FIRST) / NARROW_WIDTH : 65536;
+    switch (shape) {
+    case SHAPE_PORTS:
+        return (UINT16_MAX - PORTS_FIRST) / NARROW_WIDTH;
+    case SHAPE_MIXED:
+        return MIXED_MAX;
+    case SHAPE_DISTINCT:
+    case SHAPE_WIDE:
+    case SHAPE_RANGES:
+    case SHAPE_NESTED:
+    case SHAPE_SOURCES:
+    case SHAPES:
+        break;
+    }
+    return 65536;
 }
 
 struct block {
@@ -82,8 +100,14 @@ static uint16_t single_port(size_t flow)
 /* Disjoint for the flows of one nest. */
 static uint16_t first_port(enum shape shape, size_t flow)
 {
-    return shape == SHAPE_PORTS ? (uint16_t)(PORTS_FIRST + flow * NARROW_WIDTH)
-                                : (uint16_t)(PORTS_FIRST + flow % PORTS_COUNT * PORTS_WIDTH);
+    size_t first = PORTS_FIRST + flow % PORTS_COUNT * PORTS_WIDTH;
+
+    if (shape == SHAPE_PORTS)
+        first = PORTS_FIRST + flow * NARROW_WIDTH;
+    /* The first ports are those of the wide flows, which are over all others. */
+    if (shape == SHAPE_MIXED && flow >= MIXED_WIDE)
+        first = PORTS_FIRST + (MIXED_WIDE + flow % (PORTS_COUNT - MIXED_WIDE)) * PORTS_WIDTH;
+    return (uint16_t)first;
 }
 
 static uint16_t last_port(enum shape shape, size_t flow)
@@ -130,6 +154,7 @@ static void write_ends(enum shape shape, size_t n_flows, FILE *stream)
             write_host(stream, 'b', i, SHAPE_NETWORK_B);
             break;
         case SHAPE_RANGES:
+        case SHAPE_MIXED:
             write_group(stream, 'b', i, SHAPE_NETWORK_B, network(i));
             break;
         case SHAPE_NESTED:
@@ -155,7 +180,7 @@ static void write_flow(enum shape shape, size_t flow, FILE *stream)
     if (narrow_source)
         fprintf(stream, "%zu", flow);
     fputs(", to: b", stream);
-    if (shape != SHAPE_PORTS)
+    if (shape != SHAPE_PORTS && !(shape == SHAPE_MIXED && flow < MIXED_WIDE))
         fprintf(stream, "%zu", flow);
     if (one_port)
         fprintf(stream, ", services: [udp/%u] }\n", single_port(flow));
@@ -180,6 +205,11 @@ void shape_write(enum shape shape, size_t n_flows, FILE *stream)
     fputs("flows:\n", stream);
     for (size_t i = 0; i < n_flows; i++)
         write_flow(shape, i, stream);
+}
+
+void shape_write_stranger(FILE *stream)
+{
+    fputs("  stranger: { from: a, to: b, services: [tcp/7] }\n", stream);
 }
 
 void shape_write_linear(size_t n_flows, FILE *stream)
@@ -218,6 +248,12 @@ struct tuple shape_tuple(enum shape shape, size_t flow, size_t variant)
     case SHAPE_WIDE:
         tuple.destination = SHAPE_NETWORK_B + HOST_FIRST + (uint32_t)flow;
         tuple.port = single_port(flow);
+        break;
+    case SHAPE_MIXED:
+        if (flow < MIXED_WIDE)
+            break;
+        tuple.destination =
+            SHAPE_NETWORK_B + network(flow).address + (uint32_t)(variant % NETWORK_SIZE);
         break;
     case SHAPE_RANGES:
         tuple.destination =

@@ -16,6 +16,7 @@ enum shape {
     SHAPE_NESTED,   /* the same, networks inside networks inside networks */
     SHAPE_SOURCES,  /* network to network, a range of ports; sources inside sources */
     SHAPE_PORTS,    /* a whole zone to a whole zone, a range of ports each */
+    SHAPE_MIXED,    /* a few flows of zone to zone among flows of a zone to a network */
     SHAPES,
 };
 
@@ -41,6 +42,8 @@ size_t shape_flows_max(enum shape shape);
 
 /* Writes the policy. Errors stay in `stream`. */
 void shape_write(enum shape shape, size_t n_flows, FILE *stream);
+/* What can be written behind it: one more flow, of a zone to a zone. */
+void shape_write_stranger(FILE *stream);
 /* The same flows as a list of nft rules, of SHAPE_DISTINCT: what people write by hand. */
 void shape_write_linear(size_t n_flows, FILE *stream);
 /*

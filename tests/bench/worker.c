@@ -22,8 +22,6 @@
 
 #include "gateway.h"
 
-/* Open connections that an established round goes through, spread over the flows. */
-#define CONNECTIONS 1024
 #define SOURCE_PORT_FIRST 2000
 /* The descriptor of a worker's own end. */
 #define OWN_SOCKET 3
@@ -115,7 +113,8 @@ static int load_policy(struct station *station, struct line_cost *cost)
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
     cleanup_(freep) char *text = NULL;
     size_t size;
-    int r = line_text(station->description->shape, station->description->n_flows, &text, &size);
+    int r =
+        line_text(station->description->shape, station->description->n_flows, false, &text, &size);
 
     if (r == 0)
         r = line_compile(text, size, &ruleset, cost);
@@ -154,16 +153,17 @@ static int prepare_frames(struct station *station)
 {
     const struct worker_description *description = station->description;
     size_t n_new = station->size.n_packets + station->size.n_warm;
-    int r = frames_new(CONNECTIONS, &station->original);
+    size_t n_connections = station->size.n_many;
+    int r = frames_new(n_connections, &station->original);
 
     if (r == 0)
-        r = frames_new(CONNECTIONS, &station->reply);
+        r = frames_new(n_connections, &station->reply);
     if (r == 0)
         r = frames_new(n_new, &station->new);
     if (r < 0)
         return r;
 
-    for (size_t i = 0; i < CONNECTIONS; i++) {
+    for (size_t i = 0; i < n_connections; i++) {
         struct tuple tuple = shape_tuple(description->shape, nth_flow(i, description->n_flows), i);
         uint16_t port = (uint16_t)(SOURCE_PORT_FIRST + i);
 
@@ -191,39 +191,61 @@ static int send_all(struct station *station, const struct frames *original,
 
 static int open_connections(struct station *station)
 {
+    size_t n = station->size.n_many;
     uint64_t nsec;
-    int r = send_all(station, &station->original, NULL, CONNECTIONS, &nsec);
+    int r = send_all(station, &station->original, NULL, n, &nsec);
 
     if (r == 0)
-        r = send_all(station, &station->original, &station->reply, CONNECTIONS * 2, &nsec);
+        r = send_all(station, &station->original, &station->reply, n * 2, &nsec);
     station->open = r == 0;
+    return r;
+}
+
+static int run_established(struct station *station, size_t n_connections, uint64_t *ret_nsec)
+{
+    const struct frames original = {station->original.bytes, n_connections};
+    const struct frames reply = {station->reply.bytes, n_connections};
+    int r = station->open ? 0 : open_connections(station);
+
+    if (r == 0)
+        r = send_all(station, &original, &reply, station->size.n_warm, ret_nsec);
+    if (r == 0)
+        r = send_all(station, &original, &reply, station->size.n_packets, ret_nsec);
+    return r;
+}
+
+static int run_new(struct station *station, uint64_t *ret_nsec)
+{
+    size_t n_warm = station->size.n_warm;
+    const struct frames rest = {station->new.bytes + n_warm, station->new.n_frames - n_warm};
+    int r = gateway_flush(station->gateway);
+
+    station->open = false;
+    if (r == 0)
+        r = send_all(station, &station->new, NULL, n_warm, ret_nsec);
+    if (r == 0)
+        r = send_all(station, &rest, NULL, station->size.n_packets, ret_nsec);
     return r;
 }
 
 static int run_round(struct station *station, enum round round, double *ret_rate)
 {
-    struct frames rest = station->new;
-    uint64_t nsec;
-    int r;
+    uint64_t nsec = 1;
+    int r = -EINVAL;
 
-    if (round == ROUND_ESTABLISHED) {
-        r = station->open ? 0 : open_connections(station);
-        if (r == 0)
-            r = send_all(station, &station->original, &station->reply, station->size.n_warm, &nsec);
-        if (r == 0)
-            r = send_all(station, &station->original, &station->reply, station->size.n_packets,
-                         &nsec);
-    } else {
-        r = gateway_flush(station->gateway);
-        station->open = false;
-        if (r == 0)
-            r = send_all(station, &station->new, NULL, station->size.n_warm, &nsec);
-        rest.bytes += station->size.n_warm;
-        rest.n_frames -= station->size.n_warm;
-        if (r == 0)
-            r = send_all(station, &rest, NULL, station->size.n_packets, &nsec);
+    switch (round) {
+    case ROUND_FEW:
+        r = run_established(station, station->size.n_few, &nsec);
+        break;
+    case ROUND_MANY:
+        r = run_established(station, station->size.n_many, &nsec);
+        break;
+    case ROUND_NEW:
+        r = run_new(station, &nsec);
+        break;
+    case ROUNDS:
+        break;
     }
-
     if (r == 0)
         *ret_rate = (double)station->size.n_packets * 1e9 / (double)nsec;
     return r;

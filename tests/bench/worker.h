@@ -32,14 +32,18 @@ struct worker_description {
 };
 
 enum round {
-    ROUND_ESTABLISHED, /* packets of open connections, both directions in turns */
-    ROUND_NEW,         /* each packet opens a connection */
+    ROUND_FEW,  /* packets of few open connections, both directions in turns */
+    ROUND_MANY, /* the same of many, so that no cache holds all that belongs to them */
+    ROUND_NEW,  /* each packet opens a connection */
+    ROUNDS,
 };
 
 /* Packets of one round, and before it of a part that is not measured. */
 struct round_size {
     size_t n_packets;
     size_t n_warm;
+    size_t n_few; /* connections that a round goes through, spread over the flows */
+    size_t n_many;
 };
 
 /*
