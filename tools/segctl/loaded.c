@@ -9,9 +9,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "command.h"
+
+/* Columns where there is no terminal that tells. */
+#define WIDTH_DEFAULT 120
 
 int loaded_read(struct loaded *loaded, const char *path)
 {
@@ -56,6 +60,15 @@ bool wants_colour(FILE *stream)
     const char *no_colour = getenv("NO_COLOR");
 
     return isatty(fileno(stream)) && (!no_colour || no_colour[0] == '\0');
+}
+
+unsigned terminal_width(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return WIDTH_DEFAULT;
 }
 
 void loaded_print(const struct loaded *loaded)

@@ -41,3 +41,5 @@ int print_json(json_t *object, int exit_code);
 /* Whether people look at the stream on a terminal and want colour (NO_COLOR, https://no-color.org).
  */
 bool wants_colour(FILE *stream);
+/* Columns of the terminal that stdout is; a width that suits files where it is none. */
+unsigned terminal_width(void);

@@ -61,6 +61,15 @@ static const struct command commands[] = {
                    "  --json          print the result as JSON\n",
         .run = run_matrix,
     },
+    {
+        .name = "rehearse",
+        .arguments = "[--json] [PATH]",
+        .summary = "does the kernel do what the policy says? with real packets in a sandbox",
+        .options = "  PATH     a policy file, or a directory of *.yaml files\n"
+                   "           (default " POLICY_PATH_DEFAULT ")\n"
+                   "  --json   print the result as JSON\n",
+        .run = run_rehearse,
+    },
 };
 
 static void print_help(FILE *stream)

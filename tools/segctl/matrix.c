@@ -8,8 +8,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "instant.h"
@@ -17,24 +15,12 @@
 #include "matrix.h"
 #include "policy/spelling.h"
 
-/* Columns where there is no terminal that tells. */
-#define WIDTH_DEFAULT 120
-
 struct matrix_options {
     const char *path;
     const char *at;
     bool list;
     bool json;
 };
-
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return WIDTH_DEFAULT;
-}
 
 /* Narrows rows or columns to the zone that is named. Returns an exit code. */
 static int choose(const struct command *command, const struct matrix *matrix, const char *name,

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The gateway's own traffic. The kernel answers some of what it receives by itself (an ICMP error
+ * or echo reply), beside what the lab sends in the gateway's name; that does no harm, as such an
+ * answer is none of the lab's frames. Only its refusals of TCP must not be: connection tracking
+ * forgets a connection whose first answer is one.
+ */
+
+#include "lab/inside.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/array.h"
+#include "lab/transport.h"
+
+/* Where the kernel allows it; INSIDE_WINDOW packets fit into the smallest buffer. */
+#define RECEIVE_BUFFER (1024 * 1024)
+
+struct ear {
+    enum family family;
+    uint8_t protocol;
+    int fd;
+    uint32_t n_lost; /* as the kernel told last */
+};
+
+/* A listening socket that takes no packet. */
+struct silence {
+    enum family family;
+    uint16_t port;
+    int fd;
+};
+
+struct inside {
+    int senders[FAMILIES];
+    struct silence *silences;
+    size_t n_silences;
+    size_t silences_capacity;
+    struct ear *ears;
+    size_t n_ears;
+    size_t capacity;
+    size_t next; /* the ear to listen to */
+};
+
+static int domain(enum family family)
+{
+    return family == FAMILY_IPV4 ? AF_INET : AF_INET6;
+}
+
+int inside_new(struct inside **ret_inside)
+{
+    cleanup_(inside_freep) struct inside *inside = calloc(1, sizeof(*inside));
+
+    if (!inside)
+        return -ENOMEM;
+    inside->senders[FAMILY_IPV4] = inside->senders[FAMILY_IPV6] = -1;
+    for (enum family family = 0; family < FAMILIES; family++) {
+        /* This protocol means that the packets come with their IP headers. */
+        inside->senders[family] = socket(domain(family), SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+        if (inside->senders[family] < 0)
+            return -errno;
+    }
+    *ret_inside = TAKE_PTR(inside);
+    return 0;
+}
+
+struct inside *inside_free(struct inside *inside)
+{
+    if (!inside)
+        return NULL;
+    for (enum family family = 0; family < FAMILIES; family++) {
+        if (inside->senders[family] >= 0)
+            close(inside->senders[family]);
+    }
+    for (size_t i = 0; i < inside->n_ears; i++)
+        close(inside->ears[i].fd);
+    free(inside->ears);
+    inside_unsilence(inside);
+    free(inside->silences);
+    free(inside);
+    return NULL;
+}
+
+static socklen_t make_address(enum family family, ip_number address, uint16_t port,
+                              struct sockaddr_storage *ret_address)
+{
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+    if (family == FAMILY_IPV4) {
+        address_to_bytes(family, address, (uint8_t *)&ipv4.sin_addr);
+        memcpy(ret_address, &ipv4, sizeof(ipv4));
+        return sizeof(ipv4);
+    }
+    address_to_bytes(family, address, (uint8_t *)&ipv6.sin6_addr);
+    memcpy(ret_address, &ipv6, sizeof(ipv6));
+    return sizeof(ipv6);
+}
+
+int inside_send(struct inside *inside, const struct frame *frame)
+{
+    uint8_t bytes[FRAME_BYTES_MAX];
+    struct sockaddr_storage to;
+    socklen_t to_size = make_address(frame->family, frame->destination, 0, &to);
+    struct frame_body body;
+    size_t offset = 0, size;
+    int r = frame_build(frame, NULL, &body);
+
+    if (r < 0)
+        return r;
+    size = frame_write(frame, NULL, &body, 0, &offset, bytes);
+    if (sendto(inside->senders[frame->family], bytes + ETHER_HDR_LEN, size - ETHER_HDR_LEN, 0,
+               (const struct sockaddr *)&to, to_size) >= 0)
+        return 0;
+    /* What the hook drops is told to the sender. */
+    return errno == EPERM ? 0 : -errno;
+}
+
+int inside_listen(struct inside *inside, enum family family, uint8_t protocol)
+{
+    cleanup_(closep) int fd = -1;
+    int on = 1, size = RECEIVE_BUFFER, r;
+
+    for (size_t i = 0; i < inside->n_ears; i++) {
+        if (inside->ears[i].family == family && inside->ears[i].protocol == protocol)
+            return 0;
+    }
+    fd = socket(domain(family), SOCK_RAW | SOCK_CLOEXEC, protocol);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    /* Of IPv6 the header does not come, so the destination must be asked for. */
+    if (family == FAMILY_IPV6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) < 0)
+        return -errno;
+
+    r = array_reserve(&inside->ears, &inside->capacity, inside->n_ears + 1, sizeof(*inside->ears));
+    if (r < 0)
+        return r;
+    inside->ears[inside->n_ears++] =
+        (struct ear){.family = family, .protocol = protocol, .fd = TAKE_FD(fd)};
+    return 0;
+}
+
+static int check_losses(struct ear *ear)
+{
+    uint32_t values[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof(values);
+
+    if (getsockopt(ear->fd, SOL_SOCKET, SO_MEMINFO, values, &size) < 0)
+        return -errno;
+    if (values[SK_MEMINFO_DROPS] == ear->n_lost)
+        return 0;
+    ear->n_lost = values[SK_MEMINFO_DROPS];
+    return -ENOBUFS;
+}
+
+static int split_ipv4(uint8_t *bytes, size_t size, struct frame_packet *packet)
+{
+    memset(bytes, 0, ETHER_HDR_LEN);
+    bytes[12] = ETHERTYPE_IP >> 8;
+    bytes[13] = ETHERTYPE_IP & 0xff;
+    return frame_split(bytes, ETHER_HDR_LEN + size, packet);
+}
+
+static void split_ipv6(const struct ear *ear, const uint8_t *bytes, size_t size,
+                       struct msghdr *message, struct frame_packet *packet)
+{
+    const struct sockaddr_in6 *from = message->msg_name;
+
+    *packet = (struct frame_packet){
+        .frame = {.family = FAMILY_IPV6},
+        .next_header = ear->protocol,
+        .body = bytes,
+        .length = size,
+    };
+    packet->frame.source = address_from_bytes(FAMILY_IPV6, (const uint8_t *)&from->sin6_addr);
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        struct in6_pktinfo information;
+
+        if (part->cmsg_level != IPPROTO_IPV6 || part->cmsg_type != IPV6_PKTINFO)
+            continue;
+        memcpy(&information, CMSG_DATA(part), sizeof(information));
+        packet->frame.destination =
+            address_from_bytes(FAMILY_IPV6, (const uint8_t *)&information.ipi6_addr);
+    }
+}
+
+/* Returns 1 with a frame of the lab, 0 where nothing is there any more, or -errno. */
+static int listen_to(struct ear *ear, struct frame *ret_frame)
+{
+    uint8_t bytes[ETHER_HDR_LEN + 2048], control[128];
+    struct sockaddr_storage from;
+    struct frame_packet packet;
+    ssize_t n;
+
+    for (;;) {
+        struct iovec part = {bytes + ETHER_HDR_LEN, sizeof(bytes) - ETHER_HDR_LEN};
+        struct msghdr message = {
+            .msg_name = &from,
+            .msg_namelen = sizeof(from),
+            .msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = control,
+            .msg_controllen = sizeof(control),
+        };
+
+        n = recvmsg(ear->fd, &message, MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? check_losses(ear) : -errno;
+        if (ear->family == FAMILY_IPV6)
+            split_ipv6(ear, bytes + ETHER_HDR_LEN, (size_t)n, &message, &packet);
+        else if (split_ipv4(bytes, (size_t)n, &packet) < 0)
+            continue;
+        if (frame_read(&packet, ret_frame) == 0)
+            return 1;
+    }
+}
+
+int inside_receive(struct inside *inside, struct frame *ret_frame)
+{
+    for (; inside->next < inside->n_ears; inside->next++) {
+        int r = listen_to(&inside->ears[inside->next], ret_frame);
+
+        if (r != 0)
+            return r;
+    }
+    inside->next = 0;
+    return 0;
+}
+
+static int open_silence(enum family family, uint16_t port, int *ret_fd)
+{
+    struct sock_filter program[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct sock_fprog nothing = {.len = ELEMENTS_OF(program), .filter = program};
+    cleanup_(closep) int fd = socket(domain(family), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage address;
+    socklen_t size = make_address(family, 0, port, &address);
+    int on = 1;
+
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+        return -errno;
+    if (family == FAMILY_IPV6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        return -errno;
+    if (bind(fd, (const struct sockaddr *)&address, size) < 0 || listen(fd, 1) < 0)
+        return -errno;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int inside_silence(struct inside *inside, enum family family, uint16_t port)
+{
+    struct silence silence = {.family = family, .port = port};
+    int r;
+
+    for (size_t i = 0; i < inside->n_silences; i++) {
+        if (inside->silences[i].family == family && inside->silences[i].port == port)
+            return 0;
+    }
+    r = array_reserve(&inside->silences, &inside->silences_capacity, inside->n_silences + 1,
+                      sizeof(silence));
+    if (r == 0)
+        r = open_silence(family, port, &silence.fd);
+    if (r < 0)
+        return r;
+    inside->silences[inside->n_silences++] = silence;
+    return 0;
+}
+
+void inside_unsilence(struct inside *inside)
+{
+    for (size_t i = 0; i < inside->n_silences; i++)
+        close(inside->silences[i].fd);
+    inside->n_silences = 0;
+}

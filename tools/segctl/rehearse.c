@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * segctl rehearse: does the kernel do what the policy says? A child enters a network namespace that
+ * vanishes with it, so that nothing that is tried there can reach the machine's own network; the
+ * parent only waits. No root is needed where user namespaces are allowed.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "lab/lab.h"
+#include "lab/rehearsal.h"
+#include "loaded.h"
+#include "matrix.h"
+#include "rehearse.h"
+#include "ruleset/compile.h"
+
+/* Says why there is no rehearsal, to people or programs. Returns the exit code. */
+static int refuse(bool json, enum exit_code exit_code, const char *why)
+{
+    if (json)
+        return print_json(
+            json_pack("{s:b, s:i, s:[], s:s}", "ok", false, "probes", 0, "failures", "error", why),
+            exit_code);
+    fprintf(stderr, "segctl rehearse: %s\n", why);
+    return exit_code;
+}
+
+static int refuse_namespace(bool json)
+{
+    return refuse(json, EXIT_NOT_PERMITTED,
+                  "this user may not make a network of its own to rehearse in; either run "
+                  "`sudo segctl rehearse`, or allow user namespaces: "
+                  "`sysctl kernel.unprivileged_userns_clone=1` on older Debian, "
+                  "`sysctl kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu, "
+                  "and `sysctl user.max_user_namespaces` must not be 0");
+}
+
+static int refuse_ruleset(const struct loaded *loaded, const struct nftables_refusal *refusal,
+                          bool json)
+{
+    char text[512];
+
+    if (refusal->location.line > 0)
+        snprintf(text, sizeof(text), "%s:%u:%u: the kernel refused this line: %s: %s",
+                 sources_name(loaded->sources, refusal->location.source), refusal->location.line,
+                 refusal->location.column, refusal->what, strerror(-refusal->error));
+    else
+        snprintf(text, sizeof(text), "the kernel refused the ruleset: %s: %s", refusal->what,
+                 strerror(-refusal->error));
+    return refuse(json, EXIT_FAILED, text);
+}
+
+static int print_matrix(const struct policy *policy, usec_t now)
+{
+    cleanup_(matrix_freep) struct matrix *matrix = NULL;
+    struct matrix_view view = {.now = now};
+    int r = matrix_new(policy, now, &matrix);
+
+    if (r < 0)
+        return r;
+    view.matrix = matrix;
+    view.from_behind = view.to_behind = matrix->n_zones;
+    return matrix_print(&view, terminal_width(), wants_colour(stdout));
+}
+
+static int show(const struct loaded *loaded, const struct rehearsal *rehearsal, bool json)
+{
+    int exit_code = rehearsal->n_failures == 0 ? EXIT_YES : EXIT_NO;
+
+    if (json)
+        return print_json(rehearsal_to_json(rehearsal, loaded->sources), exit_code);
+    if (print_matrix(loaded->policy, rehearsal->plan->now) < 0)
+        return command_no_memory();
+    putchar('\n');
+    if (rehearsal_print(rehearsal, loaded->sources, wants_colour(stdout)) < 0)
+        return command_no_memory();
+    return exit_code;
+}
+
+/* In the child. */
+static int rehearse(const struct loaded *loaded, const struct ruleset *ruleset, usec_t now,
+                    bool json)
+{
+    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
+    char text[256];
+    int r = lab_enter();
+
+    if (r == 0)
+        r = rehearsal_run(loaded->diagram, ruleset, now, &rehearsal);
+    switch (r) {
+    case 0:
+        return show(loaded, rehearsal, json);
+    case -ENOMEM:
+        return command_no_memory();
+    case -EPERM:
+        return refuse_namespace(json);
+    case -EREMOTEIO:
+        return refuse_ruleset(loaded, &rehearsal->refusal, json);
+    case -EOPNOTSUPP:
+        if (rehearsal && rehearsal->missing)
+            return refuse(json, EXIT_FAILED, rehearsal->missing);
+        break;
+    default:
+        break;
+    }
+    snprintf(text, sizeof(text), "the rehearsal broke off: %s", strerror(-r));
+    return refuse(json, EXIT_FAILED, text);
+}
+
+static int rehearse_in_child(const struct loaded *loaded, const struct ruleset *ruleset, usec_t now,
+                             bool json)
+{
+    pid_t child;
+    int status;
+
+    fflush(stdout);
+    child = fork();
+    if (child < 0) {
+        perror("segctl rehearse");
+        return EXIT_FAILED;
+    }
+    if (child == 0) {
+        status = rehearse(loaded, ruleset, now, json);
+        fflush(stdout);
+        _exit(status);
+    }
+
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) {
+            perror("segctl rehearse");
+            return EXIT_FAILED;
+        }
+    }
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    fprintf(stderr, "segctl rehearse: %s\n", strsignal(WTERMSIG(status)));
+    return EXIT_FAILED;
+}
+
+static int load_and_rehearse(const char *path, bool json)
+{
+    cleanup_(loaded_clear) struct loaded loaded = {0};
+    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
+    usec_t now = calendar_now();
+    int exit_code = loaded_require(&loaded, path, json);
+
+    if (exit_code != EXIT_YES)
+        return exit_code;
+    if (ruleset_compile(loaded.diagram, now, &ruleset) < 0)
+        return command_no_memory();
+    return rehearse_in_child(&loaded, ruleset, now, json);
+}
+
+int run_rehearse(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {0},
+    };
+    bool json = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+        switch (option) {
+        case OPTION_JSON:
+            json = true;
+            break;
+        case OPTION_HELP:
+            return command_help(command);
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (argc - optind > 1)
+        return command_usage(command, "more than one PATH");
+    return load_and_rehearse(optind < argc ? argv[optind] : POLICY_PATH_DEFAULT, json);
+}

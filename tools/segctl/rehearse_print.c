@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What a rehearsal found, as text and as JSON. A failure is told so that the reader can go on from
+ * it: the line of the policy, the packet, what should have become of it, what did, and by which
+ * rule of the kernel's.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "rehearse.h"
+
+/* More failures than people read; JSON has all. */
+#define FAILURES_SHOWN_MAX 50
+
+static const char *const total_names[] = {
+    [REHEARSED_PASS] = "must pass",
+    [REHEARSED_REPLY] = "replies",
+    [REHEARSED_REFUSAL] = "must not pass",
+    [REHEARSED_EXPECTATION] = "expectations",
+};
+
+static const char *const total_keys[] = {
+    [REHEARSED_PASS] = "pass",
+    [REHEARSED_REPLY] = "replies",
+    [REHEARSED_REFUSAL] = "refusals",
+    [REHEARSED_EXPECTATION] = "expectations",
+};
+
+static const char *const leg_names[] = {
+    [LEG_REQUEST] = "request",
+    [LEG_FORGED_REPLY] = "forged-reply",
+    [LEG_REPLY] = "reply",
+};
+
+static const char *const leg_texts[] = {
+    [LEG_REQUEST] = "",
+    [LEG_FORGED_REPLY] = "forged reply to ",
+    [LEG_REPLY] = "reply to ",
+};
+
+static const char *const fate_names[] = {
+    [FATE_LOST] = "lost",       [FATE_ARRIVED] = "arrived", [FATE_REPEATED] = "repeated",
+    [FATE_CHANGED] = "changed", [FATE_LEAKED] = "leaked",
+};
+
+/* Why the packet was sent, behind the flow's name. */
+static const char *kind_text(enum probe_kind kind)
+{
+    switch (kind) {
+    case PROBE_FLOW:
+        return "as approved";
+    case PROBE_PORT:
+        return "another port";
+    case PROBE_SOURCE:
+        return "a source beside";
+    case PROBE_DESTINATION:
+        return "a destination beside";
+    case PROBE_PROTOCOL:
+        return "another protocol";
+    case PROBE_REVERSED:
+        return "opened by the responder";
+    case PROBE_MAC:
+        return "from another hardware address";
+    case PROBE_ZONE:
+        return "from the wire of another zone";
+    case PROBE_FAMILY:
+        return "the other address family";
+    case PROBE_PAIR:
+        return "a usual service between zones";
+    case PROBE_EXPECTATION:
+        return "expected by the policy";
+    }
+    return "";
+}
+
+/* The line of the policy that a probe is about; that of the source's zone where there is no flow.
+ */
+static struct location place_of(const struct plan *plan, const struct probe *probe)
+{
+    const struct policy *policy = plan->policy;
+
+    if (probe->kind == PROBE_EXPECTATION)
+        return policy->expectations[probe->expectation].location;
+    if (probe->flow != NO_FLOW)
+        return policy->flows[probe->flow].location;
+    if (probe->owner != NO_FLOW)
+        return policy->flows[probe->owner].location;
+    return policy->zones[probe->packet.from == ZONE_GATEWAY ? probe->packet.to : probe->packet.from]
+        .location;
+}
+
+static const char *end_text(const struct packet *packet, size_t zone, ip_number address,
+                            char buffer[ADDRESS_TEXT_MAX])
+{
+    if (zone == ZONE_GATEWAY)
+        return "gateway";
+    return address_format(packet->family, address, buffer);
+}
+
+static const char *service_text(const struct packet *packet, char buffer[SERVICE_TEXT_MAX])
+{
+    uint8_t protocol = SERVICE_PROTOCOL(packet->service);
+    uint16_t port = SERVICE_PORT(packet->service);
+    const struct service_range range = {protocol, protocol, port, port, {true, true}};
+
+    return service_range_format(&range, packet->family, buffer);
+}
+
+static const char *wire_text(const struct plan *plan, size_t wire)
+{
+    size_t n;
+
+    return wire == WIRE_INSIDE ? "gateway" : layout_interfaces(plan->layout, &n)[wire];
+}
+
+/* What must become of the packet: of a forged reply the plan does not say why it is refused. */
+static const char *expected_text(const struct rehearsal_failure *failure)
+{
+    if (failure->leg == LEG_REPLY)
+        return "pass";
+    if (failure->leg == LEG_FORGED_REPLY)
+        return "refuse";
+    return probe_verdict_to_string(failure->probe->expected);
+}
+
+static void print_fate(const struct plan *plan, const struct rehearsal_failure *failure)
+{
+    switch (failure->fate) {
+    case FATE_LOST:
+        printf("was dropped");
+        break;
+    case FATE_ARRIVED:
+        printf("passed");
+        break;
+    case FATE_REPEATED:
+        printf("came more than once");
+        break;
+    case FATE_CHANGED:
+        printf("came with other addresses or ports");
+        break;
+    case FATE_LEAKED:
+        if (failure->wire == WIRE_INSIDE)
+            printf("was taken by the gateway itself");
+        else
+            printf("leaked to %s", wire_text(plan, failure->wire));
+        break;
+    }
+    if (failure->counter)
+        printf(" (%s)", failure->counter);
+}
+
+static void print_failure(const struct plan *plan, const struct rehearsal_failure *failure,
+                          const struct sources *sources)
+{
+    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], service[SERVICE_TEXT_MAX];
+    const struct probe *probe = failure->probe;
+    const struct packet *packet;
+    struct location place;
+
+    if (!probe) {
+        printf("counter %s: %" PRIu64 " packets counted, %" PRIu64 " sent\n", failure->miscount,
+               failure->counted, failure->sent);
+        return;
+    }
+    packet = &probe->packet;
+    place = place_of(plan, probe);
+    if (place.line > 0)
+        printf("%s:%u: ", sources_name(sources, place.source), place.line);
+    if (probe->flow != NO_FLOW)
+        printf("flow `%s`, ", plan->policy->flows[probe->flow].name);
+    printf("%s:\n  %s%s → %s, %s → %s, %s: must ", kind_text(probe->kind), leg_texts[failure->leg],
+           policy_zone_name(plan->policy, packet->from), policy_zone_name(plan->policy, packet->to),
+           end_text(packet, packet->from, packet->source, source),
+           end_text(packet, packet->to, packet->destination, destination),
+           service_text(packet, service));
+    if (failure->leg == LEG_REPLY ||
+        (failure->leg == LEG_REQUEST && probe->expected == PROBE_PASSES))
+        printf("pass, but ");
+    else
+        printf("not pass (%s), but ", expected_text(failure));
+    print_fate(plan, failure);
+    putchar('\n');
+}
+
+static int print_totals(const struct rehearsal *rehearsal, bool colour)
+{
+    static const char *const titles[] = {"packets", "sent", "failed"};
+    static const enum table_align aligns[] = {TABLE_LEFT, TABLE_RIGHT, TABLE_RIGHT};
+    cleanup_(table_freep) struct table *table = NULL;
+    int r = table_new(3, titles, aligns, &table);
+
+    for (size_t i = 0; r == 0 && i < REHEARSAL_KINDS; i++) {
+        char sent[32], failed[32];
+
+        snprintf(sent, sizeof(sent), "%zu", rehearsal->totals[i].sent);
+        snprintf(failed, sizeof(failed), "%zu", rehearsal->totals[i].failed);
+        r = table_add(table, (const char *const[]){total_names[i], sent, failed});
+    }
+    return r < 0 ? r : table_print(table, stdout, colour);
+}
+
+int rehearsal_print(const struct rehearsal *rehearsal, const struct sources *sources, bool colour)
+{
+    size_t packets = rehearsal_packets(rehearsal), n = rehearsal->n_failures;
+    double seconds = (double)rehearsal->elapsed / USEC_PER_SEC;
+    int r;
+
+    for (size_t i = 0; i < n && i < FAILURES_SHOWN_MAX; i++)
+        print_failure(rehearsal->plan, &rehearsal->failures[i], sources);
+    if (n > FAILURES_SHOWN_MAX)
+        printf("and %zu more failures (--json has all)\n", n - FAILURES_SHOWN_MAX);
+    if (n > 0)
+        putchar('\n');
+
+    r = print_totals(rehearsal, colour);
+    if (r < 0)
+        return r;
+    if (n == 0)
+        printf("\n%zu packets in %.2f s: the kernel does what the policy says.\n", packets,
+               seconds);
+    else
+        printf("\n%zu packets in %.2f s, %zu failures: the kernel does not do what the policy "
+               "says.\n",
+               packets, seconds, n);
+    return 0;
+}
+
+static json_t *miscount_to_json(const struct rehearsal_failure *failure)
+{
+    return json_pack("{s:s, s:s, s:I, s:I}", "kind", "counter", "counter", failure->miscount,
+                     "counted", (json_int_t)failure->counted, "sent", (json_int_t)failure->sent);
+}
+
+static json_t *failure_to_json(const struct plan *plan, const struct rehearsal_failure *failure,
+                               const struct sources *sources)
+{
+    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], service[SERVICE_TEXT_MAX];
+    const struct probe *probe = failure->probe;
+    const struct packet *packet;
+    struct location place;
+
+    if (!probe)
+        return miscount_to_json(failure);
+    packet = &probe->packet;
+    place = place_of(plan, probe);
+    return json_pack(
+        "{s:s, s:s?, s:i, s:i, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "kind",
+        probe_kind_to_string(probe->kind), "file",
+        place.line > 0 ? sources_name(sources, place.source) : NULL, "line", (int)place.line,
+        "column", (int)place.column, "flow",
+        probe->flow == NO_FLOW ? NULL : plan->policy->flows[probe->flow].name, "packet",
+        leg_names[failure->leg], "from", policy_zone_name(plan->policy, packet->from), "to",
+        policy_zone_name(plan->policy, packet->to), "source",
+        end_text(packet, packet->from, packet->source, source), "destination",
+        end_text(packet, packet->to, packet->destination, destination), "service",
+        service_text(packet, service), "expected", expected_text(failure), "fate",
+        fate_names[failure->fate], "interface",
+        failure->fate == FATE_LEAKED ? wire_text(plan, failure->wire) : NULL, "counter",
+        failure->counter);
+}
+
+static json_t *totals_to_json(const struct rehearsal *rehearsal)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < REHEARSAL_KINDS; i++) {
+        json_t *total = json_pack("{s:I, s:I}", "sent", (json_int_t)rehearsal->totals[i].sent,
+                                  "failed", (json_int_t)rehearsal->totals[i].failed);
+
+        if (json_object_set_new(object, total_keys[i], total) < 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+json_t *rehearsal_to_json(const struct rehearsal *rehearsal, const struct sources *sources)
+{
+    json_t *failures = json_array(), *totals;
+
+    for (size_t i = 0; i < rehearsal->n_failures; i++) {
+        if (json_array_append_new(
+                failures, failure_to_json(rehearsal->plan, &rehearsal->failures[i], sources)) < 0) {
+            json_decref(failures);
+            return NULL;
+        }
+    }
+    totals = totals_to_json(rehearsal);
+    return json_pack("{s:b, s:I, s:o, s:f, s:o}", "ok", rehearsal->n_failures == 0, "probes",
+                     (json_int_t)rehearsal_packets(rehearsal), "totals", totals, "seconds",
+                     (double)rehearsal->elapsed / USEC_PER_SEC, "failures", failures);
+}
