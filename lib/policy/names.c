@@ -6,6 +6,7 @@
  * of them is looked up, so that the order of files and sections has no meaning.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,8 @@ const char *names_suggest(struct resolver *resolver, const struct names *names, 
                           const char *text)
 {
     struct spelling_search search = {.text = text};
+
+    assert(names->known);
 
     if (kinds & KIND(KNOWN_GATEWAY))
         spelling_try(&search, "gateway");

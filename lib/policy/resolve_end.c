@@ -5,6 +5,7 @@
  * and many flows have the same one; what one name means is made once and shared.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +235,7 @@ static int resolve_many(struct resolver *resolver, const struct draft_text *list
 int resolve_ends(struct resolver *resolver, const struct draft_text *list,
                  struct resolved_ends *ret_ends)
 {
-    struct listed listed;
+    struct listed listed = {0};
     struct end_name name, *names;
     size_t n = 0;
     int r;
@@ -247,6 +248,7 @@ int resolve_ends(struct resolver *resolver, const struct draft_text *list,
     r = list_names(resolver, list, &listed, &name);
     if (r != 0)
         return r;
+    assert(listed.known);
 
     names = arena_copy(resolver->arena, &name, sizeof(name));
     if (!names)

@@ -6,6 +6,7 @@
  * packets first.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -310,6 +311,7 @@ static int resolve_flow(struct flow_context *context, const struct draft_flow *d
         return result;
     if (result == REPORTED || known->broken)
         return 0;
+    assert(from.n_ends > 0 && to.n_ends > 0);
 
     flow->from = from.ends;
     flow->n_from = from.n_ends;

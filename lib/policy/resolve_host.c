@@ -5,6 +5,7 @@
  * checked here, once; whoever uses a host or group later may rely on it.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,7 @@ static int resolve_host(struct resolver *resolver, struct known *known, struct c
         return result;
     if (result == REPORTED || known->broken)
         return 0;
+    assert(zone);
 
     host->zone = zone->index;
     known->index = (uint32_t)resolver->n_hosts++;
@@ -387,6 +389,7 @@ static int resolve_group(struct resolver *resolver, struct known *known)
         return result;
     if (result == REPORTED || known->broken)
         return 0;
+    assert(zone);
 
     group->zone = zone->index;
     known->index = (uint32_t)resolver->n_groups++;
