@@ -43,6 +43,10 @@ observe() { # policy
             "$segctl" show --nftables --policy "$1" 2>/dev/null |
                 sed 's/timeout [0-9]*s/timeout 1s/'
             ;;
+        json)
+            "$segctl" check --json "$1" 2>&1
+            echo "exit $?"
+            ;;
         *)
             "$segctl" check "$1" 2>&1
             echo "exit $?"
@@ -61,6 +65,7 @@ keeps_rule() { # policy, observed
                 "$segctl" show --policy "$work/again.yaml" | cmp -s - "$2"
             ;;
         ruleset) unshare --user --map-root-user --net nft --check --file "$2" ;;
+        json) grep -q '^exit 0$' "$2" || grep -q '"ok": false' "$2" ;;
         *) false ;;
     esac
 }

@@ -113,6 +113,24 @@ int command_no_memory(void)
     return EXIT_FAILED;
 }
 
+/* Runs a command under the name by which getopt_long() speaks of it. */
+static int run(const struct command *command, int argc, char **argv)
+{
+    char title[64];
+    int exit_code;
+
+    snprintf(title, sizeof(title), "segctl %s", command->name);
+    argv[0] = title;
+    exit_code = command->run(command, argc, argv);
+
+    /* An answer that did not arrive is no answer. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("segctl: standard output");
+        return EXIT_FAILED;
+    }
+    return exit_code;
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_ALL, "");
@@ -132,7 +150,7 @@ int main(int argc, char **argv)
 
     for (size_t i = 0; i < ELEMENTS_OF(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(&commands[i], argc - 1, argv + 1);
+            return run(&commands[i], argc - 1, argv + 1);
     }
     fprintf(stderr, "segctl: unknown command `%s`; try segctl --help\n", argv[1]);
     return EXIT_USAGE;
