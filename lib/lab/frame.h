@@ -18,10 +18,10 @@ enum frame_kind {
 /*
  * The payload of every frame is eight bytes: FRAME_MAGIC and the tag. They follow the header of
  * UDP, TCP and ICMP. FRAME_OTHER has eight bytes before them, where protocols with ports have them:
- * source_port, port and four zeros (GRE without options, ESP with any SPI where both are 0). Three
- * protocols have their real headers, since connection tracking looks at them: UDP-Lite (136), SCTP
- * (132: an INIT, whose one parameter is the payload) and DCCP (33: a Request). Those two are an
- * INIT ACK and a Response where `tcp_flags` has FRAME_TCP_ACK.
+ * source_port, port and four zeros (GRE without options, ESP with any SPI where both are 0). Some
+ * protocols have their real headers, since the kernel looks at them: UDP-Lite (136), AH (51, before
+ * a protocol of experiments), SCTP (132: an INIT, whose one parameter is the payload) and DCCP (33:
+ * a Request). Those two are an INIT ACK and a Response where `tcp_flags` has FRAME_TCP_ACK.
  */
 #define FRAME_MAGIC UINT32_C(0x5e9d1ab0)
 

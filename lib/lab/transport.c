@@ -37,6 +37,11 @@
 #define DCCP_REQUEST 0
 #define DCCP_RESPONSE 1
 
+/* RFC 4302, section 2, with a check value of four bytes, and a protocol kept for experiments
+ * behind it (RFC 3692). In IPv6 it is an extension header, which must lead somewhere. */
+#define AH_HEADER 16
+#define AH_NEXT 253
+
 #define ICMPV6_ERROR_LAST 127
 
 static size_t address_bytes(enum family family)
@@ -176,6 +181,16 @@ static size_t write_dccp(const struct frame *frame, uint8_t *bytes)
     return length;
 }
 
+static size_t write_ah(uint8_t *bytes)
+{
+    memset(bytes, 0, 4);
+    bytes[0] = AH_NEXT;
+    bytes[1] = AH_HEADER / 4 - 2;
+    put32(bytes + 4, 256); /* the first number that may be an association */
+    put32(bytes + 8, 1);
+    return AH_HEADER;
+}
+
 /* Of the protocols that have no kind of their own. */
 static size_t write_other(const struct frame *frame, size_t payload, uint8_t *bytes)
 {
@@ -184,6 +199,8 @@ static size_t write_other(const struct frame *frame, size_t payload, uint8_t *by
         return write_sctp(frame, payload, bytes);
     case IPPROTO_DCCP:
         return write_dccp(frame, bytes);
+    case IPPROTO_AH:
+        return write_ah(bytes);
     default:
         /* UDP-Lite (RFC 3828) too: a coverage of 0 is the whole packet. */
         return OTHER_HEADER;
@@ -323,6 +340,9 @@ size_t transport_read(const struct frame_packet *packet, struct frame *frame)
         header = read_sctp(bytes, length, frame);
     } else if (frame->protocol == IPPROTO_DCCP) {
         header = read_dccp(bytes, length, frame);
+    } else if (frame->protocol == IPPROTO_AH) {
+        frame->source_port = frame->port = 0;
+        header = ((size_t)bytes[1] + 2) * 4;
     }
     return header <= length ? header : 0;
 }

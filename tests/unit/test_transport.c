@@ -29,8 +29,8 @@ static const char tracked_only[] = "table inet t {\n"
                                    "  }\n"
                                    "}\n";
 
-static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_DCCP,
-                                    IPPROTO_UDPLITE};
+static const uint8_t protocols[] = {IPPROTO_TCP,  IPPROTO_UDP,     IPPROTO_SCTP,
+                                    IPPROTO_DCCP, IPPROTO_UDPLITE, IPPROTO_AH};
 
 /* Wire n has 10.n.0.0/16 and fd00:n::/32. */
 static ip_number address_on(size_t wire, enum family family)
@@ -64,8 +64,8 @@ static struct frame make_frame(enum family family, uint8_t protocol)
         .protocol = protocol,
         .source = address_on(0, family),
         .destination = address_on(1, family),
-        .source_port = SOURCE_PORT,
-        .port = PORT,
+        .source_port = protocol == IPPROTO_AH ? 0 : SOURCE_PORT,
+        .port = protocol == IPPROTO_AH ? 0 : PORT,
         .tcp_flags = FRAME_TCP_SYN,
         .tcp_sequence = 0x12345678,
         .tag = 1,
@@ -88,6 +88,17 @@ static struct frame answer_to(const struct frame *frame)
     return answer;
 }
 
+static bool has_flags(const struct frame *frame)
+{
+    return frame->protocol == IPPROTO_TCP || frame->protocol == IPPROTO_SCTP ||
+           frame->protocol == IPPROTO_DCCP;
+}
+
+static bool has_internet_checksum(const struct frame *frame)
+{
+    return frame->protocol != IPPROTO_SCTP && frame->protocol != IPPROTO_AH;
+}
+
 static void assert_passes(struct lab *lab, size_t from, size_t to, const struct frame *frame)
 {
     struct frame seen;
@@ -102,7 +113,7 @@ static void assert_passes(struct lab *lab, size_t from, size_t to, const struct 
     ck_assert_uint_eq(seen.protocol, frame->protocol);
     ck_assert_uint_eq(seen.source_port, frame->source_port);
     ck_assert_uint_eq(seen.port, frame->port);
-    if (frame->protocol != IPPROTO_UDP && frame->protocol != IPPROTO_UDPLITE)
+    if (has_flags(frame))
         ck_assert_uint_eq(seen.tcp_flags, frame->tcp_flags);
 }
 
@@ -151,7 +162,8 @@ START_TEST(connection_tracking_sees_a_wrong_checksum)
     cleanup_(lab_freep) struct lab *lab = furnish();
     struct frame frame = make_frame((enum family)(_i % 2), protocols[_i / 2]);
 
-    if (frame.protocol == IPPROTO_DCCP || frame.protocol == IPPROTO_UDPLITE)
+    if (frame.protocol == IPPROTO_DCCP || frame.protocol == IPPROTO_UDPLITE ||
+        frame.protocol == IPPROTO_AH)
         return;
     sandbox_nft(tracked_only);
     ck_assert_int_eq(
@@ -172,7 +184,7 @@ START_TEST(an_internet_checksum_is_right)
     struct frame_body body;
     uint32_t sum;
 
-    if (frame.protocol == IPPROTO_SCTP)
+    if (!has_internet_checksum(&frame))
         return;
     for (unsigned bad = 0; bad < 2; bad++) {
         ck_assert_int_eq(
