@@ -21,7 +21,8 @@
 int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
                const uint32_t *members, size_t n_members, struct overlaps *overlaps, size_t *budget,
                uint32_t *ret_culprit);
-/* Moves rows of few points from the ranges to the exact ones: for a class that stays. 0 or -ENOMEM. */
+/* Moves rows of few points from the ranges to the exact ones: for a class that stays. 0 or -ENOMEM.
+ */
 int class_expand(struct class *class);
 void class_clear(struct class *class);
 
