@@ -22,21 +22,16 @@ static int parse_structure(struct parser *parser, const struct token *token, con
                            void **ret_structure)
 {
     void *structure;
-    int r;
 
-    if (token->kind != TOKEN_MAPPING)
-        return parser_refuse_kind(parser, token, key->name, WANTED_MAPPING);
-
+    /* Also where it is broken: that it was given tells the resolver not to speak of its absence. */
     structure = arena_allocate(parser->arena, key->mapping->size);
     if (!structure)
         return -ENOMEM;
 
-    r = parse_mapping(parser, key->mapping, NULL, token->location, structure, NULL);
-    if (r != 0)
-        return r;
-
     *ret_structure = structure;
-    return 0;
+    if (token->kind != TOKEN_MAPPING)
+        return parser_refuse_kind(parser, token, key->name, WANTED_MAPPING);
+    return parse_mapping(parser, key->mapping, NULL, token->location, structure, NULL);
 }
 
 /* Reads one object whose name was read. An object is in its list before it is known to be valid:

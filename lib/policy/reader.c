@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "policy/policy.h"
+#include "policy/source_check.h"
 
 struct reader {
     yaml_parser_t parser;
@@ -177,7 +178,7 @@ static int check_scalar(struct reader *reader, struct location location)
             continue;
         }
         length = utf8_decode(text + position, size - position, &character);
-        if (length < 0 || character < 0xa0 || character == 0x2028 || character == 0x2029)
+        if (length < 0 || character == '\t' || source_is_control(character))
             return report_error(reader->report, "control-character", location,
                                 "write the text on one line, without escapes",
                                 "the text has a line break or another control character");

@@ -115,6 +115,8 @@ int resolve_head(struct resolver *resolver)
         if (r < 0)
             return r;
     }
+    /* What is said of protection and cannot be read is not a reason to call it missing. */
+    resolver->policy->gateway_protect = draft->gateway != NULL;
     if (draft->gateway && draft->gateway->protect) {
         r = resolve_boolean(resolver, draft->gateway->protect, "protect",
                             &resolver->policy->gateway_protect);

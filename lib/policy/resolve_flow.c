@@ -17,6 +17,9 @@
 /* Ends of days that were computed before: flows tend to expire together. */
 #define DAYS_REMEMBERED 64
 
+/* A longer list is meant as `any`, or is a mistake. */
+#define SERVICES_MAX 1024
+
 struct day_end {
     struct date date;
     usec_t end;
@@ -26,6 +29,7 @@ struct flow_context {
     struct resolver *resolver;
     struct day_end days[DAYS_REMEMBERED];
     usec_t now;
+    bool timezone_missed; /* reported */
 };
 
 static int find_day_end(struct flow_context *context, struct date date, usec_t *ret_end)
@@ -71,10 +75,12 @@ static int resolve_expires(struct flow_context *context, const struct draft_text
         return report_warning(&resolver->report, "expired", text->location,
                               "remove the flow, or have it approved until a later day",
                               "flow `%s` has expired: nothing of it passes", flow->name);
-    if (!resolver->draft->timezone)
+    if (!resolver->draft->timezone && !context->timezone_missed) {
+        context->timezone_missed = true;
         return report_warning(&resolver->report, "no-timezone", text->location,
                               "add `timezone: Asia/Tokyo`, or whatever yours is",
                               "the policy has no `timezone`: the day ends when it ends in UTC");
+    }
     return 0;
 }
 
@@ -163,6 +169,11 @@ static int resolve_flow_services(struct resolver *resolver, const struct draft_t
 
     for (const struct draft_text *text = list; text; text = text->next)
         n++;
+    if (n > SERVICES_MAX)
+        return report_error(&resolver->report, "too-long", list->location,
+                            "write ranges of ports, or divide the flow",
+                            "a flow of %zu services; the most is %d", n, SERVICES_MAX);
+
     services = arena_allocate(resolver->arena, n * sizeof(*services));
     if (!services)
         return -ENOMEM;

@@ -63,8 +63,7 @@ static int scan_carriage_return(struct scan *scan)
     return r < 0 ? r : 0;
 }
 
-/* What libyaml refuses, and what would make a line look like something it is not. */
-static bool is_control(uint32_t character)
+bool source_is_control(uint32_t character)
 {
     return (character < 0x20 && character != '\t') || (character >= 0x7f && character <= 0x9f) ||
            character == 0x2028 || character == 0x2029 || character == 0xfeff ||
@@ -79,7 +78,7 @@ static int scan_character(struct scan *scan, uint32_t character)
 
     if (character == '\r')
         return scan_carriage_return(scan);
-    if (is_control(character))
+    if (source_is_control(character))
         return refuse_character(scan, character);
     if (character == ' ')
         return 0;

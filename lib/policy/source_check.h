@@ -3,6 +3,10 @@
 
 #include "policy/report.h"
 
+/* What no text may have: control characters, other line breaks, and what turns the direction of the
+ * text around, so that it does not read as it is. */
+bool source_is_control(uint32_t character);
+
 /*
  * Looks at a file's bytes before YAML does, for what editors and other systems put into files and
  * what nobody sees: a byte order mark, carriage returns, tabs as indentation, bytes that are not

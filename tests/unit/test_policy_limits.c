@@ -87,15 +87,24 @@ static void print_service_beyond(FILE *stream)
     fputs("]\n", stream);
 }
 
+static void print_flow_beyond(FILE *stream)
+{
+    fputs(ZONES HOSTS "flows:\n  f: { from: pc, to: web, services: [tcp/1", stream);
+    for (unsigned i = 1; i <= 1024; i++)
+        fprintf(stream, ", tcp/%u", i + 1);
+    fputs("] }\n", stream);
+}
+
 struct limit_case {
     void (*print)(FILE *stream);
     const char *code;
 };
 
 static const struct limit_case limit_cases[] = {
-    {print_zones_beyond, "too-many"}, {print_interfaces_beyond, "too-many"},
-    {print_items_beyond, "too-long"}, {print_flows_beyond, "too-many"},
-    {print_host_beyond, "too-long"},  {print_service_beyond, "too-long"},
+    {print_zones_beyond, "too-many"},   {print_interfaces_beyond, "too-many"},
+    {print_items_beyond, "too-long"},   {print_flows_beyond, "too-many"},
+    {print_host_beyond, "too-long"},    {print_flow_beyond, "too-long"},
+    {print_service_beyond, "too-long"},
 };
 
 START_TEST(one_more_than_the_bound_is_one_error)
