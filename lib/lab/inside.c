@@ -58,6 +58,7 @@ static int domain(enum family family)
 int inside_new(struct inside **ret_inside)
 {
     cleanup_(inside_freep) struct inside *inside = calloc(1, sizeof(*inside));
+    int on = 1;
 
     if (!inside)
         return -ENOMEM;
@@ -65,7 +66,8 @@ int inside_new(struct inside **ret_inside)
     for (enum family family = 0; family < FAMILIES; family++) {
         /* This protocol means that the packets come with their IP headers. */
         inside->senders[family] = socket(domain(family), SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-        if (inside->senders[family] < 0)
+        if (inside->senders[family] < 0 ||
+            setsockopt(inside->senders[family], SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) < 0)
             return -errno;
     }
     *ret_inside = TAKE_PTR(inside);
@@ -105,8 +107,9 @@ static socklen_t make_address(enum family family, ip_number address, uint16_t po
     return sizeof(ipv6);
 }
 
-int inside_send(struct inside *inside, const struct frame *frame)
+int inside_send(struct inside *inside, const char *interface, const struct frame *frame)
 {
+    int fd = inside->senders[frame->family];
     uint8_t bytes[FRAME_BYTES_MAX];
     struct sockaddr_storage to;
     socklen_t to_size = make_address(frame->family, frame->destination, 0, &to);
@@ -116,9 +119,12 @@ int inside_send(struct inside *inside, const struct frame *frame)
 
     if (r < 0)
         return r;
+    /* Where a broadcast goes no route says. */
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0)
+        return -errno;
     size = frame_write(frame, NULL, &body, 0, &offset, bytes);
-    if (sendto(inside->senders[frame->family], bytes + ETHER_HDR_LEN, size - ETHER_HDR_LEN, 0,
-               (const struct sockaddr *)&to, to_size) >= 0)
+    if (sendto(fd, bytes + ETHER_HDR_LEN, size - ETHER_HDR_LEN, 0, (const struct sockaddr *)&to,
+               to_size) >= 0)
         return 0;
     /* What the hook drops is told to the sender. */
     return errno == EPERM ? 0 : -errno;

@@ -21,10 +21,10 @@ struct inside *inside_free(struct inside *inside);
 DEFINE_CLEANUP(struct inside, inside_free)
 
 /*
- * Sends a packet, whose source is an address of the gateway. Returns 0, also where the ruleset
- * refuses it, or as frame_build(), or -errno.
+ * Sends a packet by an interface; its source is an address of the gateway. Returns 0, also where
+ * the ruleset refuses it, or as frame_build(), or -errno.
  */
-int inside_send(struct inside *inside, const struct frame *frame);
+int inside_send(struct inside *inside, const char *interface, const struct frame *frame);
 
 /* From now on packets of the protocol are received. Returns 0, -ENOMEM or -errno. */
 int inside_listen(struct inside *inside, enum family family, uint8_t protocol);

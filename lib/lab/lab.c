@@ -23,10 +23,6 @@
 
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
 
-/* The neighbour behind which every destination of a wire lies; link-local, so nobody's own. */
-#define FAR_IPV4 ((ip_number)0xa9fefefe)
-#define FAR_IPV6 (((ip_number)0xfe80000000000000 << 64) | 0x5e9d)
-
 static const struct namespace_setting gateway_settings[] = {
     {"ipv4/ip_forward", "1"},
     {"ipv4/conf/all/rp_filter", "0"},
@@ -177,10 +173,11 @@ static int add_wire(struct lab *lab, size_t index, const char *name, int far_nam
     r = network_wait_up(monitor, wire->ifindex);
     if (r < 0)
         return r;
-    r = network_add_neighbour(lab->route, wire->ifindex, FAMILY_IPV4, FAR_IPV4, wire->far_mac);
+    r = network_add_neighbour(lab->route, wire->ifindex, FAMILY_IPV4, LAB_FAR_IPV4, wire->far_mac);
     if (r < 0)
         return r;
-    return network_add_neighbour(lab->route, wire->ifindex, FAMILY_IPV6, FAR_IPV6, wire->far_mac);
+    return network_add_neighbour(lab->route, wire->ifindex, FAMILY_IPV6, LAB_FAR_IPV6,
+                                 wire->far_mac);
 }
 
 static int add_wires(struct lab *lab, const char *const *interfaces, size_t n_interfaces)
@@ -291,7 +288,7 @@ int lab_add_route(struct lab *lab, size_t interface, enum family family, struct 
     do {
         more = range_take_prefix(&range, family_bits(family), &prefix);
         r = network_add_route(lab->route, lab->wires[interface].ifindex, family, prefix,
-                              family == FAMILY_IPV4 ? FAR_IPV4 : FAR_IPV6);
+                              family == FAMILY_IPV4 ? LAB_FAR_IPV4 : LAB_FAR_IPV6);
         if (r < 0)
             return r;
     } while (more);

@@ -49,6 +49,10 @@ int lab_new(const char *const *interfaces, size_t n_interfaces, struct lab **ret
 struct lab *lab_free(struct lab *lab);
 DEFINE_CLEANUP(struct lab, lab_free)
 
+/* The neighbours on each wire that all routes go by: the far end, link-local, so nobody's own. */
+#define LAB_FAR_IPV4 ((ip_number)0xa9fefefe)
+#define LAB_FAR_IPV6 (((ip_number)0xfe80000000000000 << 64) | 0x5e9d)
+
 /* Hardware address of the gateway's end and of the far end of a wire. */
 struct mac lab_gateway_mac(const struct lab *lab, size_t interface);
 struct mac lab_far_mac(const struct lab *lab, size_t interface);

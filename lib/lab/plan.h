@@ -16,6 +16,9 @@ int plan_add(struct plan *plan, struct probe probe);
 /* A probe of the kind about a flow, with the wire of its source's zone. */
 struct probe plan_probe(enum probe_kind kind, uint32_t flow, const struct packet *packet);
 
+/* The same between a zone and the gateway, with an address of the link at the zone's end. */
+struct probe plan_link_probe(enum probe_kind kind, uint32_t flow, const struct packet *packet);
+
 /* Probes about one flow, in plan_flow.c. */
 int plan_flow(struct plan *plan, uint32_t flow);
 /* Probes between two zones, and what the policy expects, in plan_pair.c. */

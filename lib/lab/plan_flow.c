@@ -249,6 +249,23 @@ static int add_neighbours(struct plan *plan, const struct part *part, const stru
     return r;
 }
 
+/* The zone's end with an address of the link; other flows than those of whole zones forbid it. */
+static int add_links(struct plan *plan, const struct packet *base, uint32_t flow,
+                     const struct service_sample *services)
+{
+    int r = 0;
+
+    if (base->from != ZONE_GATEWAY && base->to != ZONE_GATEWAY)
+        return 0;
+    for (size_t i = 0; r == 0 && i < services->n; i++) {
+        struct packet packet = *base;
+
+        packet.service = services->services[i];
+        r = plan_add(plan, plan_link_probe(PROBE_FLOW, flow, &packet));
+    }
+    return r;
+}
+
 static int plan_part(struct plan *plan, const struct part *part, const struct packet *base)
 {
     struct points points;
@@ -263,6 +280,8 @@ static int plan_part(struct plan *plan, const struct part *part, const struct pa
         packet = point_at(&points, base, i);
         r = add_neighbour(plan, PROBE_FLOW, part->flow, &packet);
     }
+    if (r == 0)
+        r = add_links(plan, base, part->flow, &points.services);
     if (r < 0 || n == 0)
         return r;
 

@@ -79,6 +79,17 @@ static int plan_pair(struct plan *plan, const struct packet *base, const struct 
     return r;
 }
 
+/* What a host says before it has an address. */
+static int plan_link(struct plan *plan, const struct packet *base)
+{
+    struct packet packet = *base;
+
+    if (base->from != ZONE_GATEWAY && base->to != ZONE_GATEWAY)
+        return 0;
+    packet.service = SERVICE_NUMBER(IPPROTO_UDP, base->family == FAMILY_IPV4 ? 67 : 547);
+    return plan_add(plan, plan_link_probe(PROBE_PAIR, NO_FLOW, &packet));
+}
+
 /* The first zone's address on the second zone's wire. */
 static int plan_spoofed(struct plan *plan, const struct packet *base, const struct corners *from,
                         const struct corners *to)
@@ -125,6 +136,8 @@ int plan_pairs(struct plan *plan)
                 };
 
                 r = plan_pair(plan, &base, &corners[i], &corners[j]);
+                if (r == 0)
+                    r = plan_link(plan, &base);
                 if (r == 0)
                     r = plan_spoofed(plan, &base, &corners[i], &corners[j]);
             }

@@ -15,6 +15,9 @@
 #include "lab/plan.h"
 #include "lab/sample.h"
 
+/* ff02::1:2, RFC 8415 section 7.1. */
+#define ALL_DHCP_SERVERS_IPV6 (((ip_number)0xff02 << 112) | 0x10002)
+
 static uint32_t decide(const struct plan *plan, const struct packet *packet)
 {
     if (plan->policy->n_flows <= PLAN_NAIVE_FLOWS_MAX)
@@ -54,6 +57,18 @@ static bool can_use(const struct plan *plan, size_t zone, enum family family, ip
            policy_zone_of_address(plan->policy, family, address, &owner) && owner == zone;
 }
 
+/* Whether the zone's wire carries others too: an address of the link does not tell them apart. */
+static bool is_shared(const struct plan *plan, size_t zone)
+{
+    size_t wire = layout_zone_wire(plan->layout, zone);
+
+    for (size_t i = 0; i < plan->policy->n_zones; i++) {
+        if (i != zone && layout_wire_carries(plan->layout, wire, i))
+            return true;
+    }
+    return false;
+}
+
 static bool can_send(const struct plan *plan, const struct probe *probe)
 {
     const struct packet *packet = &probe->packet;
@@ -61,6 +76,9 @@ static bool can_send(const struct plan *plan, const struct probe *probe)
 
     if (own && (packet->from == packet->to || !plan->policy->gateway_protect))
         return false;
+    if (probe->link)
+        return own && service_is_usable(packet->service, packet->family) &&
+               !is_shared(plan, packet->from == ZONE_GATEWAY ? packet->to : packet->from);
     /* Nobody talks to himself through a gateway. */
     if (!own && packet->source == packet->destination)
         return false;
@@ -77,6 +95,8 @@ static int place_ends(const struct plan *plan, const struct probe *probe)
     const struct packet *packet = &probe->packet;
     int r = 0;
 
+    if (probe->link)
+        return 0;
     if (packet->from != ZONE_GATEWAY && packet->from == packet->to && !probe->stray)
         return layout_separate(plan->layout, packet->family, packet->source, packet->destination);
     if (packet->from != ZONE_GATEWAY)
@@ -94,6 +114,19 @@ struct probe plan_probe(enum probe_kind kind, uint32_t flow, const struct packet
         .packet = *packet,
         .wire_zone = packet->from,
     };
+}
+
+struct probe plan_link_probe(enum probe_kind kind, uint32_t flow, const struct packet *packet)
+{
+    struct probe probe = plan_probe(kind, flow, packet);
+
+    probe.link = true;
+    if (packet->to == ZONE_GATEWAY)
+        probe.packet.source = packet->family == FAMILY_IPV4 ? 0 : LAB_FAR_IPV6;
+    else
+        probe.packet.destination =
+            packet->family == FAMILY_IPV4 ? UINT32_MAX : ALL_DHCP_SERVERS_IPV6;
+    return probe;
 }
 
 int plan_add(struct plan *plan, struct probe probe)

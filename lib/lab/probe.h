@@ -58,6 +58,9 @@ struct probe {
                              PROBE_ZONE. ZONE_GATEWAY: sent by the gateway itself */
     bool wrong_mac;
     bool stray; /* its source is of no zone */
+    /* Between a zone and the gateway with an address of the link, as before DHCP: from 0.0.0.0 to
+     * 255.255.255.255, or fe80::/10; to 255.255.255.255 or ff02::/16. It has no reply. */
+    bool link;
     /* Packets of equal addresses and a protocol that connection tracking sees no ports of are one
      * connection; each of them is sent in a round of its own. 0 for all others. */
     uint32_t round;

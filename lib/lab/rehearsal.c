@@ -133,6 +133,8 @@ static void tally_add(struct tally *tally, const struct probe *probe, enum leg l
         tally->refusals[verdict]++;
     else if (verdict == PROBE_PASSES && probe->owner != NO_FLOW)
         tally->flows[probe->owner][leg == LEG_REPLY]++;
+    tally->broadcasts += verdict == PROBE_PASSES && probe->link &&
+                         probe->packet.from == ZONE_GATEWAY && probe->packet.family == FAMILY_IPV4;
 }
 
 static int judge_leg(struct stage *stage, const struct probe *probe, const struct sight *sight,

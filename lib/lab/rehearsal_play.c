@@ -51,11 +51,12 @@ static void find_ends(const struct plan *plan, const struct probe *probe, struct
     *from = (struct end){packet->from, 0, packet->source};
     *to = (struct end){packet->to, 0, packet->destination};
     if (from->zone != ZONE_GATEWAY &&
-        (probe->stray || probe->wire_zone != from->zone ||
+        (probe->stray || probe->link || probe->wire_zone != from->zone ||
          !layout_find(plan->layout, packet->family, from->address, &from->wire)))
         from->wire = layout_zone_wire(plan->layout, probe->wire_zone);
-    if (to->zone != ZONE_GATEWAY)
-        layout_find(plan->layout, packet->family, to->address, &to->wire);
+    if (to->zone != ZONE_GATEWAY &&
+        (probe->link || !layout_find(plan->layout, packet->family, to->address, &to->wire)))
+        to->wire = layout_zone_wire(plan->layout, to->zone);
 
     if (from->zone == ZONE_GATEWAY) {
         from->wire = to->wire;
@@ -64,6 +65,9 @@ static void find_ends(const struct plan *plan, const struct probe *probe, struct
     if (to->zone == ZONE_GATEWAY) {
         to->wire = from->wire;
         to->address = layout_gateway_address(plan->layout, from->wire, packet->family);
+        /* No other destination can be reached by who has no address. */
+        if (probe->link && packet->family == FAMILY_IPV4)
+            to->address = UINT32_MAX;
     }
 }
 
@@ -260,6 +264,13 @@ static int collect(struct play *play)
     return r;
 }
 
+static const char *wire_name(const struct plan *plan, size_t wire)
+{
+    size_t n;
+
+    return layout_interfaces(plan->layout, &n)[wire];
+}
+
 static int send_leg(struct play *play, size_t index, enum leg leg)
 {
     struct stage *stage = play->stage;
@@ -283,7 +294,7 @@ static int send_leg(struct play *play, size_t index, enum leg leg)
             return r;
     }
     if (packet.from.zone == ZONE_GATEWAY)
-        return inside_send(stage->inside, &packet.frame);
+        return inside_send(stage->inside, wire_name(stage->plan, packet.to.wire), &packet.frame);
     return lab_send(stage->lab, packet.from.wire, &packet.frame, NULL);
 }
 
@@ -300,7 +311,9 @@ int stage_play(struct stage *stage, const size_t *probes, size_t n_probes, const
 
     for (enum leg leg = LEG_FORGED_REPLY; r == 0 && leg < LEGS; leg++) {
         for (size_t i = 0; r == 0 && i < n_probes; i++) {
-            if (replies[leg] && stage->plan->probes[probes[i]].expected == PROBE_PASSES &&
+            const struct probe *probe = &stage->plan->probes[probes[i]];
+
+            if (replies[leg] && probe->expected == PROBE_PASSES && !probe->link &&
                 sight_fate(&sights[i], LEG_REQUEST) == FATE_ARRIVED)
                 r = send_leg(&play, i, leg);
         }

@@ -223,9 +223,8 @@ int rehearsal_print(const struct rehearsal *rehearsal, const struct sources *sou
         printf("\n%zu packets in %.2f s: the kernel does what the policy says.\n", packets,
                seconds);
     else
-        printf("\n%zu packets in %.2f s, %zu failures: the kernel does not do what the policy "
-               "says.\n",
-               packets, seconds, n);
+        printf("\n%zu packets in %.2f s, %zu %s: the kernel does not do what the policy says.\n",
+               packets, seconds, n, n == 1 ? "failure" : "failures");
     return 0;
 }
 
