@@ -6,6 +6,7 @@
 #   bad/NAME.yaml, bad/NAME.d/   policies that `segctl check` refuses
 #   warned/NAME.yaml             policies that it accepts with warnings
 #   good/NAME.yaml               policies that it accepts without a word, with their canonical form
+#   json/NAME.yaml, json/NAME.d/ policies of all kinds, for `check --json`
 #   ruleset/NAME.yaml            policies, with the table that the kernel gets for them
 #
 # Beside each stands NAME.expected: of `check` all that it prints and its exit code, of `show` what
