@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "rehearse.h"
@@ -117,14 +118,35 @@ static const char *wire_text(const struct plan *plan, size_t wire)
     return wire == WIRE_INSIDE ? "gateway" : layout_interfaces(plan->layout, &n)[wire];
 }
 
-/* What must become of the packet: of a forged reply the plan does not say why it is refused. */
+/* What must become of the packet; `refuse` where it does not matter why. */
 static const char *expected_text(const struct rehearsal_failure *failure)
 {
+    enum probe_verdict expected = failure->probe->expected;
+
     if (failure->leg == LEG_REPLY)
         return "pass";
-    if (failure->leg == LEG_FORGED_REPLY)
+    if (failure->leg == LEG_FORGED_REPLY ||
+        (failure->probe->kind == PROBE_EXPECTATION && expected != PROBE_PASSES))
         return "refuse";
-    return probe_verdict_to_string(failure->probe->expected);
+    return probe_verdict_to_string(expected);
+}
+
+static bool must_pass(const struct rehearsal_failure *failure)
+{
+    return failure->leg == LEG_REPLY ||
+           (failure->leg == LEG_REQUEST && failure->probe->expected == PROBE_PASSES);
+}
+
+/* The kernel does what the flows say, which is not what the policy expects of them. */
+static bool is_contradiction(const struct plan *plan, const struct rehearsal_failure *failure)
+{
+    const struct probe *probe = failure->probe;
+    bool live;
+
+    if (!probe || probe->kind != PROBE_EXPECTATION || failure->leg != LEG_REQUEST)
+        return false;
+    live = probe->owner != NO_FLOW && plan->policy->flows[probe->owner].expires > plan->now;
+    return failure->fate == (live ? FATE_ARRIVED : FATE_LOST);
 }
 
 static void print_fate(const struct plan *plan, const struct rehearsal_failure *failure)
@@ -153,12 +175,28 @@ static void print_fate(const struct plan *plan, const struct rehearsal_failure *
         printf(" (%s)", failure->counter);
 }
 
+static void print_packet(const struct plan *plan, const struct rehearsal_failure *failure)
+{
+    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], service[SERVICE_TEXT_MAX];
+    const struct packet *packet = &failure->probe->packet;
+
+    printf("  %s%s → %s, %s → %s, %s: ", leg_texts[failure->leg],
+           policy_zone_name(plan->policy, packet->from), policy_zone_name(plan->policy, packet->to),
+           end_text(packet, packet->from, packet->source, source),
+           end_text(packet, packet->to, packet->destination, destination),
+           service_text(packet, service));
+    if (must_pass(failure))
+        printf("must pass, but ");
+    else if (strcmp(expected_text(failure), "refuse") == 0)
+        printf("must not pass, but ");
+    else
+        printf("must not pass (%s), but ", expected_text(failure));
+}
+
 static void print_failure(const struct plan *plan, const struct rehearsal_failure *failure,
                           const struct sources *sources)
 {
-    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], service[SERVICE_TEXT_MAX];
     const struct probe *probe = failure->probe;
-    const struct packet *packet;
     struct location place;
 
     if (!probe) {
@@ -166,23 +204,17 @@ static void print_failure(const struct plan *plan, const struct rehearsal_failur
                failure->counted, failure->sent);
         return;
     }
-    packet = &probe->packet;
     place = place_of(plan, probe);
     if (place.line > 0)
         printf("%s:%u: ", sources_name(sources, place.source), place.line);
     if (probe->flow != NO_FLOW)
         printf("flow `%s`, ", plan->policy->flows[probe->flow].name);
-    printf("%s:\n  %s%s → %s, %s → %s, %s: must ", kind_text(probe->kind), leg_texts[failure->leg],
-           policy_zone_name(plan->policy, packet->from), policy_zone_name(plan->policy, packet->to),
-           end_text(packet, packet->from, packet->source, source),
-           end_text(packet, packet->to, packet->destination, destination),
-           service_text(packet, service));
-    if (failure->leg == LEG_REPLY ||
-        (failure->leg == LEG_REQUEST && probe->expected == PROBE_PASSES))
-        printf("pass, but ");
-    else
-        printf("not pass (%s), but ", expected_text(failure));
+    printf("%s:\n", kind_text(probe->kind));
+    print_packet(plan, failure);
     print_fate(plan, failure);
+    if (is_contradiction(plan, failure) && probe->owner != NO_FLOW)
+        printf(failure->fate == FATE_ARRIVED ? ", as flow `%s` says" : ", as flow `%s` has expired",
+               plan->policy->flows[probe->owner].name);
     putchar('\n');
 }
 
@@ -203,10 +235,29 @@ static int print_totals(const struct rehearsal *rehearsal, bool colour)
     return r < 0 ? r : table_print(table, stdout, colour);
 }
 
+/* One line that says what came of it all. */
+static void print_result(const struct rehearsal *rehearsal)
+{
+    double seconds = (double)rehearsal->elapsed / USEC_PER_SEC;
+    size_t n = rehearsal->n_failures, n_contradictions = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_contradictions += is_contradiction(rehearsal->plan, &rehearsal->failures[i]);
+
+    printf("\n%zu packets in %.2f s", rehearsal_packets(rehearsal), seconds);
+    if (n > 0)
+        printf(", %zu %s", n, n == 1 ? "failure" : "failures");
+    if (n == 0)
+        puts(": the kernel does what the policy says.");
+    else if (n == n_contradictions)
+        puts(": the flows are not what the policy expects of them.");
+    else
+        puts(": the kernel does not do what the policy says.");
+}
+
 int rehearsal_print(const struct rehearsal *rehearsal, const struct sources *sources, bool colour)
 {
-    size_t packets = rehearsal_packets(rehearsal), n = rehearsal->n_failures;
-    double seconds = (double)rehearsal->elapsed / USEC_PER_SEC;
+    size_t n = rehearsal->n_failures;
     int r;
 
     for (size_t i = 0; i < n && i < FAILURES_SHOWN_MAX; i++)
@@ -217,15 +268,9 @@ int rehearsal_print(const struct rehearsal *rehearsal, const struct sources *sou
         putchar('\n');
 
     r = print_totals(rehearsal, colour);
-    if (r < 0)
-        return r;
-    if (n == 0)
-        printf("\n%zu packets in %.2f s: the kernel does what the policy says.\n", packets,
-               seconds);
-    else
-        printf("\n%zu packets in %.2f s, %zu %s: the kernel does not do what the policy says.\n",
-               packets, seconds, n, n == 1 ? "failure" : "failures");
-    return 0;
+    if (r == 0)
+        print_result(rehearsal);
+    return r;
 }
 
 static json_t *miscount_to_json(const struct rehearsal_failure *failure)
@@ -290,7 +335,7 @@ json_t *rehearsal_to_json(const struct rehearsal *rehearsal, const struct source
         }
     }
     totals = totals_to_json(rehearsal);
-    return json_pack("{s:b, s:I, s:o, s:f, s:o}", "ok", rehearsal->n_failures == 0, "probes",
-                     (json_int_t)rehearsal_packets(rehearsal), "totals", totals, "seconds",
-                     (double)rehearsal->elapsed / USEC_PER_SEC, "failures", failures);
+    return json_pack("{s:b, s:I, s:o, s:I, s:o}", "ok", rehearsal->n_failures == 0, "probes",
+                     (json_int_t)rehearsal_packets(rehearsal), "totals", totals, "milliseconds",
+                     (json_int_t)(rehearsal->elapsed / 1000), "failures", failures);
 }
