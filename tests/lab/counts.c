@@ -93,6 +93,38 @@ uint64_t gateway_passed(const char *flow, bool reply)
     return result.packets;
 }
 
+/* Blanks what moves by itself. */
+static void blank_times(char *text)
+{
+    while ((text = strstr(text, "expires "))) {
+        text += strlen("expires ");
+        while (*text && !strchr(" \n", *text))
+            *text++ = '*';
+    }
+}
+
+char *gateway_list(void)
+{
+    static const char *const arguments[] = {"nft", "-a", "list", "table", "inet", "segd", NULL};
+    char *text = NULL;
+    int status = sandbox_run(arguments, NULL, &text);
+
+    ck_assert_int_eq(status, 0);
+    blank_times(text);
+    return text;
+}
+
+void gateway_same(const char *before, const char *after)
+{
+    size_t line = 0, i = 0;
+
+    for (; before[i] && before[i] == after[i]; i++)
+        if (before[i] == '\n')
+            line = i + 1;
+    ck_assert_msg(before[i] == after[i], "before: %.300s\nafter: %.300s", before + line,
+                  after + line);
+}
+
 void gateway_commit(const char *policy, usec_t now)
 {
     cleanup_(sources_freep) struct sources *sources = NULL;

@@ -57,7 +57,7 @@ pid_t gateway_process(const struct gateway *gateway);
  * tests compare with what they sent.
  */
 uint64_t gateway_dropped(const char *counter);
-/* Sum of `REASON/a/b` and `REASON/b/a`. */
+/* Sum of `REASON/a/b` and `REASON/b/a`, that is of connections opened from either side. */
 uint64_t gateway_dropped_between(const char *reason, const char *a, const char *b);
 /* Packets refused for whatever reason. */
 uint64_t gateway_dropped_total(void);
@@ -65,6 +65,14 @@ uint64_t gateway_dropped_total(void);
 bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count);
 /* Packets of one flow in one direction; the flow must be live. */
 uint64_t gateway_passed(const char *flow, bool reply);
+
+/*
+ * `nft -a list table inet segd`: with the handles of the kernel's objects, without the times that
+ * elements have left. The caller frees it.
+ */
+char *gateway_list(void);
+/* Asserts that two listings are equal; shows the first line that is not. */
+void gateway_same(const char *before, const char *after);
 
 /*
  * Compiles a policy as if it were `now` and commits it by the library alone, without a daemon.

@@ -53,6 +53,7 @@ struct stream {
     int to;
     uint64_t sent;
     uint64_t received;
+    uint32_t opening; /* segments sent and not in the receiver's books when the connection opened */
 };
 
 /* Connects to the address and accepts at the listening socket. */
@@ -68,8 +69,13 @@ void stream_pass(struct stream *stream, size_t size);
  * asserting silence by itself: what is waited for is an event elsewhere, see stream_stops().
  */
 bool stream_arrives(const struct stream *stream);
-/* TCP segments that the sending side had to send again. */
+/* TCP segments that the sending side sent again. It may do so where nothing was lost, but late. */
 uint32_t stream_retransmissions(const struct stream *stream);
+/*
+ * Asserts that every segment that was sent has arrived, by the books of both ends. To be called for
+ * both directions, since one has the acknowledgements of the other.
+ */
+void stream_nothing_lost(const struct stream *stream);
 /*
  * Sends something and asserts that it does not arrive: waits until the gateway has refused packets
  * for `reason` between zones `a` and `b`, which is the event, with nothing received meanwhile.

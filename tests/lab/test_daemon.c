@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The life of segd, seen from the packets: what it does to them when it starts, reloads, is given
+ * nonsense, ends, is killed, and comes back.
+ */
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway.h"
+#include "hosts.h"
+#include "sandbox.h"
+
+#define ZONES                                                                                      \
+    "segd: 1\n"                                                                                    \
+    "timezone: Asia/Tokyo\n"                                                                       \
+    "zones:\n"                                                                                     \
+    "  a: { class: other, interfaces: [a0], networks: [10.1.0.0/24, 'fd00:1::/64'] }\n"            \
+    "  b: { class: other, interfaces: [b0], networks: [10.2.0.0/24, 'fd00:2::/64'] }\n"
+
+static const char policy[] =
+    ZONES "flows:\n"
+          "  main: { from: a, to: b, services: [tcp/7001, udp/7001] }\n"
+          "  dated: { from: a, to: b, services: [tcp/7002], expires: 2150-03-31 }\n";
+static const char policy_without[] =
+    ZONES "flows:\n"
+          "  dated: { from: a, to: b, services: [tcp/7002], expires: 2150-03-31 }\n";
+
+static const char *const interfaces[] = {"a0", "b0"};
+struct scene {
+    struct host hosts[2];
+    struct stream there;
+    struct stream back;
+};
+
+static void enter(struct scene *scene)
+{
+    sandbox_enter();
+    hosts_new(interfaces, 2, scene->hosts);
+}
+
+static void open_connection(struct scene *scene, int family)
+{
+    hosts_connect(&scene->hosts[0], (enum family)family, scene->hosts[1].address[family], 7001,
+                  hosts_listen(&scene->hosts[1], (enum family)family, 7001), &scene->there,
+                  &scene->back);
+    stream_pass(&scene->there, 5000);
+    stream_pass(&scene->back, 5000);
+}
+
+static void goes_on(struct scene *scene)
+{
+    stream_pass(&scene->there, 5000);
+    stream_pass(&scene->back, 5000);
+    stream_nothing_lost(&scene->there);
+    stream_nothing_lost(&scene->back);
+}
+
+/* Approved: main. Not approved: UDP to port 7009, which is counted as no-flow/a/b. */
+static void is_enforced(const struct scene *scene)
+{
+    int socket = hosts_udp(&scene->hosts[1], FAMILY_IPV4, 7009);
+    uint64_t before = gateway_dropped("no-flow/a/b");
+
+    hosts_udp_send(hosts_udp(&scene->hosts[0], FAMILY_IPV4, 0), FAMILY_IPV4,
+                   scene->hosts[1].address[FAMILY_IPV4], 7009);
+    ck_assert(!hosts_readable(socket, "no-flow/a/b", before));
+    socket = hosts_udp(&scene->hosts[1], FAMILY_IPV6, 7001);
+    before = gateway_dropped("no-flow/a/b");
+    hosts_udp_send(hosts_udp(&scene->hosts[0], FAMILY_IPV6, 0), FAMILY_IPV6,
+                   scene->hosts[1].address[FAMILY_IPV6], 7001);
+    ck_assert(hosts_readable(socket, "no-flow/a/b", before));
+}
+
+START_TEST(invalid_policy_leaves_what_runs_and_says_where)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(freep) char *before = NULL, *after = NULL, *log = NULL;
+    char place[256];
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, _i);
+    before = gateway_list();
+    gateway_reload_refused(gateway, ZONES "flows:\n"
+                                          "  main: { from: a, to: nowhere, services: [tcp/1] }\n");
+    after = gateway_list();
+    gateway_same(before, after);
+    goes_on(&scene);
+    is_enforced(&scene);
+    log = gateway_log(gateway);
+    snprintf(place, sizeof(place), "%s:7:24: error:", gateway_policy_path(gateway));
+    ck_assert_msg(strstr(log, place), "no %s in:\n%s", place, log);
+    ck_assert_ptr_nonnull(strstr(log, "nowhere"));
+    /* And it is not stuck. */
+    gateway_reload(gateway, policy_without);
+    stream_stops(&scene.there, "no-flow", "a", "b");
+}
+END_TEST
+
+START_TEST(missing_policy_on_reload_leaves_what_runs)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, _i);
+    ck_assert_int_eq(remove(gateway_policy_path(gateway)), 0);
+    gateway_signal_reload(gateway);
+    ck_assert_ptr_nonnull(strstr(gateway_wait_ready(gateway), "refused"));
+    goes_on(&scene);
+    is_enforced(&scene);
+    gateway_reload(gateway, policy);
+    goes_on(&scene);
+}
+END_TEST
+
+START_TEST(rules_outlive_segd)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(freep) char *before = NULL, *after = NULL;
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, _i % FAMILIES);
+    before = gateway_list();
+    if (_i < FAMILIES)
+        gateway_stop(gateway);
+    else
+        gateway_kill(gateway);
+    after = gateway_list();
+    gateway_same(before, after);
+    goes_on(&scene);
+    is_enforced(&scene);
+}
+END_TEST
+
+/* Not even a handle of the kernel's objects is another one. */
+START_TEST(restart_changes_nothing)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(freep) char *before = NULL, *after = NULL;
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, _i);
+    gateway_stop(gateway);
+    before = gateway_list();
+    gateway_start_again(gateway);
+    after = gateway_list();
+    gateway_same(before, after);
+    ck_assert_uint_ge(gateway_passed("main", false), 5);
+    goes_on(&scene);
+    is_enforced(&scene);
+    gateway_reload(gateway, policy_without);
+    stream_stops(&scene.there, "no-flow", "a", "b");
+}
+END_TEST
+
+START_TEST(restart_with_another_policy_applies_the_difference)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, _i);
+    gateway_stop(gateway);
+    gateway_write_policy(gateway, policy_without);
+    gateway_start_again(gateway);
+    stream_stops(&scene.there, "no-flow", "a", "b");
+}
+END_TEST
+
+static const char *const tampering[] = {
+    "insert rule inet segd forward accept\n",
+    "flush chain inet segd forward\n",
+    "flush map inet segd live\n",
+    "delete table inet segd\n",
+    "flush ruleset\n",
+    "add chain inet segd forward { policy accept; }\n",
+    "add table inet segd { flags dormant; }\n",
+    "flush chain inet segd prerouting\n",
+};
+#define N_TAMPERING ((int)(sizeof(tampering) / sizeof(tampering[0])))
+
+START_TEST(restart_repairs_what_somebody_changed)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, FAMILY_IPV4);
+    gateway_stop(gateway);
+    sandbox_nft(tampering[_i]);
+    gateway_start_again(gateway);
+    is_enforced(&scene);
+    stream_pass(&scene.there, 5000);
+}
+END_TEST
+
+START_TEST(reload_repairs_what_somebody_changed)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    enter(&scene);
+    gateway = gateway_start(policy);
+    open_connection(&scene, FAMILY_IPV4);
+    sandbox_nft(tampering[_i]);
+    gateway_reload(gateway, policy);
+    is_enforced(&scene);
+    stream_pass(&scene.there, 5000);
+}
+END_TEST
+
+/* No file, no YAML, no policy: in each case nothing passes, and the gateway can be reached. */
+START_TEST(without_a_policy_nothing_is_forwarded)
+{
+    static const char *const policies[] = {NULL, "", "segd: [", "segd: 1\n",
+                                           ZONES "flows: { x: { from: a } }\n"};
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    enum family family = (enum family)(_i % FAMILIES);
+    struct stream there, back;
+    uint64_t before;
+
+    enter(&scene);
+    open_connection(&scene, (int)family);
+    gateway = gateway_start(policies[_i / FAMILIES]);
+    before = gateway_dropped_total();
+    stream_send(&scene.there, 100);
+    do
+        ck_assert(!stream_arrives(&scene.there));
+    while (gateway_dropped_total() == before);
+    hosts_connect(&scene.hosts[0], family, scene.hosts[0].gateway[family], 7005,
+                  hosts_listen(NULL, family, 7005), &there, &back);
+    stream_pass(&there, 100);
+    hosts_connect(NULL, family, scene.hosts[1].address[family], 7006,
+                  hosts_listen(&scene.hosts[1], family, 7006), &there, &back);
+    stream_pass(&back, 100);
+    gateway_reload(gateway, policy);
+    stream_receive_all(&scene.there);
+    is_enforced(&scene);
+}
+END_TEST
+#define N_WITHOUT (5 * FAMILIES)
+
+START_TEST(first_start_judges_connections_that_are_open)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    struct stream there, back;
+
+    enter(&scene);
+    open_connection(&scene, _i);
+    hosts_connect(&scene.hosts[0], (enum family)_i, scene.hosts[1].address[_i], 7009,
+                  hosts_listen(&scene.hosts[1], (enum family)_i, 7009), &there, &back);
+    gateway = gateway_start(policy);
+    goes_on(&scene);
+    stream_stops(&there, "no-flow", "a", "b");
+    stream_stops(&back, "no-flow", "a", "b");
+}
+END_TEST
+
+/* A policy that takes its time, so that READY said too early would come first. */
+START_TEST(ready_is_said_when_the_kernel_has_the_policy)
+{
+    struct scene scene;
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(freep) char *text = NULL;
+    struct nftables_count count;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(file);
+    fputs(policy, file);
+    for (int port = 1; port <= 5000; port++)
+        fprintf(file, "  f%d: { from: a, to: b, services: [tcp/%d] }\n", port, 10000 + port);
+    ck_assert_int_eq(fclose(file), 0);
+    enter(&scene);
+    gateway = gateway_start(text);
+    ck_assert(gateway_live("f5000", true, &count));
+    is_enforced(&scene);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("daemon");
+    TCase *tests = tcase_create("daemon");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, invalid_policy_leaves_what_runs_and_says_where, 0, FAMILIES);
+    tcase_add_loop_test(tests, missing_policy_on_reload_leaves_what_runs, 0, FAMILIES);
+    tcase_add_loop_test(tests, rules_outlive_segd, 0, 2 * FAMILIES);
+    tcase_add_loop_test(tests, restart_changes_nothing, 0, FAMILIES);
+    tcase_add_loop_test(tests, restart_with_another_policy_applies_the_difference, 0, FAMILIES);
+    tcase_add_loop_test(tests, restart_repairs_what_somebody_changed, 0, N_TAMPERING);
+    tcase_add_loop_test(tests, reload_repairs_what_somebody_changed, 0, N_TAMPERING);
+    tcase_add_loop_test(tests, without_a_policy_nothing_is_forwarded, 0, N_WITHOUT);
+    tcase_add_loop_test(tests, first_start_judges_connections_that_are_open, 0, FAMILIES);
+    tcase_add_test(tests, ready_is_said_when_the_kernel_has_the_policy);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * ICMP is a service of its own where it asks, and a part of another connection where it tells of an
+ * error: then it passes as long as that connection does, and no longer.
+ */
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "gateway.h"
+#include "sandbox.h"
+#include "wires.h"
+
+#define PORT 7001
+#define ICMP(type, code) ((uint16_t)((type)*256 + (code)))
+
+static const char policy[] = WIRES_POLICY "flows:\n"
+                                          "  open: { from: a, to: b, services: [udp/7001] }\n"
+                                          "  ping: { from: a, to: b, services:"
+                                          " [icmp/echo-request] }\n";
+static const char policy_without[] = WIRES_POLICY "flows:\n"
+                                                  "  other: { from: a, to: b, services: [udp/9] }"
+                                                  "\n";
+
+static const uint16_t echo_request[FAMILIES] = {ICMP(8, 0), ICMP(128, 0)};
+static const uint16_t echo_reply[FAMILIES] = {ICMP(0, 0), ICMP(129, 0)};
+
+/* Unreachable port, packet too big, time exceeded, bad header. */
+static const uint16_t errors[FAMILIES][4] = {
+    {ICMP(3, 3), ICMP(3, 4), ICMP(11, 0), ICMP(12, 0)},
+    {ICMP(1, 4), ICMP(2, 0), ICMP(3, 0), ICMP(4, 0)},
+};
+#define N_ERRORS 4
+
+static struct lab *start(struct gateway **ret_gateway)
+{
+    struct lab *lab = wires_new();
+
+    *ret_gateway = gateway_start(policy);
+    return lab;
+}
+
+START_TEST(echo_and_its_reply_pass_where_declared)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, echo_request[_i]);
+    struct frame reply = wires_answer(&frame);
+
+    reply.port = echo_reply[_i];
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    wires_pass(lab, WIRE_B, WIRE_A, &reply, NULL);
+    ck_assert_uint_eq(gateway_passed("ping", false), 1);
+    ck_assert_uint_eq(gateway_passed("ping", true), 1);
+    frame = wires_icmp((enum family)_i, WIRE_C, WIRE_B, echo_request[_i]);
+    wires_drop(lab, WIRE_C, &frame, NULL, "no-flow/c/b");
+    frame = wires_icmp((enum family)_i, WIRE_B, WIRE_A, echo_request[_i]);
+    frame.source_port = 77;
+    wires_drop(lab, WIRE_B, &frame, NULL, "no-flow/b/a");
+    gateway_reload(gateway, policy_without);
+    frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, echo_request[_i]);
+    wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/b");
+    /* A connection counts for the zones that opened it, in both directions. */
+    wires_drop(lab, WIRE_B, &reply, NULL, "no-flow/a/b");
+}
+END_TEST
+
+START_TEST(echo_reply_without_request_does_not_pass)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame reply = wires_icmp((enum family)_i, WIRE_A, WIRE_B, echo_reply[_i]);
+
+    wires_drop(lab, WIRE_A, &reply, NULL, "invalid/a/b");
+    reply = wires_icmp((enum family)_i, WIRE_B, WIRE_A, echo_reply[_i]);
+    wires_drop(lab, WIRE_B, &reply, NULL, "invalid/b/a");
+}
+END_TEST
+
+/* Types that nobody declared: timestamp, address mask, redirect, router and node information. */
+START_TEST(other_queries_do_not_pass)
+{
+    static const uint16_t others[FAMILIES][4] = {
+        {ICMP(13, 0), ICMP(17, 0), ICMP(5, 1), ICMP(9, 0)},
+        {ICMP(139, 0), ICMP(137, 0), ICMP(134, 0), ICMP(200, 0)},
+    };
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+
+    for (size_t i = 0; i < 4; i++) {
+        struct frame frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, others[_i][i]);
+
+        ck_assert_msg(!wires_try(lab, WIRE_A, &frame, NULL), "type %u passed",
+                      (unsigned)others[_i][i] / 256);
+    }
+}
+END_TEST
+
+START_TEST(errors_of_an_approved_connection_pass_both_ways)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+    struct frame answer = wires_answer(&request);
+
+    wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
+    wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
+    for (size_t i = 0; i < N_ERRORS; i++) {
+        struct frame error = wires_icmp((enum family)_i, WIRE_B, WIRE_A, errors[_i][i]);
+
+        error.source = request.destination;
+        error.destination = request.source;
+        wires_pass(lab, WIRE_B, WIRE_A, &error, &(struct frame_options){.quoted = &request});
+        /* From a router of the responder's zone, on the way. */
+        error.source = wires_address((enum family)_i, WIRE_B, 1);
+        wires_pass(lab, WIRE_B, WIRE_A, &error, &(struct frame_options){.quoted = &request});
+        /* And about an answer. */
+        error.source = request.source;
+        error.destination = request.destination;
+        wires_pass(lab, WIRE_A, WIRE_B, &error, &(struct frame_options){.quoted = &answer});
+    }
+    ck_assert_uint_ge(gateway_passed("open", true), 1 + 2 * N_ERRORS);
+}
+END_TEST
+
+START_TEST(errors_of_no_connection_do_not_pass)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+    struct frame never = request;
+
+    never.source_port++;
+    wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
+    for (size_t i = 0; i < N_ERRORS; i++) {
+        struct frame error = wires_icmp((enum family)_i, WIRE_B, WIRE_A, errors[_i][i]);
+
+        error.source = never.destination;
+        error.destination = never.source;
+        wires_drop(lab, WIRE_B, &error, &(struct frame_options){.quoted = &never}, "invalid/b/a");
+        wires_drop(lab, WIRE_B, &error, NULL, "invalid/b/a");
+    }
+}
+END_TEST
+
+START_TEST(errors_stop_with_their_connection)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+    struct frame_options quoting = {.quoted = &request};
+    struct frame error = wires_icmp((enum family)_i, WIRE_B, WIRE_A, errors[_i][0]);
+
+    error.source = request.destination;
+    error.destination = request.source;
+    wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
+    wires_pass(lab, WIRE_B, WIRE_A, &error, &quoting);
+    gateway_reload(gateway, policy_without);
+    wires_drop(lab, WIRE_B, &error, &quoting, "no-flow/a/b");
+    /* What may ping may not tell of others' errors. */
+    gateway_reload(gateway, WIRES_POLICY
+                   "flows:\n"
+                   "  ping: { from: [a, b], to: [a, b], services: [icmp/echo-request] }\n");
+    wires_drop(lab, WIRE_B, &error, &quoting, "no-flow/a/b");
+}
+END_TEST
+
+/* A zone that neither end lies in has nothing to tell them. */
+START_TEST(error_injected_from_another_zone_is_spoofed)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+    struct frame error = wires_icmp((enum family)_i, WIRE_C, WIRE_A, errors[_i][0]);
+
+    wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
+    error.source = request.destination;
+    error.destination = request.source;
+    wires_drop(lab, WIRE_C, &error, &(struct frame_options){.quoted = &request}, "spoofed/c");
+}
+END_TEST
+
+START_TEST(error_from_a_router_of_a_third_zone_does_not_pass)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+    struct frame error = wires_icmp((enum family)_i, WIRE_C, WIRE_A, errors[_i][0]);
+
+    wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
+    error.destination = request.source;
+    ck_assert(!wires_try(lab, WIRE_C, &error, &(struct frame_options){.quoted = &request}));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("icmp");
+    TCase *tests = tcase_create("icmp");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, echo_and_its_reply_pass_where_declared, 0, FAMILIES);
+    tcase_add_loop_test(tests, echo_reply_without_request_does_not_pass, 0, FAMILIES);
+    tcase_add_loop_test(tests, other_queries_do_not_pass, 0, FAMILIES);
+    tcase_add_loop_test(tests, errors_of_an_approved_connection_pass_both_ways, 0, FAMILIES);
+    tcase_add_loop_test(tests, errors_of_no_connection_do_not_pass, 0, FAMILIES);
+    tcase_add_loop_test(tests, errors_stop_with_their_connection, 0, FAMILIES);
+    tcase_add_loop_test(tests, error_injected_from_another_zone_is_spoofed, 0, FAMILIES);
+    tcase_add_loop_test(tests, error_from_a_router_of_a_third_zone_does_not_pass, 0, FAMILIES);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
