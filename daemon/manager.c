@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -37,6 +38,18 @@ static void log_apply_failure(const char *path, int error, const char *consequen
                     error == -EREMOTEIO ? "the kernel refused it" : strerror(-error), consequence);
 }
 
+/*
+ * A policy is text, a diagram and a ruleset for a moment, and a ruleset alone after that. What the
+ * heap keeps of the moment is given back, so that the daemon is as small as what it holds.
+ */
+static int manager_apply(struct manager *manager)
+{
+    int r = enforcement_apply(manager->enforcement, manager->policy_path);
+
+    malloc_trim(0);
+    return r;
+}
+
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
                         void *userdata)
 {
@@ -60,7 +73,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
                (int64_t)now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
 
-    r = enforcement_apply(manager->enforcement, manager->policy_path);
+    r = manager_apply(manager);
     if (r < 0) {
         log_apply_failure(manager->policy_path, r, "what was enforced before stays enforced");
         sd_notify(0, "READY=1\nSTATUS=Enforcing; the last reload was refused");
@@ -135,7 +148,7 @@ struct manager *manager_free(struct manager *manager)
 
 static int manager_start(struct manager *manager)
 {
-    int r = enforcement_apply(manager->enforcement, manager->policy_path);
+    int r = manager_apply(manager);
 
     if (r == 0) {
         sd_notify(0, "READY=1\nSTATUS=Enforcing");

@@ -13,7 +13,8 @@
 int array_reserve(void *array, size_t *capacity, size_t needed, size_t size)
 {
     void **pointer = array;
-    size_t wanted = *capacity > 0 ? *capacity : 8;
+    /* Many arrays here hold one element and stay so: the first room is what is asked for. */
+    size_t wanted = *capacity > 0 ? *capacity : needed;
     void *grown;
 
     if (needed <= *capacity)
