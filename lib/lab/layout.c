@@ -432,7 +432,7 @@ static void move(const struct layout *layout, size_t zone, struct place *place)
 
 int layout_separate(struct layout *layout, enum family family, ip_number a, ip_number b)
 {
-    struct place *first, *second;
+    struct place *first = NULL, *second = NULL;
     size_t zone, wire;
     int r = layout_use(layout, family, a);
 

@@ -149,7 +149,7 @@ static void add_icmp(struct literal *literal, enum family family, unsigned first
 
 static int parse_icmp(const char *text, struct literal *literal)
 {
-    unsigned number;
+    unsigned number = 0;
     bool numeric = parse_number(text, strlen(text), &number);
 
     if (strcmp(text, "any") == 0) {

@@ -175,6 +175,7 @@ START_TEST(unknown_interface_gets_nothing_of_a_zone_that_says_any)
                                    "  out: { from: a, to: up, services: [udp/7001] }\n");
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_STRAY, PORT);
 
+    (void)gateway;
     frame.destination = wires_parse(_i == FAMILY_IPV4 ? "198.51.100.9" : "2001:db8:f::9");
     wires_drop(lab, WIRE_A, &frame, NULL, "unknown-interface");
 }

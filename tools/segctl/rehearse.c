@@ -22,7 +22,7 @@
 #include "ruleset/compile.h"
 
 /* Says why there is no rehearsal, to people or programs. Returns the exit code. */
-static int refuse(bool json, enum exit_code exit_code, const char *why)
+static int refuse(bool json, int exit_code, const char *why)
 {
     if (json)
         return print_json(
