@@ -123,6 +123,16 @@ static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec
     return 0;
 }
 
+/* The flows that the policy's authors wrote, as `segctl check` counts them. */
+static size_t count_written(const struct policy *policy)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->n_flows; i++)
+        n += !policy->flows[i].implicit;
+    return n;
+}
+
 int enforcement_apply(struct enforcement *enforcement, const char *path)
 {
     cleanup_(sources_freep) struct sources *sources = NULL;
@@ -158,7 +168,7 @@ int enforcement_apply(struct enforcement *enforcement, const char *path)
     log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
                 "committed %s: %zu zones, %zu flows; %zu bytes in %zu messages, %" PRIu64
                 " us in the kernel",
-                path, policy->n_zones, policy->n_flows, cost.bytes, cost.messages,
+                path, policy->n_zones, count_written(policy), cost.bytes, cost.messages,
                 cost.commit_usec);
     return 0;
 }
