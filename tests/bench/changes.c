@@ -20,6 +20,9 @@
 #define CHANGE_COMMIT_MOST 5.0 /* ms */
 #define CHANGE_SIZE 50000      /* flows that the budget speaks of */
 #define CHANGES_PER_LOAD 8
+/* One flow of zone to zone lies over every network that a flow of ranges names, and must be written
+ * beside each: among more flows than this nobody would wait for it. */
+#define STRANGER_RANGES_MOST 1000
 
 /* One set of samples, in memory that parent and child share. */
 struct samples {
@@ -98,11 +101,11 @@ static int change(struct nftables *nftables, const struct ruleset *fewer,
     return r;
 }
 
-/* In the child: one load, then changes of one flow, like the others and unlike them. */
+/* In the child: one load, then changes by a flow like the others. */
 static int load_and_change(enum shape shape, size_t n_flows, struct protocol *protocol)
 {
     cleanup_(nftables_closep) struct nftables *nftables = NULL;
-    cleanup_(ruleset_freep) struct ruleset *fewer = NULL, *more = NULL, *stranger = NULL;
+    cleanup_(ruleset_freep) struct ruleset *fewer = NULL, *more = NULL;
     struct line_cost load = {0}, again = {0};
     int r = lab_enter();
 
@@ -112,22 +115,41 @@ static int load_and_change(enum shape shape, size_t n_flows, struct protocol *pr
         r = compile(shape, n_flows, false, &fewer, &load);
     if (r == 0)
         r = line_commit(nftables, NULL, fewer, &load);
+    if (r == 0)
+        r = compile(shape, n_flows + 1, false, &more, &again);
     if (r < 0)
         return r;
-    note_load(protocol, &load);
 
-    r = compile(shape, n_flows + 1, false, &more, &again);
+    note_load(protocol, &load);
     note(protocol, CHANGE_WHOLE, whole(&again) / 1000);
-    if (r == 0)
-        r = change(nftables, fewer, more, CHANGE_BYTES, CHANGE_COMMIT, protocol);
-    if (r == 0)
-        r = compile(shape, n_flows, true, &stranger, &again);
-    if (r == 0)
-        r = change(nftables, fewer, stranger, STRANGER_BYTES, STRANGER_COMMIT, protocol);
-    return r;
+    return change(nftables, fewer, more, CHANGE_BYTES, CHANGE_COMMIT, protocol);
 }
 
-static int run_child(enum shape shape, size_t n_flows, struct protocol *protocol)
+/* In the child: the same by a flow unlike the others. */
+static int load_and_estrange(enum shape shape, size_t n_flows, struct protocol *protocol)
+{
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(ruleset_freep) struct ruleset *fewer = NULL, *more = NULL;
+    struct line_cost cost = {0};
+    int r = lab_enter();
+
+    if (r == 0)
+        r = nftables_open(&nftables);
+    if (r == 0)
+        r = compile(shape, n_flows, false, &fewer, &cost);
+    if (r == 0)
+        r = line_commit(nftables, NULL, fewer, &cost);
+    if (r == 0)
+        r = compile(shape, n_flows, true, &more, &cost);
+    if (r < 0)
+        return r;
+    return change(nftables, fewer, more, STRANGER_BYTES, STRANGER_COMMIT, protocol);
+}
+
+typedef int (*measurement)(enum shape shape, size_t n_flows, struct protocol *protocol);
+
+static int run_child(measurement measure, enum shape shape, size_t n_flows,
+                     struct protocol *protocol)
 {
     pid_t child = fork();
     int status;
@@ -135,7 +157,7 @@ static int run_child(enum shape shape, size_t n_flows, struct protocol *protocol
     if (child < 0)
         return -errno;
     if (child == 0) {
-        protocol->result = load_and_change(shape, n_flows, protocol);
+        protocol->result = measure(shape, n_flows, protocol);
         _exit(EXIT_SUCCESS);
     }
     while (waitpid(child, &status, 0) < 0) {
@@ -145,8 +167,8 @@ static int run_child(enum shape shape, size_t n_flows, struct protocol *protocol
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? protocol->result : -ECHILD;
 }
 
-static int report(enum shape shape, size_t n_flows, const struct protocol *protocol,
-                  struct figures *figures)
+static int report(enum shape shape, size_t n_flows, size_t n_stranger,
+                  const struct protocol *protocol, struct figures *figures)
 {
     static const struct {
         const char *section;
@@ -170,13 +192,14 @@ static int report(enum shape shape, size_t n_flows, const struct protocol *proto
     int r = 0;
 
     for (enum step step = 0; r == 0 && step < STEPS; step++) {
+        size_t n = step < STRANGER_BYTES ? n_flows : n_stranger;
         const struct figure figure = {
             steps[step].section,
             shape_name(shape),
-            n_flows,
+            n,
             steps[step].what,
             steps[step].unit,
-            steps[step].limit > 0 && n_flows == CHANGE_SIZE ? BUDGET_AT_MOST : BUDGET_NONE,
+            steps[step].limit > 0 && n == CHANGE_SIZE ? BUDGET_AT_MOST : BUDGET_NONE,
             steps[step].limit,
         };
 
@@ -184,6 +207,30 @@ static int report(enum shape shape, size_t n_flows, const struct protocol *proto
                         protocol->samples[step].n);
     }
     return r;
+}
+
+static int measure_shape(const struct settings *settings, enum shape shape,
+                         struct protocol *protocol, struct figures *figures)
+{
+    size_t n_flows = settings->sizes[settings->n_sizes - 1];
+    size_t n_stranger;
+    int r = 0;
+
+    /* One flow must have room to be added. */
+    if (n_flows >= shape_flows_max(shape))
+        n_flows = shape_flows_max(shape) - 1;
+    n_stranger = n_flows;
+    if (shape != SHAPE_DISTINCT && shape != SHAPE_WIDE && n_flows > STRANGER_RANGES_MOST)
+        n_stranger = STRANGER_RANGES_MOST;
+
+    for (size_t i = 0; r == 0 && i < settings->n_loads; i++) {
+        fprintf(stderr, "changes: %zu flows, %s, round %zu of %zu\n", n_flows, shape_name(shape),
+                i + 1, settings->n_loads);
+        r = run_child(load_and_change, shape, n_flows, protocol);
+        if (r == 0)
+            r = run_child(load_and_estrange, shape, n_stranger, protocol);
+    }
+    return r < 0 ? r : report(shape, n_flows, n_stranger, protocol, figures);
 }
 
 int measure_changes(const struct settings *settings, struct figures *figures)
@@ -196,17 +243,8 @@ int measure_changes(const struct settings *settings, struct figures *figures)
         return -errno;
 
     for (enum shape shape = 0; r == 0 && shape < SHAPES; shape++) {
-        size_t n_flows = settings->sizes[settings->n_sizes - 1];
-
-        /* One flow must have room to be added. */
-        if (n_flows >= shape_flows_max(shape))
-            n_flows = shape_flows_max(shape) - 1;
         *protocol = (struct protocol){0};
-        fprintf(stderr, "changes: %zu flows, %s\n", n_flows, shape_name(shape));
-        for (size_t i = 0; r == 0 && i < settings->n_loads; i++)
-            r = run_child(shape, n_flows, protocol);
-        if (r == 0)
-            r = report(shape, n_flows, protocol, figures);
+        r = measure_shape(settings, shape, protocol, figures);
     }
     munmap(protocol, sizeof(*protocol));
     return r;
