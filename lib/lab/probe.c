@@ -76,6 +76,9 @@ static bool can_send(const struct plan *plan, const struct probe *probe)
 
     if (own && (packet->from == packet->to || !plan->policy->gateway_protect))
         return false;
+    /* No program of the gateway can have the port 0 of TCP. */
+    if (packet->to == ZONE_GATEWAY && packet->service == SERVICE_NUMBER(IPPROTO_TCP, 0))
+        return false;
     if (probe->link)
         return own && service_is_usable(packet->service, packet->family) &&
                !is_shared(plan, packet->from == ZONE_GATEWAY ? packet->to : packet->from);

@@ -251,10 +251,11 @@ int stage_compare_counters(struct stage *stage)
 
     if (r == 0)
         r = compare_flows(stage, &counts);
+    /* The copy of a broadcast is refused for its source, or because no flow covers it. */
     for (enum probe_verdict verdict = PROBE_NO_FLOW; r == 0 && verdict < PROBE_VERDICTS; verdict++)
-        r = compare_reason(stage, &counts, probe_verdict_to_string(verdict),
-                           stage->tally.refusals[verdict],
-                           verdict == PROBE_NO_FLOW ? stage->tally.broadcasts : 0);
+        r = compare_reason(
+            stage, &counts, probe_verdict_to_string(verdict), stage->tally.refusals[verdict],
+            verdict == PROBE_NO_FLOW || verdict == PROBE_SPOOFED ? stage->tally.broadcasts : 0);
     for (size_t i = 0; r == 0 && i < ELEMENTS_OF(others); i++)
         r = compare_reason(stage, &counts, others[i], 0, 0);
     return r;

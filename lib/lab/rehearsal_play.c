@@ -235,6 +235,10 @@ static void see(struct play *play, const struct frame *seen, size_t wire)
     sight = &play->sights[index];
     if (is_answer(play, seen, &sent.frame, wire))
         return;
+    /* Who broadcasts hears himself. */
+    if (wire == WIRE_INSIDE && sent.from.zone == ZONE_GATEWAY &&
+        sent.frame.destination == UINT32_MAX && sent.frame.family == FAMILY_IPV4)
+        return;
     if (!is_right_place(play, &sent, wire)) {
         sight->leaked[leg]++;
         sight->wire[leg] = wire;

@@ -15,7 +15,7 @@ struct tally {
     uint64_t (*flows)[2]; /* by flow and direction */
     /* By verdict; without what the gateway itself sent: it has its own reasons to send, too. */
     uint64_t refusals[PROBE_VERDICTS];
-    /* Broadcasts of the gateway: its kernel hands it a copy of each, which no flow covers. */
+    /* Broadcasts of the gateway: its kernel hands it a copy of each, which is refused. */
     uint64_t broadcasts;
 };
 
