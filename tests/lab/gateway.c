@@ -30,8 +30,9 @@
 #define PATH_LENGTH_MAX 100
 
 struct gateway {
+    const char *policy;
     char folder[PATH_LENGTH_MAX];
-    char policy[PATH_LENGTH_MAX + 16];
+    char file[PATH_LENGTH_MAX + 16]; /* of a policy that the test writes */
     char log[PATH_LENGTH_MAX + 16];
     char notify[PATH_LENGTH_MAX + 16];
     int notify_socket;
@@ -81,7 +82,7 @@ static void spawn(struct gateway *gateway)
     ck_assert_int_ge(gateway->process_fd, 0);
 }
 
-struct gateway *gateway_start(const char *policy)
+static struct gateway *gateway_new(void)
 {
     const char *temporary = getenv("TMPDIR");
     struct gateway *gateway = calloc(1, sizeof(*gateway));
@@ -91,12 +92,29 @@ struct gateway *gateway_start(const char *policy)
     snprintf(gateway->folder, sizeof(gateway->folder), "%s/segd-test-XXXXXX",
              temporary ? temporary : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(gateway->folder));
-    snprintf(gateway->policy, sizeof(gateway->policy), "%s/policy.yaml", gateway->folder);
+    snprintf(gateway->file, sizeof(gateway->file), "%s/policy.yaml", gateway->folder);
     snprintf(gateway->log, sizeof(gateway->log), "%s/log", gateway->folder);
     snprintf(gateway->notify, sizeof(gateway->notify), "%s/notify", gateway->folder);
     gateway->notify_socket = open_notify_socket(gateway->notify);
+    return gateway;
+}
+
+struct gateway *gateway_start(const char *policy)
+{
+    struct gateway *gateway = gateway_new();
+
+    gateway->policy = gateway->file;
     if (policy)
         gateway_write_policy(gateway, policy);
+    gateway_start_again(gateway);
+    return gateway;
+}
+
+struct gateway *gateway_start_at(const char *path)
+{
+    struct gateway *gateway = gateway_new();
+
+    gateway->policy = path;
     gateway_start_again(gateway);
     return gateway;
 }
@@ -145,7 +163,7 @@ struct gateway *gateway_free(struct gateway *gateway)
     if (gateway->process > 0)
         gateway_kill(gateway);
     close(gateway->notify_socket);
-    unlink(gateway->policy);
+    unlink(gateway->file);
     unlink(gateway->log);
     unlink(gateway->notify);
     rmdir(gateway->folder);
@@ -155,7 +173,7 @@ struct gateway *gateway_free(struct gateway *gateway)
 
 void gateway_write_policy(struct gateway *gateway, const char *policy)
 {
-    FILE *file = fopen(gateway->policy, "we");
+    FILE *file = fopen(gateway->file, "we");
 
     ck_assert_ptr_nonnull(file);
     ck_assert_int_ge(fputs(policy, file), 0);

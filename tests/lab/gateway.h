@@ -19,6 +19,8 @@ struct gateway;
  * Returns when segd says READY. The path of segd is in the environment, SEGD.
  */
 struct gateway *gateway_start(const char *policy);
+/* The same on a policy that is there already: a file or a folder, which stays as it is. */
+struct gateway *gateway_start_at(const char *path);
 /* Starts segd again, after gateway_stop(), on what is in the policy file now. */
 void gateway_start_again(struct gateway *gateway);
 /* Ends segd by SIGTERM and asserts that it leaves with 0. */
