@@ -1,139 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The rehearsal, above all that it can fail: rulesets are spoiled in one place each, and exactly
- * the packets that this place decides must be reported. A rehearsal that finds nothing in a right
- * ruleset would be worth nothing if it found nothing in a wrong one either.
+ * The rehearsal of rulesets as they are compiled: nothing is wrong with them, and all that a policy
+ * can say has been tried. That it can fail is shown in test_rehearsal_spoiled.c.
  */
 
 #include <check.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lab/lab.h"
-#include "lab/rehearsal.h"
-#include "ruleset/compile.h"
+#include "rehearsed.h"
 #include "sandbox.h"
-
-static const char text[] =
-    "segd: 1\n"
-    "timezone: Asia/Tokyo\n"
-    "zones:\n"
-    "  office:\n"
-    "    class: lgwan\n"
-    "    interfaces: [vlan10, vlan11]\n"
-    "    networks: [10.10.0.0/16, 'fd00:10::/64']\n"
-    "    intra: deny\n"
-    "  servers:\n"
-    "    class: mynumber\n"
-    "    interfaces: [vlan20]\n"
-    "    networks: [10.20.0.0/24, 'fd00:20::/64']\n"
-    "  guests: { class: other, interfaces: [vlan30], networks: [10.30.0.0/24] }\n"
-    "  outside: { class: external, interfaces: [vlan40], networks: [any] }\n"
-    "hosts:\n"
-    "  desk: { zone: office, address: [10.10.0.5, 'fd00:10::5'], mac: '00:00:5e:00:53:05' }\n"
-    "  files:\n"
-    "    { zone: servers, address: [10.20.0.8, 'fd00:20::8'], mac: '00:00:5e:00:53:08' }\n"
-    "  printer: { zone: office, address: 10.10.0.9 }\n"
-    "groups:\n"
-    "  desks: { zone: office, members: [10.10.1.0/24, 'fd00:10::1:0/112'] }\n"
-    "flows:\n"
-    "  desk-to-files: { from: desk, to: files, services: [tcp/443, udp/2049-2051] }\n"
-    "  desks-to-files: { from: desks, to: files, services: [tcp/8443, icmp/echo-request] }\n"
-    "  desks-to-web: { from: desks, to: outside, services: [tcp/443] }\n"
-    "  desk-to-printer: { from: desk, to: printer, services: [tcp/9100] }\n"
-    "  files-to-outside: { from: files, to: outside, services: [gre, sctp/2905] }\n"
-    "  old: { from: guests, to: outside, services: [tcp/80], expires: 2020-01-01 }\n"
-    "  off: { from: guests, to: servers, services: [tcp/80], enabled: false }\n"
-    "  desk-to-gateway: { from: desk, to: gateway, services: [tcp/22, icmp/echo-request] }\n"
-    "  gateway-to-files: { from: gateway, to: files, services: [udp/514, tcp/6514] }\n"
-    "gateway: { protect: true }\n"
-    "expect:\n"
-    "  - { from: 10.10.0.5, to: 10.20.0.8, service: tcp/443, verdict: allow }\n"
-    "  - { from: 10.30.0.5, to: 10.20.0.8, service: tcp/443, verdict: deny }\n";
-
-struct fixture {
-    struct sources *sources;
-    struct diagnostics *diagnostics;
-    struct policy *policy;
-    struct diagram *diagram;
-    struct ruleset *ruleset;
-    usec_t now;
-};
-
-static struct fixture furnish(const char *policy)
-{
-    struct fixture fixture = {.now = calendar_now()};
-    int r;
-
-    ck_assert_int_eq(sources_new(&fixture.sources), 0);
-    ck_assert_int_eq(diagnostics_new(&fixture.diagnostics), 0);
-    r = policy_parse("test", policy, strlen(policy), fixture.sources, fixture.diagnostics,
-                     &fixture.policy);
-    if (r == 0)
-        r = diagram_new(fixture.policy, fixture.diagnostics, &fixture.diagram);
-    if (r < 0)
-        diagnostics_print(fixture.diagnostics, fixture.sources, stderr, false);
-    ck_assert_int_eq(r, 0);
-    ck_assert_int_eq(ruleset_compile(fixture.diagram, fixture.now, &fixture.ruleset), 0);
-    return fixture;
-}
-
-static void fixture_clear(struct fixture *fixture)
-{
-    ruleset_free(fixture->ruleset);
-    diagram_free(fixture->diagram);
-    policy_free(fixture->policy);
-    diagnostics_free(fixture->diagnostics);
-    sources_free(fixture->sources);
-}
-
-static struct rehearsal *rehearse(const struct fixture *fixture)
-{
-    struct rehearsal *rehearsal = NULL;
-    int r = rehearsal_run(fixture->diagram, fixture->ruleset, fixture->now, &rehearsal);
-
-    ck_assert_msg(r == 0, "%s: %s", strerror(-r), rehearsal ? rehearsal->refusal.what : "");
-    return rehearsal;
-}
-
-static const char *flow_name(const struct rehearsal *rehearsal, uint32_t flow)
-{
-    return flow == NO_FLOW ? "" : rehearsal->plan->policy->flows[flow].name;
-}
-
-static void describe(const struct rehearsal *rehearsal, const struct rehearsal_failure *failure)
-{
-    const struct probe *probe = failure->probe;
-    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX];
-
-    if (!probe) {
-        fprintf(stderr, "  %s: %lu counted, %lu sent\n", failure->miscount,
-                (unsigned long)failure->counted, (unsigned long)failure->sent);
-        return;
-    }
-    fprintf(stderr, "  %s of %s (owner %s): %s to %s, %x, leg %d, fate %d, counter %s\n",
-            probe_kind_to_string(probe->kind), flow_name(rehearsal, probe->flow),
-            flow_name(rehearsal, probe->owner),
-            address_format(probe->packet.family, probe->packet.source, source),
-            address_format(probe->packet.family, probe->packet.destination, destination),
-            probe->packet.service, (int)failure->leg, (int)failure->fate,
-            failure->counter ? failure->counter : "-");
-}
-
-static void assert_agrees(const struct rehearsal *rehearsal)
-{
-    for (size_t i = 0; i < rehearsal->n_failures; i++)
-        describe(rehearsal, &rehearsal->failures[i]);
-    ck_assert_uint_eq(rehearsal->n_failures, 0);
-}
 
 START_TEST(a_right_ruleset_agrees)
 {
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
+    cleanup_(fixture_clear) struct fixture fixture = furnish(rehearsed_text);
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
     size_t kinds[PROBE_KINDS] = {0}, verdicts[PROBE_VERDICTS] = {0};
 
@@ -162,7 +45,7 @@ END_TEST
 
 START_TEST(an_ordinary_user_rehearses)
 {
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
+    cleanup_(fixture_clear) struct fixture fixture = furnish(rehearsed_text);
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
 
     sandbox_become_user();
@@ -174,7 +57,7 @@ END_TEST
 
 START_TEST(the_machines_own_network_is_refused)
 {
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
+    cleanup_(fixture_clear) struct fixture fixture = furnish(rehearsed_text);
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
 
     if (!lab_in_root_namespace())
@@ -182,403 +65,6 @@ START_TEST(the_machines_own_network_is_refused)
     ck_assert_int_eq(rehearsal_run(fixture.diagram, fixture.ruleset, fixture.now, &rehearsal),
                      -EPERM);
     ck_assert_ptr_null(rehearsal);
-}
-END_TEST
-
-/* Ways to spoil a ruleset. */
-
-static struct set *find_set(struct ruleset *ruleset, const char *name)
-{
-    for (size_t i = 0; i < ruleset->n_sets; i++) {
-        if (strcmp(ruleset->sets[i].name, name) == 0)
-            return &ruleset->sets[i];
-    }
-    ck_abort_msg("no set `%s`", name);
-}
-
-static struct chain *find_chain(struct ruleset *ruleset, const char *name)
-{
-    for (size_t i = 0; i < ruleset->n_chains; i++) {
-        if (strcmp(ruleset->chains[i].name, name) == 0)
-            return &ruleset->chains[i];
-    }
-    ck_abort_msg("no chain `%s`", name);
-}
-
-static void accept_all(struct ruleset *ruleset, const char *chain)
-{
-    const struct statement accept = {.kind = STATEMENT_VERDICT, .verdict = VERDICT_ACCEPT};
-
-    find_chain(ruleset, chain)->n_rules = 0;
-    ck_assert_int_eq(ruleset_add_rule(ruleset, find_chain(ruleset, chain), &accept, 1), 0);
-}
-
-static uint32_t flow_id(const struct fixture *fixture, const char *name)
-{
-    for (size_t i = 0; i < fixture->policy->n_flows; i++) {
-        if (strcmp(fixture->policy->flows[i].name, name) == 0)
-            return fixture->policy->flows[i].id;
-    }
-    ck_abort_msg("no flow `%s`", name);
-}
-
-/* Takes one element of the switchboard out. */
-static void unplug(struct fixture *fixture, const char *flow, uint8_t direction)
-{
-    struct set *live = find_set(fixture->ruleset, RULESET_LIVE);
-    uint32_t id = flow_id(fixture, flow);
-    size_t n = 0;
-
-    for (size_t i = 0; i < live->n_elements; i++) {
-        if (live->elements[i].key[0] != direction ||
-            memcmp(live->elements[i].key + 4, &id, sizeof(id)) != 0)
-            live->elements[n++] = live->elements[i];
-    }
-    ck_assert_uint_eq(n, live->n_elements - 1);
-    live->n_elements = n;
-}
-
-/* The only elements of the flow in the exact map of IPv4 from office to servers. */
-#define EXACT "pair/office/servers/ip/exact"
-#define PORT_OFFSET 12 /* source, destination, protocol */
-
-static bool is_https(const struct element *element)
-{
-    return element->key[8] == IPPROTO_TCP && element->key[PORT_OFFSET] == 443 >> 8 &&
-           element->key[PORT_OFFSET + 1] == (443 & 0xff);
-}
-
-static void spoil_missing_row(struct fixture *fixture)
-{
-    struct set *exact = find_set(fixture->ruleset, EXACT);
-    size_t n = 0;
-
-    for (size_t i = 0; i < exact->n_elements; i++) {
-        if (!is_https(&exact->elements[i]))
-            exact->elements[n++] = exact->elements[i];
-    }
-    ck_assert_uint_eq(n, exact->n_elements - 1);
-    exact->n_elements = n;
-}
-
-static void spoil_next_port(struct fixture *fixture)
-{
-    struct set *exact = find_set(fixture->ruleset, EXACT);
-    uint8_t key[64];
-
-    for (size_t i = 0; i < exact->n_elements; i++) {
-        struct element element = exact->elements[i];
-
-        if (!is_https(&element))
-            continue;
-        memcpy(key, element.key, exact->key_length);
-        key[PORT_OFFSET + 1]++;
-        element.key = key;
-        ck_assert_int_eq(ruleset_add_element(fixture->ruleset, exact, &element), 0);
-        ruleset_finish(fixture->ruleset);
-        return;
-    }
-    ck_abort_msg("no row for https");
-}
-
-static void spoil_live(struct fixture *fixture)
-{
-    unplug(fixture, "desk-to-files", 0);
-}
-
-static void spoil_live_reply(struct fixture *fixture)
-{
-    unplug(fixture, "desk-to-files", 1);
-}
-
-static void spoil_spoofing(struct fixture *fixture)
-{
-    accept_all(fixture->ruleset, "prerouting");
-}
-
-static void spoil_macs(struct fixture *fixture)
-{
-    accept_all(fixture->ruleset, "ingress/office/mac/ip");
-}
-
-static void spoil_no_flow(struct fixture *fixture)
-{
-    accept_all(fixture->ruleset, "no-flow/guests/servers");
-}
-
-static void spoil_input(struct fixture *fixture)
-{
-    accept_all(fixture->ruleset, "input");
-}
-
-static void spoil_output(struct fixture *fixture)
-{
-    accept_all(fixture->ruleset, "output");
-}
-
-static void spoil_suspended(struct fixture *fixture)
-{
-    accept_all(fixture->ruleset, "end/forward/suspended");
-}
-
-/* What must be reported then: which packets of which probes. */
-
-static bool is_about(const struct plan *plan, const struct probe *probe, const char *flow)
-{
-    return probe->owner != NO_FLOW && strcmp(plan->policy->flows[probe->owner].name, flow) == 0;
-}
-
-static bool is_office_to_servers(const struct probe *probe, uint16_t port)
-{
-    return probe->packet.from == 0 && probe->packet.to == 1 &&
-           probe->packet.family == FAMILY_IPV4 && probe->packet.source == 0x0a0a0005 &&
-           probe->packet.destination == 0x0a140008 &&
-           probe->packet.service == SERVICE_NUMBER(IPPROTO_TCP, port);
-}
-
-static bool lacks_row(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_PASSES &&
-           is_office_to_servers(probe, 443);
-}
-
-static bool has_next_port(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW &&
-           is_office_to_servers(probe, 444);
-}
-
-static bool lacks_live(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    return leg == LEG_REQUEST && probe->expected == PROBE_PASSES &&
-           is_about(plan, probe, "desk-to-files");
-}
-
-static bool lacks_live_reply(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    return leg == LEG_REPLY && probe->expected == PROBE_PASSES &&
-           is_about(plan, probe, "desk-to-files");
-}
-
-/*
- * A packet on the wire of another zone is then judged as one of that zone, and no flow owns it; but
- * it can speak within a connection that is open.
- */
-static bool lacks_spoofing(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_FORGED_REPLY || (leg == LEG_REQUEST && probe->expected == PROBE_MAC_MISMATCH);
-}
-
-static bool lacks_macs(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    if (leg == LEG_FORGED_REPLY)
-        return probe->packet.family == FAMILY_IPV4 && probe->packet.destination == 0x0a0a0005;
-    return leg == LEG_REQUEST && probe->expected == PROBE_MAC_MISMATCH &&
-           probe->packet.family == FAMILY_IPV4 && probe->packet.from == 0;
-}
-
-static bool lacks_no_flow(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW && probe->packet.from == 2 &&
-           probe->packet.to == 1;
-}
-
-static bool lacks_input(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW &&
-           probe->packet.to == ZONE_GATEWAY;
-}
-
-static bool lacks_output(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW &&
-           probe->packet.from == ZONE_GATEWAY;
-}
-
-static bool lacks_suspended(const struct plan *plan, const struct probe *probe, enum leg leg)
-{
-    (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_SUSPENDED;
-}
-
-static const struct spoiling {
-    const char *name;
-    void (*spoil)(struct fixture *fixture);
-    bool (*breaks)(const struct plan *plan, const struct probe *probe, enum leg leg);
-    enum leg leg; /* of which all that break must be reported */
-    enum fate fate;
-    const char *counter; /* of the first failure; NULL: none counts it */
-} spoilings[] = {
-    {"missing row", spoil_missing_row, lacks_row, LEG_REQUEST, FATE_LOST, "no-flow/office/servers"},
-    {"next port", spoil_next_port, has_next_port, LEG_REQUEST, FATE_ARRIVED, "live/desk-to-files"},
-    {"switchboard", spoil_live, lacks_live, LEG_REQUEST, FATE_LOST, "suspended/office/servers"},
-    {"switchboard, replies", spoil_live_reply, lacks_live_reply, LEG_REPLY, FATE_LOST,
-     "suspended/office/servers"},
-    {"spoofing", spoil_spoofing, lacks_spoofing, LEG_REQUEST, FATE_ARRIVED, "live/desk-to-files"},
-    {"hardware addresses", spoil_macs, lacks_macs, LEG_REQUEST, FATE_ARRIVED, "live/desk-to-files"},
-    {"no flow", spoil_no_flow, lacks_no_flow, LEG_REQUEST, FATE_ARRIVED, NULL},
-    {"input", spoil_input, lacks_input, LEG_REQUEST, FATE_ARRIVED, NULL},
-    {"output", spoil_output, lacks_output, LEG_REQUEST, FATE_ARRIVED, NULL},
-    {"suspended", spoil_suspended, lacks_suspended, LEG_REQUEST, FATE_ARRIVED, NULL},
-};
-
-static bool has_failure(const struct rehearsal *rehearsal, const struct probe *probe, enum leg leg)
-{
-    for (size_t i = 0; i < rehearsal->n_failures; i++) {
-        if (rehearsal->failures[i].probe == probe && rehearsal->failures[i].leg == leg)
-            return true;
-    }
-    return false;
-}
-
-START_TEST(exactly_what_is_wrong_is_reported)
-{
-    const struct spoiling *spoiling = &spoilings[_i];
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
-    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-    const struct plan *plan;
-    size_t n = 0;
-
-    spoiling->spoil(&fixture);
-    sandbox_enter();
-    rehearsal = rehearse(&fixture);
-    plan = rehearsal->plan;
-
-    ck_assert_uint_gt(rehearsal->n_failures, 0);
-    for (size_t i = 0; i < rehearsal->n_failures; i++) {
-        const struct rehearsal_failure *failure = &rehearsal->failures[i];
-
-        if (!failure->probe || failure->fate != spoiling->fate ||
-            !spoiling->breaks(plan, failure->probe, failure->leg)) {
-            describe(rehearsal, failure);
-            ck_abort_msg("%s: this should not be reported", spoiling->name);
-        }
-    }
-    for (size_t i = 0; i < plan->n_probes; i++) {
-        if (!spoiling->breaks(plan, &plan->probes[i], spoiling->leg))
-            continue;
-        ck_assert_msg(has_failure(rehearsal, &plan->probes[i], spoiling->leg),
-                      "%s: probe %zu (%s) should be reported", spoiling->name, i,
-                      probe_kind_to_string(plan->probes[i].kind));
-        n++;
-    }
-    ck_assert_uint_gt(n, 0);
-    if (spoiling->counter)
-        ck_assert_str_eq(rehearsal->failures[0].counter, spoiling->counter);
-    else
-        ck_assert_ptr_null(rehearsal->failures[0].counter);
-}
-END_TEST
-
-/* Every packet goes where it should, but one flow counts for another. */
-START_TEST(a_flow_that_counts_for_another_is_reported)
-{
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
-    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-    struct set *exact = find_set(fixture.ruleset, EXACT);
-    unsigned n_flows = 0;
-
-    for (size_t i = 0; i < exact->n_elements; i++) {
-        if (is_https(&exact->elements[i]))
-            exact->elements[i].mark = flow_id(&fixture, "desks-to-web");
-    }
-    sandbox_enter();
-    rehearsal = rehearse(&fixture);
-    ck_assert_uint_eq(rehearsal->n_failures, 4);
-    ck_assert_uint_eq(rehearsal->n_miscounts, 4);
-    for (size_t i = 0; i < rehearsal->n_failures; i++) {
-        const char *name = strrchr(rehearsal->failures[i].miscount, '/') + 1;
-
-        ck_assert_ptr_null(rehearsal->failures[i].probe);
-        ck_assert_uint_ne(rehearsal->failures[i].counted, rehearsal->failures[i].sent);
-        n_flows += strcmp(name, "desk-to-files") == 0 || strcmp(name, "desks-to-web") == 0;
-    }
-    ck_assert_uint_eq(n_flows, 4);
-}
-END_TEST
-
-START_TEST(a_refusal_that_counts_for_another_reason_is_reported)
-{
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
-    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-    struct rule *rule = &find_chain(fixture.ruleset, "no-flow/guests/servers")->rules[0];
-
-    ck_assert_int_eq(rule->statements[0].kind, STATEMENT_COUNTER);
-    rule->statements[0].object = "invalid/guests/servers";
-    sandbox_enter();
-    rehearsal = rehearse(&fixture);
-    ck_assert_uint_eq(rehearsal->n_failures, 2);
-    ck_assert_uint_eq(rehearsal->n_miscounts, 2);
-    ck_assert_str_eq(rehearsal->failures[0].miscount, "no-flow");
-    ck_assert_str_eq(rehearsal->failures[1].miscount, "invalid");
-}
-END_TEST
-
-/* The gateway is not protected: what it sends twice is its own affair then. */
-static const char small_text[] =
-    "segd: 1\n"
-    "zones:\n"
-    "  office: { class: lgwan, interfaces: [vlan10], networks: [10.10.0.0/16] }\n"
-    "  servers: { class: lgwan, interfaces: [vlan20], networks: [10.20.0.0/16] }\n"
-    "  guests: { class: other, interfaces: [vlan30], networks: [10.30.0.0/16] }\n"
-    "hosts:\n"
-    "  desk: { zone: office, address: 10.10.0.5 }\n"
-    "  files: { zone: servers, address: 10.20.0.8 }\n"
-    "flows:\n"
-    "  desk-to-files: { from: desk, to: files, services: [tcp/443, tcp/22] }\n";
-
-/* Somebody else's table in the same kernel. */
-static const struct meddling {
-    const char *name;
-    const char *table;
-    enum fate fate;
-} meddlings[] = {
-    {"another port",
-     "table ip t { chain c { type nat hook prerouting priority -100;\n"
-     "  ip daddr 10.20.0.8 tcp dport 443 dnat to 10.20.0.8:8080;\n }\n}\n",
-     FATE_LOST},
-    {"another source",
-     "table ip t { chain c { type nat hook postrouting priority 100;\n"
-     "  ip daddr 10.20.0.8 tcp dport 443 snat to 10.10.9.9;\n }\n}\n",
-     FATE_CHANGED},
-    {"another zone",
-     "table ip t { chain c { type filter hook forward priority 10;\n"
-     "  ip daddr 10.20.0.8 tcp dport 443 dup to 10.30.0.7;\n }\n}\n",
-     FATE_LEAKED},
-    {"twice",
-     "table ip t { chain c { type filter hook forward priority 10;\n"
-     "  ip daddr 10.20.0.8 tcp dport 443 dup to 10.20.0.8;\n }\n}\n",
-     FATE_REPEATED},
-};
-
-START_TEST(packets_that_are_changed_or_multiplied_are_reported)
-{
-    const struct meddling *meddling = &meddlings[_i];
-    cleanup_(fixture_clear) struct fixture fixture = furnish(small_text);
-    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-
-    sandbox_enter();
-    sandbox_nft(meddling->table);
-    rehearsal = rehearse(&fixture);
-    ck_assert_uint_gt(rehearsal->n_failures, 0);
-    for (size_t i = 0; i < rehearsal->n_failures; i++) {
-        const struct rehearsal_failure *failure = &rehearsal->failures[i];
-
-        if (!failure->probe || !is_office_to_servers(failure->probe, 443) ||
-            failure->fate != meddling->fate) {
-            describe(rehearsal, failure);
-            ck_abort_msg("%s: this should not be reported", meddling->name);
-        }
-        if (failure->fate == FATE_LEAKED)
-            ck_assert_uint_eq(failure->wire, 2);
-    }
 }
 END_TEST
 
@@ -611,21 +97,40 @@ START_TEST(an_expectation_against_the_flows_is_reported)
 }
 END_TEST
 
-START_TEST(a_refusal_of_the_kernel_names_its_object)
+/* Only flows of whole zones cover hosts without an address, and the gateway's broadcasts. */
+START_TEST(hosts_without_an_address_are_rehearsed)
 {
-    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
+    static const char dhcp[] =
+        "segd: 1\n"
+        "zones:\n"
+        "  a: { class: lgwan, interfaces: [vlan10], networks: [10.10.0.0/16, 'fd00:10::/64'] }\n"
+        "  b: { class: lgwan, interfaces: [vlan20], networks: [10.20.0.0/16, 'fd00:20::/64'] }\n"
+        "hosts:\n"
+        "  x: { zone: b, address: [10.20.0.1, 'fd00:20::1'] }\n"
+        "flows:\n"
+        "  ask: { from: a, to: gateway, services: [udp/67, udp/547] }\n"
+        "  tell: { from: gateway, to: a, services: [udp/68, udp/546] }\n"
+        "  host: { from: x, to: gateway, services: [udp/67, udp/547] }\n"
+        "gateway: { protect: true }\n";
+    cleanup_(fixture_clear) struct fixture fixture = furnish(dhcp);
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-    const struct statement nowhere = {
-        .kind = STATEMENT_VERDICT, .verdict = VERDICT_GOTO, .object = "nowhere"};
+    size_t n_asked = 0, n_told = 0, n_refused = 0;
 
-    ck_assert_int_eq(
-        ruleset_add_rule(fixture.ruleset, find_chain(fixture.ruleset, "forward"), &nowhere, 1), 0);
     sandbox_enter();
-    ck_assert_int_eq(rehearsal_run(fixture.diagram, fixture.ruleset, fixture.now, &rehearsal),
-                     -EREMOTEIO);
-    ck_assert_ptr_nonnull(rehearsal);
-    ck_assert_int_lt(rehearsal->refusal.error, 0);
-    ck_assert_ptr_nonnull(strstr(rehearsal->refusal.what, "forward"));
+    rehearsal = rehearse(&fixture);
+    assert_agrees(rehearsal);
+    for (size_t i = 0; i < rehearsal->plan->n_probes; i++) {
+        const struct probe *probe = &rehearsal->plan->probes[i];
+
+        if (!probe->link)
+            continue;
+        n_asked += probe->expected == PROBE_PASSES && probe->packet.to == ZONE_GATEWAY;
+        n_told += probe->expected == PROBE_PASSES && probe->packet.from == ZONE_GATEWAY;
+        n_refused += probe->expected == PROBE_NO_FLOW && probe->packet.from == 1;
+    }
+    ck_assert_uint_ge(n_asked, 4);
+    ck_assert_uint_ge(n_told, 4);
+    ck_assert_uint_ge(n_refused, 4);
 }
 END_TEST
 
@@ -638,13 +143,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_right_ruleset_agrees);
     tcase_add_test(tests, an_ordinary_user_rehearses);
     tcase_add_test(tests, the_machines_own_network_is_refused);
-    tcase_add_loop_test(tests, exactly_what_is_wrong_is_reported, 0, ELEMENTS_OF(spoilings));
-    tcase_add_test(tests, a_flow_that_counts_for_another_is_reported);
-    tcase_add_test(tests, a_refusal_that_counts_for_another_reason_is_reported);
-    tcase_add_loop_test(tests, packets_that_are_changed_or_multiplied_are_reported, 0,
-                        ELEMENTS_OF(meddlings));
     tcase_add_test(tests, an_expectation_against_the_flows_is_reported);
-    tcase_add_test(tests, a_refusal_of_the_kernel_names_its_object);
+    tcase_add_test(tests, hosts_without_an_address_are_rehearsed);
     suite_add_tcase(suite, tests);
     return suite;
 }
