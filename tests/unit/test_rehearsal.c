@@ -114,7 +114,7 @@ START_TEST(hosts_without_an_address_are_rehearsed)
         "gateway: { protect: true }\n";
     cleanup_(fixture_clear) struct fixture fixture = furnish(dhcp);
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-    size_t n_asked = 0, n_told = 0, n_refused = 0;
+    size_t n_asked = 0, n_told = 0, n_refused = 0, n_between = 0;
 
     sandbox_enter();
     rehearsal = rehearse(&fixture);
@@ -127,10 +127,12 @@ START_TEST(hosts_without_an_address_are_rehearsed)
         n_asked += probe->expected == PROBE_PASSES && probe->packet.to == ZONE_GATEWAY;
         n_told += probe->expected == PROBE_PASSES && probe->packet.from == ZONE_GATEWAY;
         n_refused += probe->expected == PROBE_NO_FLOW && probe->packet.from == 1;
+        n_between += probe->kind == PROBE_PAIR;
     }
     ck_assert_uint_ge(n_asked, 4);
     ck_assert_uint_ge(n_told, 4);
     ck_assert_uint_ge(n_refused, 4);
+    ck_assert_uint_eq(n_between, 8);
 }
 END_TEST
 
