@@ -108,11 +108,11 @@ static int name_interfaces(struct layout *layout)
 
 static size_t find_interface(const struct layout *layout, const char *name)
 {
-    size_t i = 0;
-
-    while (strcmp(layout->interfaces[i], name) != 0)
-        i++;
-    return i;
+    for (size_t i = 0; i < layout->n_interfaces; i++) {
+        if (strcmp(layout->interfaces[i], name) == 0)
+            return i;
+    }
+    return 0;
 }
 
 static int connect_zones(struct layout *layout)

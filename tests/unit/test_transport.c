@@ -210,8 +210,8 @@ START_TEST(crc32c_gives_the_published_values)
     ck_assert_uint_eq(checksum_crc32c(bytes, sizeof(bytes)), 0x8a9136aa);
     memset(bytes, 0xff, sizeof(bytes));
     ck_assert_uint_eq(checksum_crc32c(bytes, sizeof(bytes)), 0x62a8ab43);
-    for (uint8_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = i;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)i;
     ck_assert_uint_eq(checksum_crc32c(bytes, sizeof(bytes)), 0x46dd794e);
 }
 END_TEST

@@ -102,7 +102,9 @@ static int rehearse(const struct loaded *loaded, const struct ruleset *ruleset, 
     case -EPERM:
         return refuse_namespace(json);
     case -EREMOTEIO:
-        return refuse_ruleset(loaded, &rehearsal->refusal, json);
+        if (rehearsal)
+            return refuse_ruleset(loaded, &rehearsal->refusal, json);
+        break;
     case -EOPNOTSUPP:
         if (rehearsal && rehearsal->missing)
             return refuse(json, EXIT_FAILED, rehearsal->missing);
