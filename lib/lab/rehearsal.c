@@ -16,8 +16,10 @@
 #include "lab/rehearsal_private.h"
 #include "ruleset/difference.h"
 
-/* Far below the connections that any kernel tracks, and the source ports there are. */
-#define BATCH_MAX 2048
+/* Fewer than the source ports there are. */
+#define BATCH_MAX 8192
+/* Of them those that must pass: fewer than the connections that the smallest machine tracks. */
+#define BATCH_PASSES_MAX 1000
 /* Of them for the gateway itself, where each port may need a socket. */
 #define BATCH_INSIDE_MAX 256
 
@@ -198,13 +200,14 @@ static int order_probes(const struct plan *plan, size_t **ret_order)
 static size_t batch_size(const struct plan *plan, const size_t *order, size_t first)
 {
     uint32_t round = plan->probes[order[first]].round;
-    size_t n = 0, n_inside = 0;
+    size_t n = 0, n_passes = 0, n_inside = 0;
 
     while (n < BATCH_MAX && first + n < plan->n_probes) {
         const struct probe *probe = &plan->probes[order[first + n]];
 
+        n_passes += probe->expected == PROBE_PASSES;
         n_inside += probe->packet.to == ZONE_GATEWAY;
-        if (probe->round != round || n_inside > BATCH_INSIDE_MAX)
+        if (probe->round != round || n_passes > BATCH_PASSES_MAX || n_inside > BATCH_INSIDE_MAX)
             break;
         n++;
     }
