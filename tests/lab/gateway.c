@@ -62,7 +62,7 @@ static _Noreturn void run_segd(const struct gateway *gateway)
     /* The lab keeps the test on one CPU; segd shall be as free as it is in life. */
     memset(&all, 0xff, sizeof(all));
     sched_setaffinity(0, sizeof(all), &all);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != 1 && log >= 0 &&
+    if (program && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != 1 && log >= 0 &&
         dup2(log, STDERR_FILENO) >= 0) {
         unsetenv("JOURNAL_STREAM");
         setenv("NOTIFY_SOCKET", gateway->notify, 1);

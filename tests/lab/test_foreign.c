@@ -103,10 +103,10 @@ static void foreign_is(const char *before)
 
 START_TEST(other_tables_are_left_alone)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
     cleanup_(freep) char *before = NULL;
 
+    sandbox_enter();
     sandbox_nft(foreign);
     list_foreign(&before);
     ck_assert_ptr_nonnull(strstr(before, "table netdev early"));
@@ -193,6 +193,7 @@ START_TEST(listing_of_the_sample_city_loads_again)
     ck_assert_ptr_nonnull(sample);
     sandbox_enter();
     gateway = gateway_start_at(sample);
+    ck_assert_int_gt(gateway_process(gateway), 0);
     listing_loads_again();
 }
 END_TEST

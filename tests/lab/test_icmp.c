@@ -78,21 +78,27 @@ START_TEST(echo_reply_without_request_does_not_pass)
 }
 END_TEST
 
-/* Types that nobody declared: timestamp, address mask, redirect, router and node information. */
-START_TEST(other_queries_do_not_pass)
+/*
+ * Types that nobody declared: timestamp, address mask, redirect, router and node information; and
+ * neighbour discovery and multicast listeners, which belong to one link and never cross a gateway.
+ */
+START_TEST(other_types_do_not_pass)
 {
-    static const uint16_t others[FAMILIES][4] = {
-        {ICMP(13, 0), ICMP(17, 0), ICMP(5, 1), ICMP(9, 0)},
-        {ICMP(139, 0), ICMP(137, 0), ICMP(134, 0), ICMP(200, 0)},
+    static const uint8_t others[FAMILIES][12] = {
+        {13, 15, 17, 5, 9, 10, 40, 42, 200, 14, 16, 18},
+        {139, 140, 138, 133, 134, 135, 136, 137, 130, 131, 143, 200},
     };
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
     cleanup_(lab_freep) struct lab *lab = start(&gateway);
 
-    for (size_t i = 0; i < 4; i++) {
-        struct frame frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, others[_i][i]);
+    for (size_t i = 0; i < 12; i++) {
+        struct frame frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, ICMP(others[_i][i], 0));
 
         ck_assert_msg(!wires_try(lab, WIRE_A, &frame, NULL), "type %u passed",
-                      (unsigned)others[_i][i] / 256);
+                      (unsigned)others[_i][i]);
+        ck_assert_uint_eq(gateway_dropped_between("invalid", "a", "b") +
+                              gateway_dropped_between("no-flow", "a", "b"),
+                          i + 1);
     }
 }
 END_TEST
@@ -205,7 +211,7 @@ int main(void)
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, echo_and_its_reply_pass_where_declared, 0, FAMILIES);
     tcase_add_loop_test(tests, echo_reply_without_request_does_not_pass, 0, FAMILIES);
-    tcase_add_loop_test(tests, other_queries_do_not_pass, 0, FAMILIES);
+    tcase_add_loop_test(tests, other_types_do_not_pass, 0, FAMILIES);
     tcase_add_loop_test(tests, errors_of_an_approved_connection_pass_both_ways, 0, FAMILIES);
     tcase_add_loop_test(tests, errors_of_no_connection_do_not_pass, 0, FAMILIES);
     tcase_add_loop_test(tests, errors_stop_with_their_connection, 0, FAMILIES);

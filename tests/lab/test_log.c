@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What is refused is told to whoever listens to the log group, with its reason, and at a bounded
+ * rate; so are new connections of flows that ask for it. Nobody listening changes nothing.
+ */
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway.h"
+#include "ruleset/compile.h"
+#include "sandbox.h"
+#include "wires.h"
+
+#define PREFIX_MAX 128
+
+static const char policy[] =
+    WIRES_POLICY "hosts:\n"
+                 "  bound: { zone: a, address: [10.1.0.50, 'fd00:1::50'],"
+                 " mac: '02:5e:9d:aa:bb:cc' }\n"
+                 "flows:\n"
+                 "  open: { from: a, to: b, services: [udp/7001] }\n"
+                 "  told: { from: a, to: b, services: [udp/7003], log: new }\n"
+                 "  past: { from: a, to: b, services: [udp/7004], expires: 2020-03-31 }\n";
+
+static void configure(struct mnl_socket *socket, uint16_t attribute, size_t size, const void *value)
+{
+    uint8_t buffer[256] = {0};
+    struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+    struct nfgenmsg *family;
+    ssize_t n;
+
+    header->nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    family = mnl_nlmsg_put_extra_header(header, sizeof(*family));
+    family->version = NFNETLINK_V0;
+    family->res_id = htons(RULESET_LOG_GROUP);
+    mnl_attr_put(header, attribute, size, value);
+    ck_assert_int_gt(mnl_socket_sendto(socket, header, header->nlmsg_len), 0);
+    n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_ge(mnl_cb_run(buffer, (size_t)n, 0, 0, NULL, NULL), 0);
+}
+
+static struct mnl_socket *listen_to_log(void)
+{
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    struct nfulnl_msg_config_cmd bind = {NFULNL_CFG_CMD_BIND};
+    struct nfulnl_msg_config_mode mode = {.copy_range = htonl(0xffff),
+                                          .copy_mode = NFULNL_COPY_PACKET};
+    uint32_t each = htonl(1);
+
+    ck_assert_ptr_nonnull(socket);
+    ck_assert_int_eq(mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID), 0);
+    configure(socket, NFULA_CFG_CMD, sizeof(bind), &bind);
+    configure(socket, NFULA_CFG_MODE, sizeof(mode), &mode);
+    configure(socket, NFULA_CFG_QTHRESH, sizeof(each), &each);
+    return socket;
+}
+
+static int keep_prefix(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) == NFULA_PREFIX)
+        snprintf(data, PREFIX_MAX, "%s", mnl_attr_get_str(attribute));
+    return MNL_CB_OK;
+}
+
+static int keep_message(const struct nlmsghdr *header, void *data)
+{
+    return mnl_attr_parse(header, sizeof(struct nfgenmsg), keep_prefix, data);
+}
+
+/* The prefix of the next packet in the log; false where there is none. */
+static bool read_log(struct mnl_socket *socket, char prefix[PREFIX_MAX])
+{
+    uint8_t buffer[16384];
+    ssize_t n = recv(mnl_socket_get_fd(socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+
+    prefix[0] = '\0';
+    if (n < 0) {
+        ck_assert_int_eq(errno, EAGAIN);
+        return false;
+    }
+    ck_assert_int_ge(mnl_cb_run(buffer, (size_t)n, 0, 0, keep_message, prefix), 0);
+    return true;
+}
+
+static void logs(struct lab *lab, struct mnl_socket *socket, enum wire_number wire,
+                 const struct frame *frame, const char *expected)
+{
+    char prefix[PREFIX_MAX];
+
+    wires_try(lab, wire, frame, NULL);
+    ck_assert_msg(read_log(socket, prefix), "nothing is logged as %s", expected);
+    ck_assert_str_eq(prefix, expected);
+    ck_assert(!read_log(socket, prefix));
+}
+
+START_TEST(refused_packet_is_logged_with_its_reason)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    struct mnl_socket *socket = listen_to_log();
+    enum family family = (enum family)_i;
+    struct frame frame = wires_udp(family, WIRE_A, WIRE_B, 7002);
+
+    logs(lab, socket, WIRE_A, &frame, "segd no-flow ");
+    logs(lab, socket, WIRE_C, &frame, "segd spoofed ");
+    logs(lab, socket, WIRE_STRAY, &frame, "segd unknown-interface ");
+    frame.port = 7004;
+    logs(lab, socket, WIRE_A, &frame, "segd suspended ");
+    frame = wires_tcp(family, WIRE_A, WIRE_B, 7001, FRAME_TCP_SYN | FRAME_TCP_ACK);
+    logs(lab, socket, WIRE_A, &frame, "segd invalid ");
+    frame.source =
+        family == FAMILY_IPV4 ? wires_parse("10.1.0.50") : wires_address(family, WIRE_A, 0x50);
+    logs(lab, socket, WIRE_A, &frame, "segd mac-mismatch ");
+    mnl_socket_close(socket);
+}
+END_TEST
+
+START_TEST(new_connection_is_logged_where_its_flow_asks)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    struct mnl_socket *socket = listen_to_log();
+    struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7003), answer;
+    char prefix[PREFIX_MAX];
+
+    logs(lab, socket, WIRE_A, &frame, "segd new ");
+    /* Once it is answered it is no longer new. */
+    answer = wires_answer(&frame);
+    wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    frame.port = 7001;
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    ck_assert(!read_log(socket, prefix));
+    mnl_socket_close(socket);
+}
+END_TEST
+
+/* A flood of refusals is counted to the last packet, and logged no faster than the bound. */
+START_TEST(log_is_bounded_and_counters_are_not)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    struct mnl_socket *socket = listen_to_log();
+    struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7002);
+    char prefix[PREFIX_MAX];
+    unsigned n_logged = 0;
+
+    for (int i = 0; i < 5000; i++)
+        ck_assert_int_eq(lab_send(lab, WIRE_A, &frame, NULL), 0);
+    ck_assert_int_eq(lab_synchronise(lab), 0);
+    while (read_log(socket, prefix))
+        n_logged++;
+    ck_assert_uint_gt(n_logged, 0);
+    ck_assert_uint_lt(n_logged, 2500);
+    ck_assert_uint_eq(gateway_dropped("no-flow/a/b"), 5000);
+    mnl_socket_close(socket);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tests = tcase_create("log");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, refused_packet_is_logged_with_its_reason, 0, FAMILIES);
+    tcase_add_loop_test(tests, new_connection_is_logged_where_its_flow_asks, 0, FAMILIES);
+    tcase_add_loop_test(tests, log_is_bounded_and_counters_are_not, 0, FAMILIES);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
