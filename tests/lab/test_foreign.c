@@ -181,6 +181,7 @@ START_TEST(listing_of_the_table_loads_again)
 
         wires_try(lab, from, &frame, NULL);
     }
+    ck_assert_int_gt(gateway_process(gateway), 0);
     listing_loads_again();
 }
 END_TEST
