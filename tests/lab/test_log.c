@@ -104,10 +104,18 @@ static void logs(struct lab *lab, struct mnl_socket *socket, enum wire_number wi
     ck_assert(!read_log(socket, prefix));
 }
 
+static struct lab *start(struct gateway **ret_gateway)
+{
+    struct lab *lab = wires_new();
+
+    *ret_gateway = gateway_start(policy);
+    return lab;
+}
+
 START_TEST(refused_packet_is_logged_with_its_reason)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct mnl_socket *socket = listen_to_log();
     enum family family = (enum family)_i;
     struct frame frame = wires_udp(family, WIRE_A, WIRE_B, 7002);
@@ -128,8 +136,8 @@ END_TEST
 
 START_TEST(new_connection_is_logged_where_its_flow_asks)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct mnl_socket *socket = listen_to_log();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7003), answer;
     char prefix[PREFIX_MAX];
@@ -149,8 +157,8 @@ END_TEST
 /* A flood of refusals is counted to the last packet, and logged no faster than the bound. */
 START_TEST(log_is_bounded_and_counters_are_not)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct mnl_socket *socket = listen_to_log();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7002);
     char prefix[PREFIX_MAX];
