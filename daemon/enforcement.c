@@ -4,8 +4,9 @@
  * The line from text to kernel, in one function: enforcement_apply(). Each step makes a new object
  * from the one before and can fail without a trace; the commit is the last that can, and only after
  * it the new objects take the place of the old. The ruleset that was committed is kept, so that the
- * next one is sent as the difference; when the kernel does not agree with what is kept, because
- * somebody else changed the table, the difference is taken from what the kernel really holds.
+ * next one is sent as the difference. That holds as long as the generation id says that nobody else
+ * changed anything since; otherwise the difference is taken from what the kernel really holds, and
+ * so repairs it.
  */
 
 #include "enforcement.h"
@@ -27,6 +28,9 @@
 struct enforcement {
     struct nftables *nftables;
     struct ruleset *committed; /* NULL until the first commit of this process */
+    /* The kernel's generation id after it; no use where somebody else committed in between. */
+    uint32_t generation;
+    bool generation_known;
 };
 
 int enforcement_new(struct enforcement **ret_enforcement, const char **ret_missing)
@@ -102,14 +106,37 @@ static int commit_from_kernel(struct enforcement *enforcement, const struct rule
     return commit_from(enforcement, observed, wanted, now, refusal, cost);
 }
 
+/* True where the kernel surely holds what was committed last. */
+static bool committed_stands(const struct enforcement *enforcement, uint32_t generation)
+{
+    return enforcement->committed && enforcement->generation_known &&
+           enforcement->generation == generation;
+}
+
+/*
+ * Remembers the generation after a commit. One more than before means that the commit was the only
+ * one; the same, that there was nothing to commit.
+ */
+static void remember_generation(struct enforcement *enforcement, uint32_t before, bool sent)
+{
+    int r = nftables_generation(enforcement->nftables, &enforcement->generation);
+
+    enforcement->generation_known = r == 0 && enforcement->generation == before + (sent ? 1 : 0);
+}
+
 /* The last step that can fail: one transaction. Takes the ruleset over when it is committed. */
 static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec_t now,
                   const struct sources *sources, struct nftables_cost *cost)
 {
     struct nftables_refusal refusal = {0};
-    int r = -EREMOTEIO;
+    uint32_t generation;
+    int r = nftables_generation(enforcement->nftables, &generation);
 
-    if (enforcement->committed)
+    if (r < 0)
+        return r;
+
+    r = -EREMOTEIO;
+    if (committed_stands(enforcement, generation))
         r = commit_from(enforcement, enforcement->committed, *wanted, now, &refusal, cost);
     if (r == -EREMOTEIO)
         r = commit_from_kernel(enforcement, *wanted, now, &refusal, cost);
@@ -120,6 +147,7 @@ static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec
 
     ruleset_free(enforcement->committed);
     enforcement->committed = TAKE_PTR(*wanted);
+    remember_generation(enforcement, generation, cost->messages > 0);
     return 0;
 }
 

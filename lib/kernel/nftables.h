@@ -67,6 +67,12 @@ int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                    struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);
 
 /*
+ * The generation id of the namespace's rulesets: each transaction of anybody, in any table, counts
+ * it up by one. 0 or -errno.
+ */
+int nftables_generation(struct nftables *nftables, uint32_t *ret_generation);
+
+/*
  * Reads the table as it is. Rules that equal those of the same chain in `expected` (which may be
  * NULL) come back as them; all others are `foreign` with their text. The dump is repeated until the
  * generation id stood still from its beginning to its end.

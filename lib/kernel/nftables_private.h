@@ -20,9 +20,6 @@ struct nftables {
 /* A request of NFT_MSG_* in `buffer`, ready for attributes. */
 struct nlmsghdr *nftables_request_new(char buffer[REQUEST_MAX], uint16_t type, uint16_t flags);
 
-/* The generation id of the namespace's rulesets. 0 or -errno. */
-int nftables_generation(struct nftables *nftables, uint32_t *ret_generation);
-
 /* Probes once. 0 or -errno. */
 int nftables_require_features(struct nftables *nftables);
 

@@ -359,6 +359,7 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
 {
     const struct statement live =
         statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE);
+    bool trusted = shape->hook == HOOK_OUTPUT; /* what the gateway itself says of a connection */
     char judge[64], suspended[64], invalid[64];
     int r;
 
@@ -374,8 +375,13 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
     if (r == 0)
         r = compile_hook_head(compiler, shape);
     if (r == 0)
-        r = compiler_rule(compiler, statement_match_states(CT_STATE_ESTABLISHED | CT_STATE_RELATED),
+        r = compiler_rule(compiler,
+                          statement_match_states(trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED
+                                                         : CT_STATE_ESTABLISHED),
                           live);
+    if (r == 0 && !trusted)
+        r = compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                          statement_go(VERDICT_JUMP, "related"));
     if (r == 0)
         r = compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
                           statement_go(VERDICT_GOTO, invalid));
@@ -390,6 +396,75 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
         r = compiler_rule(compiler, live);
     if (r == 0)
         r = compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
+    return r;
+}
+
+/* The addresses of each interface's zones: `homes/ip` and `homes/ip6`. */
+static int compile_homes(struct compiler *compiler, enum family family)
+{
+    const enum datatype key[] = {
+        DATATYPE_IFNAME,
+        family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR,
+    };
+    char name[CHAIN_NAME_MAX];
+    struct set *set;
+    int r;
+
+    snprintf(name, sizeof(name), "homes/%s", family_word(family));
+    r = ruleset_add_set(compiler->ruleset, name, key, ELEMENTS_OF(key), SET_DATA_NONE, &set);
+    if (r < 0)
+        return r;
+    set->interval = true;
+
+    for (size_t i = 0; r == 0 && i < compiler->policy->n_segments; i++) {
+        const struct segment *segment = &compiler->policy->segments[i];
+        cleanup_(range_set_clear) struct range_set addresses = {0};
+
+        r = compiler_segment_addresses(compiler, i, family, &addresses);
+        for (size_t j = 0; r == 0 && j < segment->n_interfaces * addresses.n_ranges; j++) {
+            const char *interface = segment->interfaces[j / addresses.n_ranges];
+            struct range range = addresses.ranges[j % addresses.n_ranges];
+            struct key first = {0}, last = {0};
+
+            key_put_name(&first, interface);
+            key_put_name(&last, interface);
+            key_put_address(&first, family, range.first);
+            key_put_address(&last, family, range.last);
+            r = ruleset_add_element(compiler->ruleset, set,
+                                    &(struct element){.key = first.bytes, .key_end = last.bytes});
+        }
+    }
+    return r;
+}
+
+/*
+ * An ICMP error, or the first packet that a helper expects, belongs to a connection without being
+ * of it: connection tracking does not look who sends it. It follows the mark of its connection
+ * where it comes by the interface of the side that it speaks for; otherwise a third zone could
+ * speak inside a connection of two others.
+ */
+static int compile_related(struct compiler *compiler)
+{
+    static const enum field sources[FAMILIES][2] = {
+        {FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR},
+        {FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6},
+    };
+    char homes[CHAIN_NAME_MAX];
+    int r = 0;
+
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
+        r = compile_homes(compiler, family);
+    if (r == 0)
+        r = compiler_chain(compiler, "related");
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
+        for (uint8_t direction = 0; r == 0 && direction < 2; direction++)
+            r = compiler_rule(
+                compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                statement_lookup(FIELDS(FIELD_IIFNAME, sources[family][direction]), false, homes),
+                statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE));
+    }
     return r;
 }
 
@@ -436,6 +511,8 @@ int ruleset_compile(const struct diagram *diagram, usec_t now, struct ruleset **
         r = compile_neighbour_discovery(&compiler);
     if (r == 0)
         r = compile_ingress(&compiler);
+    if (r == 0)
+        r = compile_related(&compiler);
     if (r == 0)
         r = compile_pairs(&compiler);
 

@@ -37,6 +37,21 @@ const char *compiler_segment(const struct compiler *compiler, size_t segment,
     return buffer;
 }
 
+int compiler_segment_addresses(const struct compiler *compiler, size_t segment, enum family family,
+                               struct range_set *addresses)
+{
+    const struct segment *carried = &compiler->policy->segments[segment];
+
+    for (size_t i = 0; i < carried->n_zones; i++) {
+        const struct zone *zone = &compiler->policy->zones[carried->zones[i]];
+        int r = range_set_add_set(addresses, &zone->addresses.by_family[family]);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 int compiler_chain(struct compiler *compiler, const char *format, ...)
 {
     char name[CHAIN_NAME_MAX];

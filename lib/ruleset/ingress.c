@@ -32,21 +32,6 @@ static enum datatype address_type(enum family family)
     return family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR;
 }
 
-static int segment_addresses(const struct compiler *compiler, size_t segment, enum family family,
-                             struct range_set *addresses)
-{
-    const struct segment *carried = &compiler->policy->segments[segment];
-
-    for (size_t i = 0; i < carried->n_zones; i++) {
-        const struct zone *zone = &compiler->policy->zones[carried->zones[i]];
-        int r = range_set_add_set(addresses, &zone->addresses.by_family[family]);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 static bool segment_has_zone(const struct compiler *compiler, size_t segment, size_t zone)
 {
     const struct segment *carried = &compiler->policy->segments[segment];
@@ -178,7 +163,7 @@ static int write_networks(struct compiler *compiler, size_t segment, const char 
     size_t n = 0;
     int r;
 
-    r = segment_addresses(compiler, segment, family, &addresses);
+    r = compiler_segment_addresses(compiler, segment, family, &addresses);
     if (r < 0)
         return r;
 
