@@ -127,7 +127,7 @@ static const size_t yardstick_of[ROUNDS] = {
 static int run_round(struct contest *contest, enum round round, size_t n)
 {
     struct worker *measure = contest->subjects[yardstick_of[round]].worker;
-    double before, after, rate;
+    double before = 0, after = 0, rate = 0;
     int r = worker_run(measure, round, &before);
 
     for (size_t i = 0; r == 0 && i < contest->n_subjects; i++) {

@@ -49,8 +49,11 @@ static pid_t spawn(const char *const *arguments)
         return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+    if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) {
+        /* execvp() takes its arguments as not const and leaves them alone. */
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
         execvp(arguments[0], (char *const *)(uintptr_t)arguments);
+    }
     _exit(127);
 }
 
@@ -68,7 +71,7 @@ static int wait_for(pid_t child, struct rusage *usage)
 static int run_to_end(const char *const *arguments, struct process_cost *ret_cost)
 {
     double start = clock_msec();
-    struct rusage usage;
+    struct rusage usage = {0};
     pid_t child = spawn(arguments);
     int r = child < 0 ? -errno : wait_for(child, &usage);
 
