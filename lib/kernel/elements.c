@@ -134,7 +134,8 @@ void elements_put_keys(struct nlmsghdr *message, const struct set *set,
     size_t length = elements_key_length(set);
 
     put_value(message, NFTA_SET_ELEM_KEY, element->key, length);
-    if (set->interval && set->n_key > 1 && memcmp(element->key, element->key_end, length) != 0)
+    /* Of a single point, too: nft pairs the keys of such a set when it lists them. */
+    if (set->interval && set->n_key > 1)
         put_value(message, NFTA_SET_ELEM_KEY_END, element->key_end, length);
 }
 

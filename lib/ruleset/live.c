@@ -12,6 +12,17 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
+/* Further ahead than this a flow gets no timeout: the kernel refuses one of some 584 years. Any
+ * later commit gives it one when its time comes near. */
+#define TIMEOUT_MAX (INT64_C(100) * 366 * 24 * 3600 * USEC_PER_SEC)
+
+static usec_t flow_timeout(const struct compiler *compiler, const struct flow *flow)
+{
+    if (flow->expires == USEC_NEVER || flow->expires - compiler->now > TIMEOUT_MAX)
+        return 0;
+    return flow->expires;
+}
+
 static int add_direction(struct compiler *compiler, struct set *live, const struct flow *flow,
                          uint8_t direction)
 {
@@ -24,7 +35,7 @@ static int add_direction(struct compiler *compiler, struct set *live, const stru
                                    .key = key.bytes,
                                    .verdict = VERDICT_ACCEPT,
                                    .comment = flow->name,
-                                   .expires = flow->expires == USEC_NEVER ? 0 : flow->expires,
+                                   .expires = flow_timeout(compiler, flow),
                                    .location = flow->location,
                                });
 }

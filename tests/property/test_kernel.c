@@ -78,6 +78,15 @@ static void assert_kernel_holds(struct bench *bench)
                   difference->n_changes, difference->changes[0].kind);
 }
 
+/* The fourth oracle: what nft lists, nft reads, in a namespace that has nothing. */
+static void assert_listing_loads(void)
+{
+    static const char *const check[] = {"unshare", "--net", "nft", "--check", "--file", "-", NULL};
+    cleanup_(freep) char *listing = sandbox_nft_list(), *output = NULL;
+
+    ck_assert_msg(sandbox_run(check, listing, &output) == 0, "%s", output);
+}
+
 static void bench_commit(struct bench *bench, const struct random_case *c)
 {
     cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
@@ -93,6 +102,7 @@ static void bench_commit(struct bench *bench, const struct random_case *c)
     ruleset_free(bench->committed);
     bench->committed = TAKE_PTR(wanted);
     assert_kernel_holds(bench);
+    assert_listing_loads();
 }
 
 static struct frame frame_of(const struct packet *packet, uint32_t tag)
