@@ -10,6 +10,7 @@
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
+#include "policy/schedule.h"
 
 /*
  * What the policy files say, validated and resolved: every name is an index, every address a set of
@@ -137,6 +138,15 @@ struct approval {
     struct date date;
 };
 
+/* How much one source address may do by a flow. At least one of the two is given, or none is. */
+struct limit {
+    uint32_t new;         /* connections that begin within `per_seconds`; 0: no bound */
+    uint32_t per_seconds; /* 1, 60 or 3600; 0 where `new` is */
+    uint32_t concurrent;  /* connections that are open at a time; 0: no bound */
+};
+
+#define FLOW_DIGEST_SIZE 16
+
 struct flow {
     const char *name;
     const char *label;
@@ -156,13 +166,23 @@ struct flow {
     size_t n_to_names;
     /*
      * The value of `ct mark` on its connections: never 0, unique among enabled flows, a function of
-     * the flow's resolved content (ends and services, not names), collisions resolved by the order
-     * of names. 0 for a flow that is not enabled.
+     * the flow's resolved content (ends and services; not names, dates, schedule or limit). Flows
+     * whose ids would be the same all get another, by the order of their names. 0 for a flow that
+     * is not enabled.
      */
     uint32_t id;
+    /*
+     * The content itself, as long as no two differ and have the same: flows of two policies with
+     * one id and different digests are different flows. Equal for flows of equal content. Zeros for
+     * a flow that is not enabled.
+     */
+    uint8_t digest[FLOW_DIGEST_SIZE];
     usec_t expires; /* USEC_NEVER where the policy gives no date */
     bool has_expires;
     struct date expires_date;
+    /* When it is open, one of policy->schedules; NULL: always. Equal ones are one object. */
+    const struct schedule *schedule;
+    struct limit limit;
     const char *purpose; /* or NULL */
     bool has_approval;
     struct approval approval;
@@ -216,6 +236,8 @@ struct policy {
     size_t n_services;
     const struct flow *flows;
     size_t n_flows;
+    const struct schedule *schedules; /* all that flows have, each once */
+    size_t n_schedules;
     const struct expectation *expectations;
     size_t n_expectations;
     const struct segment *segments;
@@ -231,6 +253,8 @@ struct policy {
 #define POLICY_ZONES_MAX 256
 #define POLICY_INTERFACES_MAX 4096 /* of one policy */
 #define POLICY_FLOWS_MAX 200000
+#define POLICY_SCHEDULES_MAX 1024 /* that differ */
+#define POLICY_LIMIT_MAX 1000000  /* of each number of a limit */
 
 /*
  * Reads a policy from a file, or from the `*.yaml` files of a directory in order of their names.
