@@ -21,7 +21,6 @@
 #define SECONDS_PER_HOUR 3600
 #define SECONDS_PER_DAY (24 * SECONDS_PER_HOUR)
 
-#define TIMEZONE_NAME_MAX 255
 #define TIMEZONE_DIRECTORY "/usr/share/zoneinfo"
 
 struct era {
@@ -228,6 +227,35 @@ int timezone_check(const char *timezone_name)
     return 0;
 }
 
+int timezone_enter(struct timezone_visit *visit, const char *timezone_name)
+{
+    int r;
+
+    r = timezone_check(timezone_name);
+    if (r < 0)
+        return r;
+
+    snprintf(visit->variable, sizeof(visit->variable), "TZ=:%s", timezone_name);
+    strcpy(visit->directory, "TZDIR=" TIMEZONE_DIRECTORY);
+    visit->environment[0] = visit->variable;
+    visit->environment[1] = visit->directory;
+    visit->saved = environ;
+    visit->entered = true;
+    environ = visit->environment;
+    tzset();
+    return 0;
+}
+
+void timezone_leave(struct timezone_visit *visit)
+{
+    if (!visit->entered)
+        return;
+
+    environ = visit->saved;
+    visit->entered = false;
+    tzset();
+}
+
 /* As localtime_r(), of a time that is in range by construction. */
 static struct tm local_time(time_t time)
 {
@@ -275,25 +303,14 @@ static time_t find_end(struct date date)
 
 int date_end(struct date date, const char *timezone_name, usec_t *ret_end)
 {
-    char variable[sizeof("TZ=:") + TIMEZONE_NAME_MAX];
-    char directory[] = "TZDIR=" TIMEZONE_DIRECTORY;
-    char *environment[] = {variable, directory, NULL};
-    char **saved = environ;
-    time_t end;
+    cleanup_(timezone_leave) struct timezone_visit visit = {0};
     int r;
 
-    r = timezone_check(timezone_name);
+    r = timezone_enter(&visit, timezone_name);
     if (r < 0)
         return r;
 
-    snprintf(variable, sizeof(variable), "TZ=:%s", timezone_name);
-    environ = environment;
-    tzset();
-    end = find_end(date);
-    environ = saved;
-    tzset();
-
-    *ret_end = end * USEC_PER_SEC;
+    *ret_end = find_end(date) * USEC_PER_SEC;
     return 0;
 }
 

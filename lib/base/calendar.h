@@ -40,6 +40,22 @@ const char *date_format_japanese(struct date date, char buffer[DATE_TEXT_MAX]);
  * for a name that leads out of the database) or -errno.
  */
 int timezone_check(const char *timezone_name);
+/* What time zones the C library can be shown for a while: see timezone_enter(). */
+#define TIMEZONE_NAME_MAX 255
+struct timezone_visit {
+    char variable[sizeof("TZ=:") + TIMEZONE_NAME_MAX];
+    char directory[64];
+    char *environment[3];
+    char **saved;
+    bool entered;
+};
+/*
+ * From here to timezone_leave() the C library's local time is that of the zone, for all of the
+ * program and only one visit at a time; `visit` must stay where it is. Returns 0, or what
+ * timezone_check() returns and nothing is entered. Leaving what was not entered is fine.
+ */
+int timezone_enter(struct timezone_visit *visit, const char *timezone_name);
+void timezone_leave(struct timezone_visit *visit);
 /*
  * The first instant after `date` in a time zone: where something valid to the end of that day ends.
  * Independent of the process's own TZ, but for programs of one thread. It reads the zone each time,

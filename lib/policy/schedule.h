@@ -26,8 +26,8 @@ struct schedule_hours {
 };
 
 /*
- * When a flow is open: on these days, in these hours. Hours are sorted and neither overlap nor
- * touch; a schedule without hours of its own has one entry, the whole day.
+ * When a flow is open: on these days, in these hours. Hours are sorted and do not overlap; a
+ * schedule without hours of its own has one entry, the whole day.
  */
 struct schedule {
     uint8_t days; /* at least one */
@@ -35,6 +35,8 @@ struct schedule {
     struct schedule_hours hours[SCHEDULE_HOURS_MAX];
 };
 
+/* Whether there is no time at which it is not open. */
+bool schedule_is_always(const struct schedule *schedule);
 /*
  * Whether the schedule is open at `now` in a time zone, and the first instant behind `now` at which
  * that changes, USEC_NEVER where it never does. The clock on the wall decides: what it skips in
