@@ -189,6 +189,8 @@ static int put_change(struct application *application, const struct change *chan
     const char *table = application->table;
 
     switch (change->kind) {
+    case CHANGE_DELETE_TABLE:
+        return objects_delete_table(batch, table, change);
     case CHANGE_ADD_TABLE:
         return objects_add_table(batch, table, change);
     case CHANGE_FLUSH_CHAIN:
@@ -225,6 +227,7 @@ static void describe_change(const struct application *application,
     size_t size = sizeof(refusal->what);
 
     switch (change->kind) {
+    case CHANGE_DELETE_TABLE:
     case CHANGE_ADD_TABLE:
         snprintf(refusal->what, size, "table %s", application->table);
         return;

@@ -16,7 +16,7 @@ int objects_add_set(struct batch *batch, const char *table, const struct change 
 int objects_delete_set(struct batch *batch, const char *table, const struct change *change);
 int objects_add_rules(struct batch *batch, const char *table, const struct change *change);
 int objects_flush_chain(struct batch *batch, const char *table, const struct change *change);
-/* For the probe only: everything in the table goes with it. */
+/* Everything in the table goes with it. */
 int objects_delete_table(struct batch *batch, const char *table, const struct change *change);
 /* The same with flags of the table (NFT_TABLE_F_*). */
 int objects_add_table_flags(struct batch *batch, const char *table, uint32_t flags,

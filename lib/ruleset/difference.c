@@ -400,20 +400,21 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
 {
     static const struct ruleset nothing = {0};
     cleanup_(difference_freep) struct difference *difference = calloc(1, sizeof(*difference));
-    struct differ differ = {.old = old ? old : &nothing, .new = new, .difference = difference};
-    int r;
+    bool replaced = 0 && old && old->dormant, kept = old && !replaced;
+    struct differ differ = {.old = kept ? old : &nothing, .new = new, .difference = difference};
+    int r = 0;
 
     if (!difference)
         return -ENOMEM;
 
-    /* Adding a table that is there wakes it. */
-    if (!old || old->dormant) {
+    /* The kernel takes no base chains in the transaction that wakes their table. What is dormant
+     * enforces nothing, so nothing is lost with it. */
+    if (replaced)
+        r = difference_add(difference, &(struct change){.kind = CHANGE_DELETE_TABLE});
+    if (r == 0 && !kept)
         r = difference_add(difference, &(struct change){.kind = CHANGE_ADD_TABLE});
-        if (r < 0)
-            return r;
-    }
-
-    r = differ_run(&differ);
+    if (r == 0)
+        r = differ_run(&differ);
     if (r < 0)
         return r;
 

@@ -8,6 +8,7 @@
  * transaction. Pointers are borrowed from the two rulesets.
  */
 enum change_kind {
+    CHANGE_DELETE_TABLE,    /* -                  with all that it holds */
     CHANGE_ADD_TABLE,       /* -                  */
     CHANGE_FLUSH_CHAIN,     /* chain (old)        all its rules go */
     CHANGE_DELETE_ELEMENTS, /* set, elements (old) */
@@ -39,8 +40,9 @@ struct difference {
 };
 
 /*
- * `old` is NULL where the kernel has no such table. An empty difference means there is nothing to
- * do. Returns 0 and a difference that the caller owns and that borrows both rulesets, or -ENOMEM.
+ * `old` is NULL where the kernel has no such table. A dormant one is deleted and added anew. An
+ * empty difference means there is nothing to do. Returns 0 and a difference that the caller owns
+ * and that borrows both rulesets, or -ENOMEM.
  */
 int difference_new(const struct ruleset *old, const struct ruleset *new,
                    struct difference **ret_difference);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/cleanup.h"
+
+/*
+ * The connections that the kernel tracks in the network namespace in which conntrack_open() was
+ * called, over ctnetlink.
+ */
+struct conntrack;
+
+/* Returns 0, -EPERM without CAP_NET_ADMIN, -EPROTONOSUPPORT where the kernel has no ctnetlink, or
+ * -errno. */
+int conntrack_open(struct conntrack **ret_conntrack);
+struct conntrack *conntrack_close(struct conntrack *conntrack);
+DEFINE_CLEANUP(struct conntrack, conntrack_close)
+
+/* One connection. Addresses are the real ones, as the switchboard judges them: the source that
+ * opened it, and who answers behind a translation of addresses. Numbers in host order. */
+struct connection {
+    enum family family;
+    ip_number source;      /* of the original direction */
+    ip_number destination; /* source of the reply direction */
+    uint8_t protocol;
+    uint16_t source_port; /* 0 where the protocol has none; of ICMP the identifier */
+    uint16_t port;        /* of who answers; of ICMP type times 256 plus code */
+    uint32_t mark;
+    uint32_t status;  /* IPS_* of nf_conntrack_common.h */
+    uint32_t timeout; /* seconds left */
+    bool counts;      /* the kernel counts (net.netfilter.nf_conntrack_acct) */
+    uint64_t original_packets, original_bytes, reply_packets, reply_bytes;
+    const char *state; /* of TCP, `ESTABLISHED`; or NULL. A static string */
+};
+
+/* A negative return ends the walk and is returned. */
+typedef int (*connection_handler)(const struct connection *connection, void *userdata);
+
+/* Gives each connection to the handler. What opens or ends meanwhile may or may not be seen.
+ * Returns 0 or -errno. */
+int conntrack_dump(struct conntrack *conntrack, connection_handler handler, void *userdata);
+
+/* Forgets all connections that carry the mark, so that their next packet is judged as a new one's.
+ * Returns how many, or -errno. */
+int conntrack_delete_mark(struct conntrack *conntrack, uint32_t mark);

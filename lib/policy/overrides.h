@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/calendar.h"
+#include "base/cleanup.h"
+#include "policy/policy.h"
+
+/*
+ * What an operator changed for a while, beside the policy:
+ *
+ *   isolation   a zone is cut off from all others, but for the flows that were kept
+ *   suspension  a flow does not pass, though the policy approves it
+ *   grant       a flow passes until an instant, though the policy does not approve it
+ *
+ * They name zones and flows by their names, since they outlive the policy that had them: what a
+ * policy does not know means nothing in it. A grant is a flow of the same language as the policy's.
+ */
+enum override_kind {
+    OVERRIDE_ISOLATION,
+    OVERRIDE_SUSPENSION,
+    OVERRIDE_GRANT,
+};
+
+struct override {
+    enum override_kind kind;
+    /* The zone, the flow, or the name of the grant's own flow (`grant-3`). */
+    char *name;
+    char *reason;
+    int64_t uid; /* who, as the kernel told */
+    char *who;   /* login name, or the number as text */
+    usec_t since;
+    usec_t until; /* USEC_NEVER where it stays until it is taken back */
+    char **keep;  /* of an isolation: names of flows that go on */
+    size_t n_keep;
+    char *text; /* of a grant: its flow as a policy text */
+};
+
+/* A zeroed structure is no overrides. All memory is its own. */
+struct overrides {
+    struct override *overrides;
+    size_t n_overrides;
+    size_t capacity;
+    uint64_t next_grant; /* number of the next grant, from 1; counts up for ever */
+};
+
+void overrides_clear(struct overrides *overrides);
+int overrides_copy(const struct overrides *overrides, struct overrides *ret_copy);
+/* Appends a copy. Returns 0, -EEXIST where there is one of the kind and name, or -ENOMEM. */
+int overrides_add(struct overrides *overrides, const struct override *override);
+/* Takes one away. Returns 0 or -ENOENT. */
+int overrides_remove(struct overrides *overrides, enum override_kind kind, const char *name);
+const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,
+                                      const char *name);
+/* `isolation`, `suspension`, `grant`. The inverse returns false for another word. */
+const char *override_kind_to_string(enum override_kind kind);
+bool override_kind_parse(const char *text, enum override_kind *ret_kind);
+
+/* Whether a flow between the two zones goes on: neither zone is isolated without keeping it.
+ * `overrides` may be NULL here and below. A zone of ZONE_GATEWAY is never isolated itself. */
+bool overrides_isolate(const struct overrides *overrides, const struct policy *policy,
+                       const struct flow *flow, size_t from_zone, size_t to_zone);
+bool overrides_suspend(const struct overrides *overrides, const struct flow *flow);
+
+/*
+ * The text of a grant's flow. Ends are names of zones, hosts or groups, or addresses; an address is
+ * given a group of its own, or the host that has it. Services are names or literals. The reason is
+ * its purpose. Nothing here is trusted: the text is parsed like any other.
+ * Returns 0 and a text that the caller frees, -ENOENT where an address belongs to no zone, -EINVAL
+ * where a list is empty, or -ENOMEM.
+ */
+struct grant_wish {
+    const char *name; /* `grant-3` */
+    const char *const *from;
+    size_t n_from;
+    const char *const *to;
+    size_t n_to;
+    const char *const *services;
+    size_t n_services;
+    const char *reason;
+};
+int grant_write(const struct policy *policy, const struct grant_wish *wish, char **ret_text);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Which addresses lie behind an interface. `ingress` asks it of sources, `egress` of destinations;
+ * `related` asks it of the ends of a connection.
+ *
+ * A few prefixes are compared one by one, which is cheaper than a look into a set; more of them lie
+ * in one, `networks/SEGMENT/FAMILY`. Where the chain does not know its segment the addresses of all
+ * of them lie in `homes/FAMILY`, with the interface in front.
+ */
+
+#include <errno.h>
+
+#include "ruleset/compiler.h"
+
+/* Up to so many prefixes of a family are written as rules. */
+#define INLINE_PREFIXES_MAX 4
+
+/* Splits addresses into prefixes that can be compared, and returns how many they are; 0 where there
+ * are too many, or where the only one is of all addresses and leaves nothing to compare. */
+static size_t split(const struct range_set *addresses, enum family family,
+                    struct prefix prefixes[INLINE_PREFIXES_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < addresses->n_ranges; i++) {
+        struct range range = addresses->ranges[i];
+        bool more;
+
+        do {
+            if (n == INLINE_PREFIXES_MAX)
+                return 0;
+            more = range_take_prefix(&range, family_bits(family), &prefixes[n]);
+            if (prefixes[n++].length == 0)
+                return 0;
+        } while (more);
+    }
+    return n;
+}
+
+static void name_networks(const struct compiler *compiler, size_t segment, enum family family,
+                          char name[CHAIN_NAME_MAX])
+{
+    char buffer[SEGMENT_TEXT_MAX];
+
+    snprintf(name, CHAIN_NAME_MAX, "networks/%s/%s", compiler_segment(compiler, segment, buffer),
+             family_word(family));
+}
+
+/* Adds the ranges to a set whose keys have the interface in front, or none where it is NULL. */
+static int add_ranges(struct compiler *compiler, struct set *set, const char *interface,
+                      enum family family, const struct range_set *addresses)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < addresses->n_ranges; i++) {
+        struct key first = {0}, last = {0};
+
+        if (interface) {
+            key_put_name(&first, interface);
+            key_put_name(&last, interface);
+        }
+        key_put_address(&first, family, addresses->ranges[i].first);
+        key_put_address(&last, family, addresses->ranges[i].last);
+        r = ruleset_add_element(compiler->ruleset, set,
+                                &(struct element){.key = first.bytes, .key_end = last.bytes});
+    }
+    return r;
+}
+
+static int compile_segment(struct compiler *compiler, size_t segment, enum family family,
+                           struct set *homes)
+{
+    const struct segment *carried = &compiler->policy->segments[segment];
+    const enum datatype key = address_type(family);
+    cleanup_(range_set_clear) struct range_set addresses = {0};
+    struct prefix prefixes[INLINE_PREFIXES_MAX];
+    char name[CHAIN_NAME_MAX];
+    struct set *set;
+    int r = compiler_segment_addresses(compiler, segment, family, &addresses);
+
+    for (size_t i = 0; r == 0 && i < carried->n_interfaces; i++)
+        r = add_ranges(compiler, homes, carried->interfaces[i], family, &addresses);
+    if (r < 0 || addresses.n_ranges == 0 || split(&addresses, family, prefixes) > 0)
+        return r;
+
+    name_networks(compiler, segment, family, name);
+    r = ruleset_add_set(compiler->ruleset, name, &key, 1, SET_DATA_NONE, &set);
+    if (r < 0)
+        return r;
+    set->interval = true;
+    return add_ranges(compiler, set, NULL, family, &addresses);
+}
