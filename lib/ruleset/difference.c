@@ -400,7 +400,7 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
 {
     static const struct ruleset nothing = {0};
     cleanup_(difference_freep) struct difference *difference = calloc(1, sizeof(*difference));
-    bool replaced = 0 && old && old->dormant, kept = old && !replaced;
+    bool replaced = old && old->dormant, kept = old && !replaced;
     struct differ differ = {.old = kept ? old : &nothing, .new = new, .difference = difference};
     int r = 0;
 

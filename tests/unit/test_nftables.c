@@ -135,6 +135,41 @@ START_TEST(tampering_is_seen_and_repaired)
 }
 END_TEST
 
+/* Tables that are asleep before we come: the kernel takes no base chain while it wakes one. */
+static const char *const dormant_tables[] = {
+    "table inet segd { flags dormant; }",
+    ("table inet segd {\n"
+     "  flags dormant\n"
+     "  map live { type ct_dir . mark : verdict; flags timeout; counter;\n"
+     "    elements = { original . 0x99 : accept } }\n"
+     "  chain forward { type filter hook forward priority 0; policy drop;\n"
+     "    ct direction . ct mark vmap @live\n"
+     "  }\n"
+     "}"),
+    ("table inet segd {\n"
+     "  flags dormant\n"
+     "  set live { type ipv4_addr; size 7; elements = { 192.0.2.1 } }\n"
+     "  chain forward { type nat hook postrouting priority 0; policy accept; }\n"
+     "  chain foreign { ip saddr @live accept; }\n"
+     "}"),
+};
+
+START_TEST(dormant_table_is_replaced)
+{
+    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(ruleset_freep) struct ruleset *dump = NULL;
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+
+    sandbox_enter();
+    sandbox_nft(dormant_tables[_i]);
+    wanted = sample_gateway();
+    nftables = sample_open();
+    dump = sample_dump(nftables, wanted);
+    sample_load(nftables, dump, wanted);
+    ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
+}
+END_TEST
+
 /* Two sets, of which `full` alone has elements. */
 static struct ruleset *make_halves(const char *full)
 {
@@ -507,6 +542,7 @@ int main(void)
     tcase_add_test(tests, without_a_table_there_is_nothing_to_dump);
     tcase_add_test(tests, rules_nobody_expects_are_foreign);
     tcase_add_loop_test(tests, tampering_is_seen_and_repaired, 0, (int)ELEMENTS_OF(tamperings));
+    tcase_add_loop_test(tests, dormant_table_is_replaced, 0, (int)ELEMENTS_OF(dormant_tables));
     tcase_add_test(tests, a_dump_is_of_one_moment);
     tcase_add_test(tests, everything_can_be_removed);
     tcase_add_test(tests, other_tables_are_left_alone);
