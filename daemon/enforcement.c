@@ -25,6 +25,8 @@
 #include "ruleset/compile.h"
 #include "ruleset/difference.h"
 
+#define COMMIT_TRIES_MAX 3
+
 struct enforcement {
     struct nftables *nftables;
     struct ruleset *committed; /* NULL until the first commit of this process */
@@ -94,16 +96,27 @@ static int commit_from(struct enforcement *enforcement, const struct ruleset *he
     return nftables_apply(enforcement->nftables, wanted, difference, now, refusal, cost);
 }
 
+/*
+ * Between the dump and the commit an element may expire, and somebody else may change the table:
+ * then what is added is there, or what is deleted is not. That can happen again, but not for ever.
+ */
 static int commit_from_kernel(struct enforcement *enforcement, const struct ruleset *wanted,
                               usec_t now, struct nftables_refusal *refusal,
                               struct nftables_cost *cost)
 {
-    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
-    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+    bool outdated = true;
+    int r = 0;
 
-    if (r < 0 && r != -ENOENT)
-        return r;
-    return commit_from(enforcement, observed, wanted, now, refusal, cost);
+    for (unsigned tries = 0; outdated && tries < COMMIT_TRIES_MAX; tries++) {
+        cleanup_(ruleset_freep) struct ruleset *observed = NULL;
+
+        r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+        if (r < 0 && r != -ENOENT)
+            return r;
+        r = commit_from(enforcement, observed, wanted, now, refusal, cost);
+        outdated = r == -EREMOTEIO && (refusal->error == -EEXIST || refusal->error == -ENOENT);
+    }
+    return r;
 }
 
 /* True where the kernel surely holds what was committed last. */
