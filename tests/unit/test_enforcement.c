@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A table that changes while it is read. The reading goes through a function of this test, which
+ * lets the change happen at the one moment that matters: after the dump, before the commit.
+ */
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/enforcement.h"
+#include "sandbox.h"
+
+/* What the table is made before a dump and right after it, in nft's words. */
+struct meddling {
+    const char *before;
+    const char *after;
+};
+
+static struct {
+    struct meddling now;
+    unsigned times;
+    unsigned dumps;
+} meddler;
+
+int __real_nftables_dump(struct nftables *nftables, const char *table,
+                         const struct ruleset *expected, struct ruleset **ret_ruleset);
+int __wrap_nftables_dump(struct nftables *nftables, const char *table,
+                         const struct ruleset *expected, struct ruleset **ret_ruleset);
+
+int __wrap_nftables_dump(struct nftables *nftables, const char *table,
+                         const struct ruleset *expected, struct ruleset **ret_ruleset)
+{
+    bool meddles = meddler.dumps++ < meddler.times;
+    int r;
+
+    if (meddles)
+        sandbox_nft(meddler.now.before);
+    r = __real_nftables_dump(nftables, table, expected, ret_ruleset);
+    if (meddles)
+        sandbox_nft(meddler.now.after);
+    return r;
+}
+
+static const struct meddling meddlings[] = {
+    /* What is to be added is there. */
+    {"table inet segd\ndelete table inet segd\n", "table inet segd { chain drop/lockdown { }; }\n"},
+    /* What is to be deleted is gone. */
+    {"table inet segd { chain other { }; }\n", "delete chain inet segd other\n"},
+};
+
+static struct enforcement *start(int i)
+{
+    struct enforcement *enforcement = NULL;
+    const char *missing;
+
+    sandbox_enter();
+    meddler.now = meddlings[i];
+    ck_assert_int_eq(enforcement_new(&enforcement, &missing), 0);
+    return enforcement;
+}
+
+START_TEST(change_between_dump_and_commit_is_no_refusal)
+{
+    cleanup_(enforcement_freep) struct enforcement *enforcement = start(_i);
+
+    meddler.times = 1;
+    ck_assert_int_eq(enforcement_lock_down(enforcement), 0);
+    ck_assert_uint_eq(meddler.dumps, 2);
+}
+END_TEST
+
+START_TEST(changes_without_end_are_given_up)
+{
+    cleanup_(enforcement_freep) struct enforcement *enforcement = start(_i);
+
+    meddler.times = 100;
+    ck_assert_int_eq(enforcement_lock_down(enforcement), -EREMOTEIO);
+    ck_assert_uint_eq(meddler.dumps, 3);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("enforcement");
+    TCase *tests = tcase_create("enforcement");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, change_between_dump_and_commit_is_no_refusal, 0, 2);
+    tcase_add_loop_test(tests, changes_without_end_are_given_up, 0, 2);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
