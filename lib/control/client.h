@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <jansson.h>
+
+#include "control/varlink.h"
+
+/*
+ * A client of the control socket that waits for its answers: what segctl and the exporter are built
+ * on. One call at a time.
+ */
+#define CONTROL_SOCKET_DEFAULT "/run/segd/control"
+
+struct client;
+
+/* Returns 0, -ENOENT or -ECONNREFUSED where no daemon answers there, -EACCES, or -errno. */
+int client_connect(const char *path, struct client **ret_client);
+struct client *client_close(struct client *client);
+DEFINE_CLEANUP(struct client, client_close)
+
+/*
+ * Calls a method of io.segd.Control. `parameters` is stolen; NULL for none. Waits without end: the
+ * daemon answers or its end is noticed.
+ * Returns 0 and the reply's parameters in `*ret_reply` (a new reference); -EREMOTEIO where the reply
+ * is an error, with its full name in `*ret_error` (owned by the caller) and its parameters in
+ * `*ret_reply`; -EPROTO where what came is no reply; -ECONNRESET where the daemon went; -ENOMEM; or
+ * -errno.
+ */
+int client_call(struct client *client, const char *method, json_t *parameters, json_t **ret_reply,
+                char **ret_error);
+
+/* The same with `more`: each reply goes to the handler, whose negative return ends it and is
+ * returned. */
+typedef int (*client_handler)(json_t *parameters, void *userdata);
+int client_follow(struct client *client, const char *method, json_t *parameters,
+                  client_handler handler, void *userdata, json_t **ret_reply, char **ret_error);
