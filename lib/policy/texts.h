@@ -24,11 +24,10 @@ int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct s
 
 /*
  * Reads the files of a path as texts, without parsing them: each is added to `sources`, so that
- * sources_count(), sources_name() and sources_text() give the texts. A path that cannot be read is a
- * diagnostic. Returns 0, -EBADMSG or -ENOMEM.
+ * sources_count(), sources_name() and sources_text() give the texts. A path that cannot be read is
+ * a diagnostic. Returns 0, -EBADMSG or -ENOMEM.
  */
-int policy_load_sources(const char *path, struct sources *sources,
-                        struct diagnostics *diagnostics);
+int policy_load_sources(const char *path, struct sources *sources, struct diagnostics *diagnostics);
 
 /*
  * A copy of a policy that knows the site, the time zone, the gateway, zones and segments, and
