@@ -5,7 +5,8 @@
  * and where refused packets end. Everything a packet can meet is in this order:
  *
  *   prerouting   does the source belong to the interface?                        ingress.c
- *   forward      live mark → accept; else judge, which writes the mark; live → accept; else drop
+ *   forward      open, and leads where it may (egress.c): live mark → accept; else judge, which
+ *                writes the mark; live → accept; else drop
  *   input/output the same for the gateway itself, where it is protected
  *
  * A chain of a pair returns to the base chain when a flow owns the packet, and ends in `no-flow/…`
@@ -16,6 +17,7 @@
 
 #include <errno.h>
 #include <netinet/icmp6.h>
+#include <netinet/in.h>
 
 #include "ruleset/compiler.h"
 
@@ -333,58 +335,134 @@ static int compile_ends(struct compiler *compiler, const struct hook_shape *shap
     return r;
 }
 
-/* Packets by interfaces that no zone names, and what always works on the gateway itself. */
+/* Packets by interfaces that no zone names. */
+static int refuse_strangers(struct compiler *compiler, enum field interface)
+{
+    return compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
+                         statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+}
+
+/* What comes before connections, and what always works on the gateway itself. */
 static int compile_hook_head(struct compiler *compiler, const struct hook_shape *shape)
 {
     enum field interface = shape->hook == HOOK_INPUT ? FIELD_IIFNAME : FIELD_OIFNAME;
+    int r;
+
+    if (shape->hook == HOOK_FORWARD)
+        return compiler->policy->gateway_protect ? 0 : refuse_strangers(compiler, FIELD_IIFNAME);
+
+    r = compiler_rule(compiler, statement_match_name(interface, false, "lo"),
+                      statement_verdict(VERDICT_ACCEPT));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, IPPROTO_ICMPV6),
+                          statement_go(VERDICT_JUMP, "neighbour-discovery"));
+    if (r == 0 && shape->hook == HOOK_INPUT)
+        r = refuse_strangers(compiler, FIELD_IIFNAME);
+    return r;
+}
+
+/* The switchboard for packets of open connections: for what leaves, behind `egress`. */
+static struct statement ask_open(const struct hook_shape *shape)
+{
+    return shape->hook == HOOK_INPUT ? compiler_ask_live()
+                                     : statement_verdict_map(FIELDS(FIELD_OIFNAME), "egress");
+}
+
+/*
+ * An ICMP error, or the first packet that a helper expects, belongs to a connection without being
+ * of it: connection tracking does not look who sends it. It follows the mark of its connection
+ * where it comes by the interface of the side that it speaks for; otherwise a third zone could
+ * speak inside a connection of two others. Of the four rules each packet meets the one of its
+ * family and direction.
+ */
+static int compile_related(struct compiler *compiler, const struct hook_shape *shape)
+{
+    static const enum field sources[FAMILIES][2] = {
+        {FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR},
+        {FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6},
+    };
+    char homes[CHAIN_NAME_MAX];
+    int r = compiler_chain(compiler, "related/%s", shape->name);
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
+        for (uint8_t direction = 0; r == 0 && direction < 2; direction++)
+            r = compiler_rule(
+                compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                statement_lookup(FIELDS(FIELD_IIFNAME, sources[family][direction]), true, homes),
+                statement_verdict(VERDICT_RETURN));
+    }
+    return r < 0 ? r : compiler_rule(compiler, ask_open(shape));
+}
+
+/*
+ * The gateway's errors about a connection go back to a sender whose address was checked when its
+ * packet came. The kernel writes those about a first packet (too large, too many hops) before
+ * `forward` has judged it, so there is no mark to follow.
+ */
+static int compile_own_errors(struct compiler *compiler)
+{
+    static const uint8_t protocols[FAMILIES] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
+    static const enum field destinations[FAMILIES] = {FIELD_IP_DADDR, FIELD_IP6_DADDR};
+    char homes[CHAIN_NAME_MAX];
     int r = 0;
 
-    if (shape->hook != HOOK_FORWARD)
-        r = compiler_rule(compiler, statement_match_name(interface, false, "lo"),
-                          statement_verdict(VERDICT_ACCEPT));
-    if (r == 0 && shape->hook != HOOK_FORWARD)
-        r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
-                          statement_go(VERDICT_JUMP, "neighbour-discovery"));
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
+        r = compiler_rule(
+            compiler, statement_match_states(CT_STATE_RELATED),
+            statement_match_byte(FIELD_L4PROTO, false, protocols[family]),
+            statement_lookup(FIELDS(FIELD_OIFNAME, destinations[family]), false, homes),
+            statement_verdict(VERDICT_ACCEPT));
+    }
+    return r;
+}
 
+/* Packets of open connections, and what is not for the policy to judge. */
+static int compile_hook_open(struct compiler *compiler, const struct hook_shape *shape)
+{
+    /* What the gateway itself says of a connection needs no check of its side. */
+    bool trusted = shape->hook == HOOK_OUTPUT;
+    char name[CHAIN_NAME_MAX];
+    int r = compiler_rule(compiler,
+                          statement_match_states(trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED
+                                                         : CT_STATE_ESTABLISHED),
+                          ask_open(shape));
+
+    snprintf(name, sizeof(name), "related/%s", shape->name);
     if (r == 0)
-        r = compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
-                          statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
-    if (r == 0 && shape->hook == HOOK_FORWARD && !compiler->policy->gateway_protect)
-        r = compiler_rule(compiler, statement_lookup(FIELDS(FIELD_IIFNAME), true, "interfaces"),
-                          statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+        r = trusted ? compile_own_errors(compiler)
+                    : compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                                    statement_go(VERDICT_JUMP, name));
+    if (r == 0 && shape->hook != HOOK_INPUT)
+        r = refuse_strangers(compiler, FIELD_OIFNAME);
+
+    snprintf(name, sizeof(name), "end/%s/" REASON_INVALID, shape->name);
+    if (r == 0)
+        r = compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
+                          statement_go(VERDICT_GOTO, name));
     return r;
 }
 
 static int compile_hook(struct compiler *compiler, const struct hook_shape *shape)
 {
-    const struct statement live =
-        statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE);
-    bool trusted = shape->hook == HOOK_OUTPUT; /* what the gateway itself says of a connection */
-    char judge[64], suspended[64], invalid[64];
+    char judge[64], suspended[64];
     int r;
 
     snprintf(judge, sizeof(judge), "judge/%s", shape->name);
     snprintf(suspended, sizeof(suspended), "end/%s/" REASON_SUSPENDED, shape->name);
-    snprintf(invalid, sizeof(invalid), "end/%s/" REASON_INVALID, shape->name);
 
     r = compile_judge(compiler, shape);
     if (r == 0)
         r = compile_ends(compiler, shape);
+    if (r == 0 && shape->hook != HOOK_OUTPUT)
+        r = compile_related(compiler, shape);
     if (r == 0)
         r = compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER);
     if (r == 0)
         r = compile_hook_head(compiler, shape);
     if (r == 0)
-        r = compiler_rule(compiler,
-                          statement_match_states(trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED
-                                                         : CT_STATE_ESTABLISHED),
-                          live);
-    if (r == 0 && !trusted)
-        r = compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
-                          statement_go(VERDICT_JUMP, "related"));
-    if (r == 0)
-        r = compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
-                          statement_go(VERDICT_GOTO, invalid));
+        r = compile_hook_open(compiler, shape);
     if (r == 0)
         r = compiler_rule(compiler, statement_go(VERDICT_JUMP, judge));
     if (r == 0 && compiler_logs(compiler))
@@ -393,78 +471,9 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
                           statement_limit(LOG_RATE, LOG_BURST),
                           statement_log("segd new ", RULESET_LOG_GROUP, LOG_SNAPLEN));
     if (r == 0)
-        r = compiler_rule(compiler, live);
+        r = compiler_rule(compiler, compiler_ask_live());
     if (r == 0)
         r = compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
-    return r;
-}
-
-/* The addresses of each interface's zones: `homes/ip` and `homes/ip6`. */
-static int compile_homes(struct compiler *compiler, enum family family)
-{
-    const enum datatype key[] = {
-        DATATYPE_IFNAME,
-        family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR,
-    };
-    char name[CHAIN_NAME_MAX];
-    struct set *set;
-    int r;
-
-    snprintf(name, sizeof(name), "homes/%s", family_word(family));
-    r = ruleset_add_set(compiler->ruleset, name, key, ELEMENTS_OF(key), SET_DATA_NONE, &set);
-    if (r < 0)
-        return r;
-    set->interval = true;
-
-    for (size_t i = 0; r == 0 && i < compiler->policy->n_segments; i++) {
-        const struct segment *segment = &compiler->policy->segments[i];
-        cleanup_(range_set_clear) struct range_set addresses = {0};
-
-        r = compiler_segment_addresses(compiler, i, family, &addresses);
-        for (size_t j = 0; r == 0 && j < segment->n_interfaces * addresses.n_ranges; j++) {
-            const char *interface = segment->interfaces[j / addresses.n_ranges];
-            struct range range = addresses.ranges[j % addresses.n_ranges];
-            struct key first = {0}, last = {0};
-
-            key_put_name(&first, interface);
-            key_put_name(&last, interface);
-            key_put_address(&first, family, range.first);
-            key_put_address(&last, family, range.last);
-            r = ruleset_add_element(compiler->ruleset, set,
-                                    &(struct element){.key = first.bytes, .key_end = last.bytes});
-        }
-    }
-    return r;
-}
-
-/*
- * An ICMP error, or the first packet that a helper expects, belongs to a connection without being
- * of it: connection tracking does not look who sends it. It follows the mark of its connection
- * where it comes by the interface of the side that it speaks for; otherwise a third zone could
- * speak inside a connection of two others.
- */
-static int compile_related(struct compiler *compiler)
-{
-    static const enum field sources[FAMILIES][2] = {
-        {FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR},
-        {FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6},
-    };
-    char homes[CHAIN_NAME_MAX];
-    int r = 0;
-
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
-        r = compile_homes(compiler, family);
-    if (r == 0)
-        r = compiler_chain(compiler, "related");
-
-    for (enum family family = 0; family < FAMILIES; family++) {
-        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
-        for (uint8_t direction = 0; r == 0 && direction < 2; direction++)
-            r = compiler_rule(
-                compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
-                statement_lookup(FIELDS(FIELD_IIFNAME, sources[family][direction]), false, homes),
-                statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE));
-    }
     return r;
 }
 
@@ -510,9 +519,11 @@ int ruleset_compile(const struct diagram *diagram, usec_t now, struct ruleset **
     if (r == 0 && compiler.policy->gateway_protect)
         r = compile_neighbour_discovery(&compiler);
     if (r == 0)
+        r = compile_networks(&compiler);
+    if (r == 0)
         r = compile_ingress(&compiler);
     if (r == 0)
-        r = compile_related(&compiler);
+        r = compile_egress(&compiler);
     if (r == 0)
         r = compile_pairs(&compiler);
 

@@ -16,6 +16,11 @@ const char *family_word(enum family family)
     return family == FAMILY_IPV4 ? "ip" : "ip6";
 }
 
+enum datatype address_type(enum family family)
+{
+    return family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR;
+}
+
 size_t compiler_segment_at(const struct compiler *compiler, size_t i)
 {
     return i < compiler->policy->n_segments ? i : ZONE_GATEWAY;

@@ -37,6 +37,7 @@ size_t compiler_segment_at(const struct compiler *compiler, size_t i);
 int compiler_segment_addresses(const struct compiler *compiler, size_t segment, enum family family,
                                struct range_set *addresses);
 const char *family_word(enum family family); /* `ip` or `ip6` */
+enum datatype address_type(enum family family);
 
 /* Adds a chain with one rule after another: rules go to the chain added last. */
 int compiler_chain(struct compiler *compiler, const char *format, ...)
@@ -65,6 +66,13 @@ void key_put_name(struct key *key, const char *interface);
 /* Protocol and port, as two fields. */
 void key_put_service(struct key *key, service_number service);
 
+/* Sets of addresses, in networks.c: `homes/FAMILY`, and `networks/SEGMENT/FAMILY` where needed. */
+int compile_networks(struct compiler *compiler);
+/* Adds the rules that do `then` to packets whose `field` is an address of the segment. */
+int compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
+                            enum field field, struct statement then);
+/* Where open connections may lead, in egress.c: map and chains `egress`. */
+int compile_egress(struct compiler *compiler);
 /* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY` and what it needs.
  */
 int compile_pair(struct compiler *compiler, const struct pair *pair);
@@ -72,4 +80,5 @@ int compile_pair(struct compiler *compiler, const struct pair *pair);
 int compile_ingress(struct compiler *compiler);
 /* The map `live`, and `logged` where a flow asks for it, in live.c. */
 int compile_live(struct compiler *compiler);
+struct statement compiler_ask_live(void); /* accepts what is live */
 bool compiler_logs(const struct compiler *compiler);

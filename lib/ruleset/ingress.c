@@ -6,9 +6,8 @@
  * the policy binds it. Otherwise somebody in one zone could speak inside a connection of another,
  * which connection tracking would call established.
  *
- * A few prefixes are compared one by one, which is cheaper than a look into a set; more of them lie
- * in one. Link-local and unspecified sources pass here, as neighbour discovery and DHCP need them:
- * they never get further than the gateway itself, since no flow between zones has them.
+ * Link-local and unspecified sources pass here, as neighbour discovery and DHCP need them: they
+ * never get further than the gateway itself, since no flow between zones has them.
  */
 
 #include <errno.h>
@@ -19,17 +18,10 @@
 
 /* Where nft's `priority raw` is: behind defragmentation, before connection tracking. */
 #define PRIORITY_RAW (-300)
-/* Up to so many prefixes of a family are written as rules. */
-#define INLINE_PREFIXES_MAX 4
 
 static enum field source_field(enum family family)
 {
     return family == FAMILY_IPV4 ? FIELD_IP_SADDR : FIELD_IP6_SADDR;
-}
-
-static enum datatype address_type(enum family family)
-{
-    return family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR;
 }
 
 static bool segment_has_zone(const struct compiler *compiler, size_t segment, size_t zone)
@@ -126,68 +118,6 @@ static int compile_bound(struct compiler *compiler, size_t segment, const char *
     return r;
 }
 
-static int write_networks_set(struct compiler *compiler, const char *name, enum family family,
-                              const struct range_set *addresses)
-{
-    char set_name[CHAIN_NAME_MAX];
-    enum datatype key = address_type(family);
-    struct set *set;
-    int r;
-
-    snprintf(set_name, sizeof(set_name), "ingress/%.64s/networks/%s", name, family_word(family));
-    r = ruleset_add_set(compiler->ruleset, set_name, &key, 1, SET_DATA_NONE, &set);
-    if (r < 0)
-        return r;
-    set->interval = true;
-
-    for (size_t i = 0; i < addresses->n_ranges; i++) {
-        struct key first = {0}, last = {0};
-
-        key_put_address(&first, family, addresses->ranges[i].first);
-        key_put_address(&last, family, addresses->ranges[i].last);
-        r = ruleset_add_element(compiler->ruleset, set,
-                                &(struct element){.key = first.bytes, .key_end = last.bytes});
-        if (r < 0)
-            return r;
-    }
-
-    return compiler_rule(compiler, statement_lookup(FIELDS(source_field(family)), false, set_name),
-                         statement_verdict(VERDICT_ACCEPT));
-}
-
-static int write_networks(struct compiler *compiler, size_t segment, const char *name,
-                          enum family family)
-{
-    cleanup_(range_set_clear) struct range_set addresses = {0};
-    struct prefix prefixes[INLINE_PREFIXES_MAX];
-    size_t n = 0;
-    int r;
-
-    r = compiler_segment_addresses(compiler, segment, family, &addresses);
-    if (r < 0)
-        return r;
-
-    for (size_t i = 0; i < addresses.n_ranges; i++) {
-        struct range range = addresses.ranges[i];
-        bool more;
-
-        do {
-            if (n == INLINE_PREFIXES_MAX)
-                return write_networks_set(compiler, name, family, &addresses);
-            more = range_take_prefix(&range, family_bits(family), &prefixes[n++]);
-        } while (more);
-    }
-
-    for (size_t i = 0; i < n; i++) {
-        r = compiler_rule(compiler,
-                          statement_match_prefix(source_field(family), family, prefixes[i]),
-                          statement_verdict(VERDICT_ACCEPT));
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* Sources that belong to a link and not to a zone. */
 static int write_link_scope(struct compiler *compiler)
 {
@@ -229,7 +159,8 @@ static int compile_segment(struct compiler *compiler, size_t segment)
             r = compiler_rule(compiler, statement_verdict_map(FIELDS(source_field(family)), map));
         }
         if (r == 0)
-            r = write_networks(compiler, segment, name, family);
+            r = compiler_match_networks(compiler, segment, family, source_field(family),
+                                        statement_verdict(VERDICT_ACCEPT));
     }
     if (r == 0)
         r = write_link_scope(compiler);

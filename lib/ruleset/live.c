@@ -111,3 +111,8 @@ int compile_live(struct compiler *compiler)
 
     return compiler_logs(compiler) ? add_logged(compiler) : 0;
 }
+
+struct statement compiler_ask_live(void)
+{
+    return statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_LIVE);
+}

@@ -68,10 +68,34 @@ static int add_ranges(struct compiler *compiler, struct set *set, const char *in
     return r;
 }
 
-static int compile_segment(struct compiler *compiler, size_t segment, enum family family,
-                           struct set *homes)
+/* `homes/FAMILY`. */
+static int compile_homes(struct compiler *compiler, enum family family)
 {
-    const struct segment *carried = &compiler->policy->segments[segment];
+    const enum datatype key[] = {DATATYPE_IFNAME, address_type(family)};
+    char name[CHAIN_NAME_MAX];
+    struct set *set;
+    int r;
+
+    snprintf(name, sizeof(name), "homes/%s", family_word(family));
+    r = ruleset_add_set(compiler->ruleset, name, key, ELEMENTS_OF(key), SET_DATA_NONE, &set);
+    if (r < 0)
+        return r;
+    set->interval = true;
+
+    for (size_t i = 0; r == 0 && i < compiler->policy->n_segments; i++) {
+        const struct segment *segment = &compiler->policy->segments[i];
+        cleanup_(range_set_clear) struct range_set addresses = {0};
+
+        r = compiler_segment_addresses(compiler, i, family, &addresses);
+        for (size_t j = 0; r == 0 && j < segment->n_interfaces; j++)
+            r = add_ranges(compiler, set, segment->interfaces[j], family, &addresses);
+    }
+    return r;
+}
+
+/* `networks/SEGMENT/FAMILY`, where prefixes do not do. */
+static int compile_segment(struct compiler *compiler, size_t segment, enum family family)
+{
     const enum datatype key = address_type(family);
     cleanup_(range_set_clear) struct range_set addresses = {0};
     struct prefix prefixes[INLINE_PREFIXES_MAX];
@@ -79,8 +103,6 @@ static int compile_segment(struct compiler *compiler, size_t segment, enum famil
     struct set *set;
     int r = compiler_segment_addresses(compiler, segment, family, &addresses);
 
-    for (size_t i = 0; r == 0 && i < carried->n_interfaces; i++)
-        r = add_ranges(compiler, homes, carried->interfaces[i], family, &addresses);
     if (r < 0 || addresses.n_ranges == 0 || split(&addresses, family, prefixes) > 0)
         return r;
 
@@ -90,4 +112,38 @@ static int compile_segment(struct compiler *compiler, size_t segment, enum famil
         return r;
     set->interval = true;
     return add_ranges(compiler, set, NULL, family, &addresses);
+}
+
+int compile_networks(struct compiler *compiler)
+{
+    int r = 0;
+
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+        r = compile_homes(compiler, family);
+        for (size_t i = 0; r == 0 && i < compiler->policy->n_segments; i++)
+            r = compile_segment(compiler, i, family);
+    }
+    return r;
+}
+
+int compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
+                            enum field field, struct statement then)
+{
+    cleanup_(range_set_clear) struct range_set addresses = {0};
+    struct prefix prefixes[INLINE_PREFIXES_MAX];
+    char name[CHAIN_NAME_MAX];
+    size_t n;
+    int r = compiler_segment_addresses(compiler, segment, family, &addresses);
+
+    if (r < 0 || addresses.n_ranges == 0)
+        return r;
+
+    n = split(&addresses, family, prefixes);
+    if (n == 0) {
+        name_networks(compiler, segment, family, name);
+        return compiler_rule(compiler, statement_lookup(FIELDS(field), false, name), then);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = compiler_rule(compiler, statement_match_prefix(field, family, prefixes[i]), then);
+    return r;
 }
