@@ -59,8 +59,12 @@ const struct override *overrides_find(const struct overrides *overrides, enum ov
 const char *override_kind_to_string(enum override_kind kind);
 bool override_kind_parse(const char *text, enum override_kind *ret_kind);
 
-/* Whether a flow between the two zones goes on: neither zone is isolated without keeping it.
- * `overrides` may be NULL here and below. A zone of ZONE_GATEWAY is never isolated itself. */
+/*
+ * Whether a flow between the two zones is cut off: one of them is isolated and does not keep it.
+ * What stays within one zone is never cut off, and ZONE_GATEWAY is never isolated itself; a zone
+ * that is has no way to the gateway either. `overrides` may be NULL here and below; without a flow
+ * (NULL) the answer is that of a flow that nobody kept.
+ */
 bool overrides_isolate(const struct overrides *overrides, const struct policy *policy,
                        const struct flow *flow, size_t from_zone, size_t to_zone);
 bool overrides_suspend(const struct overrides *overrides, const struct flow *flow);
