@@ -18,10 +18,10 @@ enum frame_kind {
 /*
  * The payload of every frame is eight bytes: FRAME_MAGIC and the tag. They follow the header of
  * UDP, TCP and ICMP. FRAME_OTHER has eight bytes before them, where protocols with ports have them:
- * source_port, port and four zeros (GRE without options, ESP with any SPI where both are 0). Some
- * protocols have their real headers, since the kernel looks at them: UDP-Lite (136), AH (51, before
- * a protocol of experiments), SCTP (132: an INIT, whose one parameter is the payload) and DCCP (33:
- * a Request). Those two are an INIT ACK and a Response where `tcp_flags` has FRAME_TCP_ACK.
+ * source_port, port and four zeros (GRE without options, ESP with any SPI where both are 0). Two
+ * protocols have their real headers, since the kernel looks at them: AH (51, before a protocol of
+ * experiments) and SCTP (132: an INIT, whose one parameter is the payload, or an INIT ACK where
+ * `tcp_flags` has FRAME_TCP_ACK).
  */
 #define FRAME_MAGIC UINT32_C(0x5e9d1ab0)
 
@@ -31,10 +31,10 @@ struct frame {
     uint8_t protocol; /* IP protocol number; written only for FRAME_OTHER, seen always */
     ip_number source;
     ip_number destination;
-    uint16_t source_port;  /* ICMP echo: the identifier */
-    uint16_t port;         /* destination port; ICMP: type * 256 + code */
-    uint8_t tcp_flags;     /* FRAME_TCP_*; DCCP and SCTP too */
-    uint32_t tcp_sequence; /* DCCP too, and so is the next */
+    uint16_t source_port; /* ICMP echo: the identifier */
+    uint16_t port;        /* destination port; ICMP: type * 256 + code */
+    uint8_t tcp_flags;    /* FRAME_TCP_*; SCTP too */
+    uint32_t tcp_sequence;
     uint32_t tcp_acknowledgement;
     struct mac source_mac;      /* all zero: the far end's own */
     struct mac destination_mac; /* all zero: the gateway's */

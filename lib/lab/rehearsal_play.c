@@ -116,8 +116,7 @@ static struct frame frame_reply(const struct frame *request)
         reply.port = request->source_port;
     }
     reply.tcp_flags = FRAME_TCP_SYN | FRAME_TCP_ACK;
-    reply.tcp_acknowledgement =
-        request->tcp_sequence + (request->protocol == IPPROTO_DCCP ? 0 : 1 + PAYLOAD);
+    reply.tcp_acknowledgement = request->tcp_sequence + 1 + PAYLOAD;
     return reply;
 }
 

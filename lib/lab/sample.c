@@ -81,8 +81,7 @@ int sample_outside_addresses(const struct range_set *addresses, enum family fami
 
 bool protocol_has_ports(uint8_t protocol)
 {
-    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_DCCP ||
-           protocol == IPPROTO_SCTP || protocol == IPPROTO_UDPLITE;
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 bool protocol_is_icmp(uint8_t protocol, enum family family)
@@ -133,6 +132,8 @@ bool service_is_usable(service_number service, enum family family)
     case IPPROTO_DSTOPTS:
     case 135 /* mobility */:
     case IPPROTO_RAW:
+    case IPPROTO_DCCP: /* of these two some kernels look at the header, and not all alike */
+    case IPPROTO_UDPLITE:
         return false;
     default:
         return true;

@@ -39,7 +39,8 @@ int sample_outside_addresses(const struct range_set *addresses, enum family fami
 /*
  * Of each span its first, last and middle service. Of ICMP only the queries that open a connection;
  * of a span over several protocols one service of each of a few that are in it; nothing of protocol
- * numbers that are no transport protocol.
+ * numbers that are no transport protocol, nor of DCCP and UDP-Lite, which kernels do not treat
+ * alike.
  */
 void sample_services(const struct service_span *spans, size_t n_spans, enum family family,
                      struct service_sample *ret_sample);

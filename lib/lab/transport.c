@@ -31,12 +31,6 @@
 /* The tag that the side which opens gives itself; its peer's packets carry it. */
 #define SCTP_TAG UINT32_C(0x5e9d1ab1)
 
-/* RFC 4340, sections 5.1 to 5.3, with sequence numbers of 48 bits. */
-#define DCCP_REQUEST_HEADER 20
-#define DCCP_RESPONSE_HEADER 28
-#define DCCP_REQUEST 0
-#define DCCP_RESPONSE 1
-
 /* RFC 4302, section 2, with a check value of four bytes, and a protocol kept for experiments
  * behind it (RFC 3692). In IPv6 it is an extension header, which must lead somewhere. */
 #define AH_HEADER 16
@@ -169,18 +163,6 @@ static size_t write_sctp(const struct frame *frame, size_t payload, uint8_t *byt
     return SCTP_HEADER;
 }
 
-static size_t write_dccp(const struct frame *frame, uint8_t *bytes)
-{
-    size_t length = answers(frame) ? DCCP_RESPONSE_HEADER : DCCP_REQUEST_HEADER;
-
-    bytes[4] = (uint8_t)(length / 4);
-    bytes[8] = (uint8_t)((answers(frame) ? DCCP_RESPONSE : DCCP_REQUEST) << 1 | 1);
-    put32(bytes + 12, frame->tcp_sequence);
-    if (answers(frame))
-        put32(bytes + 20, frame->tcp_acknowledgement);
-    return length;
-}
-
 static size_t write_ah(uint8_t *bytes)
 {
     memset(bytes, 0, 4);
@@ -197,12 +179,9 @@ static size_t write_other(const struct frame *frame, size_t payload, uint8_t *by
     switch (frame->protocol) {
     case IPPROTO_SCTP:
         return write_sctp(frame, payload, bytes);
-    case IPPROTO_DCCP:
-        return write_dccp(frame, bytes);
     case IPPROTO_AH:
         return write_ah(bytes);
     default:
-        /* UDP-Lite (RFC 3828) too: a coverage of 0 is the whole packet. */
         return OTHER_HEADER;
     }
 }
@@ -231,28 +210,26 @@ static size_t write_header(const struct frame *frame, size_t payload, uint8_t *b
     return 0;
 }
 
-/* Where the protocol has its Internet checksum, or 0. */
-static size_t checksum_offset(uint8_t protocol)
+/* Where the Internet checksum is, or 0. */
+static size_t checksum_offset(enum frame_kind kind)
 {
-    switch (protocol) {
-    case IPPROTO_UDP:
-    case IPPROTO_UDPLITE:
-    case IPPROTO_DCCP:
+    switch (kind) {
+    case FRAME_UDP:
         return 6;
-    case IPPROTO_TCP:
+    case FRAME_TCP:
         return 16;
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
+    case FRAME_ICMP:
         return 2;
-    default:
+    case FRAME_OTHER:
         return 0;
     }
+    return 0;
 }
 
 static void write_checksum(const struct frame *frame, bool bad, uint8_t *bytes, size_t length)
 {
     uint8_t protocol = transport_protocol(frame);
-    size_t offset = checksum_offset(protocol);
+    size_t offset = checksum_offset(frame->kind);
     uint16_t sum;
     uint32_t crc;
 
@@ -262,12 +239,12 @@ static void write_checksum(const struct frame *frame, bool bad, uint8_t *bytes, 
         for (unsigned i = 0; i < 4; i++)
             bytes[8 + i] = (uint8_t)(crc >> 8 * i);
     }
-    if (offset == 0 || (frame->kind == FRAME_OTHER && offset == 2))
+    if (offset == 0)
         return;
 
     sum = internet_checksum(frame, protocol, bytes, length);
-    /* A checksum of zero means that there is none, and UDP-Lite must have one. */
-    if (sum == 0 && (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE))
+    /* A checksum of zero means that there is none. */
+    if (sum == 0 && frame->kind == FRAME_UDP)
         sum = UINT16_MAX;
     put16(bytes + offset, bad ? spoil(sum) : sum);
 }
@@ -304,21 +281,6 @@ static size_t read_sctp(const uint8_t *bytes, size_t length, struct frame *frame
     return SCTP_HEADER;
 }
 
-static size_t read_dccp(const uint8_t *bytes, size_t length, struct frame *frame)
-{
-    if (length < DCCP_REQUEST_HEADER)
-        return 0;
-    frame->tcp_sequence = get32(bytes + 12);
-    frame->tcp_flags = FRAME_TCP_SYN;
-    if (bytes[8] >> 1 == DCCP_RESPONSE) {
-        if (length < DCCP_RESPONSE_HEADER)
-            return 0;
-        frame->tcp_flags |= FRAME_TCP_ACK;
-        frame->tcp_acknowledgement = get32(bytes + 20);
-    }
-    return (size_t)bytes[4] * 4;
-}
-
 size_t transport_read(const struct frame_packet *packet, struct frame *frame)
 {
     const uint8_t *bytes = packet->body;
@@ -338,8 +300,6 @@ size_t transport_read(const struct frame_packet *packet, struct frame *frame)
         header = read_tcp(bytes, length, frame);
     } else if (frame->protocol == IPPROTO_SCTP) {
         header = read_sctp(bytes, length, frame);
-    } else if (frame->protocol == IPPROTO_DCCP) {
-        header = read_dccp(bytes, length, frame);
     } else if (frame->protocol == IPPROTO_AH) {
         frame->source_port = frame->port = 0;
         header = ((size_t)bytes[1] + 2) * 4;

@@ -19,12 +19,31 @@
 #define PROTOCOL_ICMPV6 58
 #define ICMP_CODES 256
 
-/* Protocols whose first 32 bits are a source and a destination port. */
+/* Protocols whose ports connection tracking knows. */
 static const struct {
     const char *name;
     uint8_t number;
 } port_protocols[] = {
-    {"tcp", 6}, {"udp", 17}, {"dccp", 33}, {"sctp", 132}, {"udplite", 136},
+    {"tcp", 6},
+    {"udp", 17},
+    {"sctp", 132},
+};
+
+/*
+ * Protocols with ports that cannot be enforced by port. Linux gave up tracking DCCP in 6.16: to it
+ * all of DCCP between two hosts is one connection, so one port would open each. It checks UDP-Lite
+ * with the protocol number of UDP (udplite_error() in nf_conntrack_proto_udp.c) and calls every
+ * packet with a sound checksum invalid.
+ */
+static const struct {
+    const char *name;
+    const char *problem;
+    const char *remedy;
+} untracked_protocols[] = {
+    {"dccp", "connection tracking of current kernels does not know the ports of dccp",
+     "approve the whole protocol with `protocol/33`"},
+    {"udplite", "connection tracking of current kernels takes packets of udplite for damaged",
+     "approve the whole protocol with `protocol/136`, for a kernel that does not track it"},
 };
 
 static const struct {
@@ -217,6 +236,17 @@ static int parse_protocol(const char *text, struct literal *literal)
     return 0;
 }
 
+/* A protocol whose name are the first `length` bytes of the text. */
+static int parse_untracked(const char *text, size_t length, struct literal *literal)
+{
+    for (size_t i = 0; i < ELEMENTS_OF(untracked_protocols); i++) {
+        if (strlen(untracked_protocols[i].name) == length &&
+            strncasecmp(text, untracked_protocols[i].name, length) == 0)
+            return refuse(literal, untracked_protocols[i].problem, untracked_protocols[i].remedy);
+    }
+    return -ENOENT;
+}
+
 static int parse_word(const char *text, struct literal *literal)
 {
     if (strcmp(text, "any") == 0) {
@@ -231,6 +261,8 @@ static int parse_word(const char *text, struct literal *literal)
             return 0;
         }
     }
+    if (parse_untracked(text, strlen(text), literal) == -EINVAL)
+        return -EINVAL;
     if (service_literal_is_word(text))
         return refuse(literal, "a protocol with ports or types needs them",
                       "write them behind a slash: `tcp/443`, `udp/any`, `icmp/echo-request`; and "
@@ -251,8 +283,8 @@ int service_literal_parse(const char *text, struct literal *ret_literal)
 {
     static const char in_lower_case[] = "write protocols in lower case: `tcp/443`";
     static const char protocols[] =
-        "protocols with ports are tcp, udp, sctp, dccp and udplite; others are `icmp/…`, esp, ah, "
-        "gre, ipip, ospf, vrrp, igmp, pim, l2tp and `protocol/NUMBER`";
+        "protocols with ports are tcp, udp and sctp; others are `icmp/…`, esp, ah, gre, ipip, "
+        "ospf, vrrp, igmp, pim, l2tp and `protocol/NUMBER`";
     const char *slash = strchr(text, '/');
     size_t length = slash ? (size_t)(slash - text) : 0;
 
@@ -270,6 +302,8 @@ int service_literal_parse(const char *text, struct literal *ret_literal)
     if (length == 8 && memcmp(text, "protocol", 8) == 0)
         return parse_protocol(slash + 1, ret_literal);
 
+    if (parse_untracked(text, length, ret_literal) == -EINVAL)
+        return -EINVAL;
     if (length == 6 && strncasecmp(text, "icmpv6", 6) == 0)
         return refuse(ret_literal, "there is no protocol `icmpv6`",
                       "write `icmp/…`, which is ICMP in IPv4 and ICMPv6 in IPv6");
@@ -292,6 +326,10 @@ bool service_literal_is_word(const char *text)
     }
     for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
         if (strcasecmp(text, port_protocols[i].name) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < ELEMENTS_OF(untracked_protocols); i++) {
+        if (strcasecmp(text, untracked_protocols[i].name) == 0)
             return true;
     }
     for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {

@@ -191,7 +191,7 @@ static void print_literal(struct writer *writer)
         "igmp",
         "any",
     };
-    static const char *const protocols[] = {"tcp", "udp", "sctp", "dccp", "udplite"};
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
     unsigned port = 1 + random_below(&writer->random, 65000);
 
     if (random_chance(&writer->random, 30)) {

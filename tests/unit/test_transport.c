@@ -29,8 +29,7 @@ static const char tracked_only[] = "table inet t {\n"
                                    "  }\n"
                                    "}\n";
 
-static const uint8_t protocols[] = {IPPROTO_TCP,  IPPROTO_UDP,     IPPROTO_SCTP,
-                                    IPPROTO_DCCP, IPPROTO_UDPLITE, IPPROTO_AH};
+static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_AH};
 
 /* Wire n has 10.n.0.0/16 and fd00:n::/32. */
 static ip_number address_on(size_t wire, enum family family)
@@ -82,16 +81,14 @@ static struct frame answer_to(const struct frame *frame)
     answer.port = frame->source_port;
     answer.tcp_flags = FRAME_TCP_SYN | FRAME_TCP_ACK;
     answer.tcp_sequence = 0x87654321;
-    answer.tcp_acknowledgement =
-        frame->tcp_sequence + (frame->protocol == IPPROTO_DCCP ? 0 : 1 + 8);
+    answer.tcp_acknowledgement = frame->tcp_sequence + 1 + 8;
     answer.tag = 2;
     return answer;
 }
 
 static bool has_flags(const struct frame *frame)
 {
-    return frame->protocol == IPPROTO_TCP || frame->protocol == IPPROTO_SCTP ||
-           frame->protocol == IPPROTO_DCCP;
+    return frame->protocol == IPPROTO_TCP || frame->protocol == IPPROTO_SCTP;
 }
 
 static bool has_internet_checksum(const struct frame *frame)
@@ -126,19 +123,6 @@ static void assert_nothing(struct lab *lab)
     ck_assert_int_eq(lab_receive(lab, 0, &frame, &wire), 0);
 }
 
-/*
- * Connection tracking reckons the checksum of UDP-Lite with the protocol number of UDP (in
- * udplite_error() of nf_conntrack_proto_udp.c), and takes sound packets for damaged ones.
- */
-static void leave_checksums_alone(void)
-{
-    FILE *setting = fopen("/proc/sys/net/netfilter/nf_conntrack_checksum", "w");
-
-    ck_assert_ptr_nonnull(setting);
-    ck_assert_int_eq(fputs("0", setting), 1);
-    ck_assert_int_eq(fclose(setting), 0);
-}
-
 /* _i is protocol * 2 + family. */
 START_TEST(connection_tracking_sees_a_connection_and_its_answer)
 {
@@ -146,8 +130,6 @@ START_TEST(connection_tracking_sees_a_connection_and_its_answer)
     struct frame frame = make_frame((enum family)(_i % 2), protocols[_i / 2]);
     struct frame answer = answer_to(&frame);
 
-    if (frame.protocol == IPPROTO_UDPLITE)
-        leave_checksums_alone();
     sandbox_nft(tracked_only);
     ck_assert_int_eq(lab_send(lab, 1, &answer, NULL), 0);
     assert_nothing(lab);
@@ -156,14 +138,12 @@ START_TEST(connection_tracking_sees_a_connection_and_its_answer)
 }
 END_TEST
 
-/* Kernels from 6.16 on do not know DCCP and check nothing of it; the next test is about those. */
 START_TEST(connection_tracking_sees_a_wrong_checksum)
 {
     cleanup_(lab_freep) struct lab *lab = furnish();
     struct frame frame = make_frame((enum family)(_i % 2), protocols[_i / 2]);
 
-    if (frame.protocol == IPPROTO_DCCP || frame.protocol == IPPROTO_UDPLITE ||
-        frame.protocol == IPPROTO_AH)
+    if (frame.protocol == IPPROTO_AH)
         return;
     sandbox_nft(tracked_only);
     ck_assert_int_eq(
