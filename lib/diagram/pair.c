@@ -298,7 +298,8 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
     struct pair *pair = builder->pair;
     int r;
 
-    r = source_plan_make(builder->parts, members, n_members, pair->family, &plan);
+    r = source_plan_make(builder->parts, members, n_members, pair->family, *builder->budget, &plan,
+                         ret_culprit);
     if (r < 0)
         return r;
 

@@ -24,6 +24,14 @@
 #ifndef COPY_FREE
 #define COPY_FREE 1024
 #endif
+/*
+ * The longest chain of parents. The kernel refuses chains that call each other more than 16 deep
+ * (NFT_JUMP_STACK_SIZE in net/netfilter/nf_tables.h), and a `goto` counts when it validates the
+ * table: base chain, judge, pair, class, parents, no-flow, drop. That leaves three.
+ */
+#ifndef LINKS_MAX
+#define LINKS_MAX 7
+#endif
 
 #define NO_NODE ((uint32_t)-1)
 
@@ -57,6 +65,7 @@ struct tree {
     /* Hash of class plans, by members and parent: equal classes are stored once. */
     uint32_t *buckets;
     size_t n_buckets;
+    size_t copies_left; /* rows that may still be copied */
 };
 
 static void tree_clear(struct tree *tree)
@@ -238,20 +247,91 @@ static int plan_class(struct tree *tree, struct source_plan *plan, const struct 
         .members = TAKE_PTR(members),
         .n_members = n_members,
         .parent = node->link,
+        .n_links = node->link == NO_CLASS ? 0 : plan->classes[node->link].n_links + 1,
         .first_source = node->range.first,
     };
     return 0;
 }
 
-/* Whether what applies to the node is copied into the nodes below it. */
-static bool node_copies_down(const struct tree *tree, const struct node *node,
-                             const uint32_t *members, size_t n_members)
+static size_t members_weight(const struct tree *tree, const uint32_t *members, size_t n_members)
 {
     size_t weight = 0;
 
     for (size_t i = 0; i < n_members; i++)
         weight += part_weight(&tree->parts->parts[members[i]]);
-    return weight * node->n_below <= COPY_FACTOR * (weight + node->weight_below) + COPY_FREE;
+    return weight;
+}
+
+/* Rows of a class and of those behind it. */
+static size_t chain_weight(const struct tree *tree, const struct source_plan *plan, uint32_t class)
+{
+    size_t weight = 0;
+
+    for (; class != NO_CLASS; class = plan->classes[class].parent)
+        weight +=
+            members_weight(tree, plan->classes[class].members, plan->classes[class].n_members);
+    return weight;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Puts what the node would get from the classes that it is linked to into `*members`. */
+static int node_unlink(struct node *node, const struct source_plan *plan, uint32_t **members,
+                       size_t *n_members)
+{
+    size_t capacity = *n_members, n = 0;
+
+    for (uint32_t class = node->link; class != NO_CLASS; class = plan->classes[class].parent) {
+        const struct class_plan *above = &plan->classes[class];
+        int r = array_reserve(members, &capacity, *n_members + above->n_members, sizeof(**members));
+
+        if (r < 0)
+            return r;
+        memcpy(*members + *n_members, above->members, above->n_members * sizeof(**members));
+        *n_members += above->n_members;
+    }
+
+    qsort(*members, *n_members, sizeof(**members), compare_members);
+    for (size_t i = 0; i < *n_members; i++) {
+        if (n == 0 || (*members)[n - 1] != (*members)[i])
+            (*members)[n++] = (*members)[i];
+    }
+    *n_members = n;
+    node->link = NO_CLASS;
+    return 0;
+}
+
+/*
+ * Decides whether what applies to the node is copied into the nodes below it, which then have its
+ * link, or whether they are linked to it. Where that would make a chain too long, the cheaper of
+ * two copies is made: into the nodes below, or of the whole chain above into this node, with which
+ * a new chain begins.
+ */
+static int node_settle(struct tree *tree, struct node *node, const struct source_plan *plan,
+                       uint32_t **members, size_t *n_members, bool *ret_copies_down)
+{
+    size_t weight = members_weight(tree, *members, *n_members), above, copies;
+
+    *ret_copies_down =
+        weight * node->n_below <= COPY_FACTOR * (weight + node->weight_below) + COPY_FREE;
+    if (*ret_copies_down || node->link == NO_CLASS ||
+        plan->classes[node->link].n_links + 1 < LINKS_MAX)
+        return 0;
+
+    above = chain_weight(tree, plan, node->link);
+    *ret_copies_down = weight * node->n_below <= above;
+    /* What is carried to it has been counted where it came from. */
+    copies = *ret_copies_down ? node->weight * node->n_below : above;
+    if (copies > tree->copies_left)
+        return -E2BIG;
+
+    tree->copies_left -= copies;
+    return *ret_copies_down ? 0 : node_unlink(node, plan, members, n_members);
 }
 
 /* Gives the nodes directly below what they inherit. */
@@ -298,7 +378,10 @@ static int node_plan(struct tree *tree, size_t index, struct source_plan *plan)
     r = node_members(tree, node, &members, &n_members);
     if (r < 0)
         return r;
-    copies_down = node_copies_down(tree, node, members, n_members);
+
+    r = node_settle(tree, node, plan, &members, &n_members, &copies_down);
+    if (r < 0)
+        return r;
 
     if (!copies_down || !node_is_covered(tree, index)) {
         copy = malloc(n_members * sizeof(*members));
@@ -380,9 +463,14 @@ static int plan_sources(const struct tree *tree, struct source_plan *plan)
 }
 
 int source_plan_make(const struct parts *parts, const uint32_t *members, size_t n_members,
-                     enum family family, struct source_plan *ret_plan)
+                     enum family family, size_t copies_max, struct source_plan *ret_plan,
+                     uint32_t *ret_culprit)
 {
-    cleanup_(tree_clear) struct tree tree = {.parts = parts, .bits = family_bits(family)};
+    cleanup_(tree_clear) struct tree tree = {
+        .parts = parts,
+        .bits = family_bits(family),
+        .copies_left = copies_max,
+    };
     cleanup_(source_plan_clear) struct source_plan plan = {0};
     int r;
 
@@ -396,6 +484,8 @@ int source_plan_make(const struct parts *parts, const uint32_t *members, size_t 
 
     for (size_t i = 0; i < tree.n_nodes; i++) {
         r = node_plan(&tree, i, &plan);
+        if (r == -E2BIG)
+            *ret_culprit = parts->parts[tree.entries[tree.nodes[i].own].part].flow;
         if (r < 0)
             return r;
     }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Policies whose shape is hard on the diagram: lib/diagram/diagram.h. */
+
+#include <check.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "diagram/diagram.h"
+
+/* The kernel follows 15 jumps. Beside the parents of a class there are those to judge, pair, class,
+ * no-flow and drop, and three are left for what is to come. */
+#define LINKS_ALLOWED 7
+
+#define ZONES                                                                                      \
+    "segd: 1\n"                                                                                    \
+    "zones:\n"                                                                                     \
+    "  a: { class: other, interfaces: [if1], networks: [10.0.0.0/8, \"fd00::/16\"] }\n"            \
+    "  b: { class: other, interfaces: [if2], networks: [20.0.0.0/8, \"fd01::/16\"] }\n"
+
+struct compiled {
+    struct sources *sources;
+    struct diagnostics *diagnostics;
+    struct policy *policy;
+    struct diagram *diagram;
+    char *text;
+    size_t size;
+    FILE *stream;
+};
+
+static FILE *compiled_begin(struct compiled *compiled)
+{
+    *compiled = (struct compiled){0};
+    compiled->stream = open_memstream(&compiled->text, &compiled->size);
+    ck_assert_ptr_nonnull(compiled->stream);
+    fputs(ZONES, compiled->stream);
+    return compiled->stream;
+}
+
+/* What diagram_new() returns for what was written. */
+static int compiled_end(struct compiled *compiled)
+{
+    ck_assert_int_eq(fclose(compiled->stream), 0);
+    ck_assert_int_eq(sources_new(&compiled->sources), 0);
+    ck_assert_int_eq(diagnostics_new(&compiled->diagnostics), 0);
+    if (policy_parse("policy.yaml", compiled->text, compiled->size, compiled->sources,
+                     compiled->diagnostics, &compiled->policy) < 0)
+        diagnostics_print(compiled->diagnostics, compiled->sources, stderr, false);
+    ck_assert_ptr_nonnull(compiled->policy);
+    return diagram_new(compiled->policy, compiled->diagnostics, &compiled->diagram);
+}
+
+static void compiled_clear(struct compiled *compiled)
+{
+    diagram_free(compiled->diagram);
+    policy_free(compiled->policy);
+    diagnostics_free(compiled->diagnostics);
+    sources_free(compiled->sources);
+    free(compiled->text);
+}
+
+static size_t count_code(struct diagnostics *diagnostics, const char *code)
+{
+    const struct diagnostic *list;
+    size_t n_list = diagnostics_list(diagnostics, &list), n = 0;
+
+    for (size_t i = 0; i < n_list; i++)
+        n += strcmp(list[i].code, code) == 0;
+    return n;
+}
+
+#define HOSTS 60
+#define HOST_ROWS 20
+#define NETWORK_ROWS 200
+
+static unsigned network_length(int level, int n_levels)
+{
+    return (unsigned)(120 - (n_levels - 1 - level));
+}
+
+/* Networks inside networks, the widest first, and hosts in the innermost. */
+static void write_nested(FILE *stream, int n_levels)
+{
+    fputs("groups:\n", stream);
+    for (int i = 0; i < n_levels + HOSTS; i++) {
+        bool host = i >= n_levels;
+
+        fprintf(stream,
+                "  s%d: { zone: a, members: [\"fd00::%x/%u\"] }\n  d%d: { zone: b, members: [", i,
+                host ? i - n_levels + 1 : 0, host ? 128 : network_length(i, n_levels), i);
+        for (int j = 0; j < (host ? HOST_ROWS : NETWORK_ROWS); j++)
+            fprintf(stream, "%s\"fd01:%x:%x::/49\"", j > 0 ? ", " : "", i + 1, j);
+        fputs("] }\n", stream);
+    }
+    fputs("flows:\n", stream);
+    for (int i = 0; i < n_levels + HOSTS; i++)
+        fprintf(stream, "  f%d: { from: s%d, to: d%d, services: [tcp/%d] }\n", i, i, i, 1000 + i);
+}
+
+static unsigned longest_chain(const struct pair *pair)
+{
+    unsigned longest = 0;
+
+    for (size_t i = 0; i < pair->n_classes; i++) {
+        unsigned links = 0;
+
+        for (uint32_t class = pair->classes[i].parent; class != NO_CLASS;
+             class = pair->classes[class].parent)
+            links++;
+        longest = links > longest ? links : longest;
+    }
+    return longest;
+}
+
+static size_t count_rows(const struct pair *pair)
+{
+    size_t n = pair->n_pool + pair->n_exact;
+
+    for (size_t i = 0; i < pair->n_classes; i++)
+        n += pair->classes[i].n_ranges + pair->classes[i].n_exact;
+    return n;
+}
+
+/* From each network, at an address that is in none inside it, by the flow of each. */
+static void assert_nested_decisions(const struct compiled *compiled, int n_levels)
+{
+    for (int from = 0; from < n_levels; from++) {
+        for (int flow = 0; flow < n_levels; flow++) {
+            struct packet packet = {
+                .from = 0,
+                .to = 1,
+                .family = FAMILY_IPV6,
+                .source = (ip_number)0xfd00 << 112 | (ip_number)1
+                                                         << (127 - network_length(from, n_levels)),
+                .destination = (ip_number)0xfd01 << 112 | (ip_number)(unsigned)(flow + 1) << 96 |
+                               (ip_number)(NETWORK_ROWS - 1) << 80,
+                .service = SERVICE_NUMBER(6, 1000 + (unsigned)flow),
+            };
+            uint32_t owner = flow <= from ? (uint32_t)flow : NO_FLOW;
+
+            ck_assert_uint_eq(policy_decide_naively(compiled->policy, &packet), owner);
+            ck_assert_uint_eq(diagram_decide(compiled->diagram, &packet).flow, owner);
+        }
+    }
+}
+
+START_TEST(networks_inside_networks_make_no_long_chain)
+{
+    static const int levels[] = {3, 8, 9, 14, 30, 100};
+    int n_levels = levels[_i];
+    size_t rows = (size_t)n_levels * NETWORK_ROWS + HOSTS * HOST_ROWS;
+    struct compiled compiled;
+    const struct pair *pair;
+
+    write_nested(compiled_begin(&compiled), n_levels);
+    ck_assert_int_eq(compiled_end(&compiled), 0);
+    ck_assert_uint_eq(compiled.diagram->n_pairs, 1);
+    pair = &compiled.diagram->pairs[0];
+
+    ck_assert_uint_le(longest_chain(pair), LINKS_ALLOWED);
+    if (n_levels <= LINKS_ALLOWED)
+        ck_assert_uint_eq(longest_chain(pair), (unsigned)n_levels);
+    /* Each chain that begins anew repeats what lies around it, and nothing does so more often. */
+    ck_assert_uint_le(count_rows(pair), rows * (2 + (size_t)n_levels / LINKS_ALLOWED));
+    assert_nested_decisions(&compiled, n_levels);
+    compiled_clear(&compiled);
+}
+END_TEST
+
+/* A path of wide tables, and at its end very many networks, each with a table and hosts. */
+START_TEST(chains_that_need_too_many_copies_are_an_error)
+{
+    struct compiled compiled;
+    FILE *stream = compiled_begin(&compiled);
+
+    fputs("groups:\n  large: { zone: b, members: [20.0.0.0/32", stream);
+    for (int i = 1; i < 20000; i++)
+        fprintf(stream, ", 20.%d.%d.0/25", i / 250, i % 250);
+    fputs("] }\n  middle: { zone: b, members: [20.0.0.0/32", stream);
+    for (int i = 1; i < 500; i++)
+        fprintf(stream, ", 20.%d.%d.0/25", 100 + i / 250, i % 250);
+    fputs("] }\n", stream);
+    for (int i = 0; i < LINKS_ALLOWED; i++)
+        fprintf(stream, "  n%d: { zone: a, members: [10.0.0.0/%d] }\n", i, 9 + i);
+    for (int i = 0; i < 120; i++) {
+        fprintf(stream, "  m%d: { zone: a, members: [10.0.%d.0/24] }\n", i, i);
+        fprintf(stream, "  h%d: { zone: a, members: [10.0.%d.1", i, i);
+        for (int j = 3; j < 255; j += 2)
+            fprintf(stream, ", 10.0.%d.%d", i, j);
+        fputs("] }\n", stream);
+    }
+    fputs("flows:\n", stream);
+    for (int i = 0; i < LINKS_ALLOWED; i++)
+        fprintf(stream, "  n%d: { from: n%d, to: large, services: [tcp/%d] }\n", i, i, 1 + i);
+    for (int i = 0; i < 120; i++)
+        fprintf(stream,
+                "  m%d: { from: m%d, to: middle, services: [tcp/%d] }\n"
+                "  h%d: { from: h%d, to: b, services: [udp/%d] }\n",
+                i, i, 1000 + i, i, i, 1000 + i);
+
+    ck_assert_int_eq(compiled_end(&compiled), -E2BIG);
+    ck_assert_uint_eq(count_code(compiled.diagnostics, "too-entangled"), 1);
+    compiled_clear(&compiled);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("diagram");
+    TCase *tests = tcase_create("diagram");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, networks_inside_networks_make_no_long_chain, 0, 6);
+    tcase_add_test(tests, chains_that_need_too_many_copies_are_an_error);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
