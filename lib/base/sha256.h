@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,3 +10,5 @@
 
 /* Returns `buffer`. */
 const char *sha256_text(const void *bytes, size_t size, char buffer[SHA256_TEXT_MAX]);
+/* Whether a text is written as sha256_text() writes one. */
+bool sha256_is_text(const char *text);
