@@ -29,6 +29,7 @@
 
 struct enforcement {
     struct nftables *nftables;
+    struct nftables_features features;
     struct ruleset *committed; /* NULL until the first commit of this process */
     /* The kernel's generation id after it; no use where somebody else committed in between. */
     uint32_t generation;
@@ -38,7 +39,6 @@ struct enforcement {
 int enforcement_new(struct enforcement **ret_enforcement, const char **ret_missing)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = calloc(1, sizeof(*enforcement));
-    struct nftables_features features;
     int r;
 
     if (!enforcement)
@@ -48,11 +48,11 @@ int enforcement_new(struct enforcement **ret_enforcement, const char **ret_missi
     if (r < 0)
         return r;
 
-    r = nftables_probe(enforcement->nftables, &features);
+    r = nftables_probe(enforcement->nftables, &enforcement->features);
     if (r < 0)
         return r;
 
-    *ret_missing = nftables_features_missing(&features);
+    *ret_missing = nftables_features_missing(&enforcement->features);
     if (*ret_missing)
         return -EOPNOTSUPP;
 
@@ -174,6 +174,22 @@ static size_t count_written(const struct policy *policy)
     return n;
 }
 
+/* What the policy needs of the kernel is a mistake in it where the kernel has it not. */
+static int check_features(const struct enforcement *enforcement, const struct policy *policy,
+                          struct diagnostics *diagnostics)
+{
+    const struct flow *flow;
+    const char *missing = nftables_features_missing_for(&enforcement->features, policy, &flow);
+
+    if (!missing)
+        return 0;
+    if (diagnostics_add(diagnostics, SEVERITY_ERROR, "kernel-lacks", flow->location,
+                        "approve `sctp/any`, or use a kernel that tracks SCTP",
+                        "flow `%s` names ports of SCTP: %s", flow->name, missing) < 0)
+        return -ENOMEM;
+    return -EBADMSG;
+}
+
 int enforcement_apply(struct enforcement *enforcement, const char *path)
 {
     cleanup_(sources_freep) struct sources *sources = NULL;
@@ -192,6 +208,8 @@ int enforcement_apply(struct enforcement *enforcement, const char *path)
         r = policy_read(path, sources, diagnostics, &policy);
     if (r == 0)
         r = diagram_new(policy, diagnostics, &diagram);
+    if (r == 0)
+        r = check_features(enforcement, policy, diagnostics);
     if (diagnostics)
         diagnostics_print(diagnostics, sources, stderr, isatty(STDERR_FILENO));
     if (r < 0)

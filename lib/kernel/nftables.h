@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "policy/policy.h"
 #include "ruleset/difference.h"
 #include "ruleset/ruleset.h"
 
@@ -30,11 +31,19 @@ struct nftables_features {
     bool destroy;          /* DESTROYSETELEM, 6.3 */
     bool update_timeout;   /* adding an element again changes its timeout, 6.12 */
     bool conntrack;        /* ct expressions and ct mark */
+    bool sctp;             /* connection tracking of SCTP by port, which can be left out */
 };
 int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features);
 /* The first feature that segd cannot do without and this kernel lacks, as a sentence for people, or
  * NULL where nothing is missing. */
 const char *nftables_features_missing(const struct nftables_features *features);
+/*
+ * The same of what only some policies need. Writes the first flow that needs it, borrowed from the
+ * policy.
+ */
+const char *nftables_features_missing_for(const struct nftables_features *features,
+                                          const struct policy *policy,
+                                          const struct flow **ret_flow);
 
 /* Why the kernel refused a batch. */
 struct nftables_refusal {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -262,6 +263,15 @@ static int probe_element(struct probe *probe, struct nftables_features *features
     return r < 0 ? r : removal;
 }
 
+/*
+ * Connection tracking has settings of each protocol that it was built with, from when it is first
+ * asked for in a network: which the attempts did.
+ */
+static bool tracks_sctp(void)
+{
+    return access("/proc/sys/net/netfilter/nf_conntrack_sctp_timeout_closed", F_OK) == 0;
+}
+
 int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features)
 {
     struct nftables_features features = {0};
@@ -279,6 +289,7 @@ int nftables_probe(struct nftables *nftables, struct nftables_features *ret_feat
         r = probe_element(&probe, &features);
     if (r < 0)
         return r;
+    features.sctp = tracks_sctp();
 
     nftables->features = features;
     nftables->probed = true;
@@ -298,4 +309,16 @@ const char *nftables_features_missing(const struct nftables_features *features)
         return "the kernel has no connection tracking with marks for nftables (CONFIG_NFT_CT, "
                "CONFIG_NF_CONNTRACK_MARK)";
     return NULL;
+}
+
+const char *nftables_features_missing_for(const struct nftables_features *features,
+                                          const struct policy *policy, const struct flow **ret_flow)
+{
+    const struct flow *flow = features->sctp ? NULL : policy_flow_with_ports(policy, IPPROTO_SCTP);
+
+    if (!flow)
+        return NULL;
+    *ret_flow = flow;
+    return "the kernel does not track SCTP (CONFIG_NF_CT_PROTO_SCTP): to it all of SCTP between "
+           "two hosts is one connection";
 }

@@ -55,6 +55,7 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
 {
     cleanup_(difference_freep) struct difference *difference = NULL;
     struct nftables_features features;
+    const struct flow *flow;
     int r = nftables_open(&stage->nftables);
 
     if (r == 0)
@@ -62,6 +63,9 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
     if (r < 0)
         return r;
     stage->rehearsal->missing = nftables_features_missing(&features);
+    if (!stage->rehearsal->missing)
+        stage->rehearsal->missing =
+            nftables_features_missing_for(&features, stage->plan->policy, &flow);
     if (stage->rehearsal->missing)
         return -EOPNOTSUPP;
 

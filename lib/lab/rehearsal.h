@@ -78,7 +78,7 @@ struct rehearsal {
     size_t capacity;
     size_t n_miscounts;              /* failures that are miscounts */
     usec_t elapsed;                  /* from the plan to the end */
-    const char *missing;             /* what the kernel lacks, where it is too old; or NULL */
+    const char *missing;             /* what the kernel lacks for this policy; or NULL */
     struct nftables_refusal refusal; /* why the kernel refused the ruleset */
 };
 
@@ -90,7 +90,7 @@ struct rehearsal {
  * Returns 0 and a rehearsal that the caller owns and that borrows the diagram, whatever came out;
  * or, with `*ret_rehearsal` written too for what it says about that,
  *   -EREMOTEIO   the kernel refused the ruleset: `refusal`
- *   -EOPNOTSUPP  the kernel is too old: `missing`
+ *   -EOPNOTSUPP  the kernel cannot enforce the policy: `missing`
  * or -EPERM in the root namespace, -ENOMEM or -errno of the lab.
  */
 int rehearsal_run(const struct diagram *diagram, const struct ruleset *ruleset, usec_t now,

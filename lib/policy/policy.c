@@ -144,6 +144,31 @@ int policy_end_addresses(const struct policy *policy, const struct flow *flow,
     return 0;
 }
 
+static bool names_ports(const struct service *service, uint8_t protocol)
+{
+    for (size_t i = 0; i < service->n_ranges; i++) {
+        const struct service_range *range = &service->ranges[i];
+
+        if (range->protocol_first <= protocol && range->protocol_last >= protocol &&
+            (range->port_first > 0 || range->port_last < UINT16_MAX))
+            return true;
+    }
+    return false;
+}
+
+const struct flow *policy_flow_with_ports(const struct policy *policy, uint8_t protocol)
+{
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+
+        for (size_t j = 0; flow->enabled && j < flow->n_services; j++) {
+            if (names_ports(&policy->services[flow->services[j]], protocol))
+                return flow;
+        }
+    }
+    return NULL;
+}
+
 static int first_address(const struct address_set *set, enum family family, ip_number *ret_address)
 {
     if (set->by_family[family].n_ranges == 0)

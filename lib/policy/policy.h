@@ -309,6 +309,9 @@ int policy_end_addresses(const struct policy *policy, const struct flow *flow,
                          const struct flow_end *end, bool is_source, size_t other_zone,
                          enum family family, struct range_set *ret_ranges);
 
+/* The first enabled flow that names some ports of a protocol, but not all; NULL where none does. */
+const struct flow *policy_flow_with_ports(const struct policy *policy, uint8_t protocol);
+
 /*
  * Resolves one end as a person types it: an address, or the name of a host, a group, a zone, or
  * `gateway`. Of a host, group or zone the first address of `family` is taken.

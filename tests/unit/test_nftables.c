@@ -519,7 +519,8 @@ END_TEST
 
 START_TEST(a_missing_feature_is_told_in_a_sentence)
 {
-    struct nftables_features features = {true, true, true, false, false, false, true};
+    struct nftables_features features = {
+        .inet = true, .concatenations = true, .element_counters = true, .conntrack = true};
     bool *required[] = {&features.inet, &features.concatenations, &features.element_counters,
                         &features.conntrack};
 

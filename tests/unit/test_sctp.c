@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A kernel need not track SCTP. Ports of SCTP would then all be open once one of them is, so a
+ * policy that names one is refused. Here such a kernel is one whose settings of connection tracking
+ * are hidden.
+ */
+
+#include <check.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "daemon/enforcement.h"
+#include "rehearsed.h"
+#include "sandbox.h"
+#include "tests/reading.h"
+
+#define SETTINGS "/proc/sys/net/netfilter"
+
+struct policy_case {
+    const char *flow;
+    bool refused;
+};
+
+static const struct policy_case policy_cases[] = {
+    {"services: sctp/2905", true}, {"services: [tcp/443, sctp/1-65535]", true},
+    {"services: sctp/any", false}, {"services: any", false},
+    {"services: tcp/443", false},  {"services: sctp/2905, enabled: false", false},
+};
+
+static void write_policy(const char *path, const char *flow)
+{
+    FILE *stream = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(stream);
+    fprintf(stream, "%sflows:\n  f: { from: pc, to: web, %s }\n", ZONES HOSTS, flow);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+/* Loads connection tracking, if it is not, before its settings are hidden. */
+static void hide_settings(void)
+{
+    sandbox_nft("table inet t { chain c { ct state new; }; }\n");
+    sandbox_nft("delete table inet t\n");
+    ck_assert_int_eq(access(SETTINGS "/nf_conntrack_sctp_timeout_closed", F_OK), 0);
+    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+    ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    ck_assert_int_eq(mount("none", SETTINGS, "tmpfs", 0, NULL), 0);
+}
+
+static int apply(const char *flow)
+{
+    cleanup_(enforcement_freep) struct enforcement *enforcement = NULL;
+    char path[] = "/tmp/test-sctp-XXXXXX";
+    const char *missing;
+    int fd = mkstemp(path), r;
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    write_policy(path, flow);
+    ck_assert_int_eq(enforcement_new(&enforcement, &missing), 0);
+    r = enforcement_apply(enforcement, path);
+    unlink(path);
+    return r;
+}
+
+START_TEST(ports_of_sctp_are_refused_by_a_kernel_that_does_not_track_it)
+{
+    sandbox_enter();
+    hide_settings();
+    ck_assert_int_eq(apply(policy_cases[_i].flow), policy_cases[_i].refused ? -EBADMSG : 0);
+}
+END_TEST
+
+START_TEST(ports_of_sctp_are_taken_by_a_kernel_that_tracks_it)
+{
+    sandbox_enter();
+    ck_assert_int_eq(apply(policy_cases[_i].flow), 0);
+}
+END_TEST
+
+START_TEST(ports_of_sctp_are_not_rehearsed_by_a_kernel_that_does_not_track_it)
+{
+    cleanup_(fixture_clear) struct fixture fixture = furnish(rehearsed_text);
+    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
+
+    sandbox_enter();
+    hide_settings();
+    ck_assert_int_eq(rehearsal_run(fixture.diagram, fixture.ruleset, fixture.now, &rehearsal),
+                     -EOPNOTSUPP);
+    ck_assert_ptr_nonnull(strstr(rehearsal->missing, "does not track SCTP"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sctp");
+    TCase *tests = tcase_create("sctp");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, ports_of_sctp_are_refused_by_a_kernel_that_does_not_track_it, 0,
+                        (int)ELEMENTS_OF(policy_cases));
+    tcase_add_loop_test(tests, ports_of_sctp_are_taken_by_a_kernel_that_tracks_it, 0,
+                        (int)ELEMENTS_OF(policy_cases));
+    tcase_add_test(tests, ports_of_sctp_are_not_rehearsed_by_a_kernel_that_does_not_track_it);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
