@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/calendar.h"
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
 #include "base/location.h"
@@ -124,6 +125,10 @@ struct draft {
     struct draft_list flows;
     struct draft_list expectations;
     struct location first_seen[MAPPING_KEYS_MAX]; /* of each key of a file, in grammar's order */
+    /* Of each source from `first_source` on the instant at which all of its flows end, 0 where the
+     * text says when; or NULL. Borrowed. */
+    const usec_t *ends;
+    size_t first_source;
     /* Something is missing whose absence would look like further mistakes: do not resolve. */
     bool incomplete;
 };

@@ -177,7 +177,9 @@ struct flow {
      * a flow that is not enabled.
      */
     uint8_t digest[FLOW_DIGEST_SIZE];
-    usec_t expires; /* USEC_NEVER where the policy gives no date */
+    /* The instant at which it ends, or USEC_NEVER. What an operator granted ends at an instant too,
+     * but has no date: `has_expires` is whether the policy gives one. */
+    usec_t expires;
     bool has_expires;
     struct date expires_date;
     /* When it is open, one of policy->schedules; NULL: always. Equal ones are one object. */

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * From a path to a policy: one file, or the files of a directory in order of their names. The whole
- * line of this folder in one place: text → draft → policy.
+ * From a path to the texts of a policy: one file, or the files of a directory in order of their
+ * names. All of them are read before the first is parsed, since a generation keeps the texts and
+ * not the path; nothing is copied for it.
  */
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "policy/draft.h"
 #include "policy/policy.h"
 #include "policy/report.h"
 #include "policy/store.h"
+#include "policy/texts.h"
 
 #define FILE_SUFFIX ".yaml"
 
 struct reading {
     struct sources *sources;
     struct diagnostics *diagnostics;
-    struct draft *draft;
-    size_t size; /* of all files so far */
+    size_t size;     /* of all files so far */
+    bool incomplete; /* something was not read, and reported */
 };
 
 static const struct location nowhere;
@@ -34,24 +36,7 @@ static int report_path(struct reading *reading, const char *path, const char *pr
     int r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "unreadable", nowhere, NULL,
                             "%s: %s", path, problem);
 
-    reading->draft->incomplete = true;
-    return r < 0 ? r : REPORTED;
-}
-
-/* Whether the policy is still of a size that is read. */
-static int check_size(struct reading *reading, const char *name, size_t size)
-{
-    int r;
-
-    if (size <= POLICY_SIZE_MAX && reading->size + size <= POLICY_SIZE_MAX) {
-        reading->size += size;
-        return 0;
-    }
-
-    reading->draft->incomplete = true;
-    r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "too-large", nowhere, NULL,
-                        "%s: the policy is larger than %zu MiB", name,
-                        POLICY_SIZE_MAX / 1024 / 1024);
+    reading->incomplete = true;
     return r < 0 ? r : REPORTED;
 }
 
@@ -75,11 +60,12 @@ static ssize_t read_bytes(int fd, char *text, size_t size)
 }
 
 /* Reads the file into the sources. Returns 0, REPORTED or -ENOMEM. */
-static int read_source(struct reading *reading, const char *path, uint32_t *ret_source)
+static int read_file(struct reading *reading, const char *path)
 {
     cleanup_(closep) int fd = -1;
     cleanup_(freep) char *text = NULL;
     struct stat status;
+    uint32_t source;
     ssize_t length;
     size_t size;
     int r;
@@ -92,9 +78,11 @@ static int read_source(struct reading *reading, const char *path, uint32_t *ret_
         return report_path(reading, path, "not a regular file");
 
     size = (size_t)status.st_size;
-    r = check_size(reading, path, size);
-    if (r != 0)
+    r = policy_check_size(reading->diagnostics, path, size, &reading->size);
+    if (r != 0) {
+        reading->incomplete = true;
         return r;
+    }
 
     /* One byte more than there should be, so that a file that grows meanwhile is not cut. */
     text = malloc(size + 1);
@@ -106,17 +94,7 @@ static int read_source(struct reading *reading, const char *path, uint32_t *ret_
         return report_path(reading, path, strerror((int)-length));
     if ((size_t)length != size)
         return report_path(reading, path, "the file changed while it was read");
-    return sources_add(reading->sources, path, text, size, ret_source);
-}
-
-static int parse_file(struct reading *reading, const char *path)
-{
-    uint32_t source;
-    int r = read_source(reading, path, &source);
-
-    if (r != 0)
-        return r < 0 ? r : 0;
-    return draft_parse(reading->draft, reading->sources, source, reading->diagnostics);
+    return sources_add(reading->sources, path, text, size, &source);
 }
 
 static int is_policy_file(const struct dirent *entry)
@@ -145,7 +123,7 @@ static void entries_clear(struct entries *entries)
     free(entries->entries);
 }
 
-static int parse_directory(struct reading *reading, const char *path)
+static int read_directory(struct reading *reading, const char *path)
 {
     cleanup_(entries_clear) struct entries files = {0};
     int r;
@@ -165,56 +143,39 @@ static int parse_directory(struct reading *reading, const char *path)
             file = NULL;
             return -ENOMEM;
         }
-        r = parse_file(reading, file);
+        r = read_file(reading, file);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
-                struct policy **ret_policy)
+int policy_load_sources(const char *path, struct sources *sources, struct diagnostics *diagnostics)
 {
-    cleanup_(draft_freep) struct draft *draft = NULL;
     struct reading reading = {.sources = sources, .diagnostics = diagnostics};
     struct stat status;
     int r;
 
-    r = draft_new(&draft);
-    if (r < 0)
-        return r;
-
-    reading.draft = draft;
     if (stat(path, &status) < 0)
         r = report_path(&reading, path, strerror(errno));
     else if (S_ISDIR(status.st_mode))
-        r = parse_directory(&reading, path);
+        r = read_directory(&reading, path);
     else
-        r = parse_file(&reading, path);
+        r = read_file(&reading, path);
     if (r < 0)
         return r;
-    return resolve(draft, diagnostics, ret_policy);
+    return reading.incomplete ? -EBADMSG : 0;
 }
 
-int policy_parse(const char *name, const char *text, size_t size, struct sources *sources,
-                 struct diagnostics *diagnostics, struct policy **ret_policy)
+int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
+                struct policy **ret_policy)
 {
-    cleanup_(draft_freep) struct draft *draft = NULL;
-    struct reading reading = {.sources = sources, .diagnostics = diagnostics};
-    uint32_t source;
-    int r;
+    size_t first = sources_count(sources);
+    int r = policy_load_sources(path, sources, diagnostics);
 
-    r = draft_new(&draft);
-    if (r < 0)
+    if (r < 0 && r != -EBADMSG)
         return r;
 
-    reading.draft = draft;
-    r = check_size(&reading, name, size);
-    if (r == 0)
-        r = sources_add(sources, name, text, size, &source);
-    if (r == 0)
-        r = draft_parse(draft, sources, source, diagnostics);
-    if (r < 0)
-        return r;
-    return resolve(draft, diagnostics, ret_policy);
+    /* What is wrong in the files that could be read is told too. */
+    return policy_parse_sources(sources, first, NULL, r == 0, diagnostics, ret_policy);
 }

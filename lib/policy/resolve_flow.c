@@ -53,7 +53,12 @@ static int resolve_expires(struct flow_context *context, const struct draft_text
                            struct flow *flow)
 {
     struct resolver *resolver = context->resolver;
+    const struct draft *draft = resolver->draft;
     int r;
+
+    flow->expires = draft->ends ? draft->ends[flow->location.source - draft->first_source] : 0;
+    if (flow->expires != 0)
+        return 0;
 
     flow->expires = USEC_NEVER;
     if (!text)
@@ -75,7 +80,7 @@ static int resolve_expires(struct flow_context *context, const struct draft_text
         return report_warning(&resolver->report, "expired", text->location,
                               "remove the flow, or have it approved until a later day",
                               "flow `%s` has expired: nothing of it passes", flow->name);
-    if (!resolver->draft->timezone && !context->timezone_missed) {
+    if (!draft->timezone && !context->timezone_missed) {
         context->timezone_missed = true;
         return report_warning(&resolver->report, "no-timezone", text->location,
                               "add `timezone: Asia/Tokyo`, or whatever yours is",
