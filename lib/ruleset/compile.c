@@ -398,12 +398,14 @@ static int compile_related(struct compiler *compiler, const struct hook_shape *s
 /*
  * The gateway's errors about a connection go back to a sender whose address was checked when its
  * packet came. The kernel writes those about a first packet (too large, too many hops) before
- * `forward` has judged it, so there is no mark to follow.
+ * `forward` has judged it, so there is no mark to follow. A sender by an address of its link talks
+ * to the gateway alone, whose connections have one.
  */
 static int compile_own_errors(struct compiler *compiler)
 {
     static const uint8_t protocols[FAMILIES] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
     static const enum field destinations[FAMILIES] = {FIELD_IP_DADDR, FIELD_IP6_DADDR};
+    const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
     char homes[CHAIN_NAME_MAX];
     int r = 0;
 
@@ -415,6 +417,10 @@ static int compile_own_errors(struct compiler *compiler)
             statement_lookup(FIELDS(FIELD_OIFNAME, destinations[family]), false, homes),
             statement_verdict(VERDICT_ACCEPT));
     }
+    if (r == 0)
+        r = compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                          statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
+                          compiler_ask_live());
     return r;
 }
 
