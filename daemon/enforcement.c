@@ -215,7 +215,7 @@ int enforcement_apply(struct enforcement *enforcement, const char *path)
     if (r < 0)
         return r == -E2BIG ? -EBADMSG : r;
 
-    r = ruleset_compile(diagram, now, &ruleset);
+    r = ruleset_compile(diagram, &(struct ruleset_options){.now = now}, &ruleset);
     if (r < 0)
         return r;
 

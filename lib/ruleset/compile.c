@@ -21,72 +21,8 @@
 
 #include "ruleset/compiler.h"
 
-/* Refused packets of one reason written to NFLOG per second at most, and bytes of each. */
-#define LOG_RATE 100
-#define LOG_BURST 200
-#define LOG_SNAPLEN 128
-
 /* Where nft's `priority filter` is. */
 #define PRIORITY_FILTER 0
-
-/* Types of neighbour discovery (RFC 4861) and of multicast listener discovery (RFC 2710, RFC 3810),
- * without which switches do not deliver it. */
-static const uint8_t link_types[] = {
-    130, /* multicast listener query */
-    131, /* multicast listener report */
-    132, /* multicast listener done */
-    ND_ROUTER_SOLICIT,
-    ND_ROUTER_ADVERT,
-    ND_NEIGHBOR_SOLICIT,
-    ND_NEIGHBOR_ADVERT,
-    ND_REDIRECT,
-    143, /* multicast listener report, version 2 */
-};
-
-static int compile_neighbour_discovery(struct compiler *compiler)
-{
-    int r = compiler_chain(compiler, "neighbour-discovery");
-
-    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(link_types); i++)
-        r = compiler_rule(compiler, statement_match_byte(FIELD_ICMPV6_TYPE, false, link_types[i]),
-                          statement_verdict(VERDICT_ACCEPT));
-    return r;
-}
-
-static int compile_drop(struct compiler *compiler, const char *reason, const char *counter)
-{
-    char prefix[64];
-    int r = compiler_chain(compiler, "drop/%s", reason);
-
-    snprintf(prefix, sizeof(prefix), "segd %s ", reason);
-    if (r == 0 && counter)
-        r = compiler_rule(compiler, statement_counter(counter));
-    if (r == 0)
-        r = compiler_rule(compiler, statement_limit(LOG_RATE, LOG_BURST),
-                          statement_log(prefix, RULESET_LOG_GROUP, LOG_SNAPLEN));
-    if (r == 0)
-        r = compiler_rule(compiler, statement_verdict(VERDICT_DROP));
-    return r;
-}
-
-static int compile_drops(struct compiler *compiler)
-{
-    int r = compile_drop(compiler, REASON_NO_FLOW, NULL);
-
-    if (r == 0)
-        r = compile_drop(compiler, REASON_SUSPENDED, NULL);
-    if (r == 0)
-        r = compile_drop(compiler, REASON_SPOOFED, NULL);
-    if (r == 0)
-        r = compile_drop(compiler, REASON_MAC_MISMATCH, NULL);
-    if (r == 0)
-        r = compile_drop(compiler, REASON_INVALID, NULL);
-    if (r == 0)
-        r = ruleset_add_counter(compiler->ruleset, REASON_UNKNOWN_INTERFACE);
-    if (r == 0)
-        r = compile_drop(compiler, REASON_UNKNOWN_INTERFACE, REASON_UNKNOWN_INTERFACE);
-    return r;
-}
 
 /* Maps from interfaces to what is to be done for their pair of segments. Those of the gateway have
  * one interface in the key: it has none itself. */
@@ -474,8 +410,8 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
     if (r == 0 && compiler_logs(compiler))
         r = compiler_rule(compiler, statement_match_states(CT_STATE_NEW),
                           statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
-                          statement_limit(LOG_RATE, LOG_BURST),
-                          statement_log("segd new ", RULESET_LOG_GROUP, LOG_SNAPLEN));
+                          statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+                          statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
     if (r == 0)
         r = compiler_rule(compiler, compiler_ask_live());
     if (r == 0)
@@ -507,23 +443,35 @@ static int compile_interfaces(struct compiler *compiler)
     return r;
 }
 
-int ruleset_compile(const struct diagram *diagram, usec_t now, struct ruleset **ret_ruleset)
+int ruleset_compile(const struct diagram *diagram, const struct ruleset_options *options,
+                    struct ruleset **ret_ruleset)
 {
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
-    struct compiler compiler = {.diagram = diagram, .policy = diagram->policy, .now = now};
-    int r = ruleset_new(RULESET_TABLE, &ruleset);
+    struct compiler compiler = {
+        .diagram = diagram,
+        .policy = diagram->policy,
+        .now = options->now,
+    };
+    cleanup_(standings_freep) struct standings *standings = NULL;
+    int r = standings_new(diagram->policy, options->overrides, options->now, &standings);
+
+    if (r == 0)
+        r = ruleset_new(RULESET_TABLE, &ruleset);
 
     if (r < 0)
         return r;
+    compiler.standings = standings;
     compiler.ruleset = ruleset;
 
-    r = compile_drops(&compiler);
+    r = compile_generation(&compiler, options->generation);
+    if (r == 0)
+        r = compile_drops(&compiler);
     if (r == 0)
         r = compile_live(&compiler);
     if (r == 0)
         r = compile_interfaces(&compiler);
     if (r == 0 && compiler.policy->gateway_protect)
-        r = compile_neighbour_discovery(&compiler);
+        r = compile_neighbour_discovery(&compiler, "neighbour-discovery");
     if (r == 0)
         r = compile_networks(&compiler);
     if (r == 0)
@@ -555,7 +503,7 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
 
     r = ruleset_add_counter(ruleset, "lockdown");
     if (r == 0)
-        r = compile_drop(&compiler, "lockdown", "lockdown");
+        r = compile_drop(&compiler, "drop/lockdown", "lockdown", "lockdown");
     if (r == 0)
         r = compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
     if (r == 0)

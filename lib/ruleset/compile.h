@@ -3,17 +3,32 @@
 
 #include "base/calendar.h"
 #include "diagram/diagram.h"
+#include "policy/overrides.h"
 #include "ruleset/ruleset.h"
+
+struct ruleset_options {
+    usec_t now;
+    /* Of these only suspensions matter here: grants are flows of the policy, and isolations stand
+     * beside the ruleset (ruleset/isolation.h). NULL: none. */
+    const struct overrides *overrides;
+    /* The number of the generation that the kernel holds with this ruleset: a chain without rules,
+     * `generation/NUMBER`, tells it. 0: none. */
+    uint64_t generation;
+};
 
 /*
  * The ruleset of a policy, as section "How a packet is judged" of docs/packet-path.md draws it.
- * Flows whose expiry lies at or before `now` are judged but not live. Names of sets and chains
- * follow from zones and addresses, so that a small change of policy is a small difference of
- * rulesets.
+ * Flows that do not pass at `now` (expired, outside their schedule, suspended) are judged but not
+ * live. Names of sets and chains follow from zones and addresses, so that a small change of policy
+ * is a small difference of rulesets.
  *
- * Returns 0 and a ruleset that the caller owns (it borrows nothing), or -ENOMEM.
+ * Returns 0 and a ruleset that the caller owns (it borrows nothing), -ENOMEM, or -errno where the
+ * time zone cannot be read.
  */
-int ruleset_compile(const struct diagram *diagram, usec_t now, struct ruleset **ret_ruleset);
+int ruleset_compile(const struct diagram *diagram, const struct ruleset_options *options,
+                    struct ruleset **ret_ruleset);
+/* The generation that a ruleset tells, the highest where there are several; 0: none. */
+uint64_t ruleset_generation(const struct ruleset *ruleset);
 
 /*
  * What holds where there is no policy to apply: nothing is forwarded, by nobody and to nobody. The

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "diagram/diagram.h"
+#include "policy/standing.h"
 #include "ruleset/ruleset.h"
 #include "ruleset/statements.h"
 
@@ -14,6 +15,7 @@ struct compiler {
     const struct policy *policy;
     struct ruleset *ruleset;
     usec_t now;
+    const struct standings *standings; /* of the flows, at the instant of compiling */
 };
 
 /* Reasons for which packets are dropped: counters are named REASON/FROM/TO or REASON/ZONE. */
@@ -23,6 +25,7 @@ struct compiler {
 #define REASON_MAC_MISMATCH "mac-mismatch"
 #define REASON_UNKNOWN_INTERFACE "unknown-interface"
 #define REASON_INVALID "invalid"
+#define REASON_ISOLATED "isolated"
 
 #define CHAIN_NAME_MAX 256
 
@@ -82,3 +85,17 @@ int compile_ingress(struct compiler *compiler);
 int compile_live(struct compiler *compiler);
 struct statement compiler_ask_live(void); /* accepts what is live */
 bool compiler_logs(const struct compiler *compiler);
+
+/* Packets of one kind written to NFLOG per second at most, and bytes of each. */
+#define DROP_LOG_RATE 100
+#define DROP_LOG_BURST 200
+#define DROP_LOG_SNAPLEN 128
+/* A chain that counts (if `counter`), logs as `segd REASON` and drops; and those of all reasons, in
+ * drop.c. */
+int compile_drop(struct compiler *compiler, const char *name, const char *reason,
+                 const char *counter);
+int compile_drops(struct compiler *compiler);
+/* A chain that accepts neighbour discovery and returns the rest. */
+int compile_neighbour_discovery(struct compiler *compiler, const char *name);
+/* The chain that tells the number of the generation, in generation.c. */
+int compile_generation(struct compiler *compiler, uint64_t generation);

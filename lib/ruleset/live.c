@@ -16,15 +16,22 @@
  * later commit gives it one when its time comes near. */
 #define TIMEOUT_MAX (INT64_C(100) * 366 * 24 * 3600 * USEC_PER_SEC)
 
-static usec_t flow_timeout(const struct compiler *compiler, const struct flow *flow)
+/* Whether the flow passes now, and the timeout of its elements: the instant at which it ends by
+ * itself, 0 for none. */
+static bool flow_is_live(const struct compiler *compiler, const struct flow *flow,
+                         usec_t *ret_timeout)
 {
-    if (flow->expires == USEC_NEVER || flow->expires - compiler->now > TIMEOUT_MAX)
-        return 0;
-    return flow->expires;
+    usec_t until;
+
+    if (standings_of(compiler->standings, flow, &until) != STANDING_LIVE)
+        return false;
+
+    *ret_timeout = until == USEC_NEVER || until - compiler->now > TIMEOUT_MAX ? 0 : until;
+    return true;
 }
 
 static int add_direction(struct compiler *compiler, struct set *live, const struct flow *flow,
-                         uint8_t direction)
+                         uint8_t direction, usec_t timeout)
 {
     struct key key = {0};
 
@@ -35,14 +42,9 @@ static int add_direction(struct compiler *compiler, struct set *live, const stru
                                    .key = key.bytes,
                                    .verdict = VERDICT_ACCEPT,
                                    .comment = flow->name,
-                                   .expires = flow_timeout(compiler, flow),
+                                   .expires = timeout,
                                    .location = flow->location,
                                });
-}
-
-static bool flow_is_live(const struct compiler *compiler, const struct flow *flow)
-{
-    return flow->enabled && flow->expires > compiler->now;
 }
 
 bool compiler_logs(const struct compiler *compiler)
@@ -67,8 +69,9 @@ static int add_logged(struct compiler *compiler)
     for (size_t i = 0; i < policy->n_flows; i++) {
         const struct flow *flow = &policy->flows[i];
         struct key key = {0};
+        usec_t timeout;
 
-        if (!flow_is_live(compiler, flow) || !flow->log_new)
+        if (!flow->log_new || !flow_is_live(compiler, flow, &timeout))
             continue;
 
         key_put(&key, &flow->id, sizeof(flow->id));
@@ -98,13 +101,14 @@ int compile_live(struct compiler *compiler)
 
     for (size_t i = 0; i < policy->n_flows; i++) {
         const struct flow *flow = &policy->flows[i];
+        usec_t timeout;
 
-        if (!flow_is_live(compiler, flow))
+        if (!flow_is_live(compiler, flow, &timeout))
             continue;
 
-        r = add_direction(compiler, live, flow, IP_CT_DIR_ORIGINAL);
+        r = add_direction(compiler, live, flow, IP_CT_DIR_ORIGINAL, timeout);
         if (r == 0)
-            r = add_direction(compiler, live, flow, IP_CT_DIR_REPLY);
+            r = add_direction(compiler, live, flow, IP_CT_DIR_REPLY, timeout);
         if (r < 0)
             return r;
     }

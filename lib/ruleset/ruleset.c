@@ -39,7 +39,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     if (!ruleset)
         return NULL;
 
-    for (size_t i = 0; i < ruleset->n_sets; i++)
+    for (size_t i = 0; i < ruleset->n_sets && !ruleset->borrowed; i++)
         free(ruleset->sets[i].elements);
     free(ruleset->sets);
     free(ruleset->chains);
@@ -206,7 +206,8 @@ void ruleset_finish(struct ruleset *ruleset)
     if (ruleset->n_chains > 1)
         qsort(ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains), compare_chains);
 
-    for (size_t i = 0; i < ruleset->n_sets; i++) {
+    /* What was joined has been sorted where it came from. */
+    for (size_t i = 0; i < ruleset->n_sets && !ruleset->borrowed; i++) {
         struct set *set = &ruleset->sets[i];
 
         if (set->n_elements > 1)

@@ -176,6 +176,7 @@ struct ruleset {
     struct arena *arena; /* owns all that is below */
     const char *table;   /* "segd" */
     bool dormant;        /* seen only: the kernel holds the table, but enforces none of it */
+    bool borrowed;       /* elements belong to the rulesets it was joined from (isolation.h) */
     struct counter *counters;
     size_t n_counters;
     size_t counters_capacity;

@@ -76,7 +76,7 @@ int line_compile(const char *text, size_t size, struct ruleset **ret_ruleset,
         r = diagram_new(policy, diagnostics, &diagram);
     cost->diagram += lap(&clock);
     if (r == 0)
-        r = ruleset_compile(diagram, calendar_now(), ret_ruleset);
+        r = ruleset_compile(diagram, &(struct ruleset_options){.now = calendar_now()}, ret_ruleset);
     cost->compile += lap(&clock);
 
     if (r < 0)

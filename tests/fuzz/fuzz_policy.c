@@ -56,7 +56,7 @@ static void compile(const struct reading *reading)
 
     if (diagram_new(reading->policy, reading->diagnostics, &diagram) < 0)
         return;
-    if (ruleset_compile(diagram, calendar_now(), &ruleset) < 0)
+    if (ruleset_compile(diagram, &(struct ruleset_options){.now = calendar_now()}, &ruleset) < 0)
         abort();
 }
 

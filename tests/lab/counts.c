@@ -147,7 +147,7 @@ void gateway_commit(const char *policy, usec_t now)
     if (r < 0)
         diagnostics_print(diagnostics, sources, stdout, false);
     ck_assert_int_eq(r, 0);
-    ck_assert_int_eq(ruleset_compile(diagram, now, &wanted), 0);
+    ck_assert_int_eq(ruleset_compile(diagram, &(struct ruleset_options){.now = now}, &wanted), 0);
 
     ck_assert_int_eq(nftables_open(&nftables), 0);
     r = nftables_dump(nftables, RULESET_TABLE, wanted, &held);

@@ -26,7 +26,7 @@ static int print_form(const struct loaded *loaded, bool nftables, FILE *stream)
     if (!nftables)
         return policy_print(loaded->policy, stream);
 
-    r = ruleset_compile(loaded->diagram, now, &ruleset);
+    r = ruleset_compile(loaded->diagram, &(struct ruleset_options){.now = now}, &ruleset);
     if (r < 0)
         return r;
     return ruleset_print(ruleset, now, stream);

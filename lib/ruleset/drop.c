@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Where refused packets end, a chain for each reason, which writes some of them to NFLOG; and the
+ * one kind of packet that is never refused on the gateway itself: neighbour discovery.
+ */
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+
+#include "ruleset/compile.h"
+#include "ruleset/compiler.h"
+
+/* Types of neighbour discovery (RFC 4861) and of multicast listener discovery (RFC 2710, RFC 3810),
+ * without which switches do not deliver it. */
+static const uint8_t link_types[] = {
+    130, /* multicast listener query */
+    131, /* multicast listener report */
+    132, /* multicast listener done */
+    ND_ROUTER_SOLICIT,
+    ND_ROUTER_ADVERT,
+    ND_NEIGHBOR_SOLICIT,
+    ND_NEIGHBOR_ADVERT,
+    ND_REDIRECT,
+    143, /* multicast listener report, version 2 */
+};
+
+int compile_neighbour_discovery(struct compiler *compiler, const char *name)
+{
+    int r = compiler_chain(compiler, "%s", name);
+
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(link_types); i++)
+        r = compiler_rule(compiler, statement_match_byte(FIELD_ICMPV6_TYPE, false, link_types[i]),
+                          statement_verdict(VERDICT_ACCEPT));
+    return r;
+}
+
+int compile_drop(struct compiler *compiler, const char *name, const char *reason,
+                 const char *counter)
+{
+    char prefix[64];
+    int r = compiler_chain(compiler, "%s", name);
+
+    snprintf(prefix, sizeof(prefix), "segd %s ", reason);
+    if (r == 0 && counter)
+        r = compiler_rule(compiler, statement_counter(counter));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+                          statement_log(prefix, RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+    if (r == 0)
+        r = compiler_rule(compiler, statement_verdict(VERDICT_DROP));
+    return r;
+}
+
+int compile_drops(struct compiler *compiler)
+{
+    int r = compile_drop(compiler, "drop/" REASON_NO_FLOW, REASON_NO_FLOW, NULL);
+
+    if (r == 0)
+        r = compile_drop(compiler, "drop/" REASON_SUSPENDED, REASON_SUSPENDED, NULL);
+    if (r == 0)
+        r = compile_drop(compiler, "drop/" REASON_SPOOFED, REASON_SPOOFED, NULL);
+    if (r == 0)
+        r = compile_drop(compiler, "drop/" REASON_MAC_MISMATCH, REASON_MAC_MISMATCH, NULL);
+    if (r == 0)
+        r = compile_drop(compiler, "drop/" REASON_INVALID, REASON_INVALID, NULL);
+    if (r == 0)
+        r = ruleset_add_counter(compiler->ruleset, REASON_UNKNOWN_INTERFACE);
+    if (r == 0)
+        r = compile_drop(compiler, "drop/" REASON_UNKNOWN_INTERFACE, REASON_UNKNOWN_INTERFACE,
+                         REASON_UNKNOWN_INTERFACE);
+    return r;
+}
