@@ -3,8 +3,10 @@
 /*
  * The number that marks the connections of a flow. It is a digest of what the flow means, so that
  * a renamed flow keeps its connections and a changed one loses them, and so that two gateways with
- * one policy agree. 32 bits are few: where two flows of a policy meet, the one whose name comes
- * later is digested again with a counter, which depends on nothing but the policy.
+ * one policy agree. 32 bits are few, and who writes a policy can make two flows meet in them. So
+ * each flow has a row of candidates and takes the first that no other flow had to pass or takes:
+ * what one flow has is never among those that another goes back to when some flow is gone, and no
+ * flow comes to own the open connections of one that was revoked.
  */
 
 #include <errno.h>
@@ -162,100 +164,180 @@ static int digest_services(digest *state, const struct policy *policy, const str
     return 0;
 }
 
-/* Everything about the flow; the counter is put behind it later. */
-static int digest_flow(digest *state, const struct policy *policy, const struct flow *flow)
+/* Everything about the flow, and the first of its candidates. */
+static int digest_flow(const struct policy *policy, struct flow *flow)
 {
+    digest state;
     int r;
 
-    crypto_generichash_init(state, NULL, 0, crypto_generichash_BYTES_MIN);
-    r = digest_ends(state, policy, flow, true);
+    crypto_generichash_init(&state, NULL, 0, sizeof(flow->digest));
+    r = digest_ends(&state, policy, flow, true);
     if (r == 0)
-        r = digest_ends(state, policy, flow, false);
+        r = digest_ends(&state, policy, flow, false);
     if (r == 0)
-        r = digest_services(state, policy, flow);
-    return r;
+        r = digest_services(&state, policy, flow);
+    if (r < 0)
+        return r;
+
+    digest_number(&state, 0);
+    crypto_generichash_final(&state, flow->digest, sizeof(flow->digest));
+    return 0;
 }
 
-static uint32_t finish_digest(const digest *state, uint64_t counter)
-{
-    uint8_t bytes[crypto_generichash_BYTES_MIN];
-    digest last = *state;
+/* A flow on its way along its candidates. */
+struct candidate {
+    struct flow *flow;
+    uint32_t rank; /* among flows of equal content, by name: they would meet in every candidate */
+    uint32_t step; /* how many candidates it passed */
+    struct candidate *next; /* that has no id */
+};
 
-    digest_number(&last, counter);
-    crypto_generichash_final(&last, bytes, sizeof(bytes));
+static uint32_t candidate_id(const struct candidate *candidate)
+{
+    uint8_t bytes[FLOW_DIGEST_SIZE];
+    digest state;
+
+    memcpy(bytes, candidate->flow->digest, sizeof(bytes));
+    if (candidate->step > 0) {
+        crypto_generichash_init(&state, NULL, 0, sizeof(bytes));
+        crypto_generichash_update(&state, candidate->flow->digest, sizeof(bytes));
+        digest_number(&state, (uint64_t)candidate->rank << 32 | candidate->step);
+        crypto_generichash_final(&state, bytes, sizeof(bytes));
+    }
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* The ids that are taken: open addressing, at most half full; 0 is a free place. */
-struct id_set {
-    uint32_t *ids;
-    size_t n_places; /* a power of two */
+/* An id that one flow has, or that several wanted and none has. */
+struct claim {
+    uint32_t id; /* 0: a free place */
+    struct candidate *owner;
 };
 
-static bool id_set_add(struct id_set *set, uint32_t id)
+/* Open addressing, at most half full. */
+struct claims {
+    struct claim *places;
+    size_t n_places; /* a power of two */
+    size_t n_claims;
+};
+
+static void claims_clear(struct claims *claims)
 {
-    size_t place = id & (set->n_places - 1);
-
-    if (id == 0)
-        return false;
-
-    while (set->ids[place] != 0) {
-        if (set->ids[place] == id)
-            return false;
-        place = (place + 1) & (set->n_places - 1);
-    }
-    set->ids[place] = id;
-    return true;
+    free(claims->places);
 }
 
-static int compare_names(const void *a, const void *b)
+static struct claim *claims_find(const struct claims *claims, uint32_t id)
 {
-    const struct flow *const *left = a, *const *right = b;
+    size_t place = id & (claims->n_places - 1);
 
-    return strcmp((*left)->name, (*right)->name);
+    while (claims->places[place].id != 0 && claims->places[place].id != id)
+        place = (place + 1) & (claims->n_places - 1);
+    return &claims->places[place];
 }
 
-static int assign_ids(const struct policy *policy, struct flow **flows, size_t n_flows)
+/* Makes room for one claim more. */
+static int claims_reserve(struct claims *claims)
 {
-    cleanup_(freep) uint32_t *ids = NULL;
-    struct id_set taken = {.n_places = 64};
-    int r;
+    struct claims larger = {.n_places = claims->n_places > 0 ? 2 * claims->n_places : 64,
+                            .n_claims = claims->n_claims};
 
-    while (taken.n_places < 2 * n_flows)
-        taken.n_places *= 2;
-    ids = taken.ids = calloc(taken.n_places, sizeof(*taken.ids));
-    if (!ids)
+    if (2 * (claims->n_claims + 1) <= claims->n_places)
+        return 0;
+
+    larger.places = calloc(larger.n_places, sizeof(*larger.places));
+    if (!larger.places)
         return -ENOMEM;
 
-    for (size_t i = 0; i < n_flows; i++) {
-        uint64_t counter = 0;
-        digest state;
+    for (size_t i = 0; i < claims->n_places; i++) {
+        if (claims->places[i].id != 0)
+            *claims_find(&larger, claims->places[i].id) = claims->places[i];
+    }
+    claims_clear(claims);
+    *claims = larger;
+    return 0;
+}
 
-        r = digest_flow(&state, policy, flows[i]);
+static void push(struct candidate **pending, struct candidate *candidate)
+{
+    candidate->next = *pending;
+    *pending = candidate;
+}
+
+/* Each of the pending claims its next candidate; where it was claimed, both claim another. What
+ * comes out does not depend on the order. */
+static int settle(struct candidate *pending)
+{
+    cleanup_(claims_clear) struct claims claims = {0};
+
+    while (pending) {
+        struct candidate *candidate = pending;
+        uint32_t id = candidate_id(candidate);
+        struct claim *claim;
+        int r = claims_reserve(&claims);
+
         if (r < 0)
             return r;
 
-        do
-            flows[i]->id = finish_digest(&state, counter++);
-        while (!id_set_add(&taken, flows[i]->id));
+        claim = claims_find(&claims, id);
+        if (id != 0 && claim->id == 0) {
+            *claim = (struct claim){id, candidate};
+            claims.n_claims++;
+            candidate->flow->id = id;
+            pending = candidate->next;
+            continue;
+        }
+
+        candidate->step++;
+        if (id != 0 && claim->owner) {
+            claim->owner->step++;
+            push(&pending, claim->owner);
+            claim->owner = NULL;
+        }
     }
     return 0;
 }
 
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct flow *left = ((const struct candidate *)a)->flow;
+    const struct flow *right = ((const struct candidate *)b)->flow;
+    int result = memcmp(left->digest, right->digest, sizeof(left->digest));
+
+    return result != 0 ? result : strcmp(left->name, right->name);
+}
+
+static bool follows_its_equal(const struct candidate *candidate)
+{
+    return memcmp(candidate[-1].flow->digest, candidate->flow->digest,
+                  sizeof(candidate->flow->digest)) == 0;
+}
+
 int resolve_flow_ids(struct resolver *resolver)
 {
-    cleanup_(freep) struct flow **flows = calloc(resolver->n_flows + 1, sizeof(struct flow *));
-    size_t n_flows = 0;
+    cleanup_(freep) struct candidate *candidates =
+        calloc(resolver->n_flows + 1, sizeof(struct candidate));
+    struct candidate *pending = NULL;
+    size_t n = 0;
+    int r;
 
-    if (!flows)
+    if (!candidates)
         return -ENOMEM;
     if (sodium_init() < 0)
         return -ENOMEM;
 
     for (size_t i = 0; i < resolver->n_flows; i++) {
-        if (resolver->flows[i].enabled)
-            flows[n_flows++] = &resolver->flows[i];
+        if (!resolver->flows[i].enabled)
+            continue;
+        r = digest_flow(resolver->policy, &resolver->flows[i]);
+        if (r < 0)
+            return r;
+        candidates[n++].flow = &resolver->flows[i];
     }
-    qsort(flows, n_flows, sizeof(struct flow *), compare_names);
-    return assign_ids(resolver->policy, flows, n_flows);
+
+    qsort(candidates, n, sizeof(*candidates), compare_candidates);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && follows_its_equal(&candidates[i]))
+            candidates[i].rank = candidates[i - 1].rank + 1;
+        push(&pending, &candidates[i]);
+    }
+    return settle(pending);
 }

@@ -166,15 +166,16 @@ struct flow {
     size_t n_to_names;
     /*
      * The value of `ct mark` on its connections: never 0, unique among enabled flows, a function of
-     * the flow's resolved content (ends and services; not names, dates, schedule or limit). Flows
-     * whose ids would be the same all get another, by the order of their names. 0 for a flow that
-     * is not enabled.
+     * the flow's resolved content (ends and services; not names, dates, schedule or limit) and of
+     * what it would meet with. Flows whose ids would be the same all get another. What a flow has
+     * is never the id of another flow in a policy that is the same but for flows that are gone. 0
+     * for a flow that is not enabled.
      */
     uint32_t id;
     /*
-     * The content itself, as long as no two differ and have the same: flows of two policies with
-     * one id and different digests are different flows. Equal for flows of equal content. Zeros for
-     * a flow that is not enabled.
+     * A digest of the same content that is long enough for no two to meet: flows of two policies
+     * that have one id and different digests are not the same flow. Flows of equal content have
+     * equal ones. Zeros for a flow that is not enabled.
      */
     uint8_t digest[FLOW_DIGEST_SIZE];
     /* The instant at which it ends, or USEC_NEVER. What an operator granted ends at an instant too,
