@@ -161,8 +161,12 @@ static int resolve_interfaces(struct resolver *resolver, const struct draft_text
 
         r = check_interface(resolver, text);
         if (r == 0 && ++resolver->n_interfaces == POLICY_INTERFACES_MAX + 1)
-            r = report_error(&resolver->report, "too-many", text->location, NULL,
-                             "more than %d interfaces", POLICY_INTERFACES_MAX);
+            r = report_error(&resolver->report, "too-many", text->location,
+                             "join links of one zone in a bridge, or divide the zones among "
+                             "several gateways",
+                             "more than %d interfaces in all zones together: tables of the kernel "
+                             "grow with their square",
+                             POLICY_INTERFACES_MAX);
         for (size_t i = 0; r == 0 && i < n && n <= POLICY_INTERFACES_MAX; i++)
             again |= strcmp(interfaces[i], text->text) == 0;
         if (again)

@@ -48,12 +48,17 @@ static void print_zones_beyond(FILE *stream)
                 i, i, i / 256, i % 256);
 }
 
-static void print_interfaces_beyond(FILE *stream)
+static void print_interfaces(FILE *stream, unsigned n)
 {
     fputs("segd: 1\nzones:\n  z: { class: other, networks: [10.0.0.0/8], interfaces: [i", stream);
-    for (unsigned i = 0; i < POLICY_INTERFACES_MAX; i++)
+    for (unsigned i = 1; i < n; i++)
         fprintf(stream, ", i%u", i);
     fputs("] }\n", stream);
+}
+
+static void print_interfaces_beyond(FILE *stream)
+{
+    print_interfaces(stream, POLICY_INTERFACES_MAX + 1);
 }
 
 static void print_items_beyond(FILE *stream)
@@ -116,6 +121,16 @@ START_TEST(one_more_than_the_bound_is_one_error)
     ck_assert_int_eq(read_text(&reading, text_end(&text)), -EBADMSG);
     ck_assert_uint_eq(diagnostics_count(reading.diagnostics, SEVERITY_ERROR), 1);
     ck_assert(has_diagnostic(reading.diagnostics, limit_cases[_i].code));
+}
+END_TEST
+
+START_TEST(as_many_interfaces_as_the_bound_are_fine)
+{
+    cleanup_(reading_clear) struct reading reading = {0};
+    cleanup_(text_clear) struct text text = {0};
+
+    print_interfaces(text_begin(&text), POLICY_INTERFACES_MAX);
+    read_valid(&reading, text_end(&text));
 }
 END_TEST
 
@@ -311,6 +326,7 @@ int main(void)
 
     tcase_add_loop_test(tests, one_more_than_the_bound_is_one_error, 0,
                         (int)ELEMENTS_OF(limit_cases));
+    tcase_add_test(tests, as_many_interfaces_as_the_bound_are_fine);
     tcase_add_test(tests, a_policy_of_too_many_bytes_is_not_even_looked_at);
     tcase_add_test(tests, thousands_of_mistakes_are_survived);
     tcase_add_test(tests, fifty_thousand_flows_are_read);
