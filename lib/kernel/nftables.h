@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "policy/policy.h"
 #include "ruleset/difference.h"
 #include "ruleset/ruleset.h"
+
+struct flow;
+struct policy;
 
 /*
  * The kernel's nftables of the network namespace in which nftables_open() was called, over one

@@ -18,6 +18,7 @@
 #include "kernel/elements.h"
 #include "kernel/nftables_private.h"
 #include "kernel/objects.h"
+#include "policy/policy.h"
 
 /* NFT_TABLE_F_OWNER and, since Linux 6.9, NFT_TABLE_F_PERSIST. */
 #define TABLE_FLAGS_OWNER_PERSIST (0x2 | 0x4)
