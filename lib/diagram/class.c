@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "diagram/cut.h"
 #include "diagram/sweep.h"
 
 /* Rows of at most so many points are worth a place each in a hash. */
@@ -34,8 +35,8 @@
 
 struct filler {
     struct class *class;
-    const struct class *classes;
     struct overlaps *overlaps;
+    struct cutter cutter;
     size_t rows_left;
     size_t exact_capacity;
     size_t ranges_capacity;
@@ -89,55 +90,14 @@ static int class_add_row(struct filler *filler, const struct range_row *row)
     return 0;
 }
 
-/* What is left of a box of one flow where parents with earlier flows overlap it. */
-static int filler_cut(struct filler *filler, uint32_t parent, struct range_row row);
-
-/* Splits the row around a box that the parent's flow owns and goes on with the pieces. */
-static int filler_split(struct filler *filler, uint32_t parent, const struct range_row *row,
-                        const struct range *destination, const struct service_span *services)
-{
-    struct range_row piece = *row;
-    int r;
-
-    if (destination->first > row->destination.first) {
-        piece.destination.last = destination->first - 1;
-        r = filler_cut(filler, parent, piece);
-        if (r < 0)
-            return r;
-    }
-    if (destination->last < row->destination.last) {
-        piece.destination = (struct range){destination->last + 1, row->destination.last};
-        r = filler_cut(filler, parent, piece);
-        if (r < 0)
-            return r;
-    }
-
-    piece.destination.first =
-        destination->first > row->destination.first ? destination->first : row->destination.first;
-    piece.destination.last =
-        destination->last < row->destination.last ? destination->last : row->destination.last;
-    if (services->first > row->services.first) {
-        piece.services = (struct service_span){row->services.first, services->first - 1};
-        r = filler_cut(filler, parent, piece);
-        if (r < 0)
-            return r;
-    }
-    if (services->last < row->services.last) {
-        piece.services = (struct service_span){services->last + 1, row->services.last};
-        return filler_cut(filler, parent, piece);
-    }
-    return 0;
-}
-
-/* The first row that, or one before it, has a destination at or behind `address`. */
-static size_t find_range(const struct class *class, ip_number address)
+size_t class_find_range(const struct class *class, ip_number destination)
 {
     size_t low = 0, high = class->n_ranges;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (class->reach[middle] < address)
+        if (class->reach[middle] < destination)
             low = middle + 1;
         else
             high = middle;
@@ -145,7 +105,7 @@ static size_t find_range(const struct class *class, ip_number address)
     return low;
 }
 
-static size_t find_exact(const struct class *class, ip_number destination, service_number service)
+size_t class_find_exact(const struct class *class, ip_number destination, service_number service)
 {
     size_t low = 0, high = class->n_exact;
 
@@ -162,55 +122,28 @@ static size_t find_exact(const struct class *class, ip_number destination, servi
     return low;
 }
 
-static int filler_cut(struct filler *filler, uint32_t parent, struct range_row row)
+/* The class is asked first: an earlier flow of a parent must not find its packets here. */
+static bool filler_yields(uint32_t there, uint32_t flow, void *userdata)
 {
-    const struct class *class;
+    const struct filler *filler = userdata;
 
-    if (parent == NO_CLASS)
-        return class_add_row(filler, &row);
-    class = &filler->classes[parent];
+    if (there > flow)
+        overlaps_note(filler->overlaps, there, flow);
+    else if (there < flow)
+        overlaps_note(filler->overlaps, flow, there);
+    return there < flow;
+}
 
-    for (size_t i = find_exact(class, row.destination.first, 0); i < class->n_exact; i++) {
-        const struct exact_row *there = &class->exact[i];
-
-        if (there->destination > row.destination.last)
-            break;
-        if (there->service < row.services.first || there->service > row.services.last)
-            continue;
-        if (there->flow > row.flow) {
-            overlaps_note(filler->overlaps, there->flow, row.flow);
-        } else if (there->flow < row.flow) {
-            overlaps_note(filler->overlaps, row.flow, there->flow);
-            return filler_split(filler, parent, &row,
-                                &(struct range){there->destination, there->destination},
-                                &(struct service_span){there->service, there->service});
-        }
-    }
-
-    for (size_t i = find_range(class, row.destination.first); i < class->n_ranges; i++) {
-        const struct range_row *there = &class->ranges[i];
-
-        if (there->destination.first > row.destination.last)
-            break;
-        if (there->destination.last < row.destination.first ||
-            there->services.last < row.services.first || there->services.first > row.services.last)
-            continue;
-        if (there->flow > row.flow) {
-            overlaps_note(filler->overlaps, there->flow, row.flow);
-        } else if (there->flow < row.flow) {
-            overlaps_note(filler->overlaps, row.flow, there->flow);
-            return filler_split(filler, parent, &row, &there->destination, &there->services);
-        }
-    }
-
-    return filler_cut(filler, class->parent, row);
+static int filler_keep(const struct range_row *piece, void *userdata)
+{
+    return class_add_row(userdata, piece);
 }
 
 static int filler_take(const struct range_row *cell, void *userdata)
 {
     struct filler *filler = userdata;
 
-    return filler_cut(filler, filler->class->parent, *cell);
+    return cutter_cut(&filler->cutter, filler->class->parent, cell);
 }
 
 static int compare_exact(const void *a, const void *b)
@@ -260,8 +193,15 @@ static int class_sweep(struct class *class, const struct class *classes, const s
 {
     struct filler filler = {
         .class = class,
-        .classes = classes,
         .overlaps = overlaps,
+        .cutter =
+            {
+                .classes = classes,
+                .end = NO_CLASS,
+                .takes = filler_yields,
+                .left = filler_keep,
+                .userdata = &filler,
+            },
         .rows_left = rows_max,
     };
     int r;
@@ -273,6 +213,7 @@ static int class_sweep(struct class *class, const struct class *classes, const s
     class->n_exact = class->n_ranges = 0;
 
     r = sweep_parts(parts, members, n_members, axis, work_max, overlaps, filler_take, &filler);
+    cutter_clear(&filler.cutter);
     *ret_rows = rows_max - filler.rows_left;
     return r;
 }
@@ -335,7 +276,7 @@ void class_clear(struct class *class)
 uint32_t class_decide(const struct class *class, ip_number destination, service_number service,
                       enum decided_by *ret_by)
 {
-    size_t i = find_exact(class, destination, service);
+    size_t i = class_find_exact(class, destination, service);
 
     if (i < class->n_exact && class->exact[i].destination == destination &&
         class->exact[i].service == service) {
@@ -343,7 +284,7 @@ uint32_t class_decide(const struct class *class, ip_number destination, service_
         return class->exact[i].flow;
     }
 
-    for (i = find_range(class, destination); i < class->n_ranges; i++) {
+    for (i = class_find_range(class, destination); i < class->n_ranges; i++) {
         const struct range_row *row = &class->ranges[i];
 
         if (row->destination.first > destination)

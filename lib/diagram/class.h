@@ -26,6 +26,11 @@ int class_fill(struct class *class, const struct class *classes, const struct pa
 int class_expand(struct class *class);
 void class_clear(struct class *class);
 
+/* Where rows begin that may cover a destination: the first point that is not before (destination,
+ * service), and the first row of ranges that, or one before it, reaches `destination`. */
+size_t class_find_exact(const struct class *class, ip_number destination, service_number service);
+size_t class_find_range(const struct class *class, ip_number destination);
+
 /* The flow that owns (destination, service) in this class alone, or NO_FLOW. */
 uint32_t class_decide(const struct class *class, ip_number destination, service_number service,
                       enum decided_by *ret_by);

@@ -208,6 +208,40 @@ START_TEST(chains_that_need_too_many_copies_are_an_error)
 }
 END_TEST
 
+/* A flow of few hosts to everywhere, behind an earlier one of all hosts to very many places. */
+START_TEST(flow_cut_by_very_many_earlier_rows_is_compiled)
+{
+    struct compiled compiled;
+    struct packet packet = {.from = 0, .to = 1, .source = 0x0a000001};
+    FILE *stream = compiled_begin(&compiled);
+
+    /* So many networks that the outer flow is not copied into them. */
+    fputs("groups:\n  few: { zone: a, members: [10.0.0.0/24", stream);
+    for (int i = 2; i < 40; i += 2)
+        fprintf(stream, ", 10.0.%d.0/24", i);
+    fputs("] }\n  many: { zone: b, members: [20.0.0.0/25", stream);
+    for (int i = 1; i < 30000; i++)
+        fprintf(stream, ", 20.%d.%d.0/25", i / 250, i % 250);
+    fputs("] }\nflows:\n"
+          "  outer: { from: a, to: many, services: [tcp/80] }\n"
+          "  inner: { from: few, to: b, services: [tcp/1-100] }\n",
+          stream);
+
+    ck_assert_int_eq(compiled_end(&compiled), 0);
+    for (unsigned i = 0; i < 30000; i += 1000) {
+        packet.destination = 0x14000000 | (i / 250) << 16 | (i % 250) << 8;
+        packet.service = SERVICE_NUMBER(6, 80);
+        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 0);
+        packet.service = SERVICE_NUMBER(6, 81);
+        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 1);
+        packet.destination += 128;
+        packet.service = SERVICE_NUMBER(6, 80);
+        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 1);
+    }
+    compiled_clear(&compiled);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("diagram");
@@ -218,6 +252,7 @@ int main(void)
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, networks_inside_networks_make_no_long_chain, 0, 6);
     tcase_add_test(tests, chains_that_need_too_many_copies_are_an_error);
+    tcase_add_test(tests, flow_cut_by_very_many_earlier_rows_is_compiled);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
