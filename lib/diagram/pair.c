@@ -430,6 +430,12 @@ static const struct exact_row *find_point(const struct pair *pair, ip_number sou
     return NULL;
 }
 
+bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
+                    service_number service)
+{
+    return find_point(pair, source, destination, service) != NULL;
+}
+
 static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number destination,
                             service_number service)
 {

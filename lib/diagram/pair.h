@@ -17,3 +17,6 @@ void pair_clear(struct pair *pair);
 /* The flow that owns the packet in this pair, and how it was found. */
 struct decision pair_decide(const struct pair *pair, ip_number source, ip_number destination,
                             service_number service);
+/* Whether the packet is a point of the pair, which is asked before all else. */
+bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
+                    service_number service);
