@@ -17,3 +17,9 @@ struct actor {
     /* The connection it came over, counted from 1 since the daemon began; 0: none. */
     uint64_t connection;
 };
+
+/* As JSON. A new reference, NULL without memory. The inverse returns 0, -EBADMSG (`*ret_problem`,
+ * if not NULL, is a sentence that the caller frees) or -ENOMEM. */
+struct json_t;
+struct json_t *actor_to_json(const struct actor *actor);
+int actor_from_json(const struct json_t *json, struct actor *ret_actor, char **ret_problem);

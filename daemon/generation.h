@@ -17,8 +17,8 @@
  *   NUMBER.policy.json   the texts of its files; written once, its fingerprint is their digest
  *   NUMBER.json          who, when, why, with which overrides, and what became of it
  *
- * A record is read with every field checked, and its texts against the fingerprint: a damaged one is
- * told of and never applied.
+ * A record is read with every field checked, and its texts against the fingerprint: a damaged one
+ * is told of and never applied.
  */
 #define GENERATIONS_KEPT 32
 /* Bytes of a record, and of a file of texts: the policy's bound, with room for JSON's escapes. */

@@ -10,9 +10,9 @@
 #include "policy/overrides.h"
 
 /*
- * What the daemon knows beyond the generations, in `state.json`: which generation is to be enforced,
- * with which overrides, and which change waits to be confirmed. It is small, and written anew as a
- * whole before each change reaches the kernel.
+ * What the daemon knows beyond the generations, in `state.json`: which generation is to be
+ * enforced, with which overrides, and which change waits to be confirmed. It is small, and written
+ * anew as a whole before each change reaches the kernel.
  */
 #define STATE_SIZE_MAX ((size_t)16 * 1024 * 1024)
 #define STATE_VERSION 1
@@ -20,12 +20,12 @@
 /* A generation that goes back by itself unless it is confirmed in time. */
 struct confirmation {
     bool pending;
-    uint64_t generation; /* that waits */
-    uint64_t previous;   /* that comes back; 0: lockdown */
-    struct actor actor;  /* who applied it */
-    usec_t deadline;     /* by CLOCK_BOOTTIME, which no setting of the clock moves */
+    uint64_t generation;  /* that waits */
+    uint64_t previous;    /* that comes back; 0: lockdown */
+    struct actor actor;   /* who applied it */
+    usec_t deadline;      /* by CLOCK_BOOTTIME, which no setting of the clock moves */
     usec_t deadline_wall; /* the same as a time of day, for people */
-    char boot_id[40];    /* of the boot in which `deadline` counts: another boot is too late */
+    char boot_id[40];     /* of the boot in which `deadline` counts: another boot is too late */
 };
 
 struct state {
@@ -42,13 +42,14 @@ int state_copy(const struct state *state, struct state *ret_copy);
 
 /*
  * Reads the state from the folder. Returns 0, -ENOENT where there is none yet, -EBADMSG where it is
- * damaged, from a version that is not known or not consistent (`*ret_problem` is a sentence that the
- * caller frees), -ENOMEM or -errno. A damaged file is renamed to `state.json.damaged` by
+ * damaged, from a version that is not known or not consistent (`*ret_problem` is a sentence that
+ * the caller frees), -ENOMEM or -errno. A damaged file is renamed to `state.json.damaged` by
  * state_set_aside(), so that it can be looked at and the next write does not hide it.
  */
 int state_read(int directory, struct state *ret_state, char **ret_problem);
 int state_set_aside(int directory);
-/* Writes it with fsync and rename. Returns 0 or -errno; the old file stands then. */
+/* Writes it with fsync and rename. Returns 0, -EINVAL for what state_read() would not accept,
+ * -EFBIG, or -errno; the old file stands then. */
 int state_write(int directory, const struct state *state);
 
 /* Overrides as JSON: what state and generations write, and the control socket shows. A new
@@ -56,3 +57,6 @@ int state_write(int directory, const struct state *state);
 struct json_t;
 struct json_t *overrides_to_json(const struct overrides *overrides);
 int overrides_from_json(const struct json_t *json, struct overrides *ret_overrides);
+/* The same, and with -EBADMSG `*ret_problem` is a sentence that the caller frees. */
+int overrides_parse_json(const struct json_t *json, struct overrides *ret_overrides,
+                         char **ret_problem);
