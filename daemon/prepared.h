@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/calendar.h"
+#include "base/cleanup.h"
+#include "diagram/diagram.h"
+#include "kernel/nftables.h"
+#include "policy/overrides.h"
+#include "policy/texts.h"
+#include "ruleset/ruleset.h"
+
+/*
+ * What is to be enforced, on its way from text to kernel: each part is made from the one before,
+ * and nothing outside has changed yet. It lives for the length of one change; only the rulesets and
+ * the outline are taken over by the enforcement.
+ */
+struct prepared {
+    uint64_t generation;
+    usec_t now;
+    struct sources *sources;
+    struct policy *policy;
+    struct diagram *diagram;
+    struct ruleset *ruleset;   /* without isolations */
+    struct ruleset *isolation; /* empty where no zone is isolated */
+    struct policy *outline;
+    usec_t until; /* first instant after `now` at which a flow begins or ends by itself */
+};
+
+struct prepared_input {
+    const struct policy_text *texts;
+    size_t n_texts;
+    const struct overrides *overrides; /* or NULL: none */
+    uint64_t generation;
+    usec_t now;
+    const struct nftables_features *features;
+};
+
+/*
+ * Mistakes are added to `diagnostics`, also those of grants, whose texts stand behind the policy's
+ * own under the name `grant NAME`; the places of diagnostics are in `(*ret_prepared)->sources`,
+ * which is there also where the policy is not. Returns 0, -EBADMSG where there are errors (the
+ * prepared object has sources then, and nothing else), -ENOMEM, or -errno.
+ */
+int prepared_new(const struct prepared_input *input, struct diagnostics *diagnostics,
+                 struct prepared **ret_prepared);
+struct prepared *prepared_free(struct prepared *prepared);
+DEFINE_CLEANUP(struct prepared, prepared_free)
+
+/* Flows of the policy's authors, as `segctl check` counts them. */
+size_t prepared_count_flows(const struct prepared *prepared);
