@@ -24,6 +24,8 @@ const char *refusal_to_string(enum refusal refusal)
         return "no-flow";
     case REFUSAL_SUSPENDED:
         return "suspended";
+    case REFUSAL_ISOLATED:
+        return "isolated";
     case REFUSAL_SPOOFED:
         return "spoofed";
     }
@@ -143,13 +145,26 @@ static int append_answer(struct explanation *explanation, size_t *capacity,
     return 0;
 }
 
+/* What becomes of the packets that the flow owns. */
+static void judge_flow(const struct moment *moment, const struct asked *asked,
+                       const struct flow *flow, struct answer *answer)
+{
+    answer->standing = moment_standing(moment, flow);
+    if (answer->standing != STANDING_LIVE)
+        answer->refusal = REFUSAL_SUSPENDED;
+    else if (overrides_isolate(moment->overrides, moment->policy, flow, asked->from.zone,
+                               asked->to.zone))
+        answer->refusal = REFUSAL_ISOLATED;
+}
+
 static struct answer judge(const struct explanation *explanation, struct service_span span,
-                           usec_t now)
+                           const struct moment *moment)
 {
     const struct asked *asked = &explanation->question->families[explanation->family];
     struct answer answer = {
         .span = span,
         .decision = {.flow = NO_FLOW, .class = NO_CLASS},
+        .standing = STANDING_LIVE,
     };
 
     if (!asked->from.has_zone) {
@@ -170,13 +185,13 @@ static struct answer judge(const struct explanation *explanation, struct service
 
     if (answer.decision.flow == NO_FLOW)
         answer.refusal = REFUSAL_NO_FLOW;
-    else if (explanation->diagram->policy->flows[answer.decision.flow].expires <= now)
-        answer.refusal = REFUSAL_SUSPENDED;
+    else
+        judge_flow(moment, asked, &moment->policy->flows[answer.decision.flow], &answer);
     return answer;
 }
 
 static int answer_span(struct explanation *explanation, const struct borders *borders,
-                       struct service_span asked, usec_t now, size_t *capacity)
+                       struct service_span asked, const struct moment *moment, size_t *capacity)
 {
     service_number first = asked.first;
     size_t i = 0;
@@ -187,7 +202,7 @@ static int answer_span(struct explanation *explanation, const struct borders *bo
 
         while (i < borders->n_services && borders->services[i] <= first)
             i++;
-        answer = judge(explanation, (struct service_span){first, asked.last}, now);
+        answer = judge(explanation, (struct service_span){first, asked.last}, moment);
         if (i < borders->n_services && borders->services[i] <= asked.last)
             answer.span.last = borders->services[i] - 1;
 
@@ -200,7 +215,7 @@ static int answer_span(struct explanation *explanation, const struct borders *bo
     }
 }
 
-static int answer_all(struct explanation *explanation, usec_t now)
+static int answer_all(struct explanation *explanation, const struct moment *moment)
 {
     const struct asked *asked = &explanation->question->families[explanation->family];
     cleanup_(borders_clear) struct borders borders = {0};
@@ -209,7 +224,7 @@ static int answer_all(struct explanation *explanation, usec_t now)
 
     r = borders_find(&borders, explanation->diagram->policy, asked, explanation->family);
     for (size_t i = 0; r == 0 && i < asked->n_spans; i++)
-        r = answer_span(explanation, &borders, asked->spans[i], now, &capacity);
+        r = answer_span(explanation, &borders, asked->spans[i], moment, &capacity);
     return r;
 }
 
@@ -220,12 +235,38 @@ static bool is_unjudged(const struct policy *policy, const struct asked *asked)
     return (from && to) || ((from || to) && !policy->gateway_protect);
 }
 
+/* The steps of a search for the next opening: each goes at least to the next hour or midnight that
+ * changes something, or over weeks. */
+#define OPENING_STEPS_MAX 8
+
+/* When the flow opens next, USEC_NEVER where it ends before or nobody knows. */
+static usec_t find_opening(const struct policy *policy, const struct flow *flow, usec_t now)
+{
+    usec_t instant = now;
+
+    for (unsigned i = 0; i < OPENING_STEPS_MAX; i++) {
+        usec_t until;
+        bool open;
+
+        if (schedule_window(flow->schedule, policy->timezone, instant, &open, &until) < 0)
+            break;
+        if (open)
+            return instant;
+        if (until >= flow->expires)
+            break;
+        instant = until;
+    }
+    return USEC_NEVER;
+}
+
 /* From the answers to what is told: of them all, and of the one that matters most. */
-static int sum_up(struct explanation *explanation, usec_t now)
+static int sum_up(struct explanation *explanation, const struct moment *moment, usec_t now)
 {
     const struct question *question = explanation->question;
+    const struct answer *main;
     int r;
 
+    explanation->opens = USEC_NEVER;
     explanation->allowed = true;
     explanation->whole = true;
     explanation->main = explanation->answers;
@@ -238,24 +279,34 @@ static int sum_up(struct explanation *explanation, usec_t now)
         }
         if (!explanation->whole || explanation->unjudged)
             continue;
-        r = scope_is_whole(question, explanation->family, answer->span, answer->decision.flow, now,
-                           &explanation->whole);
+        r = scope_is_whole(question, explanation->family, answer->span, answer->decision.flow,
+                           moment, &explanation->whole);
         if (r < 0)
             return r;
     }
 
-    if (explanation->allowed)
+    main = explanation->main;
+    if (main->standing == STANDING_CLOSED)
+        explanation->opens =
+            find_opening(moment->policy, &moment->policy->flows[main->decision.flow], now);
+    /* No other flow leads into or out of an isolated zone. */
+    if (explanation->allowed || main->refusal == REFUSAL_ISOLATED)
         return 0;
-    return nearest_find(question, explanation->family, explanation->main->span.first,
-                        explanation->main->decision.flow, now, explanation->nearest,
-                        &explanation->n_nearest);
+    return nearest_find(question, explanation->family, main->span.first, main->decision.flow,
+                        moment, explanation->nearest, &explanation->n_nearest);
 }
 
-int explanation_new(const struct diagram *diagram, const struct question *question,
-                    enum family family, usec_t now, struct explanation **ret_explanation)
+int explanation_new(const struct diagram *diagram, const struct overrides *overrides,
+                    const struct question *question, enum family family, usec_t now,
+                    struct explanation **ret_explanation)
 {
     cleanup_(explanation_freep) struct explanation *explanation = NULL;
+    cleanup_(moment_clear) struct moment moment = {0};
     int r;
+
+    r = moment_init(&moment, diagram->policy, overrides, now);
+    if (r < 0)
+        return r;
 
     explanation = calloc(1, sizeof(*explanation));
     if (!explanation)
@@ -263,13 +314,14 @@ int explanation_new(const struct diagram *diagram, const struct question *questi
 
     explanation->diagram = diagram;
     explanation->question = question;
+    explanation->overrides = overrides;
     explanation->family = family;
     explanation->unjudged = is_unjudged(diagram->policy, &question->families[family]);
-    r = answer_all(explanation, now);
+    r = answer_all(explanation, &moment);
     if (r < 0)
         return r;
 
-    r = sum_up(explanation, now);
+    r = sum_up(explanation, &moment, now);
     if (r < 0)
         return r;
 

@@ -8,6 +8,7 @@
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "diagram/diagram.h"
+#include "diagram/moment.h"
 #include "diagram/nearest.h"
 #include "diagram/question.h"
 
@@ -20,7 +21,8 @@
 enum refusal {
     REFUSAL_NONE,
     REFUSAL_NO_FLOW,
-    REFUSAL_SUSPENDED, /* a flow owns it, but has expired */
+    REFUSAL_SUSPENDED, /* a flow owns it, but does not pass now: its standing says why */
+    REFUSAL_ISOLATED,  /* it would pass, but one of the zones is isolated */
     REFUSAL_SPOOFED,   /* the source address belongs to no zone */
 };
 /* `no-flow` and so on, a static string; NULL for REFUSAL_NONE. */
@@ -32,11 +34,13 @@ struct answer {
     enum refusal refusal;
     /* By the diagram, of the span's first service. Its flow owns all of the span. */
     struct decision decision;
+    enum standing standing; /* of that flow; STANDING_LIVE where none owns it */
 };
 
 struct explanation {
-    const struct diagram *diagram;   /* borrowed */
-    const struct question *question; /* borrowed */
+    const struct diagram *diagram;     /* borrowed */
+    const struct question *question;   /* borrowed */
+    const struct overrides *overrides; /* borrowed, or NULL */
     enum family family;
     /*
      * True where segd does not judge at all, and so nothing is refused: with the gateway at one
@@ -50,16 +54,21 @@ struct explanation {
     bool whole;
     /* The answer to tell of: the first that is refused, else the first. */
     const struct answer *main;
+    /* Where the main answer is STANDING_CLOSED, the instant at which its flow opens next;
+     * USEC_NEVER where it ends before. */
+    usec_t opens;
     /* Of a refusal the flows that come nearest, best first. */
     struct near_flow nearest[NEAREST_MAX];
     size_t n_nearest;
 };
 
 /*
- * Answers a question in a family in which it is possible, as things are at the instant `now`.
- * Returns 0 and an explanation that the caller owns and that borrows both, or -ENOMEM.
+ * Answers a question in a family in which it is possible, as things are at the instant `now` with
+ * what operators changed, which may be NULL. Returns 0 and an explanation that the caller owns and
+ * that borrows all three, -ENOMEM, or -errno where the policy's time zone cannot be read.
  */
-int explanation_new(const struct diagram *diagram, const struct question *question,
-                    enum family family, usec_t now, struct explanation **ret_explanation);
+int explanation_new(const struct diagram *diagram, const struct overrides *overrides,
+                    const struct question *question, enum family family, usec_t now,
+                    struct explanation **ret_explanation);
 struct explanation *explanation_free(struct explanation *explanation);
 DEFINE_CLEANUP(struct explanation, explanation_free)

@@ -140,11 +140,12 @@ static bool service_connects(const struct service *service, const struct flow_en
     return connects;
 }
 
-static int cell_add(struct matrix_cell *cell, const struct policy *policy, size_t index,
-                    const struct flow_end *from, const struct flow_end *to, usec_t now)
+static int cell_add(struct matrix_cell *cell, const struct moment *moment, size_t index,
+                    const struct flow_end *from, const struct flow_end *to)
 {
+    const struct policy *policy = moment->policy;
     const struct flow *flow = &policy->flows[index];
-    bool live = flow->enabled && flow->expires > now, connects = false;
+    bool live = moment_passes(moment, flow, from->zone, to->zone), connects = false;
 
     for (size_t i = 0; i < flow->n_services; i++) {
         bool any;
@@ -167,7 +168,7 @@ static int cell_add(struct matrix_cell *cell, const struct policy *policy, size_
     return list_append(live ? &cell->flows : &cell->idle, index);
 }
 
-static int matrix_add_flow(struct matrix *matrix, size_t index, usec_t now)
+static int matrix_add_flow(struct matrix *matrix, size_t index)
 {
     const struct flow *flow = &matrix->policy->flows[index];
 
@@ -178,7 +179,7 @@ static int matrix_add_flow(struct matrix *matrix, size_t index, usec_t now)
 
             if (!cell)
                 continue;
-            r = cell_add(cell, matrix->policy, index, &flow->from[i], &flow->to[j], now);
+            r = cell_add(cell, &matrix->moment, index, &flow->from[i], &flow->to[j]);
             if (r < 0)
                 return r;
         }
@@ -186,13 +187,19 @@ static int matrix_add_flow(struct matrix *matrix, size_t index, usec_t now)
     return 0;
 }
 
-int matrix_new(const struct policy *policy, usec_t now, struct matrix **ret_matrix)
+int matrix_new(const struct policy *policy, const struct overrides *overrides, usec_t now,
+               struct matrix **ret_matrix)
 {
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
+    int r;
 
     matrix = calloc(1, sizeof(*matrix));
     if (!matrix)
         return -ENOMEM;
+
+    r = moment_init(&matrix->moment, policy, overrides, now);
+    if (r < 0)
+        return r;
 
     matrix->policy = policy;
     matrix->n_zones = policy->n_zones + (policy->gateway_protect ? 1 : 0);
@@ -201,8 +208,7 @@ int matrix_new(const struct policy *policy, usec_t now, struct matrix **ret_matr
         return -ENOMEM;
 
     for (size_t i = 0; i < policy->n_flows; i++) {
-        int r = matrix_add_flow(matrix, i, now);
-
+        r = matrix_add_flow(matrix, i);
         if (r < 0)
             return r;
     }
@@ -225,6 +231,7 @@ struct matrix *matrix_free(struct matrix *matrix)
         free(matrix->cells[i].services.indices);
     }
     free(matrix->cells);
+    moment_clear(&matrix->moment);
     free(matrix);
     return NULL;
 }

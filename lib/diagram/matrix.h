@@ -7,6 +7,7 @@
 
 #include "base/calendar.h"
 #include "base/cleanup.h"
+#include "diagram/moment.h"
 #include "policy/policy.h"
 
 /* Which flows lead from each zone to each zone, as things are at one instant. */
@@ -20,7 +21,7 @@ struct index_list {
 
 struct matrix_cell {
     struct index_list flows; /* those that pass something, in file order */
-    struct index_list idle;  /* those that would, but are disabled or have expired */
+    struct index_list idle;  /* those that would, but do not pass at the moment */
     /* What `flows` pass, in the policy's order, each once: of two that mean the same the first. */
     struct index_list services;
     bool any; /* one of the services is all protocols and ports */
@@ -28,13 +29,19 @@ struct matrix_cell {
 
 struct matrix {
     const struct policy *policy; /* borrowed */
+    struct moment moment;        /* for which it was made */
     /* The zones of the policy, and as the last one the gateway where it is protected. */
     size_t n_zones;
     struct matrix_cell *cells; /* of each `from` one for each `to` */
 };
 
-/* Returns 0 and a matrix that the caller owns, or -ENOMEM. */
-int matrix_new(const struct policy *policy, usec_t now, struct matrix **ret_matrix);
+/*
+ * As things are at the instant `now` with what operators changed, which may be NULL. Returns 0 and
+ * a matrix that the caller owns and that borrows both, -ENOMEM, or -errno where the policy's time
+ * zone cannot be read.
+ */
+int matrix_new(const struct policy *policy, const struct overrides *overrides, usec_t now,
+               struct matrix **ret_matrix);
 struct matrix *matrix_free(struct matrix *matrix);
 DEFINE_CLEANUP(struct matrix, matrix_free)
 

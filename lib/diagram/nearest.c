@@ -57,7 +57,7 @@ struct search {
     enum family family;
     service_number service;
     uint32_t owner;
-    usec_t now;
+    const struct moment *moment;
     /* Of each flow found how little it is missing, the least first; beside what is told. */
     unsigned distances[NEAREST_MAX];
     struct near_flow *near;
@@ -217,7 +217,8 @@ static int try_flow(struct search *search, uint32_t index)
     struct likeness_of_flow like;
     struct near_flow near = {
         .flow = index,
-        .live = flow->enabled && flow->expires > search->now,
+        .standing = moment_standing(search->moment, flow),
+        .live = moment_passes_somewhere(search->moment, flow),
     };
     int r;
 
@@ -242,7 +243,8 @@ static bool is_noise(enum nearness best, enum nearness other)
 }
 
 int nearest_find(const struct question *question, enum family family, service_number service,
-                 uint32_t owner, usec_t now, struct near_flow near[NEAREST_MAX], size_t *ret_n_near)
+                 uint32_t owner, const struct moment *moment, struct near_flow near[NEAREST_MAX],
+                 size_t *ret_n_near)
 {
     struct search search = {
         .question = question,
@@ -250,7 +252,7 @@ int nearest_find(const struct question *question, enum family family, service_nu
         .family = family,
         .service = service,
         .owner = owner,
-        .now = now,
+        .moment = moment,
         .near = near,
     };
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/calendar.h"
+#include "diagram/moment.h"
 #include "diagram/question.h"
 
 /* How a flow is near to what was asked and refused, the nearest first; the last but one and the one
@@ -26,7 +26,8 @@ const char *nearness_to_string(enum nearness nearness);
 struct near_flow {
     uint32_t flow; /* index into policy->flows */
     enum nearness nearness;
-    bool live; /* enabled and not expired: it allows now what it allows */
+    enum standing standing;
+    bool live; /* it passes now, between some of its zones */
 };
 
 #define NEAREST_MAX 3
@@ -39,5 +40,5 @@ struct near_flow {
  * Returns 0 or -ENOMEM.
  */
 int nearest_find(const struct question *question, enum family family, service_number service,
-                 uint32_t owner, usec_t now, struct near_flow near[NEAREST_MAX],
+                 uint32_t owner, const struct moment *moment, struct near_flow near[NEAREST_MAX],
                  size_t *ret_n_near);

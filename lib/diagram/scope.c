@@ -97,17 +97,17 @@ static bool names_many(const struct asked_end *end)
     return end->kind != ASKED_GATEWAY && range_set_size(&end->addresses) > 1;
 }
 
-static bool is_live(const struct flow *flow, usec_t now)
+static bool passes(const struct scope *scope, const struct moment *moment, const struct flow *flow)
 {
-    return flow->enabled && flow->expires > now;
+    return moment_passes(moment, flow, scope->asked->from.zone, scope->asked->to.zone);
 }
 
 int scope_is_whole(const struct question *question, enum family family, struct service_span span,
-                   uint32_t owner, usec_t now, bool *ret_whole)
+                   uint32_t owner, const struct moment *moment, bool *ret_whole)
 {
     const struct scope scope = {question, &question->families[family], family, span};
     const struct policy *policy = question->policy;
-    bool allowed = owner != NO_FLOW && is_live(&policy->flows[owner], now);
+    bool allowed = owner != NO_FLOW && passes(&scope, moment, &policy->flows[owner]);
     bool whole = true;
 
     if (!names_many(&scope.asked->from) && !names_many(&scope.asked->to)) {
@@ -130,7 +130,7 @@ int scope_is_whole(const struct question *question, enum family family, struct s
             whole = reaches == REACHES_ALL;
             break;
         }
-        if (reaches != REACHES_NOTHING && is_live(flow, now) != allowed)
+        if (reaches != REACHES_NOTHING && passes(&scope, moment, flow) != allowed)
             whole = false;
     }
 

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/calendar.h"
+#include "diagram/moment.h"
 #include "diagram/question.h"
 
 /*
@@ -15,4 +15,4 @@
  * Returns 0 or -ENOMEM.
  */
 int scope_is_whole(const struct question *question, enum family family, struct service_span span,
-                   uint32_t owner, usec_t now, bool *ret_whole);
+                   uint32_t owner, const struct moment *moment, bool *ret_whole);

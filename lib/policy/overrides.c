@@ -194,7 +194,7 @@ bool overrides_isolate(const struct overrides *overrides, const struct policy *p
             concerned |= strcmp(override->name, policy->zones[from_zone].name) == 0;
         if (to_zone != ZONE_GATEWAY)
             concerned |= strcmp(override->name, policy->zones[to_zone].name) == 0;
-        if (concerned && (!flow || !keeps(override, flow->name)))
+        if (concerned && !keeps(override, flow->name))
             return true;
     }
     return false;

@@ -61,9 +61,9 @@ bool override_kind_parse(const char *text, enum override_kind *ret_kind);
 
 /*
  * Whether a flow between the two zones is cut off: one of them is isolated and does not keep it.
- * What stays within one zone is never cut off, and ZONE_GATEWAY is never isolated itself; a zone
- * that is has no way to the gateway either. `overrides` may be NULL here and below; without a flow
- * (NULL) the answer is that of a flow that nobody kept.
+ * What stays within one zone is never cut off, and ZONE_GATEWAY is never isolated itself; where it
+ * is protected a zone that is isolated is cut off from it too. `overrides` may be NULL here and
+ * below.
  */
 bool overrides_isolate(const struct overrides *overrides, const struct policy *policy,
                        const struct flow *flow, size_t from_zone, size_t to_zone);

@@ -155,7 +155,7 @@ START_TEST(explanations_agree_with_reading_the_flows)
             !question.families[family].possible)
             continue;
 
-        ck_assert_int_eq(explanation_new(c.diagram, &question, family, 0, &explanation), 0);
+        ck_assert_int_eq(explanation_new(c.diagram, NULL, &question, family, 0, &explanation), 0);
         check_tiles(explanation, _i);
         if (explanation->unjudged)
             continue;
@@ -182,7 +182,7 @@ START_TEST(what_owns_a_packet_stands_in_the_cell_of_its_zones)
     struct random_case c;
 
     random_case_make((uint64_t)_i, &c);
-    ck_assert_int_eq(matrix_new(c.policy, 0, &matrix), 0);
+    ck_assert_int_eq(matrix_new(c.policy, NULL, 0, &matrix), 0);
     for (unsigned i = 0; i < PACKETS; i++) {
         struct packet packet = random_packet(c.policy, &random);
         uint32_t flow = policy_decide_naively(c.policy, &packet);

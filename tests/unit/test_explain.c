@@ -89,7 +89,7 @@ static struct explanation *ask(const char *from, const char *to, const char *ser
     question_clear(&question);
     ck_assert_int_eq(question_read(policy, from, to, service, &question), 0);
     ck_assert(question.families[family].possible);
-    ck_assert_int_eq(explanation_new(diagram, &question, family, now, &explanation), 0);
+    ck_assert_int_eq(explanation_new(diagram, NULL, &question, family, now, &explanation), 0);
     return explanation;
 }
 
@@ -311,7 +311,8 @@ START_TEST(an_unprotected_gateway_is_not_judged)
     ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
     ck_assert_int_eq(diagram_new(bare, diagnostics, &bare_diagram), 0);
     ck_assert_int_eq(question_read(bare, "z", "gateway", "tcp/22", &question), 0);
-    ck_assert_int_eq(explanation_new(bare_diagram, &question, FAMILY_IPV4, 0, &explanation), 0);
+    ck_assert_int_eq(explanation_new(bare_diagram, NULL, &question, FAMILY_IPV4, 0, &explanation),
+                     0);
     ck_assert(explanation->unjudged);
     ck_assert(explanation->allowed);
     question_clear(&question);

@@ -52,7 +52,7 @@ static void set_up(void)
                      &policy) < 0)
         diagnostics_print(diagnostics, sources, stderr, false);
     ck_assert_ptr_nonnull(policy);
-    ck_assert_int_eq(matrix_new(policy, end, &matrix), 0);
+    ck_assert_int_eq(matrix_new(policy, NULL, end, &matrix), 0);
 }
 
 static void tear_down(void)
@@ -115,7 +115,7 @@ START_TEST(the_gateway_is_a_zone_only_where_it_is_protected)
     ck_assert_uint_eq(matrix_zone(matrix, 3), ZONE_GATEWAY);
 
     ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
-    ck_assert_int_eq(matrix_new(bare, 0, &bare_matrix), 0);
+    ck_assert_int_eq(matrix_new(bare, NULL, 0, &bare_matrix), 0);
     ck_assert_uint_eq(bare_matrix->n_zones, 1);
 }
 END_TEST

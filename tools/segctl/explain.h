@@ -16,6 +16,18 @@ struct explained {
     usec_t now; /* the instant that was judged for */
 };
 
+/*
+ * The override for which the flow of the main answer does not pass: the suspension of the flow, or
+ * the isolation of one of the zones. NULL where there is another reason, or none.
+ */
+const struct override *explain_override(const struct explained *explained);
+/* A group, a zone, or a host with several addresses of the family. */
+bool explain_names_many(const struct asked_end *end);
+
+/* The word in front of a line: `approval` and a gap. */
+#define EXPLAIN_FIELD_WIDTH 10
+void explain_field(const char *name);
+void explain_print_nearest(const struct explained *explained);
 /* For people, to stdout. */
 void explain_print(const struct explained *explained, bool colour);
 /* { "verdict", "flow", "reason", … }, a new reference; NULL without memory. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/instant.h"
 #include "explain.h"
 #include "words.h"
 
@@ -87,6 +88,45 @@ static json_t *date_to_json(bool has_date, struct date date)
     return has_date ? json_string(date_format_iso(date, text)) : json_null();
 }
 
+static json_t *instant_to_json(usec_t instant)
+{
+    char text[INSTANT_TEXT_MAX];
+
+    return instant == USEC_NEVER ? json_null() : json_string(instant_format(instant, text));
+}
+
+/* A day where the policy gives one, an instant where an operator granted the flow. */
+static json_t *expiry_to_json(const struct flow *flow)
+{
+    return flow->has_expires ? date_to_json(true, flow->expires_date)
+                             : instant_to_json(flow->expires);
+}
+
+static json_t *hours_to_json(const struct flow *flow)
+{
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+    FILE *stream;
+
+    if (!flow->schedule)
+        return json_null();
+    stream = open_memstream(&text, &size);
+    if (!stream)
+        return NULL;
+    words_hours(stream, flow->schedule);
+    return fclose(stream) == 0 ? json_string(text) : NULL;
+}
+
+static json_t *override_to_json(const struct override *override)
+{
+    if (!override)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:o, s:o}", "kind",
+                     override_kind_to_string(override->kind), "name", override->name, "who",
+                     override->who, "reason", override->reason, "since",
+                     instant_to_json(override->since), "until", instant_to_json(override->until));
+}
+
 static json_t *approval_to_json(const struct flow *flow)
 {
     const struct approval *approval = &flow->approval;
@@ -105,14 +145,19 @@ static json_t *details_to_json(const struct explained *explained)
     const struct flow *flow;
 
     if (index == NO_FLOW)
-        return json_pack("{s:n, s:n, s:n, s:n, s:n, s:n}", "label", "file", "line", "approval",
-                         "purpose", "expires");
+        return json_pack("{s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "label", "file",
+                         "line", "approval", "purpose", "expires", "schedule", "standing", "opens",
+                         "override");
 
     flow = &explained->question->policy->flows[index];
-    return json_pack("{s:s, s:s, s:i, s:o, s:s?, s:o}", "label", flow->label, "file",
-                     sources_name(explained->loaded->sources, flow->location.source), "line",
-                     (int)flow->location.line, "approval", approval_to_json(flow), "purpose",
-                     flow->purpose, "expires", date_to_json(flow->has_expires, flow->expires_date));
+    return json_pack("{s:s, s:s, s:i, s:o, s:s?, s:o, s:o, s:s, s:o, s:o}", "label", flow->label,
+                     "file", sources_name(explained->loaded->sources, flow->location.source),
+                     "line", (int)flow->location.line, "approval", approval_to_json(flow),
+                     "purpose", flow->purpose, "expires", expiry_to_json(flow), "schedule",
+                     hours_to_json(flow), "standing",
+                     standing_to_string(explained->explanation->main->standing), "opens",
+                     instant_to_json(explained->explanation->opens), "override",
+                     override_to_json(explain_override(explained)));
 }
 
 static const char *table_word(enum decided_by by)

@@ -8,16 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/instant.h"
 #include "base/text.h"
 #include "explain.h"
 #include "words.h"
 
-/* Columns of the words in front: `approval` and a gap. */
-#define FIELD_WIDTH 10
-
-static void field(const char *name)
+void explain_field(const char *name)
 {
-    printf("  %-*s", FIELD_WIDTH, name);
+    printf("  %-*s", EXPLAIN_FIELD_WIDTH, name);
 }
 
 static const struct policy *policy_of(const struct explained *explained)
@@ -66,8 +64,7 @@ static void print_verdict(const struct explained *explained, bool colour)
     fputs("\n\n", stdout);
 }
 
-/* A group, a zone, or a host with several addresses of the family. */
-static bool names_many(const struct asked_end *end)
+bool explain_names_many(const struct asked_end *end)
 {
     return end->kind == ASKED_ZONE || end->kind == ASKED_GROUP ||
            range_set_size(&end->addresses) > 1;
@@ -79,14 +76,14 @@ static void print_end(const struct explained *explained, const char *name,
 {
     char address[ADDRESS_TEXT_MAX];
 
-    field(name);
+    explain_field(name);
     if (end->kind == ASKED_GATEWAY) {
         puts("the gateway itself");
         return;
     }
 
     fputs(address_format(explained->explanation->family, end->address, address), stdout);
-    fputs(!names_many(end)                ? ""
+    fputs(!explain_names_many(end)        ? ""
           : explained->explanation->whole ? " and all of "
                                           : ", first address of ",
           stdout);
@@ -94,7 +91,7 @@ static void print_end(const struct explained *explained, const char *name,
         fputs("group ", stdout);
         words_name(stdout, end->group->name, end->group->label);
     } else if (end->host) {
-        fputs(names_many(end) ? "" : ", ", stdout);
+        fputs(explain_names_many(end) ? "" : ", ", stdout);
         words_name(stdout, end->host->name, end->host->label);
     }
 
@@ -115,7 +112,7 @@ static void print_answers(const struct explained *explained)
     for (size_t i = 0; i < explanation->n_answers; i++) {
         const struct answer *answer = &explanation->answers[i];
 
-        field(i == 0 ? "services" : "");
+        explain_field(i == 0 ? "services" : "");
         words_span(stdout, explanation->family, answer->span);
         if (answer->refusal != REFUSAL_NONE)
             printf(": denied, %s", refusal_to_string(answer->refusal));
@@ -152,7 +149,7 @@ static void print_service(const struct explained *explained)
     words_span(stream, explanation->family, explanation->answers[0].span);
     if (fclose(stream) != 0 || strcmp(text, explained->question->service) == 0)
         return;
-    field("service");
+    explain_field("service");
     words_text(stdout, explained->question->service);
     printf(" = %s\n", text);
 }
@@ -162,7 +159,7 @@ static void print_approval(const struct flow *flow)
     const struct approval *approval = &flow->approval;
     const char *separator = "";
 
-    field("approval");
+    explain_field("approval");
     if (!flow->has_approval) {
         puts("none is recorded");
         return;
@@ -189,13 +186,29 @@ static void print_approval(const struct flow *flow)
     putchar('\n');
 }
 
-static void print_expiry(const struct flow *flow, usec_t now)
+/* Of what an operator granted: an instant, not a day. */
+static void print_end_of_grant(const struct explained *explained, const struct flow *flow)
 {
-    const usec_t day = 24 * 3600 * USEC_PER_SEC;
+    char span[SPAN_TEXT_MAX];
 
-    field("expires");
-    if (!flow->has_expires) {
+    words_instant(stdout, policy_of(explained), flow->expires);
+    if (flow->expires <= explained->now)
+        puts(": has expired");
+    else
+        printf(", in %s\n", span_format(flow->expires - explained->now, span));
+}
+
+static void print_expiry(const struct explained *explained, const struct flow *flow)
+{
+    const usec_t day = 24 * 3600 * USEC_PER_SEC, now = explained->now;
+
+    explain_field("expires");
+    if (flow->expires == USEC_NEVER) {
         puts("never");
+        return;
+    }
+    if (!flow->has_expires) {
+        print_end_of_grant(explained, flow);
         return;
     }
 
@@ -210,10 +223,10 @@ static void print_expiry(const struct flow *flow, usec_t now)
 
 static void print_flow(const struct explained *explained, const struct flow *flow)
 {
-    field("flow");
+    explain_field("flow");
     words_name(stdout, flow->name, flow->label);
     putchar('\n');
-    field("line");
+    explain_field("line");
     words_place(stdout, explained->loaded->sources, flow->location);
     if (flow->implicit)
         fputs(" (made by `intra: allow` of the zone)", stdout);
@@ -223,11 +236,52 @@ static void print_flow(const struct explained *explained, const struct flow *flo
 
     print_approval(flow);
     if (flow->purpose) {
-        field("purpose");
+        explain_field("purpose");
         words_text(stdout, flow->purpose);
         putchar('\n');
     }
-    print_expiry(flow, explained->now);
+    print_expiry(explained, flow);
+    if (flow->schedule) {
+        explain_field("hours");
+        words_hours(stdout, flow->schedule);
+        putchar('\n');
+    }
+}
+
+/* Behind `approved by flow NAME`: why it does not pass all the same. */
+static void print_hindrance(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+    const struct answer *answer = explanation->main;
+    const struct flow *flow = &policy_of(explained)->flows[answer->decision.flow];
+    const struct override *override = explain_override(explained);
+
+    switch (answer->standing) {
+    case STANDING_LIVE:
+        fputs(", but zone ", stdout);
+        words_text(stdout, override->name);
+        fputs(" is isolated ", stdout);
+        words_override(stdout, policy_of(explained), override);
+        break;
+    case STANDING_SUSPENDED:
+        fputs(", which is suspended ", stdout);
+        words_override(stdout, policy_of(explained), override);
+        break;
+    case STANDING_CLOSED:
+        fputs(", which is outside its hours (", stdout);
+        words_hours(stdout, flow->schedule);
+        fputs(explanation->opens == USEC_NEVER ? ") and ends before they begin" : "), next open ",
+              stdout);
+        if (explanation->opens != USEC_NEVER)
+            words_instant(stdout, policy_of(explained), explanation->opens);
+        break;
+    case STANDING_EXPIRED:
+        fputs(", which has expired", stdout);
+        break;
+    case STANDING_DISABLED:
+        break;
+    }
+    putchar('\n');
 }
 
 static void print_reason(const struct explained *explained)
@@ -236,7 +290,7 @@ static void print_reason(const struct explained *explained)
     const struct asked *asked = asked_of(explanation);
     const struct answer *answer = explanation->main;
 
-    field("reason");
+    explain_field("reason");
     if (explanation->n_answers > 1) {
         words_span(stdout, explanation->family, answer->span);
         fputs(": ", stdout);
@@ -250,9 +304,10 @@ static void print_reason(const struct explained *explained)
                                 : ": no zone owns the destination");
         break;
     case REFUSAL_SUSPENDED:
+    case REFUSAL_ISOLATED:
         fputs(": approved by flow ", stdout);
         words_text(stdout, policy_of(explained)->flows[answer->decision.flow].name);
-        puts(", which has expired");
+        print_hindrance(explained);
         break;
     case REFUSAL_SPOOFED:
         puts(": no zone owns the source, so it is refused on every interface");
@@ -285,7 +340,7 @@ static void print_path(const struct explained *explained)
     const struct decision *decision = &explained->explanation->main->decision;
     const struct asked *asked = asked_of(explained->explanation);
 
-    field("path");
+    explain_field("path");
     if (!decision->pair) {
         printf("no pair from %s to %s over %s: nothing at all passes there\n",
                policy_zone_name(policy_of(explained), asked->from.zone),
@@ -316,85 +371,6 @@ static void print_path(const struct explained *explained)
     }
 }
 
-/* `https (tcp/443) from a to b` */
-static void print_content(const struct policy *policy, const struct flow *flow)
-{
-    words_services(stdout, policy, flow);
-    fputs(" from ", stdout);
-    words_ends(stdout, policy, flow->from_names, flow->n_from_names);
-    fputs(" to ", stdout);
-    words_ends(stdout, policy, flow->to_names, flow->n_to_names);
-}
-
-static void print_nearness(const struct explained *explained, const struct near_flow *near)
-{
-    const struct asked *asked = asked_of(explained->explanation);
-    const struct policy *policy = policy_of(explained);
-    const struct flow *flow = &policy->flows[near->flow];
-
-    switch (near->nearness) {
-    case NEAR_DISABLED:
-        fputs("would allow it, but it is disabled", stdout);
-        return;
-    case NEAR_BEHIND:
-        fputs("would allow it, but the flow that has expired comes first and owns it", stdout);
-        return;
-    case NEAR_PART:
-        fputs("allows a part: ", stdout);
-        print_content(policy, flow);
-        return;
-    case NEAR_SERVICE:
-        if (names_many(&asked->from) || names_many(&asked->to)) {
-            fputs("between parts of them: ", stdout);
-            print_content(policy, flow);
-            return;
-        }
-        fputs("same source and destination, but only ", stdout);
-        words_services(stdout, policy, flow);
-        return;
-    case NEAR_REVERSED:
-        fputs("the reverse direction is approved, connections are opened by ", stdout);
-        words_ends(stdout, policy, flow->from_names, flow->n_from_names);
-        fputs(": ", stdout);
-        words_services(stdout, policy, flow);
-        return;
-    case NEAR_DESTINATION:
-        fputs("same source and service, but to ", stdout);
-        words_ends(stdout, policy, flow->to_names, flow->n_to_names);
-        return;
-    case NEAR_SOURCE:
-        fputs("same destination and service, but from ", stdout);
-        words_ends(stdout, policy, flow->from_names, flow->n_from_names);
-        return;
-    case NEAR_ZONES:
-        fputs("same zones: ", stdout);
-        print_content(policy, flow);
-        return;
-    }
-}
-
-static void print_nearest(const struct explained *explained)
-{
-    const struct explanation *explanation = explained->explanation;
-
-    for (size_t i = 0; i < explanation->n_nearest; i++) {
-        const struct near_flow *near = &explanation->nearest[i];
-        const struct flow *flow = &policy_of(explained)->flows[near->flow];
-
-        field(i == 0 ? "nearest" : "");
-        words_name(stdout, flow->name, flow->label);
-        fputs("  ", stdout);
-        words_place(stdout, explained->loaded->sources, flow->location);
-        printf("\n  %*s  ", FIELD_WIDTH, "");
-        print_nearness(explained, near);
-        if (!flow->enabled && near->nearness != NEAR_DISABLED)
-            fputs(" (disabled)", stdout);
-        if (flow->enabled && !near->live)
-            fputs(" (expired)", stdout);
-        putchar('\n');
-    }
-}
-
 static void print_other_family(const struct explained *explained)
 {
     const struct explanation *other = explained->other;
@@ -410,7 +386,7 @@ static void print_other_family(const struct explained *explained)
     if (asked->to.kind != ASKED_GATEWAY)
         address_format(other->family, asked->to.address, to);
 
-    field(family_name(other->family));
+    explain_field(family_name(other->family));
     fputs(other->allowed ? "allowed" : passes_in_part(other) ? "denied in part" : "denied", stdout);
     if (!other->allowed)
         printf(", %s", refusal_to_string(other->main->refusal));
@@ -437,6 +413,26 @@ static bool share_interface(const struct policy *policy, size_t a, size_t b)
     return false;
 }
 
+/* An isolation that is not the reason: nothing would pass there all the same, or it was kept. */
+static void print_isolation(const struct explained *explained, const struct asked_end *end)
+{
+    const struct override *isolation;
+
+    if (!explained->explanation->overrides || !end->has_zone || end->zone == ZONE_GATEWAY)
+        return;
+    isolation = overrides_find(explained->explanation->overrides, OVERRIDE_ISOLATION,
+                               policy_of(explained)->zones[end->zone].name);
+    if (!isolation || isolation == explain_override(explained))
+        return;
+
+    explain_field("note");
+    fputs("zone ", stdout);
+    words_text(stdout, isolation->name);
+    fputs(" is isolated ", stdout);
+    words_override(stdout, policy_of(explained), isolation);
+    putchar('\n');
+}
+
 static void print_notes(const struct explained *explained)
 {
     const struct explanation *explanation = explained->explanation;
@@ -444,7 +440,7 @@ static void print_notes(const struct explained *explained)
     const struct asked_end *to = &asked_of(explanation)->to;
 
     if (explanation->unjudged) {
-        field("note");
+        explain_field("note");
         puts(policy_of(explained)->gateway_protect
                  ? "the gateway always reaches itself"
                  : "the policy does not protect the gateway (`gateway: { protect: true }`), so "
@@ -453,18 +449,21 @@ static void print_notes(const struct explained *explained)
     if (explanation->allowed && from->host && from->host->has_mac) {
         const uint8_t *mac = from->host->mac.bytes;
 
-        field("note");
+        explain_field("note");
         printf("where the gateway is its first hop, %s must send from "
                "%02x:%02x:%02x:%02x:%02x:%02x\n",
                from->host->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
     }
+    print_isolation(explained, from);
+    if (!from->has_zone || from->zone != to->zone)
+        print_isolation(explained, to);
     if (from->has_zone && to->has_zone &&
         share_interface(policy_of(explained), from->zone, to->zone)) {
-        field("note");
+        explain_field("note");
         puts("hosts behind one interface reach each other without the gateway");
     }
     if (!explanation->whole) {
-        field("note");
+        explain_field("note");
         printf("`segctl matrix %s %s` names all flows between the two zones\n",
                policy_zone_name(policy_of(explained), from->zone),
                policy_zone_name(policy_of(explained), to->zone));
@@ -487,7 +486,7 @@ void explain_print(const struct explained *explained, bool colour)
     if (answer->refusal != REFUSAL_SPOOFED && asked_of(explanation)->to.has_zone &&
         !explanation->unjudged)
         print_path(explained);
-    print_nearest(explained);
+    explain_print_nearest(explained);
     print_other_family(explained);
     print_notes(explained);
 }

@@ -62,15 +62,16 @@ static int matrix(const struct command *command, const struct matrix_options *op
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
     struct matrix_view view = {0};
+    usec_t now;
     int r;
 
     r = loaded_require(&loaded, options->path, options->json);
     if (r == EXIT_YES)
-        r = instant_read(command, loaded.policy, options->at, &view.now);
+        r = instant_read(command, loaded.policy, options->at, &now);
     if (r != EXIT_YES)
         return r;
 
-    if (matrix_new(loaded.policy, view.now, &matrix) < 0)
+    if (matrix_new(loaded.policy, NULL, now, &matrix) < 0)
         return command_no_memory();
 
     view.matrix = matrix;

@@ -13,7 +13,6 @@ struct matrix_view {
     /* Rows and columns from first to behind. */
     size_t from_first, from_behind;
     size_t to_first, to_behind;
-    usec_t now;
 };
 
 /* Zone × zone with counts, at most `width` columns of the terminal where that is possible. */

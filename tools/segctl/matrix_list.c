@@ -36,18 +36,30 @@ static void write_services(FILE *stream, const struct policy *policy, const stru
     }
 }
 
-static void write_until(FILE *stream, const struct flow *flow, usec_t now)
+/* Why the flow does not pass between the two zones; NULL where it does. */
+static const char *hindrance(const struct matrix *matrix, const struct flow *flow, size_t from,
+                             size_t to)
 {
-    if (!flow->enabled) {
-        fputs("disabled", stream);
+    if (moment_passes(&matrix->moment, flow, matrix_zone(matrix, from), matrix_zone(matrix, to)))
+        return NULL;
+    return words_hindrance(moment_standing(&matrix->moment, flow));
+}
+
+/* `2027-03-31 (suspended)`, `disabled`, `-` */
+static void write_until(FILE *stream, const struct policy *policy, const struct flow *flow,
+                        const char *word)
+{
+    if (!flow->enabled || flow->expires == USEC_NEVER) {
+        fputs(word ? word : "-", stream);
         return;
     }
-    if (!flow->has_expires) {
-        fputs("-", stream);
-        return;
-    }
-    words_date(stream, flow->expires_date);
-    fputs(flow->expires <= now ? " (expired)" : "", stream);
+
+    if (flow->has_expires)
+        words_date(stream, flow->expires_date);
+    else
+        words_instant(stream, policy, flow->expires);
+    if (word)
+        fprintf(stream, " (%s)", word);
 }
 
 static int add_flow(struct table *table, const struct matrix_view *view, size_t from, size_t to,
@@ -68,7 +80,7 @@ static int add_flow(struct table *table, const struct matrix_view *view, size_t 
     stream = open_memstream(&until, &until_size);
     if (!stream)
         return -ENOMEM;
-    write_until(stream, flow, view->now);
+    write_until(stream, view->matrix->policy, flow, hindrance(view->matrix, flow, from, to));
     if (fclose(stream) != 0)
         return -ENOMEM;
 

@@ -208,7 +208,7 @@ static void print_legend(const struct matrix *matrix)
     if (any)
         puts("any  everything passes between the hosts of a flow; within a zone, `intra: allow`");
     if (idle)
-        puts("  0  nothing passes: what flows there are is disabled or has expired");
+        puts("  0  nothing passes: what flows there are is disabled, has expired or is held back");
 }
 
 static void print_count(const char *separator, size_t n, const char *singular, const char *plural)
@@ -216,30 +216,41 @@ static void print_count(const char *separator, size_t n, const char *singular, c
     printf("%s%zu %s", separator, n, n == 1 ? singular : plural);
 }
 
+/* `, 3 expired`; nothing where there are none. */
+static void print_some(size_t n, const char *word)
+{
+    if (n > 0)
+        printf(", %zu %s", n, word);
+}
+
 static void print_totals(const struct matrix_view *view)
 {
     const struct policy *policy = view->matrix->policy;
     size_t n_cells = view->matrix->n_zones * view->matrix->n_zones;
-    size_t n_open = 0, n_live = 0, n_disabled = 0, n_expired = 0, n_implicit = 0;
+    size_t n_open = 0, n_live = 0, n_isolated = 0, n_implicit = 0;
+    size_t n_standing[STANDING_CLOSED + 1] = {0};
 
     for (size_t i = 0; i < n_cells; i++)
         n_open += view->matrix->cells[i].flows.n > 0;
     for (size_t i = 0; i < policy->n_flows; i++) {
-        if (policy->flows[i].implicit)
+        const struct flow *flow = &policy->flows[i];
+
+        if (flow->implicit)
             n_implicit++;
-        else if (!policy->flows[i].enabled)
-            n_disabled++;
-        else if (policy->flows[i].expires <= view->now)
-            n_expired++;
-        else
+        else if (moment_passes_somewhere(&view->matrix->moment, flow))
             n_live++;
+        else if (moment_standing(&view->matrix->moment, flow) == STANDING_LIVE)
+            n_isolated++;
+        else
+            n_standing[moment_standing(&view->matrix->moment, flow)]++;
     }
 
     print_count("\n", n_live, "flow passes", "flows pass");
-    if (n_disabled > 0)
-        printf(", %zu disabled", n_disabled);
-    if (n_expired > 0)
-        printf(", %zu expired", n_expired);
+    print_some(n_standing[STANDING_DISABLED], "disabled");
+    print_some(n_standing[STANDING_EXPIRED], "expired");
+    print_some(n_standing[STANDING_SUSPENDED], "suspended");
+    print_some(n_standing[STANDING_CLOSED], "outside their hours");
+    print_some(n_isolated, "in isolated zones");
     if (n_implicit > 0)
         print_count("; ", n_implicit, "zone has `intra: allow`", "zones have `intra: allow`");
     printf("; %zu of %zu pairs of zones are open\n", n_open, n_cells);

@@ -60,8 +60,8 @@ static int refuse_ruleset(const struct loaded *loaded, const struct nftables_ref
 static int print_matrix(const struct policy *policy, usec_t now)
 {
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
-    struct matrix_view view = {.now = now};
-    int r = matrix_new(policy, now, &matrix);
+    struct matrix_view view = {0};
+    int r = matrix_new(policy, NULL, now, &matrix);
 
     if (r < 0)
         return r;

@@ -9,11 +9,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/instant.h"
 #include "base/text.h"
 
 /* Longer lists are told by their first names: who wants all of them opens the line. */
 #define LIST_SHOWN 4
+
+#define DAYS 7
 
 bool words_are_japanese(void)
 {
@@ -63,6 +67,94 @@ void words_date(FILE *stream, struct date date)
 
     fputs(words_are_japanese() ? date_format_japanese(date, text) : date_format_iso(date, text),
           stream);
+}
+
+void words_instant(FILE *stream, const struct policy *policy, usec_t instant)
+{
+    cleanup_(timezone_leave) struct timezone_visit visit = {0};
+    time_t time = instant / USEC_PER_SEC;
+    struct tm tm;
+
+    /* Where the zone is missing, UTC is better than nothing. */
+    if (timezone_enter(&visit, policy->timezone) < 0 || !localtime_r(&time, &tm)) {
+        char text[INSTANT_TEXT_MAX];
+
+        fputs(instant_format(instant, text), stream);
+        return;
+    }
+    words_date(stream, (struct date){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday});
+    fprintf(stream, " %02d:%02d", tm.tm_hour, tm.tm_min);
+}
+
+/* `mon-wed,fri`; days that follow each other as one run. */
+static void write_days(FILE *stream, uint8_t days)
+{
+    static const char names[DAYS][4] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    const char *separator = "";
+
+    if (days == SCHEDULE_DAYS_ALL) {
+        fputs("every day", stream);
+        return;
+    }
+    for (unsigned first = 0, last; first < DAYS; first = last + 1) {
+        last = first;
+        if (!(days >> first & 1))
+            continue;
+        while (last + 1 < DAYS && days >> (last + 1) & 1)
+            last++;
+        fprintf(stream, "%s%s", separator, names[first]);
+        if (last > first)
+            fprintf(stream, "-%s", names[last]);
+        separator = ",";
+    }
+}
+
+void words_hours(FILE *stream, const struct schedule *schedule)
+{
+    write_days(stream, schedule->days);
+    for (size_t i = 0; i < schedule->n_hours; i++) {
+        unsigned first = schedule->hours[i].first_minute, end = schedule->hours[i].end_minute;
+
+        if (first == 0 && end == DAY_MINUTES)
+            continue;
+        if (end > DAY_MINUTES)
+            end -= DAY_MINUTES;
+        fprintf(stream, "%s %02u:%02u-%02u:%02u", i > 0 ? "," : "", first / 60, first % 60,
+                end / 60, end % 60);
+    }
+}
+
+const char *words_hindrance(enum standing standing)
+{
+    switch (standing) {
+    case STANDING_LIVE:
+        return "isolated";
+    case STANDING_DISABLED:
+        return "disabled";
+    case STANDING_EXPIRED:
+        return "expired";
+    case STANDING_SUSPENDED:
+        return "suspended";
+    case STANDING_CLOSED:
+        return "outside its hours";
+    }
+    return "";
+}
+
+void words_override(FILE *stream, const struct policy *policy, const struct override *override)
+{
+    fputs("by ", stream);
+    words_text(stream, override->who ? override->who : "somebody");
+    fputs(" since ", stream);
+    words_instant(stream, policy, override->since);
+    if (override->until != USEC_NEVER) {
+        fputs(" until ", stream);
+        words_instant(stream, policy, override->until);
+    }
+    if (override->reason && override->reason[0]) {
+        fputs(": ", stream);
+        words_text(stream, override->reason);
+    }
 }
 
 void words_place(FILE *stream, const struct sources *sources, struct location location)

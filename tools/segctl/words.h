@@ -7,7 +7,9 @@
 
 #include "base/calendar.h"
 #include "diagram/diagram.h"
+#include "policy/overrides.h"
 #include "policy/policy.h"
+#include "policy/standing.h"
 
 /*
  * Parts of a policy in the words that people read, written to a stream; shared by the commands, so
@@ -27,6 +29,14 @@ void words_name(FILE *stream, const char *name, const char *label);
 void words_zone(FILE *stream, const struct policy *policy, size_t zone);
 /* `令和9年3月31日` or `2027-03-31`. */
 void words_date(FILE *stream, struct date date);
+/* A date and a time of day on the clocks of the policy's time zone. */
+void words_instant(FILE *stream, const struct policy *policy, usec_t instant);
+/* `mon-fri 08:30-17:15`. */
+void words_hours(FILE *stream, const struct schedule *schedule);
+/* Why a flow does not pass: `expired`; `isolated` where it is live. */
+const char *words_hindrance(enum standing standing);
+/* `by tanaka since 2026-11-23 02:11: ransomware`. */
+void words_override(FILE *stream, const struct policy *policy, const struct override *override);
 /* `file:line`. */
 void words_place(FILE *stream, const struct sources *sources, struct location location);
 

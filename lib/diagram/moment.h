@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/calendar.h"
+#include "policy/overrides.h"
+#include "policy/policy.h"
+#include "policy/standing.h"
+
+/*
+ * A policy as it is at one instant, with what operators changed: which flows pass, and between
+ * which of their zones. A zeroed structure is none.
+ */
+struct moment {
+    const struct policy *policy;       /* borrowed */
+    const struct overrides *overrides; /* borrowed, or NULL */
+    struct standings *standings;
+};
+
+/* Returns 0, -ENOMEM, or -errno where the policy's time zone cannot be read. */
+int moment_init(struct moment *moment, const struct policy *policy,
+                const struct overrides *overrides, usec_t now);
+void moment_clear(struct moment *moment);
+
+enum standing moment_standing(const struct moment *moment, const struct flow *flow);
+/* Whether a packet of the flow from one zone to the other passes. */
+bool moment_passes(const struct moment *moment, const struct flow *flow, size_t from, size_t to);
+/* Whether one does between any of its zones. */
+bool moment_passes_somewhere(const struct moment *moment, const struct flow *flow);
