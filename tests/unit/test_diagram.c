@@ -242,6 +242,74 @@ START_TEST(flow_cut_by_very_many_earlier_rows_is_compiled)
 }
 END_TEST
 
+/* Hosts by hosts become points, which are asked before the flow that is nothing but those. */
+START_TEST(flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed)
+{
+    /* The later flow in the pool, in a class of its own, and with one port more. */
+    static const struct {
+        unsigned sources;
+        unsigned ports;
+        size_t shadowed;
+    } cases[] = {{8, 8, 1}, {40, 8, 1}, {8, 9, 0}, {40, 9, 0}};
+    struct compiled compiled;
+    FILE *stream = compiled_begin(&compiled);
+
+    fprintf(stream, "groups:\n  all: { zone: a, members: [10.0.0.1-10.0.0.%u] }\n",
+            cases[_i].sources);
+    fputs("  to: { zone: b, members: [20.0.0.1-20.0.0.8] }\n", stream);
+    for (unsigned i = 1; i <= cases[_i].sources; i++)
+        fprintf(stream, "  s%u: { zone: a, members: [10.0.0.%u] }\n", i, i);
+    fputs("flows:\n", stream);
+    for (unsigned i = 1; i <= cases[_i].sources; i++)
+        fprintf(stream, "  f%u: { from: s%u, to: to, services: [tcp/1-8] }\n", i, i);
+    fprintf(stream, "  late: { from: all, to: to, services: [tcp/1-%u] }\n", cases[_i].ports);
+
+    ck_assert_int_eq(compiled_end(&compiled), cases[_i].shadowed > 0 ? -EBADMSG : 0);
+    ck_assert_uint_eq(count_code(compiled.diagnostics, "shadowed"), cases[_i].shadowed);
+    ck_assert_uint_eq(count_code(compiled.diagnostics, "overlap"), 1 - cases[_i].shadowed);
+    compiled_clear(&compiled);
+}
+END_TEST
+
+/* All addresses of a flow lie in networks that have earlier flows; they link to its class. */
+START_TEST(flow_behind_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
+{
+    struct packet packet = {
+        .from = 0,
+        .to = 1,
+        .source = 0x0a780001,
+        .destination = 0x14000001,
+        .service = SERVICE_NUMBER(6, 80),
+    };
+    struct compiled compiled;
+    FILE *stream = compiled_begin(&compiled);
+    bool left = _i == 1;
+
+    fputs("groups:\n  outer: { zone: a, members: [10.0.0.0/9] }\n"
+          "  many: { zone: b, members: [20.0.0.0/25",
+          stream);
+    for (int i = 1; i < 1000; i++)
+        fprintf(stream, ", 20.%d.%d.0/25", i / 250, i % 250);
+    fputs("] }\n", stream);
+    for (int i = 0; i < 16; i++)
+        fprintf(stream, "  n%d: { zone: a, members: [10.%d.0.0/13] }\n", i, i * 8);
+    fputs("flows:\n", stream);
+    for (int i = 0; i < 16; i++)
+        fprintf(stream, "  n%d: { from: n%d, to: b, services: [tcp/%d-82] }\n", i, i,
+                left && i == 15 ? 81 : 80);
+    fputs("  outer: { from: outer, to: many, services: [tcp/80-81] }\n", stream);
+
+    ck_assert_int_eq(compiled_end(&compiled), left ? 0 : -EBADMSG);
+    ck_assert_uint_eq(count_code(compiled.diagnostics, "shadowed"), !left);
+    ck_assert_uint_eq(count_code(compiled.diagnostics, "overlap"), left);
+    if (left) {
+        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 16);
+        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).links, 1);
+    }
+    compiled_clear(&compiled);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("diagram");
@@ -253,6 +321,9 @@ int main(void)
     tcase_add_loop_test(tests, networks_inside_networks_make_no_long_chain, 0, 6);
     tcase_add_test(tests, chains_that_need_too_many_copies_are_an_error);
     tcase_add_test(tests, flow_cut_by_very_many_earlier_rows_is_compiled);
+    tcase_add_loop_test(tests, flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed, 0, 4);
+    tcase_add_loop_test(tests, flow_behind_the_flows_of_all_networks_inside_is_left_if_one_lets_it,
+                        0, 2);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
