@@ -127,17 +127,19 @@ static bool committed_stands(const struct enforcement *enforcement, uint32_t gen
 }
 
 /*
- * Remembers the generation after a commit. One more than before means that the commit was the only
- * one; the same, that there was nothing to commit.
+ * Remembers the generation after a commit. As many more than before as there were transactions mean
+ * that there were no others.
  */
-static void remember_generation(struct enforcement *enforcement, uint32_t before, bool sent)
+static void remember_generation(struct enforcement *enforcement, uint32_t before,
+                                size_t transactions)
 {
     int r = nftables_generation(enforcement->nftables, &enforcement->generation);
 
-    enforcement->generation_known = r == 0 && enforcement->generation == before + (sent ? 1 : 0);
+    enforcement->generation_known =
+        r == 0 && enforcement->generation == before + (uint32_t)transactions;
 }
 
-/* The last step that can fail: one transaction. Takes the ruleset over when it is committed. */
+/* The last step that can fail. Takes the ruleset over when it is committed. */
 static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec_t now,
                   const struct sources *sources, struct nftables_cost *cost)
 {
@@ -160,7 +162,7 @@ static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec
 
     ruleset_free(enforcement->committed);
     enforcement->committed = TAKE_PTR(*wanted);
-    remember_generation(enforcement, generation, cost->messages > 0);
+    remember_generation(enforcement, generation, cost->transactions);
     return 0;
 }
 

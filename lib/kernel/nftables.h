@@ -56,18 +56,21 @@ struct nftables_refusal {
 
 struct nftables_cost {
     size_t bytes;    /* of netlink sent */
-    size_t messages; /* in the batch */
+    size_t messages; /* in the batches */
+    size_t transactions;
     uint64_t build_usec;
     uint64_t commit_usec; /* sending and waiting for the kernel */
 };
 
 /*
- * Applies a difference in one transaction: all of it or nothing. An empty difference sends nothing.
+ * Applies a difference: all of it or nothing in one transaction, and its late changes, if any, in
+ * a second one after it. An empty difference sends nothing.
  * `now` turns expiries into timeouts; an element whose expiry has passed is left out. `ret_refusal`
  * and `ret_cost` may be NULL.
  *
  * Returns 0, or
- * -EREMOTEIO  the kernel refused; `*ret_refusal` says what, nothing has changed
+ * -EREMOTEIO  the kernel refused; `*ret_refusal` says what. Nothing has changed, or all but the
+ *             late changes where it refused those: flows that shall go may still have connections
  * -ENOBUFS    the batch is larger than the system lets this process send (net.core.wmem_max, where
  *             it has no CAP_NET_ADMIN in the first user namespace) and changes a table that is
  *             there; a new table is then sent in parts, its base chains last

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A difference becomes one transaction. Its changes are written in the order they come in, which is
- * one the kernel accepts. Only elements with a timeout need thought, since the kernel removes them
- * on its own: where it can, elements are destroyed (which succeeds for one that is gone), else a
- * transaction that failed for such an element is built again without those that are gone.
+ * A difference becomes one transaction, or two where it has late changes. Its changes are written
+ * in the order they come in, which is one the kernel accepts. Only elements with a timeout need
+ * thought, since the kernel removes them on its own: where it can, elements are destroyed (which
+ * succeeds for one that is gone), else a transaction that failed for such an element is built again
+ * without those that are gone.
  *
  * To renew an element is to change its timeout in place, where the kernel can; else, and where its
  * comment changes, it is deleted and added within the transaction, with its counter's value.
@@ -438,23 +439,51 @@ static int apply_tries(struct application *settings, const struct difference *di
     return r == 1 ? -EREMOTEIO : r;
 }
 
+/* One transaction. Adds to `cost`. */
+static int apply_changes(struct nftables *nftables, const struct ruleset *target, usec_t now,
+                         const struct difference *difference, struct nftables_refusal *refusal,
+                         struct nftables_cost *cost)
+{
+    struct application settings = {.nftables = nftables, .table = target->table, .now = now};
+    struct nftables_cost own = {0};
+    int r;
+
+    if (difference->n_changes == 0)
+        return 0;
+    r = apply_tries(&settings, difference, refusal, &own);
+    if (r == -ENOBUFS && is_new_table(nftables, target->table, difference)) {
+        settings.in_parts = true;
+        r = apply_tries(&settings, difference, refusal, &own);
+    }
+    if (r < 0)
+        return r;
+
+    cost->bytes += own.bytes;
+    cost->messages += own.messages;
+    cost->transactions += own.messages > 1;
+    cost->build_usec += own.build_usec;
+    cost->commit_usec += own.commit_usec;
+    return 0;
+}
+
 int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                    const struct difference *difference, usec_t now,
                    struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
-    struct application settings = {.nftables = nftables, .table = target->table, .now = now};
+    size_t n_first = difference->n_changes - difference->n_late;
+    const struct difference first = {.changes = difference->changes, .n_changes = n_first};
+    const struct difference late = {.changes = difference->changes + n_first,
+                                    .n_changes = difference->n_late};
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
     int r = 0;
 
     if (needs_features(difference))
         r = nftables_require_features(nftables);
-    if (r == 0 && difference->n_changes > 0)
-        r = apply_tries(&settings, difference, &refusal, &cost);
-    if (r == -ENOBUFS && is_new_table(nftables, target->table, difference)) {
-        settings.in_parts = true;
-        r = apply_tries(&settings, difference, &refusal, &cost);
-    }
+    if (r == 0)
+        r = apply_changes(nftables, target, now, &first, &refusal, &cost);
+    if (r == 0)
+        r = apply_changes(nftables, target, now, &late, &refusal, &cost);
 
     if (r == -EREMOTEIO && ret_refusal)
         *ret_refusal = refusal;

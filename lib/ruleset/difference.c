@@ -10,6 +10,12 @@
  * An element whose comment alone changed (a flow was renamed) is deleted and added, which would set
  * its counter back; so the kernel layer is told to carry the counter over, as for an element whose
  * expiry changed.
+ *
+ * A packet that is under way while a transaction is committed may be judged by the maps of before
+ * and then ask the switchboard of after. The kernel even makes this last: a concatenated interval
+ * map changes at the end of a commit (and before kernel 6.17 shows neither row meanwhile), all else
+ * at its beginning. So an id that goes stays in the switchboard until the rows that name it have
+ * gone, else packets are lost that both rulesets approve.
  */
 
 #include "ruleset/difference.h"
@@ -19,6 +25,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "ruleset/compile.h"
 
 /* Walks two sorted arrays by name; gives the next pair of which one may be NULL. */
 struct walk {
@@ -327,7 +334,13 @@ static int collect_elements(const struct set *old, const struct set *new, enum c
     return 0;
 }
 
-static int change_elements(struct differ *differ, enum change_kind kind)
+/* True for elements that go once all else has changed. */
+static bool is_late(const struct set *set, enum change_kind kind, bool kept)
+{
+    return kind == CHANGE_DELETE_ELEMENTS && kept && strcmp(set->name, RULESET_LIVE) == 0;
+}
+
+static int change_elements(struct differ *differ, enum change_kind kind, bool late)
 {
     struct walk walk = walk_sets(differ);
     const void *old, *new;
@@ -337,6 +350,8 @@ static int change_elements(struct differ *differ, enum change_kind kind)
         bool kept = old && new &&set_definition_equal(old, new);
         int r;
 
+        if (is_late(old ? old : new, kind, kept) != late)
+            continue;
         /* A set that goes as a whole still holds the chains its elements name, which may go too:
          * so its verdicts are deleted one by one. */
         if (kind == CHANGE_DELETE_ELEMENTS) {
@@ -370,10 +385,12 @@ static int change_elements(struct differ *differ, enum change_kind kind)
 
 static int differ_run(struct differ *differ)
 {
+    struct difference *difference = differ->difference;
+    size_t n_before;
     int r = flush_chains(differ);
 
     if (r == 0)
-        r = change_elements(differ, CHANGE_DELETE_ELEMENTS);
+        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, false);
     if (r == 0)
         r = delete_sets(differ);
     if (r == 0)
@@ -387,11 +404,18 @@ static int differ_run(struct differ *differ)
     if (r == 0)
         r = add_sets(differ);
     if (r == 0)
-        r = change_elements(differ, CHANGE_ADD_ELEMENTS);
+        r = change_elements(differ, CHANGE_ADD_ELEMENTS, false);
     if (r == 0)
-        r = change_elements(differ, CHANGE_RENEW_ELEMENTS);
+        r = change_elements(differ, CHANGE_RENEW_ELEMENTS, false);
     if (r == 0)
         r = add_rules(differ);
+
+    n_before = difference->n_changes;
+    if (r == 0)
+        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, true);
+    /* Where nothing else changes, nothing can be under way. */
+    if (n_before > 0)
+        difference->n_late = difference->n_changes - n_before;
     return r;
 }
 

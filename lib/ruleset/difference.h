@@ -4,8 +4,9 @@
 #include "ruleset/ruleset.h"
 
 /*
- * What must be done to get from one ruleset to another, in an order the kernel accepts in one
- * transaction. Pointers are borrowed from the two rulesets.
+ * What must be done to get from one ruleset to another, in an order the kernel accepts: in one
+ * transaction, but for flows that go, which leave the switchboard in a second one. Pointers are
+ * borrowed from the two rulesets.
  */
 enum change_kind {
     CHANGE_DELETE_TABLE,    /* -                  with all that it holds */
@@ -37,6 +38,8 @@ struct difference {
     struct change *changes;
     size_t n_changes;
     size_t capacity;
+    /* So many of the last changes are for a transaction of their own, after the others. */
+    size_t n_late;
 };
 
 /*
