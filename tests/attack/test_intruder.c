@@ -24,6 +24,14 @@ static const char policy[] = WIRES_POLICY "flows:\n"
                                           "  open: { from: a, to: b, services: [udp/7001] }\n";
 static const uint16_t unreachable[FAMILIES] = {3 * 256 + 1, 1 * 256};
 
+static struct lab *start(struct gateway **ret_gateway)
+{
+    struct lab *lab = wires_new();
+
+    *ret_gateway = gateway_start(policy);
+    return lab;
+}
+
 /* Opens the connection by a packet in each direction. */
 static void open_udp(struct lab *lab, enum family family)
 {
@@ -37,8 +45,8 @@ static void open_udp(struct lab *lab, enum family family)
 START_TEST(third_zone_sends_no_errors_into_a_connection)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct frame quoted = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp(family, WIRE_C, WIRE_A, unreachable[family]);
 
@@ -63,8 +71,8 @@ static void route_elsewhere(struct lab *lab, enum family family, ip_number addre
 START_TEST(open_connection_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -78,8 +86,8 @@ END_TEST
 START_TEST(answer_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -93,8 +101,8 @@ END_TEST
 START_TEST(open_connection_does_not_follow_a_route_out_of_all_zones)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
 
     open_udp(lab, family);
@@ -106,8 +114,8 @@ END_TEST
 START_TEST(open_connection_follows_a_route_inside_its_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -121,8 +129,8 @@ END_TEST
 START_TEST(error_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     struct frame quoted = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp(family, WIRE_B, WIRE_A, unreachable[family]);
     const struct frame_options quoting = {.quoted = &quoted};
@@ -233,8 +241,8 @@ END_TEST
 START_TEST(mark_of_a_foreign_table_approves_nothing_new)
 {
     enum family family = (enum family)_i;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&gateway);
     cleanup_(freep) char *listing = gateway_list();
     struct frame other = wires_udp(family, WIRE_C, WIRE_B, PORT);
     const char *live = strstr(listing, "original . 0x");
