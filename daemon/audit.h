@@ -10,10 +10,11 @@
 #include "base/sha256.h"
 
 /*
- * The audit log: JSON lines that are only ever appended, each holding the SHA-256 of the line before
- * it, so that nothing can be taken out, changed or put in between without the chain telling. It
- * lies in the folder `audit`: `audit.log` and, where that grew beyond AUDIT_FILE_MAX, older files
- * `audit-SEQUENCE.log` named by the first entry they hold; the chain goes on from file to file.
+ * The audit log: JSON lines that are only ever appended, each holding the SHA-256 of the line
+ * before it, so that nothing can be taken out, changed or put in between without the chain telling.
+ * It lies in the folder `audit`: `audit.log` and, where that grew beyond AUDIT_FILE_MAX, older
+ * files `audit-SEQUENCE.log` named by the first entry they hold; the chain goes on from file to
+ * file.
  *
  * An entry:
  *   {"sequence": 17, "time": "2026-…Z", "previous": "<sha256 of the line before, without its end>",
@@ -59,9 +60,15 @@ int audit_open(int directory, size_t limit, struct audit **ret_audit,
 struct audit *audit_close(struct audit *audit);
 DEFINE_CLEANUP(struct audit, audit_close)
 
+/* What was found when the log was opened, or since then where it was not as it was left: then it is
+ * read again before an entry is appended. */
+enum audit_condition audit_condition(const struct audit *audit);
+
 /*
  * Appends one entry and waits until it is on the disk. A line that could be written in part only is
- * taken back. Returns 0, -ENOSPC, or -errno: the entry is not there then.
+ * taken back. A detail that does not fit into AUDIT_LINE_MAX is left out, and the entry says so.
+ * Returns 0, -ENOSPC, -EMSGSIZE where the other texts do not fit, or -errno: the entry is not there
+ * then.
  */
 int audit_append(struct audit *audit, const struct audit_event *event);
 
