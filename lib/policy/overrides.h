@@ -70,9 +70,21 @@ bool overrides_isolate(const struct overrides *overrides, const struct policy *p
 bool overrides_suspend(const struct overrides *overrides, const struct flow *flow);
 
 /*
- * The text of a grant's flow. Ends are names of zones, hosts or groups, or addresses; an address is
- * given a group of its own, or the host that has it. Services are names or literals. The reason is
- * its purpose. Nothing here is trusted: the text is parsed like any other.
+ * The text of a grant's flow. Ends are names of zones, hosts or groups, or addresses, prefixes and
+ * ranges; of an address the host is named that has it and no other, the rest goes into groups of
+ * the grant's own, one for each zone. Services are names or literals. The reason is its purpose;
+ * NULL: it has none. Nothing here is trusted: the text is parsed like any other, and what people
+ * typed cannot be more than a text in it. Line ends, control characters and what is not UTF-8 are
+ * mistakes that the parser reports.
+ *
+ * The text stands behind those of the policy, so that what a flow of the policy covers stays that
+ * flow's. A grant of which nothing is left is `shadowed`, an error of diagram_new() whose second
+ * place is the flow that covers it. Who grants shows that error: where that flow is live there is
+ * nothing to grant; where it is not, that flow is what has to be resumed or approved anew.
+ * Who applies another policy compiles it without grants first, and then with each: a grant that is
+ * not valid beside it (an error whose place is in the grant's text), or shadowed by it, is left
+ * out and told, since no policy may fail for what was granted beside another.
+ *
  * Returns 0 and a text that the caller frees, -ENOENT where an address belongs to no zone, -EINVAL
  * where a list is empty, or -ENOMEM.
  */
