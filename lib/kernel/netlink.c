@@ -10,6 +10,7 @@
 #include "kernel/netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +29,20 @@
 /* Asked for beyond that, so that batches a little larger need no new buffer. */
 #define SEND_RESERVE ((size_t)4096)
 
+/* Each of these makes errors more precise; a kernel that lacks one still works. */
+static void netlink_set_options(struct netlink *netlink)
+{
+    int fd = mnl_socket_get_fd(netlink->socket), size = RECEIVE_QUEUE_SIZE, yes = 1;
+
+    mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &yes, sizeof(yes));
+    mnl_socket_setsockopt(netlink->socket, NETLINK_CAP_ACK, &yes, sizeof(yes));
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 int netlink_open(struct netlink *netlink)
 {
-    int size = RECEIVE_QUEUE_SIZE, yes = 1, r;
+    int r;
 
     *netlink = (struct netlink){.sequence = 1};
 
@@ -45,13 +57,13 @@ int netlink_open(struct netlink *netlink)
         return r;
     }
 
-    /* Each of these makes errors more precise; a kernel that lacks one still works. */
-    mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &yes, sizeof(yes));
-    mnl_socket_setsockopt(netlink->socket, NETLINK_CAP_ACK, &yes, sizeof(yes));
-    if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
-                   sizeof(size)) < 0)
-        setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    netlink_set_options(netlink);
     return 0;
+}
+
+uint32_t netlink_port(const struct netlink *netlink)
+{
+    return mnl_socket_get_portid(netlink->socket);
 }
 
 void netlink_close(struct netlink *netlink)
@@ -90,6 +102,72 @@ static void netlink_drain(struct netlink *netlink)
     do {
         n = netlink_receive(netlink, MSG_DONTWAIT);
     } while (n >= 0 || n == -ENOBUFS);
+}
+
+static bool socket_has(int fd, int option, int value)
+{
+    int found = 0;
+    socklen_t length = sizeof(found);
+
+    return getsockopt(fd, SOL_SOCKET, option, &found, &length) == 0 && found == value;
+}
+
+/* A socket acts on the namespace it was opened in, wherever its holder is now. */
+static int check_namespace(int fd)
+{
+    cleanup_(closep) int here = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    uint64_t theirs = 0, ours = 0;
+    socklen_t length = sizeof(theirs);
+
+    if (here < 0)
+        return -errno;
+    /* Before Linux 5.14 it cannot be told. */
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &theirs, &length) < 0)
+        return errno == ENOPROTOOPT ? 0 : -errno;
+    if (getsockopt(here, SOL_SOCKET, SO_NETNS_COOKIE, &ours, &length) < 0)
+        return -errno;
+    return theirs == ours ? 0 : -EXDEV;
+}
+
+/* The copy, without the flag that would make a wait for the kernel's answer fail. */
+static int copy_socket(struct netlink *netlink, int fd)
+{
+    cleanup_(closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    int flags = copy < 0 ? -1 : fcntl(copy, F_GETFL);
+
+    if (flags < 0 || fcntl(copy, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        return -errno;
+    netlink->socket = mnl_socket_fdopen(copy);
+    if (!netlink->socket)
+        return -errno;
+
+    TAKE_FD(copy);
+    return 0;
+}
+
+int netlink_adopt(struct netlink *netlink, int fd)
+{
+    int r;
+
+    *netlink = (struct netlink){0};
+    if (!socket_has(fd, SO_DOMAIN, AF_NETLINK) || !socket_has(fd, SO_PROTOCOL, NETLINK_NETFILTER))
+        return -EINVAL;
+    r = check_namespace(fd);
+    if (r < 0)
+        return r;
+
+    netlink->receive_buffer = malloc(RECEIVE_BUFFER_SIZE);
+    if (!netlink->receive_buffer)
+        return -ENOMEM;
+    r = copy_socket(netlink, fd);
+    if (r < 0) {
+        netlink_close(netlink);
+        return r;
+    }
+
+    netlink->sequence = 1;
+    netlink_set_options(netlink);
+    return 0;
 }
 
 struct answer {

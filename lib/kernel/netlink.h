@@ -22,7 +22,15 @@ struct netlink {
 /* Returns 0, -EPERM where the caller lacks CAP_NET_ADMIN in the namespace (only found out by the
  * first request on some kernels), -ENOMEM, or -errno. */
 int netlink_open(struct netlink *netlink);
+/*
+ * The same over a copy of the descriptor of a netfilter socket that is bound already, which goes on
+ * with the port it has. Returns as netlink_open(), or -EINVAL for any other descriptor, -EXDEV for
+ * one of another network namespace.
+ */
+int netlink_adopt(struct netlink *netlink, int fd);
 void netlink_close(struct netlink *netlink);
+/* The port by which the kernel knows the socket. */
+uint32_t netlink_port(const struct netlink *netlink);
 
 /*
  * Sends one request and gives each message of the answer to `handler`; a negative return of it ends

@@ -13,6 +13,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "kernel/attributes.h"
 #include "kernel/nftables_private.h"
@@ -59,6 +60,47 @@ int nftables_open(struct nftables **ret_nftables)
 
     *ret_nftables = TAKE_PTR(nftables);
     return 0;
+}
+
+int nftables_adopt_fd(int fd, struct nftables **ret_nftables)
+{
+    cleanup_(nftables_closep) struct nftables *nftables = calloc(1, sizeof(*nftables));
+    uint32_t generation;
+    int r;
+
+    if (!nftables)
+        return -ENOMEM;
+    r = netlink_adopt(&nftables->netlink, fd);
+    if (r == 0)
+        r = nftables_generation(nftables, &generation);
+    if (r < 0)
+        return r;
+
+    close(fd);
+    *ret_nftables = TAKE_PTR(nftables);
+    return 0;
+}
+
+int nftables_fd(const struct nftables *nftables)
+{
+    return mnl_socket_get_fd(nftables->netlink.socket);
+}
+
+int nftables_own(struct nftables *nftables, bool own)
+{
+    int r = own ? nftables_require_features(nftables) : 0;
+
+    if (r < 0)
+        return r;
+
+    /* Never an owner alone: such a table would go with its owner. */
+    nftables->own = own && nftables->features.owner_persist;
+    return 0;
+}
+
+bool nftables_owns(const struct nftables *nftables)
+{
+    return nftables->own;
 }
 
 struct nftables *nftables_close(struct nftables *nftables)

@@ -23,6 +23,29 @@ int nftables_open(struct nftables **ret_nftables);
 struct nftables *nftables_close(struct nftables *nftables);
 DEFINE_CLEANUP(struct nftables, nftables_close)
 
+/*
+ * Whether tables that are made or taken over from now on belong to this handle's socket and outlive
+ * it (flags owner and persist), where the kernel has both; a kernel without `persist` makes plain
+ * tables. The kernel then refuses all other sockets, also those of the same process, and a `flush
+ * ruleset` of theirs leaves the table alone. When the last descriptor of the socket is closed the
+ * table stays and is an orphan. Rulesets that are dumped tell how their table stands, and
+ * difference_new() yields what makes it ours. Returns 0 or as nftables_probe().
+ */
+int nftables_own(struct nftables *nftables, bool own);
+/* True where tables are made to be owned: it was asked for, and the kernel can. */
+bool nftables_owns(const struct nftables *nftables);
+
+/*
+ * The socket, which owns the tables: borrowed. Another process that holds a copy of the descriptor
+ * goes on as the owner by adopting it, while this one no longer uses its handle.
+ *
+ * nftables_adopt_fd() takes the descriptor over on success. Whether to own is asked for anew.
+ * Returns 0, -EINVAL where the descriptor is none of nfnetlink's, -EXDEV where its network
+ * namespace is not that of the process, or as nftables_open().
+ */
+int nftables_fd(const struct nftables *nftables);
+int nftables_adopt_fd(int fd, struct nftables **ret_nftables);
+
 /* What the running kernel can do, each tried in a transaction that is never committed, or on a
  * table of its own that is gone afterwards. */
 struct nftables_features {
@@ -70,7 +93,8 @@ struct nftables_cost {
  *
  * Returns 0, or
  * -EREMOTEIO  the kernel refused; `*ret_refusal` says what. Nothing has changed, or all but the
- *             late changes where it refused those: flows that shall go may still have connections
+ *             late changes where it refused those: flows that shall go may still have connections.
+ *             Its error is -EBUSY where another socket owns the table
  * -ENOBUFS    the batch is larger than the system lets this process send (net.core.wmem_max, where
  *             it has no CAP_NET_ADMIN in the first user namespace) and changes a table that is
  *             there; a new table is then sent in parts, its base chains last

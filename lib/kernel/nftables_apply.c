@@ -193,7 +193,8 @@ static int put_change(struct application *application, const struct change *chan
     case CHANGE_DELETE_TABLE:
         return objects_delete_table(batch, table, change);
     case CHANGE_ADD_TABLE:
-        return objects_add_table(batch, table, change);
+        return objects_add_table_flags(
+            batch, table, application->nftables->own ? TABLE_OWNER | TABLE_PERSIST : 0, change);
     case CHANGE_FLUSH_CHAIN:
         return objects_flush_chain(batch, table, change);
     case CHANGE_DELETE_ELEMENTS:
@@ -286,6 +287,14 @@ static void refuse(const struct application *application, const struct netlink_e
     *refusal = (struct nftables_refusal){.error = error ? error->error : -ENOBUFS};
     if (!error || !message) {
         snprintf(refusal->what, sizeof(refusal->what), "table %s as a whole", application->table);
+        return;
+    }
+
+    /* The whole batch had the privilege, so this is the owner's. */
+    if (error->error == -EPERM) {
+        refusal->error = -EBUSY;
+        snprintf(refusal->what, sizeof(refusal->what), "another process owns the table %s",
+                 application->table);
         return;
     }
 

@@ -37,10 +37,19 @@ static bool is_text(const char *text, const char *wanted)
 
 static int dump_table_message(const struct nlmsghdr *message, void *userdata)
 {
-    const struct nlattr *flags = attributes_find(attributes_of(message), NFTA_TABLE_FLAGS);
-    struct dump *dump = userdata;
+    struct attributes list = attributes_of(message);
+    const struct nlattr *flags = attributes_find(list, NFTA_TABLE_FLAGS);
+    const struct nlattr *owner = attributes_find(list, NFTA_TABLE_OWNER);
+    const struct dump *dump = userdata;
+    struct ruleset *ruleset = dump->ruleset;
+    uint32_t bits = flags ? attribute_u32(flags) : 0;
 
-    dump->ruleset->dormant = flags && attribute_u32(flags) & NFT_TABLE_F_DORMANT;
+    ruleset->dormant = bits & NFT_TABLE_F_DORMANT;
+    ruleset->owned = bits & TABLE_OWNER;
+    ruleset->persists = bits & TABLE_PERSIST;
+    ruleset->ours =
+        ruleset->owned && owner && attribute_u32(owner) == netlink_port(&dump->nftables->netlink);
+    ruleset->to_own = dump->nftables->own && !ruleset->ours;
     return 0;
 }
 

@@ -10,10 +10,14 @@ struct nftables {
     /* What was found when it was first needed; nftables_probe() always looks again. */
     struct nftables_features features;
     bool probed;
+    bool own; /* tables are to be owned, and the kernel can */
 };
 
 /* Bytes of a request. */
 #define REQUEST_MAX 2048
+/* NFT_TABLE_F_OWNER and, since Linux 6.9, NFT_TABLE_F_PERSIST. */
+#define TABLE_OWNER ((uint32_t)0x2)
+#define TABLE_PERSIST ((uint32_t)0x4)
 /* How often a dump is started over before its reader gives up. */
 #define TRIES_MAX 16
 

@@ -20,9 +20,6 @@
 #include "kernel/objects.h"
 #include "policy/policy.h"
 
-/* NFT_TABLE_F_OWNER and, since Linux 6.9, NFT_TABLE_F_PERSIST. */
-#define TABLE_FLAGS_OWNER_PERSIST (0x2 | 0x4)
-
 #define HOUR (3600 * USEC_PER_SEC)
 
 /* What the tries are made of. */
@@ -73,7 +70,7 @@ static int build_table(struct probe *probe)
 
 static int build_owned_table(struct probe *probe)
 {
-    return objects_add_table_flags(probe->batch, probe->table, TABLE_FLAGS_OWNER_PERSIST, NULL);
+    return objects_add_table_flags(probe->batch, probe->table, TABLE_OWNER | TABLE_PERSIST, NULL);
 }
 
 static int build_ranges(struct probe *probe)

@@ -28,6 +28,7 @@
 /* BYTEORDER_HOST_ENDIAN in nftables' datatype.h. */
 #define NFT_BYTEORDER_HOST 1
 
+/* Not exclusive: a table that is there gets the flags, as far as the kernel allows. */
 int objects_add_table_flags(struct batch *batch, const char *table, uint32_t flags,
                             const struct change *change)
 {
@@ -47,8 +48,7 @@ int objects_add_table_flags(struct batch *batch, const char *table, uint32_t fla
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 
-/* Not exclusive: a table that is there is made a plain one that is awake (no flags). The owner
- * flags will be asked for here. */
+/* Without flags: a plain table that is awake. */
 int objects_add_table(struct batch *batch, const char *table, const struct change *change)
 {
     return objects_add_table_flags(batch, table, 0, change);

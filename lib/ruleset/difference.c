@@ -419,23 +419,31 @@ static int differ_run(struct differ *differ)
     return r;
 }
 
+/*
+ * The kernel takes no base chains in the transaction that wakes their table; what is dormant
+ * enforces nothing, so nothing is lost with it. Nor does it give a table that is nobody's an owner,
+ * unless that table persisted its last one; within the one transaction no packet sees it missing.
+ */
+static bool must_be_replaced(const struct ruleset *old)
+{
+    return old->dormant || (old->to_own && !old->owned && !old->persists);
+}
+
 int difference_new(const struct ruleset *old, const struct ruleset *new,
                    struct difference **ret_difference)
 {
     static const struct ruleset nothing = {0};
     cleanup_(difference_freep) struct difference *difference = calloc(1, sizeof(*difference));
-    bool replaced = old && old->dormant, kept = old && !replaced;
+    bool replaced = old && must_be_replaced(old), kept = old && !replaced;
     struct differ differ = {.old = kept ? old : &nothing, .new = new, .difference = difference};
     int r = 0;
 
     if (!difference)
         return -ENOMEM;
 
-    /* The kernel takes no base chains in the transaction that wakes their table. What is dormant
-     * enforces nothing, so nothing is lost with it. */
     if (replaced)
         r = difference_add(difference, &(struct change){.kind = CHANGE_DELETE_TABLE});
-    if (r == 0 && !kept)
+    if (r == 0 && (!kept || old->to_own))
         r = difference_add(difference, &(struct change){.kind = CHANGE_ADD_TABLE});
     if (r == 0)
         r = differ_run(&differ);

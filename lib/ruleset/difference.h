@@ -10,7 +10,7 @@
  */
 enum change_kind {
     CHANGE_DELETE_TABLE,    /* -                  with all that it holds */
-    CHANGE_ADD_TABLE,       /* -                  */
+    CHANGE_ADD_TABLE,       /* -                  or take over one that is there */
     CHANGE_FLUSH_CHAIN,     /* chain (old)        all its rules go */
     CHANGE_DELETE_ELEMENTS, /* set, elements (old) */
     CHANGE_DELETE_SET,      /* set (old)          */
@@ -43,8 +43,9 @@ struct difference {
 };
 
 /*
- * `old` is NULL where the kernel has no such table. A dormant one is deleted and added anew. An
- * empty difference means there is nothing to do. Returns 0 and a difference that the caller owns
+ * `old` is NULL where the kernel has no such table. A dormant one is deleted and added anew, and so
+ * is one that is to be owned and never was; an orphan that is to be owned is taken over as it is.
+ * An empty difference means there is nothing to do. Returns 0 and a difference that the caller owns
  * and that borrows both rulesets, or -ENOMEM.
  */
 int difference_new(const struct ruleset *old, const struct ruleset *new,

@@ -177,6 +177,12 @@ struct ruleset {
     const char *table;   /* "segd" */
     bool dormant;        /* seen only: the kernel holds the table, but enforces none of it */
     bool borrowed;       /* elements belong to the rulesets it was joined from (isolation.h) */
+    /* Seen only: the flags owner and persist. A table that persists without an owner is an orphan,
+     * which whoever asks for it may own. */
+    bool owned;
+    bool persists;
+    bool ours;   /* the socket that read it owns it */
+    bool to_own; /* that socket is to own its table, and does not own this one */
     struct counter *counters;
     size_t n_counters;
     size_t counters_capacity;
