@@ -69,6 +69,16 @@ struct draft_approval {
     struct draft_text *date;
 };
 
+struct draft_schedule {
+    struct draft_text *days;
+    struct draft_text *hours;
+};
+
+struct draft_limit {
+    struct draft_text *new;
+    struct draft_text *concurrent;
+};
+
 struct draft_flow {
     struct draft_object object;
     struct draft_text *label;
@@ -79,7 +89,9 @@ struct draft_flow {
     struct draft_approval *approval;
     struct draft_text *expires;
     struct draft_text *reviewed;
+    struct draft_schedule *schedule;
     struct draft_text *sanitize;
+    struct draft_limit *limit;
     struct draft_text *log;
     struct draft_text *enabled;
 };

@@ -209,9 +209,6 @@ static int parse_value(struct parser *parser, const struct key *key, const struc
         r = parse_object_items(parser, token, key, field);
         parser->arena = arena;
         return r;
-    case KEY_LATER:
-        r = reader_skip(parser->reader, token);
-        return r < 0 ? r : REPORTED;
     }
     return 0;
 }
@@ -275,9 +272,6 @@ static int check_key(struct parser *parser, const struct mapping *mapping, const
 
     if (!key)
         return report_unknown_key(parser, mapping, token, seen);
-    if (key->kind == KEY_LATER)
-        return report_error(&parser->report, "not-supported", token->location, "remove the key",
-                            "`%s` is not supported yet", key->name);
 
     i = (size_t)(key - mapping->keys);
     if (seen->locations[i].line > 0) {

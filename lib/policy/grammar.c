@@ -26,6 +26,10 @@
     {                                                                                              \
         .name = #key, .kind = KEY_LIST, .offset = offsetof(type, key), .required = true            \
     }
+#define MAPPED(type, key, mapping_of)                                                              \
+    {                                                                                              \
+        .name = #key, .kind = KEY_MAPPING, .offset = offsetof(type, key), .mapping = &(mapping_of) \
+    }
 #define MAPPING(name, type, array)                                                                 \
     static const struct mapping array##_mapping = {                                                \
         .noun = (name), .size = sizeof(type), .keys = (array), .n_keys = ELEMENTS_OF(array)};      \
@@ -74,21 +78,30 @@ static const struct key approval_keys[] = {
 };
 MAPPING("approval", struct draft_approval, approval_keys);
 
+static const struct key schedule_keys[] = {
+    LIST(struct draft_schedule, days),
+    LIST(struct draft_schedule, hours),
+};
+MAPPING("schedule", struct draft_schedule, schedule_keys);
+
+static const struct key limit_keys[] = {
+    TEXT(struct draft_limit, new),
+    TEXT(struct draft_limit, concurrent),
+};
+MAPPING("limit", struct draft_limit, limit_keys);
+
 static const struct key flow_keys[] = {
     TEXT(struct draft_flow, label),
     LIST_REQUIRED(struct draft_flow, from),
     LIST_REQUIRED(struct draft_flow, to),
     LIST_REQUIRED(struct draft_flow, services),
     TEXT(struct draft_flow, purpose),
-    {.name = "approval",
-     .kind = KEY_MAPPING,
-     .offset = offsetof(struct draft_flow, approval),
-     .mapping = &approval_keys_mapping},
+    MAPPED(struct draft_flow, approval, approval_keys_mapping),
     TEXT(struct draft_flow, expires),
     TEXT(struct draft_flow, reviewed),
-    {.name = "schedule", .kind = KEY_LATER},
+    MAPPED(struct draft_flow, schedule, schedule_keys_mapping),
     TEXT(struct draft_flow, sanitize),
-    {.name = "limit", .kind = KEY_LATER},
+    MAPPED(struct draft_flow, limit, limit_keys_mapping),
     TEXT(struct draft_flow, log),
     TEXT(struct draft_flow, enabled),
 };
@@ -127,10 +140,7 @@ static const struct key file_keys[] = {
     OBJECTS(groups, group_keys_mapping, POLICY_OBJECTS_MAX),
     OBJECTS(services, service_mapping, POLICY_OBJECTS_MAX),
     OBJECTS(flows, flow_keys_mapping, POLICY_FLOWS_MAX),
-    {.name = "gateway",
-     .kind = KEY_MAPPING,
-     .offset = offsetof(struct draft, gateway),
-     .mapping = &gateway_keys_mapping},
+    MAPPED(struct draft, gateway, gateway_keys_mapping),
     {.name = "expect",
      .kind = KEY_ITEMS,
      .offset = offsetof(struct draft, expectations),

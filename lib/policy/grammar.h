@@ -14,7 +14,6 @@ enum key_kind {
     KEY_MAPPING, /* a mapping                       → a pointer to a structure of its own */
     KEY_OBJECTS, /* a mapping from names to objects → struct draft_list */
     KEY_ITEMS,   /* a list of mappings              → struct draft_list */
-    KEY_LATER,   /* known, and refused */
 };
 
 struct mapping;

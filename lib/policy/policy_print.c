@@ -315,6 +315,80 @@ static void print_approval(struct line *line, const struct approval *approval)
     fputs(" }", line->stream);
 }
 
+/* `mon-fri`, `mon, wed, sat-sun`: days that follow each other within a week are a range. Adds them,
+ * where `items` is not NULL, and returns how many they are. */
+static size_t list_days(uint8_t days, struct items *items)
+{
+    static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    size_t n = 0;
+
+    for (unsigned first = 0, last; first < ELEMENTS_OF(names); first = last + 1) {
+        char text[sizeof("mon-tue")];
+
+        last = first;
+        if (!(days >> first & 1))
+            continue;
+        while (days >> (last + 1) & 1)
+            last++;
+        snprintf(text, sizeof(text), "%s%s%s", names[first], last > first ? "-" : "",
+                 last > first ? names[last] : "");
+        if (items)
+            items_add(items, text);
+        n++;
+    }
+    return n;
+}
+
+static void print_hours(struct line *line, const struct schedule *schedule)
+{
+    struct items items = items_begin(line, "hours", schedule->n_hours);
+
+    for (size_t i = 0; i < schedule->n_hours; i++) {
+        unsigned first = schedule->hours[i].first_minute, end = schedule->hours[i].end_minute;
+        char text[32];
+
+        if (end > DAY_MINUTES)
+            end -= DAY_MINUTES;
+        snprintf(text, sizeof(text), "%02u:%02u-%02u:%02u", first / 60, first % 60, end / 60,
+                 end % 60);
+        items_add(&items, text);
+    }
+}
+
+static void print_schedule(struct line *line, const struct schedule *schedule)
+{
+    struct line inner = {.stream = line->stream};
+    struct items items;
+
+    line_key(line, "schedule");
+    fputs("{ ", line->stream);
+    if (schedule->days != SCHEDULE_DAYS_ALL) {
+        items = items_begin(&inner, "days", list_days(schedule->days, NULL));
+        list_days(schedule->days, &items);
+    }
+    if (schedule->hours[0].end_minute - schedule->hours[0].first_minute < DAY_MINUTES)
+        print_hours(&inner, schedule);
+    fputs(" }", line->stream);
+}
+
+static void print_limit(struct line *line, const struct limit *limit)
+{
+    struct line inner = {.stream = line->stream};
+    char unit = limit->per_seconds == 1 ? 's' : limit->per_seconds == 60 ? 'm' : 'h';
+
+    line_key(line, "limit");
+    fputs("{ ", line->stream);
+    if (limit->new > 0) {
+        line_key(&inner, "new");
+        fprintf(line->stream, "%u/%c", limit->new, unit);
+    }
+    if (limit->concurrent > 0) {
+        line_key(&inner, "concurrent");
+        fprintf(line->stream, "%u", limit->concurrent);
+    }
+    fputs(" }", line->stream);
+}
+
 static void print_flow(const struct policy *policy, const struct flow *flow, FILE *stream)
 {
     struct items items;
@@ -335,8 +409,12 @@ static void print_flow(const struct policy *policy, const struct flow *flow, FIL
         line_date(&line, "expires", flow->expires_date);
     if (flow->has_reviewed)
         line_date(&line, "reviewed", flow->reviewed);
+    if (flow->schedule)
+        print_schedule(&line, flow->schedule);
     if (flow->sanitize != SANITIZE_NONE)
         line_text(&line, "sanitize", sanitize_method_to_string(flow->sanitize));
+    if (flow->limit.new > 0 || flow->limit.concurrent > 0)
+        print_limit(&line, &flow->limit);
     if (flow->log_new)
         line_text(&line, "log", "new");
     if (!flow->enabled)

@@ -171,6 +171,8 @@ static int finish(struct resolver *resolver)
     policy->n_hosts = resolver->n_hosts;
     policy->groups = resolver->groups;
     policy->n_groups = resolver->n_groups;
+    policy->schedules = resolver->schedules;
+    policy->n_schedules = resolver->n_schedules;
     policy->flows = resolver->flows;
     policy->n_flows = resolver->n_flows;
     policy->expectations = resolver->expectations;

@@ -49,6 +49,18 @@ static int find_day_end(struct flow_context *context, struct date date, usec_t *
     return 0;
 }
 
+/* Whoever means a day or an hour means it somewhere. */
+static int miss_timezone(struct flow_context *context, struct location location, const char *what)
+{
+    if (context->resolver->draft->timezone || context->timezone_missed)
+        return 0;
+
+    context->timezone_missed = true;
+    return report_warning(&context->resolver->report, "no-timezone", location,
+                          "add `timezone: Asia/Tokyo`, or whatever yours is",
+                          "the policy has no `timezone`: %s", what);
+}
+
 static int resolve_expires(struct flow_context *context, const struct draft_text *text,
                            struct flow *flow)
 {
@@ -80,13 +92,21 @@ static int resolve_expires(struct flow_context *context, const struct draft_text
         return report_warning(&resolver->report, "expired", text->location,
                               "remove the flow, or have it approved until a later day",
                               "flow `%s` has expired: nothing of it passes", flow->name);
-    if (!draft->timezone && !context->timezone_missed) {
-        context->timezone_missed = true;
-        return report_warning(&resolver->report, "no-timezone", text->location,
-                              "add `timezone: Asia/Tokyo`, or whatever yours is",
-                              "the policy has no `timezone`: the day ends when it ends in UTC");
-    }
-    return 0;
+    return miss_timezone(context, text->location, "the day ends when it ends in UTC");
+}
+
+static int resolve_times(struct flow_context *context, const struct draft_schedule *draft,
+                         struct flow *flow)
+{
+    int r;
+
+    if (!draft)
+        return 0;
+
+    r = resolve_schedule(context->resolver, draft, &flow->schedule);
+    if (r != 0 || !flow->schedule)
+        return r;
+    return miss_timezone(context, flow->location, "the hours of the schedule are those of UTC");
 }
 
 static int resolve_approval(struct resolver *resolver, const struct draft_approval *draft,
@@ -152,7 +172,10 @@ static int resolve_details(struct flow_context *context, const struct draft_flow
     gather(&result, keep_text(resolver, draft->purpose, &flow->purpose));
     gather(&result, resolve_approval(resolver, draft->approval, flow));
     gather(&result, resolve_expires(context, draft->expires, flow));
+    gather(&result, resolve_times(context, draft->schedule, flow));
     gather(&result, resolve_sanitize(resolver, draft->sanitize, flow));
+    if (draft->limit)
+        gather(&result, resolve_limit(resolver, draft->limit, &flow->limit));
     gather(&result, resolve_log(resolver, draft->log, flow));
     if (draft->reviewed) {
         gather(&result, resolve_date(resolver, draft->reviewed, "reviewed", &flow->reviewed));

@@ -85,6 +85,9 @@ struct resolver {
     struct names service_names;
     struct name_index literals; /* canonical texts → index */
 
+    struct schedule *schedules; /* room for all there may be; NULL before the first */
+    size_t n_schedules;
+    bool too_many_schedules; /* reported */
     struct names flow_names;
     struct flow *flows;
     size_t n_flows;
@@ -145,6 +148,12 @@ int resolve_name(struct resolver *resolver, const struct draft_text *text, unsig
                  struct known **ret_known);
 /* The service that a flow or expectation names or writes as a literal; its index. */
 int resolve_service(struct resolver *resolver, const struct draft_text *text, size_t *ret_service);
+
+/* When a flow is open: NULL is not written where it is always open. And how much it may do. */
+int resolve_schedule(struct resolver *resolver, const struct draft_schedule *draft,
+                     const struct schedule **ret_schedule);
+int resolve_limit(struct resolver *resolver, const struct draft_limit *draft,
+                  struct limit *ret_limit);
 
 /* What the names of `from` or `to` mean, by zone and as written. */
 struct resolved_ends {

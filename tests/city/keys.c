@@ -55,7 +55,6 @@ static void see_value(struct seen *seen, yaml_document_t *document, const yaml_n
     switch (key->kind) {
     case KEY_TEXT:
     case KEY_LIST:
-    case KEY_LATER:
         return;
     case KEY_MAPPING:
         see_mapping(seen, document, node, key->mapping);
@@ -116,7 +115,7 @@ static size_t print_unused(const struct seen *seen, const struct mapping *mappin
     for (size_t i = 0; i < mapping->n_keys; i++) {
         const struct key *key = &mapping->keys[i];
 
-        if (key->kind != KEY_LATER && !seen_has(seen, key)) {
+        if (!seen_has(seen, key)) {
             printf("no %s of the sample has the key %s\n", mapping->noun, key->name);
             unused++;
         }

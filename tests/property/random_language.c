@@ -244,6 +244,43 @@ static void print_ends(struct writer *writer, const char *key, bool gateway)
     list_end(writer, n);
 }
 
+static void print_schedule(struct writer *writer)
+{
+    static const char *const days[] = {"mon-fri", "daily", "[月, wed, fri-sun]",
+                                       "sat-mon", "tue",   "[sun, mon-tue]"};
+    unsigned n = random_below(&writer->random, 4), minute = 0;
+
+    fputs(", schedule: { days: ", writer->stream);
+    fputs(days[random_below(&writer->random, ELEMENTS_OF(days))], writer->stream);
+    if (n > 0)
+        list_begin(writer, "hours", n);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned first = minute + random_below(&writer->random, 200);
+
+        /* The last may reach into the next day. */
+        minute = first + 1 + random_below(&writer->random, i + 1 < n ? 200 : 1000);
+        fprintf(writer->stream, "%s'%02u:%02u-%02u:%02u'", i > 0 ? ", " : "", first / 60,
+                first % 60, minute / 60 % 24, minute % 60);
+    }
+    if (n > 0)
+        list_end(writer, n);
+    fputs(" }", writer->stream);
+}
+
+static void print_limit(struct writer *writer)
+{
+    bool new = random_chance(&writer->random, 60);
+
+    fputs(", limit: { ", writer->stream);
+    if (new)
+        fprintf(writer->stream, "new: %u/%c", 1 + random_below(&writer->random, 1000000),
+                "smh"[random_below(&writer->random, 3)]);
+    if (!new || random_chance(&writer->random, 50))
+        fprintf(writer->stream, "%sconcurrent: %u", new ? ", " : "",
+                1 + random_below(&writer->random, 1000000));
+    fputs(" }", writer->stream);
+}
+
 static void print_flow(struct writer *writer, unsigned flow)
 {
     static const char *const words[] = {
@@ -278,6 +315,10 @@ static void print_flow(struct writer *writer, unsigned flow)
     maybe_text(writer, "label");
     maybe_text(writer, "purpose");
     maybe_date(writer, "expires", 2099);
+    if (random_chance(&writer->random, 40))
+        print_schedule(writer);
+    if (random_chance(&writer->random, 40))
+        print_limit(writer);
     maybe_date(writer, "reviewed", 2020);
     fputs(words[random_below(&writer->random, ELEMENTS_OF(words))], writer->stream);
     fputs(" }\n", writer->stream);

@@ -107,7 +107,8 @@ static void bench_commit(struct bench *bench, const struct random_case *c)
     struct nftables_refusal refusal = {0};
     int r;
 
-    ck_assert_int_eq(ruleset_compile(c->diagram, &(struct ruleset_options){.now = calendar_now()}, &wanted), 0);
+    ck_assert_int_eq(
+        ruleset_compile(c->diagram, &(struct ruleset_options){.now = calendar_now()}, &wanted), 0);
     ck_assert_int_eq(difference_new(bench->committed, wanted, &difference), 0);
     r = nftables_apply(bench->nftables, wanted, difference, calendar_now(), &refusal, NULL);
     ck_assert_msg(r == 0, "refused: %s: %s", refusal.what, strerror(-refusal.error));

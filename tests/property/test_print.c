@@ -104,6 +104,17 @@ static void assert_names_equal(const struct end_name *a, size_t n_a, const struc
     }
 }
 
+static void assert_schedules_equal(const struct schedule *a, const struct schedule *b)
+{
+    ck_assert_int_eq(a == NULL, b == NULL);
+    if (!a)
+        return;
+
+    ck_assert_uint_eq(a->days, b->days);
+    ck_assert_uint_eq(a->n_hours, b->n_hours);
+    ck_assert_mem_eq(a->hours, b->hours, a->n_hours * sizeof(*a->hours));
+}
+
 static void assert_flows_equal(const struct flow *a, const struct flow *b)
 {
     assert_texts_equal(a->name, b->name);
@@ -112,6 +123,7 @@ static void assert_flows_equal(const struct flow *a, const struct flow *b)
     ck_assert_int_eq(a->enabled, b->enabled);
     ck_assert_int_eq(a->log_new, b->log_new);
     ck_assert_uint_eq(a->id, b->id);
+    ck_assert_mem_eq(a->digest, b->digest, sizeof(a->digest));
     assert_ends_equal(a->from, a->n_from, b->from, b->n_from);
     assert_ends_equal(a->to, a->n_to, b->to, b->n_to);
     assert_names_equal(a->from_names, a->n_from_names, b->from_names, b->n_from_names);
@@ -121,6 +133,8 @@ static void assert_flows_equal(const struct flow *a, const struct flow *b)
 
     ck_assert_int_eq(a->expires, b->expires);
     assert_dates_equal(a->has_expires, a->expires_date, b->has_expires, b->expires_date);
+    assert_schedules_equal(a->schedule, b->schedule);
+    ck_assert_mem_eq(&a->limit, &b->limit, sizeof(a->limit));
     assert_dates_equal(a->has_reviewed, a->reviewed, b->has_reviewed, b->reviewed);
     assert_texts_equal(a->purpose, b->purpose);
     ck_assert_int_eq(a->has_approval, b->has_approval);

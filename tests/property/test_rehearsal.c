@@ -49,7 +49,8 @@ START_TEST(a_random_policy_is_rehearsed_without_failure)
     int r;
 
     random_case_make((uint64_t)_i, &c);
-    ck_assert_int_eq(ruleset_compile(c.diagram, &(struct ruleset_options){.now = now}, &ruleset), 0);
+    ck_assert_int_eq(ruleset_compile(c.diagram, &(struct ruleset_options){.now = now}, &ruleset),
+                     0);
     sandbox_enter();
     r = rehearsal_run(c.diagram, ruleset, now, &rehearsal);
     ck_assert_msg(r == 0, "seed %d: %s", _i, strerror(-r));

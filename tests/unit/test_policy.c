@@ -146,6 +146,11 @@ START_TEST(what_is_not_said_has_its_default)
     ck_assert(!flow->has_expires);
     ck_assert_int_eq(flow->expires, USEC_NEVER);
     ck_assert(!flow->has_approval);
+    ck_assert_ptr_null(flow->schedule);
+    ck_assert_uint_eq(policy->n_schedules, 0);
+    ck_assert_uint_eq(flow->limit.new, 0);
+    ck_assert_uint_eq(flow->limit.per_seconds, 0);
+    ck_assert_uint_eq(flow->limit.concurrent, 0);
     ck_assert(!flow->has_reviewed);
     ck_assert_ptr_null(flow->purpose);
     ck_assert_str_eq(flow->label, "f");
@@ -169,6 +174,111 @@ START_TEST(a_flow_expires_at_the_end_of_its_last_day_where_the_policy_is)
     ck_assert_int_eq(flow->reviewed.month, 10);
     ck_assert(flow->approval.has_date);
     ck_assert_int_eq(flow->approval.date.year, 2026);
+}
+END_TEST
+
+struct schedule_case {
+    const char *text;
+    struct schedule schedule;
+};
+
+#define MINUTE(hour, minute) ((hour)*60 + (minute))
+#define WHOLE_DAY                                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            0, DAY_MINUTES                                                                         \
+        }                                                                                          \
+    }
+
+static const struct schedule_case schedule_cases[] = {
+    {"days: mon-fri", {0x1f, 1, WHOLE_DAY}},
+    {"days: [mon, wed, fri-sun]", {0x75, 1, WHOLE_DAY}},
+    {"days: sat-mon", {0x61, 1, WHOLE_DAY}},
+    {"days: [月-水, 土]", {0x27, 1, WHOLE_DAY}},
+    {"hours: 8:30-17:15", {0x7f, 1, {{MINUTE(8, 30), MINUTE(17, 15)}}}},
+    {"days: daily, hours: '00:00-23:59'", {0x7f, 1, {{0, MINUTE(23, 59)}}}},
+    {"hours: ['13:00-17:15', '08:30-12:00']",
+     {0x7f, 2, {{MINUTE(8, 30), MINUTE(12, 0)}, {MINUTE(13, 0), MINUTE(17, 15)}}}},
+    {"days: sun, hours: '22:00-05:00'", {0x40, 1, {{MINUTE(22, 0), MINUTE(29, 0)}}}},
+    {"hours: '23:59-00:00'", {0x7f, 1, {{MINUTE(23, 59), DAY_MINUTES}}}},
+    {"hours: '23:59-24:00'", {0x7f, 1, {{MINUTE(23, 59), DAY_MINUTES}}}},
+    /* Parts that touch are one, but a day that begins elsewhere cannot be written as one. */
+    {"hours: ['12:00-13:00', '08:30-12:00', '13:00-02:00']",
+     {0x7f, 1, {{MINUTE(8, 30), MINUTE(26, 0)}}}},
+    {"days: mon, hours: ['12:00-24:00', '00:00-12:00']", {0x01, 1, WHOLE_DAY}},
+    {"days: mon, hours: ['05:00-22:00', '22:00-05:00']",
+     {0x01, 2, {{MINUTE(5, 0), MINUTE(22, 0)}, {MINUTE(22, 0), MINUTE(29, 0)}}}},
+};
+
+START_TEST(a_schedule_is_days_and_minutes_of_them)
+{
+    const struct schedule_case *c = &schedule_cases[_i];
+    cleanup_(reading_clear) struct reading reading = {0};
+    const struct schedule *schedule;
+    char text[4096];
+
+    snprintf(text, sizeof(text),
+             "%sflows:\n  f: { from: pc, to: web, services: https, "
+             "schedule: { %s } }\n",
+             ZONES HOSTS, c->text);
+    schedule = find_flow(read_valid(&reading, text), "f")->schedule;
+    ck_assert_ptr_nonnull(schedule);
+    ck_assert_uint_eq(schedule->days, c->schedule.days);
+    ck_assert_uint_eq(schedule->n_hours, c->schedule.n_hours);
+    for (size_t i = 0; i < schedule->n_hours; i++) {
+        ck_assert_uint_eq(schedule->hours[i].first_minute, c->schedule.hours[i].first_minute);
+        ck_assert_uint_eq(schedule->hours[i].end_minute, c->schedule.hours[i].end_minute);
+    }
+}
+END_TEST
+
+START_TEST(equal_schedules_are_one)
+{
+    cleanup_(reading_clear) struct reading reading = {0};
+    const struct policy *policy =
+        read_valid(&reading, ZONES HOSTS
+                   "flows:\n"
+                   "  a: { from: pc, to: web, services: tcp/1, schedule: { days: mon-fri } }\n"
+                   "  b: { from: pc, to: web, services: tcp/2, schedule: { days: sat } }\n"
+                   "  c: { from: pc, to: web, services: tcp/3,\n"
+                   "       schedule: { days: [mon-thu, fri], hours: '00:00-24:00' } }\n"
+                   "  d: { from: pc, to: web, services: tcp/4 }\n");
+
+    ck_assert_uint_eq(policy->n_schedules, 2);
+    ck_assert_ptr_eq(find_flow(policy, "a")->schedule, &policy->schedules[0]);
+    ck_assert_ptr_eq(find_flow(policy, "b")->schedule, &policy->schedules[1]);
+    ck_assert_ptr_eq(find_flow(policy, "c")->schedule, &policy->schedules[0]);
+    ck_assert_ptr_null(find_flow(policy, "d")->schedule);
+}
+END_TEST
+
+struct limit_case {
+    const char *text;
+    struct limit limit;
+};
+
+static const struct limit_case limit_cases[] = {
+    {"new: 50/s", {50, 1, 0}},
+    {"new: 1/m", {1, 60, 0}},
+    {"new: 1000000/h, concurrent: 1", {1000000, 3600, 1}},
+    {"concurrent: 1000000", {0, 0, 1000000}},
+};
+
+START_TEST(a_limit_is_numbers_of_connections)
+{
+    const struct limit_case *c = &limit_cases[_i];
+    cleanup_(reading_clear) struct reading reading = {0};
+    const struct flow *flow;
+    char text[4096];
+
+    snprintf(text, sizeof(text),
+             "%sflows:\n  f: { from: pc, to: web, services: https, "
+             "limit: { %s } }\n",
+             ZONES HOSTS, c->text);
+    flow = find_flow(read_valid(&reading, text), "f");
+    ck_assert_uint_eq(flow->limit.new, c->limit.new);
+    ck_assert_uint_eq(flow->limit.per_seconds, c->limit.per_seconds);
+    ck_assert_uint_eq(flow->limit.concurrent, c->limit.concurrent);
 }
 END_TEST
 
@@ -353,6 +463,10 @@ int main(void)
                         (int)ELEMENTS_OF(owner_cases));
     tcase_add_test(tests, names_of_one_zone_melt_into_one_end);
     tcase_add_test(tests, what_is_not_said_has_its_default);
+    tcase_add_loop_test(tests, a_schedule_is_days_and_minutes_of_them, 0,
+                        (int)ELEMENTS_OF(schedule_cases));
+    tcase_add_test(tests, equal_schedules_are_one);
+    tcase_add_loop_test(tests, a_limit_is_numbers_of_connections, 0, (int)ELEMENTS_OF(limit_cases));
     tcase_add_test(tests, a_flow_expires_at_the_end_of_its_last_day_where_the_policy_is);
     tcase_add_test(tests, intra_allow_is_a_flow_behind_all_others);
     tcase_add_test(tests, interfaces_with_the_same_zones_are_one_segment);

@@ -100,16 +100,36 @@ static void print_flow_beyond(FILE *stream)
     fputs("] }\n", stream);
 }
 
+static void print_hours_beyond(FILE *stream)
+{
+    fputs(ZONES HOSTS "flows:\n  f: { from: pc, to: web, services: any, schedule: { hours: [",
+          stream);
+    for (unsigned i = 0; i <= SCHEDULE_HOURS_MAX; i++)
+        fprintf(stream, "%s'%02u:00-%02u:30'", i > 0 ? ", " : "", i, i);
+    fputs("] } }\n", stream);
+}
+
+static void print_schedules_beyond(FILE *stream)
+{
+    fputs(ZONES HOSTS "flows:\n", stream);
+    for (unsigned i = 0; i < POLICY_SCHEDULES_MAX + 2; i++)
+        fprintf(stream,
+                "  f%u: { from: pc, to: web, services: tcp/%u, schedule: { hours: "
+                "'%02u:%02u-24:00' } }\n",
+                i, i + 1, (i + 1) / 60, (i + 1) % 60);
+}
+
 struct limit_case {
     void (*print)(FILE *stream);
     const char *code;
 };
 
 static const struct limit_case limit_cases[] = {
-    {print_zones_beyond, "too-many"},   {print_interfaces_beyond, "too-many"},
-    {print_items_beyond, "too-long"},   {print_flows_beyond, "too-many"},
-    {print_host_beyond, "too-long"},    {print_flow_beyond, "too-long"},
-    {print_service_beyond, "too-long"},
+    {print_zones_beyond, "too-many"},     {print_interfaces_beyond, "too-many"},
+    {print_items_beyond, "too-long"},     {print_flows_beyond, "too-many"},
+    {print_host_beyond, "too-long"},      {print_flow_beyond, "too-long"},
+    {print_service_beyond, "too-long"},   {print_hours_beyond, "too-long"},
+    {print_schedules_beyond, "too-many"},
 };
 
 START_TEST(one_more_than_the_bound_is_one_error)

@@ -51,13 +51,15 @@ void *__wrap_realloc(void *memory, size_t size)
 static const char *const texts[] = {
     ZONES HOSTS "flows:\n"
                 "  a: { from: [pc, printer], to: [web, gateway], services: [https, icmp/8],\n"
-                "       approval: { number: 第1号 }, expires: 2099-03-31 }\n"
+                "       approval: { number: 第1号 }, expires: 2099-03-31,\n"
+                "       schedule: { days: mon-fri, hours: ['08:30-12:00', '13:00-17:15'] } }\n"
                 "  b: { from: offices, to: world, services: any, log: new }\n"
                 "expect:\n"
                 "  - { from: pc, to: web, service: tcp/443, verdict: allow }\n",
     ZONES HOSTS "flows:\n"
                 "  a: { from: [pd, pc, pc], to: wbe, services: [htps, tcp/0], colour: red }\n"
                 "  A: { form: pc, to: gateway, expires: [], services: &x any }\n"
+                "  c: { from: pc, schedule: { days: [mo, 月], hours: 1 }, limit: { new: x } }\n"
                 "hosts: {}\n",
     "segd: 1\nzones: [",
 };
