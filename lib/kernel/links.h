@@ -26,6 +26,7 @@ struct link {
     const char *kind; /* `veth`, `vlan`, `bridge`, …; empty where it has none */
     bool up;          /* administratively up and with carrier */
     int master;       /* index of the bridge, bond or VRF it is in; 0: none */
+    int lower;        /* index of what it stands on here (of a veth: its peer); 0: none */
     uint8_t mac[6];
     bool xdp; /* an XDP program is attached */
     struct link_address *addresses;
