@@ -450,6 +450,10 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
     if (r < 0)
         return r;
 
+    for (size_t i = 0; i < difference->n_changes; i++) {
+        difference->changes[i].held = old;
+        difference->changes[i].wanted = new;
+    }
     *ret_difference = TAKE_PTR(difference);
     return 0;
 }

@@ -32,6 +32,9 @@ struct change {
     /* Elements of `set` that the change is about. */
     const struct element **elements;
     size_t n_elements;
+    /* The two rulesets that were compared; `held` is NULL where the kernel has no such table. */
+    const struct ruleset *held;
+    const struct ruleset *wanted;
 };
 
 struct difference {

@@ -121,7 +121,7 @@ static void print_verdict(FILE *stream, enum verdict verdict, const char *target
     }
 }
 
-static void print_key(FILE *stream, const struct set *set, const struct element *element)
+void element_print_key(FILE *stream, const struct set *set, const struct element *element)
 {
     size_t offset = 0;
 
@@ -140,7 +140,7 @@ static void print_key(FILE *stream, const struct set *set, const struct element 
 static void print_element(FILE *stream, const struct set *set, const struct element *element,
                           usec_t now)
 {
-    print_key(stream, set, element);
+    element_print_key(stream, set, element);
     if (set->counters)
         fputs(" counter", stream);
     if (element->expires != 0)

@@ -237,6 +237,8 @@ size_t field_length(enum field field);
  * Returns 0 or -EIO.
  */
 int ruleset_print(const struct ruleset *ruleset, usec_t now, FILE *stream);
+/* The key of one element in the same words. */
+void element_print_key(FILE *stream, const struct set *set, const struct element *element);
 
 /* Equality of single objects, elements aside for sets. */
 bool rule_equal(const struct rule *a, const struct rule *b);
