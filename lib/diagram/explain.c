@@ -338,3 +338,28 @@ struct explanation *explanation_free(struct explanation *explanation)
     free(explanation);
     return NULL;
 }
+
+const struct override *explanation_override(const struct explanation *explanation)
+{
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    const struct policy *policy = explanation->diagram->policy;
+    const struct answer *answer = explanation->main;
+    const struct flow *flow;
+    size_t zone;
+
+    if (!explanation->overrides || answer->decision.flow == NO_FLOW)
+        return NULL;
+
+    flow = &policy->flows[answer->decision.flow];
+    if (answer->standing == STANDING_SUSPENDED)
+        return overrides_find(explanation->overrides, OVERRIDE_SUSPENSION, flow->name);
+    if (answer->refusal != REFUSAL_ISOLATED)
+        return NULL;
+
+    /* Against the gateway, which nobody isolates, each zone stands alone. */
+    zone = overrides_isolate(explanation->overrides, policy, flow, asked->from.zone, ZONE_GATEWAY)
+               ? asked->from.zone
+               : asked->to.zone;
+    return overrides_find(explanation->overrides, OVERRIDE_ISOLATION,
+                          policy_zone_name(policy, zone));
+}

@@ -72,3 +72,9 @@ int explanation_new(const struct diagram *diagram, const struct overrides *overr
                     struct explanation **ret_explanation);
 struct explanation *explanation_free(struct explanation *explanation);
 DEFINE_CLEANUP(struct explanation, explanation_free)
+
+/*
+ * The override for which the flow of the main answer does not pass: the suspension of the flow, or
+ * the isolation of one of the zones. NULL where there is another reason, or none.
+ */
+const struct override *explanation_override(const struct explanation *explanation);

@@ -81,16 +81,48 @@ static usec_t end_of(const char *day)
     return end;
 }
 
-static struct explanation *ask(const char *from, const char *to, const char *service,
-                               enum family family, usec_t now)
+/* What operators changed: one isolation and one suspension, each NULL where there is none. */
+struct changes {
+    struct override list[2];
+    char *keep[1];
+    struct overrides overrides;
+};
+
+static void change(struct changes *changes, const char *isolated, const char *keep,
+                   const char *suspended)
+{
+    struct overrides *overrides = &changes->overrides;
+
+    *changes = (struct changes){.keep = {(char *)keep}, .overrides.overrides = changes->list};
+    if (isolated)
+        changes->list[overrides->n_overrides++] = (struct override){
+            .kind = OVERRIDE_ISOLATION,
+            .name = (char *)isolated,
+            .keep = changes->keep,
+            .n_keep = keep ? 1 : 0,
+        };
+    if (suspended)
+        changes->list[overrides->n_overrides++] =
+            (struct override){.kind = OVERRIDE_SUSPENSION, .name = (char *)suspended};
+}
+
+static struct explanation *ask_with(const struct overrides *overrides, const char *from,
+                                    const char *to, const char *service, enum family family,
+                                    usec_t now)
 {
     struct explanation *explanation = NULL;
 
     question_clear(&question);
     ck_assert_int_eq(question_read(policy, from, to, service, &question), 0);
     ck_assert(question.families[family].possible);
-    ck_assert_int_eq(explanation_new(diagram, NULL, &question, family, now, &explanation), 0);
+    ck_assert_int_eq(explanation_new(diagram, overrides, &question, family, now, &explanation), 0);
     return explanation;
+}
+
+static struct explanation *ask(const char *from, const char *to, const char *service,
+                               enum family family, usec_t now)
+{
+    return ask_with(NULL, from, to, service, family, now);
 }
 
 static const char *flow_name(uint32_t flow)
@@ -264,6 +296,157 @@ START_TEST(an_answer_says_whether_it_holds_for_all_that_was_named)
 END_TEST
 
 static const struct {
+    const char *isolated, *keep, *suspended;
+    const char *from, *to, *service;
+    const char *day;
+    enum refusal refusal;
+    enum standing standing;
+} changed[] = {
+    {NULL, NULL, "web", "pc", "server", "https", AFTER, REFUSAL_SUSPENDED, STANDING_SUSPENDED},
+    {NULL, NULL, "names", "pc", "server", "https", AFTER, REFUSAL_NONE, STANDING_LIVE},
+    {"inner", NULL, NULL, "pc", "server", "https", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
+    {"outer", NULL, NULL, "pc", "server", "https", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
+    {"third", NULL, NULL, "pc", "server", "https", AFTER, REFUSAL_NONE, STANDING_LIVE},
+    {"inner", "web", NULL, "pc", "server", "https", AFTER, REFUSAL_NONE, STANDING_LIVE},
+    {"inner", "names", NULL, "pc", "server", "https", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
+    /* First whether the flow is live, as in the kernel. */
+    {"inner", NULL, "web", "pc", "server", "https", AFTER, REFUSAL_SUSPENDED, STANDING_SUSPENDED},
+    {"inner", "web", "web", "pc", "server", "https", AFTER, REFUSAL_SUSPENDED, STANDING_SUSPENDED},
+    {"inner", NULL, NULL, "pc", "server", "udp/443", AFTER, REFUSAL_NO_FLOW, STANDING_LIVE},
+    {"inner", NULL, "old", "printer", "server", "tcp/9100", AFTER, REFUSAL_SUSPENDED,
+     STANDING_EXPIRED},
+    {"inner", NULL, "old", "printer", "server", "tcp/9100", BEFORE, REFUSAL_SUSPENDED,
+     STANDING_SUSPENDED},
+    {"inner", NULL, NULL, "pc", "gateway", "tcp/22", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
+    {"inner", NULL, NULL, "gateway", "gateway", "tcp/22", AFTER, REFUSAL_NONE, STANDING_LIVE},
+    {"inner", NULL, NULL, "192.0.2.1", "server", "https", AFTER, REFUSAL_SPOOFED, STANDING_LIVE},
+};
+
+START_TEST(what_operators_changed_is_answered)
+{
+    struct changes changes;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+
+    change(&changes, changed[_i].isolated, changed[_i].keep, changed[_i].suspended);
+    explanation = ask_with(&changes.overrides, changed[_i].from, changed[_i].to,
+                           changed[_i].service, FAMILY_IPV4, end_of(changed[_i].day));
+    ck_assert_int_eq(explanation->main->refusal, changed[_i].refusal);
+    ck_assert_int_eq(explanation->main->standing, changed[_i].standing);
+    ck_assert_int_eq(explanation->allowed, changed[_i].refusal == REFUSAL_NONE);
+    ck_assert_ptr_eq(explanation->overrides, &changes.overrides);
+    if (changed[_i].refusal == REFUSAL_ISOLATED)
+        ck_assert_uint_eq(explanation->n_nearest, 0);
+}
+END_TEST
+
+START_TEST(what_is_near_and_suspended_does_not_pass)
+{
+    struct changes changes;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+
+    change(&changes, NULL, NULL, "renewed");
+    explanation =
+        ask_with(&changes.overrides, "printer", "server", "tcp/9100", FAMILY_IPV4, end_of(AFTER));
+    ck_assert_uint_eq(explanation->n_nearest, 1);
+    ck_assert_str_eq(flow_name(explanation->nearest[0].flow), "renewed");
+    ck_assert(!explanation->nearest[0].live);
+    ck_assert_int_eq(explanation->nearest[0].standing, STANDING_SUSPENDED);
+}
+END_TEST
+
+START_TEST(what_is_near_and_isolated_does_not_pass)
+{
+    struct changes changes;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+
+    change(&changes, "outer", NULL, NULL);
+    explanation = ask_with(&changes.overrides, "pc", "stray", "tcp/80", FAMILY_IPV4, end_of(AFTER));
+    ck_assert_str_eq(flow_name(explanation->nearest[0].flow), "echo");
+    ck_assert(explanation->nearest[0].live);
+    explanation = explanation_free(explanation);
+
+    explanation =
+        ask_with(&changes.overrides, "pc", "server", "tcp/80", FAMILY_IPV4, end_of(AFTER));
+    ck_assert_str_eq(flow_name(explanation->nearest[0].flow), "web");
+    ck_assert(!explanation->nearest[0].live);
+    ck_assert_int_eq(explanation->nearest[0].standing, STANDING_LIVE);
+}
+END_TEST
+
+static const struct {
+    const char *isolated, *suspended;
+    bool whole;
+} changed_scopes[] = {
+    {NULL, NULL, true},       {NULL, "old", false},  /* of the printer alone */
+    {NULL, "renewed", false}, {"inner", NULL, true}, /* of both */
+    {"inner", "old", true},
+};
+
+START_TEST(a_suspension_holds_for_a_part_of_what_was_named)
+{
+    struct changes changes;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+
+    change(&changes, changed_scopes[_i].isolated, NULL, changed_scopes[_i].suspended);
+    explanation =
+        ask_with(&changes.overrides, "inner", "server", "tcp/9100", FAMILY_IPV4, end_of(BEFORE));
+    ck_assert_int_eq(explanation->whole, changed_scopes[_i].whole);
+}
+END_TEST
+
+/* Monday to Friday, 08:30 to 12:00 and 13:00 to 17:15. */
+static const struct schedule office_hours = {
+    .days = 0x1f,
+    .n_hours = 2,
+    .hours = {{8 * 60 + 30, 12 * 60}, {13 * 60, 17 * 60 + 15}},
+};
+
+static usec_t instant(const char *day, int hour, int minute)
+{
+    return end_of(day) + (hour * 60 + minute - DAY_MINUTES) * 60 * USEC_PER_SEC;
+}
+
+static const struct {
+    const char *day;
+    int hour, minute;
+    bool open;
+    const char *opens_day; /* NULL: never again */
+    int opens_hour, opens_minute;
+} hours[] = {
+    {"2026-03-27", 8, 29, false, "2026-03-27", 8, 30}, /* a Friday */
+    {"2026-03-27", 8, 30, true, NULL, 0, 0},
+    {"2026-03-27", 12, 0, false, "2026-03-27", 13, 0},
+    {"2026-03-27", 17, 14, true, NULL, 0, 0},
+    {"2026-03-27", 17, 15, false, "2026-03-30", 8, 30},
+    {"2026-03-29", 10, 0, false, "2026-03-30", 8, 30},
+    /* The flow ends with the 31st, a Tuesday. */
+    {"2026-03-30", 20, 0, false, "2026-03-31", 8, 30},
+    {"2026-03-31", 17, 15, false, NULL, 0, 0},
+};
+
+START_TEST(a_flow_is_refused_outside_its_hours_until_it_opens)
+{
+    struct flow *flow = (struct flow *)&policy->flows[2];
+    usec_t opens = USEC_NEVER;
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+
+    ck_assert_str_eq(flow->name, "old");
+    flow->schedule = &office_hours;
+    policy->schedules = &office_hours;
+    policy->n_schedules = 1;
+    if (hours[_i].opens_day)
+        opens = instant(hours[_i].opens_day, hours[_i].opens_hour, hours[_i].opens_minute);
+
+    explanation = ask("printer", "server", "tcp/9100", FAMILY_IPV4,
+                      instant(hours[_i].day, hours[_i].hour, hours[_i].minute));
+    ck_assert_int_eq(explanation->allowed, hours[_i].open);
+    ck_assert_int_eq(explanation->main->refusal, hours[_i].open ? REFUSAL_NONE : REFUSAL_SUSPENDED);
+    ck_assert_int_eq(explanation->main->standing, hours[_i].open ? STANDING_LIVE : STANDING_CLOSED);
+    ck_assert_int_eq(explanation->opens, opens);
+}
+END_TEST
+
+static const struct {
     const char *from, *to, *service;
     enum question_problem problem;
 } problems[] = {
@@ -331,6 +514,13 @@ int main(void)
                         (int)ELEMENTS_OF(verdicts));
     tcase_add_loop_test(tests, a_refusal_names_what_is_nearest, 0, (int)ELEMENTS_OF(nearest));
     tcase_add_test(tests, what_passes_has_nothing_near);
+    tcase_add_loop_test(tests, what_operators_changed_is_answered, 0, (int)ELEMENTS_OF(changed));
+    tcase_add_test(tests, what_is_near_and_suspended_does_not_pass);
+    tcase_add_test(tests, what_is_near_and_isolated_does_not_pass);
+    tcase_add_loop_test(tests, a_suspension_holds_for_a_part_of_what_was_named, 0,
+                        (int)ELEMENTS_OF(changed_scopes));
+    tcase_add_loop_test(tests, a_flow_is_refused_outside_its_hours_until_it_opens, 0,
+                        (int)ELEMENTS_OF(hours));
     tcase_add_loop_test(tests, a_range_of_services_has_as_many_answers_as_it_needs, 0,
                         (int)ELEMENTS_OF(ranges));
     tcase_add_loop_test(tests, an_answer_says_whether_it_holds_for_all_that_was_named, 0,

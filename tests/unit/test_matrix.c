@@ -39,11 +39,11 @@ static struct sources *sources;
 static struct diagnostics *diagnostics;
 static struct policy *policy;
 static struct matrix *matrix;
+static usec_t end;
 
 static void set_up(void)
 {
     struct date day = {2026, 3, 31};
-    usec_t end;
 
     ck_assert_int_eq(date_end(day, "UTC", &end), 0);
     ck_assert_int_eq(sources_new(&sources), 0);
@@ -103,6 +103,72 @@ START_TEST(a_cell_has_the_flows_and_services_of_its_zones)
 }
 END_TEST
 
+static const struct {
+    enum override_kind kind;
+    const char *name;
+    const char *keep;
+    const char *from_a_to_b, *from_b_to_c, *within_c;
+} changes[] = {
+    {OVERRIDE_SUSPENSION, "one", NULL, "two many mixed !one :web :tcp/22 :tcp/23", "mixed :tcp/23",
+     "intra:c :any (any)"},
+    {OVERRIDE_SUSPENSION, "mixed", NULL, "one two many !mixed :https :dns :tcp/22", "!mixed",
+     "intra:c :any (any)"},
+    /* A flow with several zones goes on between those that are not isolated. */
+    {OVERRIDE_ISOLATION, "a", NULL, "!one !two !many !mixed", "mixed :tcp/23",
+     "intra:c :any (any)"},
+    {OVERRIDE_ISOLATION, "a", "two", "two !one !many !mixed :web", "mixed :tcp/23",
+     "intra:c :any (any)"},
+    {OVERRIDE_ISOLATION, "c", NULL, "one two many mixed :https :dns :tcp/22 :tcp/23", "!mixed",
+     "intra:c :any (any)"},
+    {OVERRIDE_SUSPENSION, "intra:c", NULL, "one two many mixed :https :dns :tcp/22 :tcp/23",
+     "mixed :tcp/23", "!intra:c"},
+};
+
+START_TEST(what_operators_changed_is_idle)
+{
+    char *keep[] = {(char *)changes[_i].keep};
+    struct override override = {
+        .kind = changes[_i].kind,
+        .name = (char *)changes[_i].name,
+        .keep = keep,
+        .n_keep = keep[0] ? 1 : 0,
+    };
+    const struct overrides overrides = {.overrides = &override, .n_overrides = 1};
+    cleanup_(matrix_freep) struct matrix *changed = NULL;
+    char text[128];
+
+    ck_assert_int_eq(matrix_new(policy, &overrides, end, &changed), 0);
+    describe(matrix_cell(changed, 0, 1), text);
+    ck_assert_str_eq(text, changes[_i].from_a_to_b);
+    describe(matrix_cell(changed, 1, 2), text);
+    ck_assert_str_eq(text, changes[_i].from_b_to_c);
+    describe(matrix_cell(changed, 2, 2), text);
+    ck_assert_str_eq(text, changes[_i].within_c);
+}
+END_TEST
+
+START_TEST(what_is_outside_its_hours_is_idle)
+{
+    /* The instant is a midnight. */
+    static const struct schedule schedule = {
+        .days = SCHEDULE_DAYS_ALL, .n_hours = 1, .hours = {{8 * 60, 17 * 60}}};
+    cleanup_(matrix_freep) struct matrix *closed = NULL, *open = NULL;
+    char text[128];
+
+    ((struct flow *)policy->flows)[0].schedule = &schedule;
+    policy->schedules = &schedule;
+    policy->n_schedules = 1;
+
+    ck_assert_int_eq(matrix_new(policy, NULL, end, &closed), 0);
+    describe(matrix_cell(closed, 0, 1), text);
+    ck_assert_str_eq(text, "two many mixed !one :web :tcp/22 :tcp/23");
+
+    ck_assert_int_eq(matrix_new(policy, NULL, end + 9 * 3600 * USEC_PER_SEC, &open), 0);
+    describe(matrix_cell(open, 0, 1), text);
+    ck_assert_str_eq(text, "one two many mixed :https :dns :tcp/22 :tcp/23");
+}
+END_TEST
+
 START_TEST(the_gateway_is_a_zone_only_where_it_is_protected)
 {
     static const char text[] = "segd: 1\n"
@@ -129,6 +195,8 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_cell_has_the_flows_and_services_of_its_zones, 0, 16);
+    tcase_add_loop_test(tests, what_operators_changed_is_idle, 0, (int)ELEMENTS_OF(changes));
+    tcase_add_test(tests, what_is_outside_its_hours_is_idle);
     tcase_add_test(tests, the_gateway_is_a_zone_only_where_it_is_protected);
     tcase_set_timeout(tests, 0);
     suite_add_tcase(suite, tests);

@@ -191,32 +191,6 @@ static int refuse(const struct command *command, const struct question *question
     return EXIT_USAGE;
 }
 
-const struct override *explain_override(const struct explained *explained)
-{
-    const struct explanation *explanation = explained->explanation;
-    const struct asked *asked = &explained->question->families[explanation->family];
-    const struct policy *policy = explained->question->policy;
-    const struct answer *answer = explanation->main;
-    const struct flow *flow;
-    size_t zone;
-
-    if (!explanation->overrides || answer->decision.flow == NO_FLOW)
-        return NULL;
-
-    flow = &policy->flows[answer->decision.flow];
-    if (answer->standing == STANDING_SUSPENDED)
-        return overrides_find(explanation->overrides, OVERRIDE_SUSPENSION, flow->name);
-    if (answer->refusal != REFUSAL_ISOLATED)
-        return NULL;
-
-    /* Against the gateway, which nobody isolates, each zone stands alone. */
-    zone = overrides_isolate(explanation->overrides, policy, flow, asked->from.zone, ZONE_GATEWAY)
-               ? asked->from.zone
-               : asked->to.zone;
-    return overrides_find(explanation->overrides, OVERRIDE_ISOLATION,
-                          policy_zone_name(policy, zone));
-}
-
 /* Whether the question can be asked in the family as it was typed. */
 static bool is_asked(const struct question *question, const struct explain_options *options,
                      enum family family)

@@ -16,11 +16,6 @@ struct explained {
     usec_t now; /* the instant that was judged for */
 };
 
-/*
- * The override for which the flow of the main answer does not pass: the suspension of the flow, or
- * the isolation of one of the zones. NULL where there is another reason, or none.
- */
-const struct override *explain_override(const struct explained *explained);
 /* A group, a zone, or a host with several addresses of the family. */
 bool explain_names_many(const struct asked_end *end);
 

@@ -157,7 +157,7 @@ static json_t *details_to_json(const struct explained *explained)
                      hours_to_json(flow), "standing",
                      standing_to_string(explained->explanation->main->standing), "opens",
                      instant_to_json(explained->explanation->opens), "override",
-                     override_to_json(explain_override(explained)));
+                     override_to_json(explanation_override(explained->explanation)));
 }
 
 static const char *table_word(enum decided_by by)

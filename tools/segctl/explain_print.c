@@ -254,7 +254,7 @@ static void print_hindrance(const struct explained *explained)
     const struct explanation *explanation = explained->explanation;
     const struct answer *answer = explanation->main;
     const struct flow *flow = &policy_of(explained)->flows[answer->decision.flow];
-    const struct override *override = explain_override(explained);
+    const struct override *override = explanation_override(explained->explanation);
 
     switch (answer->standing) {
     case STANDING_LIVE:
@@ -422,7 +422,7 @@ static void print_isolation(const struct explained *explained, const struct aske
         return;
     isolation = overrides_find(explained->explanation->overrides, OVERRIDE_ISOLATION,
                                policy_of(explained)->zones[end->zone].name);
-    if (!isolation || isolation == explain_override(explained))
+    if (!isolation || isolation == explanation_override(explained->explanation))
         return;
 
     explain_field("note");
