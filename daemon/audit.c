@@ -187,9 +187,8 @@ static int make_ready(struct audit *audit)
         close(TAKE_FD(audit->fd));
 
     if (audit->fd < 0) {
+        audit->condition = AUDIT_UNREADABLE;
         r = audit_load(audit);
-        if (r < 0 && audit->condition != AUDIT_TAMPERED)
-            audit->condition = AUDIT_UNREADABLE;
         if (r < 0)
             return r;
     }
@@ -208,7 +207,6 @@ int audit_open(int directory, size_t limit, struct audit **ret_audit,
     if (!audit)
         return -ENOMEM;
     audit->fd = -1;
-    audit->condition = AUDIT_UNREADABLE;
     audit->limit = limit > 0 ? limit : AUDIT_FILE_MAX;
     strcpy(audit->chain.head, AUDIT_NO_HEAD);
 

@@ -243,25 +243,29 @@ static int check_known(const struct audit *audit, struct finding *finding)
 
 static int take_over(struct audit *audit, int *fd, const struct finding *finding)
 {
+    enum audit_condition condition;
     int r;
+
+    if (finding->is_torn)
+        condition = AUDIT_TORN;
+    else
+        condition = finding->chain.sequence > 0 ? AUDIT_GOOD : AUDIT_EMPTY;
 
     audit->chain = finding->chain;
     audit->is_known = true;
-    if (finding->is_torn)
-        audit->condition = AUDIT_TORN;
-    else
-        audit->condition = audit->chain.sequence > 0 ? AUDIT_GOOD : AUDIT_EMPTY;
     if (*fd < 0)
-        return audit_create(audit);
+        r = audit_create(audit);
+    else
+        r = finding->is_torn ? set_torn_aside(audit, *fd, finding->size) : 0;
+    if (r < 0)
+        return r;
 
-    if (finding->is_torn) {
-        r = set_torn_aside(audit, *fd, finding->size);
-        if (r < 0)
-            return r;
+    if (*fd >= 0) {
+        audit->fd = TAKE_FD(*fd);
+        audit->size = finding->size;
+        audit->first = finding->first;
     }
-    audit->fd = TAKE_FD(*fd);
-    audit->size = finding->size;
-    audit->first = finding->first;
+    audit->condition = condition;
     return 0;
 }
 
