@@ -300,9 +300,21 @@ static int element_list_add(struct element_list *list, const struct element *ele
     return 0;
 }
 
+/* Which of the elements that go: a key that comes again must have gone before. */
+enum deletion {
+    DELETION_ALL,
+    DELETION_OF_CHANGED,
+    DELETION_FOR_GOOD,
+};
+
+static bool is_deleted(enum deletion deletion, bool comes_again)
+{
+    return deletion == DELETION_ALL || (deletion == DELETION_OF_CHANGED) == comes_again;
+}
+
 /* Collects the elements of two sets that a change of the kind is about. Either may be NULL. */
 static int collect_elements(const struct set *old, const struct set *new, enum change_kind kind,
-                            struct element_list *list)
+                            enum deletion deletion, struct element_list *list)
 {
     const struct set *set = new ? new : old;
     size_t n_old = old ? old->n_elements : 0, n_new = new ? new->n_elements : 0;
@@ -322,7 +334,8 @@ static int collect_elements(const struct set *old, const struct set *new, enum c
             renew = !same && element_renewable(set, a, b);
         }
 
-        if (kind == CHANGE_DELETE_ELEMENTS && order <= 0 && !same && !renew)
+        if (kind == CHANGE_DELETE_ELEMENTS && order <= 0 && !same && !renew &&
+            is_deleted(deletion, order == 0))
             r = element_list_add(list, a);
         else if (kind == CHANGE_ADD_ELEMENTS && order >= 0 && !same && !renew)
             r = element_list_add(list, b);
@@ -334,7 +347,7 @@ static int collect_elements(const struct set *old, const struct set *new, enum c
     return 0;
 }
 
-/* True for elements that go once all else has changed. */
+/* True where elements that go for good go once all else has changed. */
 static bool is_late(const struct set *set, enum change_kind kind, bool kept)
 {
     return kind == CHANGE_DELETE_ELEMENTS && kept && strcmp(set->name, RULESET_LIVE) == 0;
@@ -348,9 +361,13 @@ static int change_elements(struct differ *differ, enum change_kind kind, bool la
     while (walk_next(&walk, &old, &new)) {
         cleanup_(element_list_clear) struct element_list list = {0};
         bool kept = old && new &&set_definition_equal(old, new);
+        bool splits = is_late(old ? old : new, kind, kept);
+        enum deletion deletion = !splits ? DELETION_ALL
+                                 : late  ? DELETION_FOR_GOOD
+                                         : DELETION_OF_CHANGED;
         int r;
 
-        if (is_late(old ? old : new, kind, kept) != late)
+        if (late && !splits)
             continue;
         /* A set that goes as a whole still holds the chains its elements name, which may go too:
          * so its verdicts are deleted one by one. */
@@ -358,11 +375,11 @@ static int change_elements(struct differ *differ, enum change_kind kind, bool la
             if (!old || (!kept && ((const struct set *)old)->data != SET_DATA_VERDICT &&
                          ((const struct set *)old)->data != SET_DATA_COUNTER))
                 continue;
-            r = collect_elements(old, kept ? new : NULL, kind, &list);
+            r = collect_elements(old, kept ? new : NULL, kind, deletion, &list);
         } else {
             if (!new)
                 continue;
-            r = collect_elements(kept ? old : NULL, new, kind, &list);
+            r = collect_elements(kept ? old : NULL, new, kind, deletion, &list);
         }
         if (r < 0)
             return r;

@@ -170,8 +170,8 @@ static const struct {
                        "original . 0x00000092, original . 0x00000093 and 2 more were added\n"},
     {add_deceitful_element,
      "element of live: original . 0x00000099 (\ufffd[2Jx\ufffdall is well) was added\n"},
-    {change_element, "element of live: original . 0x00001001 (web) is written anew\n"
-                     "element of live: original . 0x00001001 (web) was changed\n"},
+    {change_element, "element of live: original . 0x00001001 (web) was changed\n"
+                     "element of live: original . 0x00001001 (web) is written anew\n"},
     {change_comment,
      "element of live: original . 0x00001001 (web) has another expiry or comment\n"},
     {add_one_rule, "rule of forward was added: [ immediate reg 0 accept ]\n"

@@ -95,6 +95,11 @@ static const char *const tamperings[] = {
     "add chain inet segd foreign { type nat hook postrouting priority 0; }",
     "add element inet segd live { original . 0x99 : accept }",
     "delete element inet segd live { reply . 0x1001 }",
+    ("delete element inet segd live { reply . 0x1001 }\n"
+     "add element inet segd live { reply . 0x1001 : drop }"),
+    ("delete element inet segd live { reply . 0x1001 }\n"
+     "add element inet segd live { reply . 0x1001 : drop, reply . 0x77 : accept }\n"
+     "flush chain inet segd drop/no-flow"),
     "delete element inet segd a/b/ip/ranges { 10.3.0.1 . tcp . 22 }",
     "add element inet segd a/b/ip/ranges { 10.9.0.0/16 . tcp . 1-65535 : 0x1001 }",
     "delete element inet segd a/b/ip/sources { 10.1.1.0 }",
