@@ -25,6 +25,7 @@ struct diagnostics {
     size_t last;
     /* Added, by severity, whether kept or not. */
     size_t counts[SEVERITY_WARNING + 1];
+    size_t n_warnings; /* that are kept */
 };
 
 int diagnostics_new(struct diagnostics **ret_diagnostics)
@@ -95,8 +96,7 @@ static size_t diagnostics_position(const struct diagnostics *diagnostics, struct
     return low;
 }
 
-/* Drops the last warning. False where there is none. */
-static bool diagnostics_drop_warning(struct diagnostics *diagnostics)
+static void diagnostics_drop_last_warning(struct diagnostics *diagnostics)
 {
     for (size_t i = diagnostics->n_list; i-- > 0;) {
         struct diagnostic *diagnostic = &diagnostics->list[i];
@@ -106,17 +106,16 @@ static bool diagnostics_drop_warning(struct diagnostics *diagnostics)
 
         diagnostic_clear(diagnostic);
         diagnostics->n_list--;
+        diagnostics->n_warnings--;
         memmove(diagnostic, diagnostic + 1, (diagnostics->n_list - i) * sizeof(*diagnostic));
-        return true;
+        return;
     }
-    return false;
 }
 
-static bool diagnostics_make_room(struct diagnostics *diagnostics, enum severity severity)
+bool diagnostics_keeps(const struct diagnostics *diagnostics, enum severity severity)
 {
-    if (diagnostics->n_list < DIAGNOSTICS_MAX)
-        return true;
-    return severity == SEVERITY_ERROR && diagnostics_drop_warning(diagnostics);
+    return diagnostics->n_list < DIAGNOSTICS_MAX ||
+           (severity == SEVERITY_ERROR && diagnostics->n_warnings > 0);
 }
 
 int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, const char *code,
@@ -129,10 +128,12 @@ int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, con
     int r;
 
     diagnostics->counts[severity]++;
-    if (!diagnostics_make_room(diagnostics, severity)) {
+    if (!diagnostics_keeps(diagnostics, severity)) {
         diagnostics->last = diagnostics->n_list;
         return 0;
     }
+    if (diagnostics->n_list == DIAGNOSTICS_MAX)
+        diagnostics_drop_last_warning(diagnostics);
 
     va_start(arguments, format);
     r = vasprintf(&diagnostic.message, format, arguments);
@@ -158,6 +159,7 @@ int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, con
             (diagnostics->n_list - position) * sizeof(*diagnostics->list));
     diagnostics->list[position] = diagnostic;
     diagnostics->n_list++;
+    diagnostics->n_warnings += severity == SEVERITY_WARNING;
     diagnostics->last = position;
     diagnostic = (struct diagnostic){0};
     return 0;

@@ -72,6 +72,9 @@ int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, con
 int diagnostics_relate(struct diagnostics *diagnostics, struct location related, const char *format,
                        ...) __attribute__((format(printf, 3, 4)));
 
+/* Whether one more would be kept and not only counted; its texts are looked at only then. Where an
+ * error would not be kept, nothing would. */
+bool diagnostics_keeps(const struct diagnostics *diagnostics, enum severity severity);
 size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity);
 /* In order of place (source, line, column), in order of adding where the place is the same. */
 size_t diagnostics_list(struct diagnostics *diagnostics, const struct diagnostic **ret_list);

@@ -237,6 +237,10 @@ static int report_unknown_key(struct parser *parser, const struct mapping *mappi
     struct spelling_search search = {.text = narrow};
     const char *remedy;
 
+    /* Files of millions of them are refused as fast as they are read. */
+    if (!diagnostics_keeps(parser->report.diagnostics, SEVERITY_ERROR))
+        return report_error(&parser->report, "unknown-key", token->location, NULL, "unknown key");
+
     spelling_narrow(token->text, narrow);
     for (size_t i = 0; i < mapping->n_keys; i++)
         spelling_try(&search, mapping->keys[i].name);

@@ -21,11 +21,13 @@ static int report_add(struct report *report, enum severity severity, const char 
 {
     cleanup_(freep) char *message = NULL;
 
-    if (vasprintf(&message, format, arguments) < 0) {
+    if (diagnostics_keeps(report->diagnostics, severity) &&
+        vasprintf(&message, format, arguments) < 0) {
         message = NULL;
         return -ENOMEM;
     }
-    return diagnostics_add(report->diagnostics, severity, code, location, remedy, "%s", message);
+    return diagnostics_add(report->diagnostics, severity, code, location, remedy, "%s",
+                           message ? message : "");
 }
 
 int report_error(struct report *report, const char *code, struct location location,
@@ -79,6 +81,9 @@ const char *remedy_printf(struct report *report, const char *format, ...)
     cleanup_(freep) char *text = NULL;
     va_list arguments;
     int length;
+
+    if (!diagnostics_keeps(report->diagnostics, SEVERITY_ERROR))
+        return NULL;
 
     va_start(arguments, format);
     length = vasprintf(&text, format, arguments);

@@ -37,6 +37,7 @@ int report_warning(struct report *report, const char *code, struct location loca
 /* Gives the second place of the diagnostic just added, passing on `result` of the adding. */
 int report_related(struct report *report, int result, struct location related, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
-/* A remedy that is made, not static: borrowed from the report, NULL without memory. */
+/* A remedy that is made, not static: borrowed from the report, NULL without memory and where nobody
+ * would see it. */
 const char *remedy_printf(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

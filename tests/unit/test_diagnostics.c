@@ -292,6 +292,8 @@ START_TEST(errors_are_not_lost_to_a_flood_of_warnings)
     /* The first thousand are kept, and the last of them did not get the place of the 1,500th. */
     ck_assert_uint_eq(diagnostics_list(diagnostics, &list), 1000);
     ck_assert_uint_eq(list[999].location.column, 1000);
+    ck_assert(!diagnostics_keeps(diagnostics, SEVERITY_WARNING));
+    ck_assert(diagnostics_keeps(diagnostics, SEVERITY_ERROR));
     ck_assert_ptr_null(list[999].related_message);
 
     add(SEVERITY_ERROR, 1, 3000, "e");
@@ -313,6 +315,24 @@ START_TEST(errors_are_not_lost_to_a_flood_of_warnings)
     ck_assert_uint_eq(diagnostics_list(diagnostics, &list), 1000);
     text = printed(false);
     ck_assert_ptr_nonnull(strstr(text, "\n2002 more are not shown\n"));
+}
+END_TEST
+
+START_TEST(beyond_the_bound_errors_are_only_counted)
+{
+    const struct diagnostic *list;
+
+    add_source("f", "x\n");
+    for (uint32_t i = 1; i <= 1000; i++) {
+        ck_assert(diagnostics_keeps(diagnostics, SEVERITY_ERROR));
+        ck_assert(diagnostics_keeps(diagnostics, SEVERITY_WARNING));
+        add(SEVERITY_ERROR, 1, i, "e");
+    }
+    ck_assert(!diagnostics_keeps(diagnostics, SEVERITY_ERROR));
+    ck_assert(!diagnostics_keeps(diagnostics, SEVERITY_WARNING));
+    add(SEVERITY_ERROR, 1, 1, "e");
+    ck_assert_uint_eq(diagnostics_list(diagnostics, &list), 1000);
+    ck_assert_uint_eq(diagnostics_count(diagnostics, SEVERITY_ERROR), 1001);
 }
 END_TEST
 
@@ -399,6 +419,7 @@ int main(void)
     tcase_add_test(tests, diagnostics_are_sorted_by_place_then_by_adding);
     tcase_add_test(tests, the_second_place_goes_to_the_one_added_last);
     tcase_add_test(tests, errors_are_not_lost_to_a_flood_of_warnings);
+    tcase_add_test(tests, beyond_the_bound_errors_are_only_counted);
     tcase_add_test(tests, a_full_device_is_an_error);
     tcase_add_test(tests, sources_keep_their_bytes);
     tcase_add_test(tests, places_are_found_without_an_index_as_with_one);
