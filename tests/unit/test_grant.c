@@ -162,6 +162,8 @@ START_TEST(addresses_of_one_zone_are_one_group)
     ck_assert_int_eq(parse(), 0);
     flow = find_flow(with.policy, "grant-1");
     ck_assert_uint_eq(with.policy->n_groups, before.policy->n_groups + 3);
+    ck_assert_ptr_nonnull(strstr(text, "\"grant-1-from-2\""));
+    ck_assert_ptr_null(strstr(text, "\"grant-1-from-3\""));
     ck_assert_uint_eq(flow->n_from_names, 3);
     ck_assert_uint_eq(flow->n_from, 2);
     ck_assert_uint_eq(flow->n_to, 2);

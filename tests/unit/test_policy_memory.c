@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/overrides.h"
 #include "policy/policy.h"
+#include "policy/texts.h"
 #include "tests/reading.h"
 
 void *__real_malloc(size_t size);
@@ -92,6 +94,71 @@ START_TEST(no_memory_comes_back_as_an_error)
 }
 END_TEST
 
+/* What uses a policy. These run without memory, which the words of Check need as well: what must
+ * not be comes back as -EPROTO. */
+static int try_outline(const struct policy *policy)
+{
+    cleanup_(policy_freep) struct policy *outline = NULL;
+    int r = policy_outline(policy, &outline);
+
+    return (r == 0) == (outline != NULL) ? r : -EPROTO;
+}
+
+static int try_grant(const struct policy *policy)
+{
+    const char *const from[] = {"10.1.7.7", "pc", "10.2.0.5"};
+    const char *to = "192.0.2.1", *service = "https";
+    const struct grant_wish wish = {"grant-1", from, ELEMENTS_OF(from), &to, 1, &service, 1, "r"};
+    cleanup_(freep) char *text = NULL;
+    int r = grant_write(policy, &wish, &text);
+
+    return (r == 0) == (text != NULL) ? r : -EPROTO;
+}
+
+static int try_copy(const struct policy *policy)
+{
+    char *keep[] = {(char *)policy->flows[0].name, (char *)policy->flows[1].name};
+    struct override override = {
+        .kind = OVERRIDE_ISOLATION,
+        .name = (char *)policy->zones[0].name,
+        .reason = (char *)"reason",
+        .who = (char *)"who",
+        .keep = keep,
+        .n_keep = ELEMENTS_OF(keep),
+        .text = (char *)"text",
+    };
+    cleanup_(overrides_clear) struct overrides overrides = {0}, copy = {0};
+    int r = overrides_add(&overrides, &override);
+
+    if (overrides.n_overrides != (r == 0 ? 1 : 0))
+        return -EPROTO;
+    if (r == 0)
+        r = overrides_copy(&overrides, &copy);
+    return copy.n_overrides == (r == 0 ? 1 : 0) ? r : -EPROTO;
+}
+
+static int (*const users[])(const struct policy *) = {try_outline, try_grant, try_copy};
+
+START_TEST(no_memory_beside_a_policy_comes_back_too)
+{
+    cleanup_(reading_clear) struct reading reading = {0};
+    const struct policy *policy = read_valid(&reading, texts[0]);
+    unsigned failures = 0;
+    int r;
+
+    for (;;) {
+        allocations_left = failures;
+        r = users[_i](policy);
+        allocations_left = -1;
+        if (r != -ENOMEM)
+            break;
+        failures++;
+    }
+    ck_assert_int_eq(r, 0);
+    ck_assert_uint_ge(failures, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("policy_memory");
@@ -100,6 +167,8 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tests, no_memory_comes_back_as_an_error, 0, (int)ELEMENTS_OF(texts));
+    tcase_add_loop_test(tests, no_memory_beside_a_policy_comes_back_too, 0,
+                        (int)ELEMENTS_OF(users));
     tcase_set_timeout(tests, 0);
     suite_add_tcase(suite, tests);
 

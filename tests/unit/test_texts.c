@@ -120,11 +120,13 @@ START_TEST(a_text_beyond_the_bound_is_not_looked_at)
         TEXT("a", first_text, 0),
         {.name = "huge", .text = "", .size = POLICY_SIZE_MAX},
         TEXT("b", "segd: 1\ncolour: red\n", 0),
+        TEXT("c", "segd: 1\nflows:\n  f: { from: of-huge, to: web, services: [https] }\n", 0),
     };
 
     ck_assert_int_eq(parse(texts, ELEMENTS_OF(texts)), -EBADMSG);
     ck_assert(has_diagnostic(reading.diagnostics, "too-large"));
     ck_assert(has_diagnostic(reading.diagnostics, "unknown-key"));
+    ck_assert(!has_diagnostic(reading.diagnostics, "unknown-name"));
 }
 END_TEST
 
