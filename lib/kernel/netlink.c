@@ -42,6 +42,11 @@ static void netlink_set_options(struct netlink *netlink)
 
 int netlink_open(struct netlink *netlink)
 {
+    return netlink_open_protocol(netlink, NETLINK_NETFILTER);
+}
+
+int netlink_open_protocol(struct netlink *netlink, int protocol)
+{
     int r;
 
     *netlink = (struct netlink){.sequence = 1};
@@ -50,7 +55,7 @@ int netlink_open(struct netlink *netlink)
     if (!netlink->receive_buffer)
         return -ENOMEM;
 
-    netlink->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    netlink->socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
     if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
         r = -errno;
         netlink_close(netlink);

@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 
 /*
- * One netlink socket of the netfilter family: whole dumps that are consistent or say that they are
- * not, and transactions whose every refusal is heard.
+ * One netlink socket, usually of the netfilter family: whole dumps that are consistent or say that
+ * they are not, and transactions whose every refusal is heard.
  */
 struct netlink {
     struct mnl_socket *socket;
@@ -22,6 +22,8 @@ struct netlink {
 /* Returns 0, -EPERM where the caller lacks CAP_NET_ADMIN in the namespace (only found out by the
  * first request on some kernels), -ENOMEM, or -errno. */
 int netlink_open(struct netlink *netlink);
+/* The same for another protocol, NETLINK_*. */
+int netlink_open_protocol(struct netlink *netlink, int protocol);
 /*
  * The same over a copy of the descriptor of a netfilter socket that is bound already, which goes on
  * with the port it has. Returns as netlink_open(), or -EINVAL for any other descriptor, -EXDEV for
