@@ -16,7 +16,7 @@
 
 #define SETTING_MAX 128
 
-/* The setting's file: dots of its name are slashes, but for those of an interface's name. */
+/* Returns 0, -ENOENT where the kernel has no such setting, or -errno. */
 static int read_setting(const char *path, bool *ret_on)
 {
     cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -5,140 +5,18 @@
  * what is normal on a gateway is not taken for one: lib/kernel/bypass.h.
  */
 
-#include <check.h>
 #include <errno.h>
-#include <linux/bpf.h>
-#include <linux/if_link.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/xt_CT.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
-#include <linux/rtnetlink.h>
-#include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "kernel/bypass.h"
+#include "bypass_sample.h"
 #include "kernel/bypass_private.h"
 #include "policy/texts.h"
-#include "tests/reading.h"
-#include "tests/sandbox.h"
-
-#define FLOW "flows:\n  web: { from: office, to: server, services: tcp/443 }\n"
-
-/* A gateway of the zones of ZONES, whose wires end in the same namespace. */
-#define GATEWAY                                                                                    \
-    "ip link set lo up\n"                                                                          \
-    "for i in 1 2 3 4; do\n"                                                                       \
-    "    ip link add eth$i type veth peer name far$i\n"                                            \
-    "    ip link set eth$i up\n"                                                                   \
-    "    ip link set far$i up\n"                                                                   \
-    "done\n"                                                                                       \
-    "ip address add 10.1.0.1/24 dev eth1\n"                                                        \
-    "ip address add fd00:1::1/64 dev eth1\n"                                                       \
-    "ip address add 10.2.0.1/24 dev eth3\n"                                                        \
-    "ip address add 203.0.113.1/24 dev eth4\n"                                                     \
-    "echo 1 >/proc/sys/net/ipv4/ip_forward\n"                                                      \
-    "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding\n"                                             \
-    "for i in iptables ip6tables; do\n"                                                            \
-    "    [ ! -e /proc/sys/net/bridge ] || echo 0 >/proc/sys/net/bridge/bridge-nf-call-$i\n"        \
-    "done\n"
-
-static void run(const char *script)
-{
-    static const char *const arguments[] = {"sh", "-e", "-s", NULL};
-    cleanup_(freep) char *output = NULL;
-    int status = sandbox_run(arguments, script, &output);
-
-    ck_assert_msg(status == 0, "exit status %d\n%s\n%s", status, script, output);
-}
-
-/* One look at the gateway. */
-struct look {
-    struct reading reading;
-    struct links *links;
-    struct nftables *nftables;
-    struct arena *arena;
-    struct bypasses found;
-};
-
-static void look_clear(struct look *look)
-{
-    arena_free(look->arena);
-    nftables_close(look->nftables);
-    links_close(look->links);
-    reading_clear(&look->reading);
-    *look = (struct look){0};
-}
-
-/* True where carriers are told as they are: the kernel tells of them a little later. */
-static bool is_settled(const struct links *links)
-{
-    for (size_t i = 0; i < links_count(links); i++) {
-        const struct link *link = links_at(links, i);
-        const struct link *far = NULL;
-
-        for (size_t j = 0; j < links_count(links); j++)
-            if (strcmp(link->kind, "veth") == 0 && links_at(links, j)->index == link->lower)
-                far = links_at(links, j);
-        if (far && far->up != link->up)
-            return false;
-    }
-    return true;
-}
-
-static void look_again(struct look *look, const char *policy)
-{
-    look_clear(look);
-    read_valid(&look->reading, policy);
-    ck_assert_int_eq(links_open(&look->links), 0);
-    while (!is_settled(look->links)) {
-        struct pollfd wait = {.fd = links_fd(look->links), .events = POLLIN};
-
-        ck_assert_int_eq(poll(&wait, 1, -1), 1);
-        ck_assert_int_ge(links_read(look->links), 0);
-    }
-    ck_assert_int_eq(nftables_open(&look->nftables), 0);
-    ck_assert_int_eq(arena_new(&look->arena), 0);
-    ck_assert_int_eq(
-        bypasses_find(look->reading.policy, look->links, look->nftables, look->arena, &look->found),
-        0);
-}
-
-static const char *look_text(const struct look *look)
-{
-    const char *text = "";
-
-    for (size_t i = 0; i < look->found.n_bypasses; i++)
-        text = arena_printf(look->arena, "%s%s %s: %s\n", text, look->found.bypasses[i].code,
-                            look->found.bypasses[i].object, look->found.bypasses[i].message);
-    return text;
-}
-
-/* Nothing, or nothing but findings of this one code, one of them about the object. */
-static void assert_found(struct look *look, const char *policy, const char *code,
-                         const char *object)
-{
-    bool seen = false, others = false;
-
-    look_again(look, policy);
-    for (size_t i = 0; i < look->found.n_bypasses; i++) {
-        const struct bypass *bypass = &look->found.bypasses[i];
-
-        if (!code || strcmp(bypass->code, code) != 0)
-            others = true;
-        else if (strcmp(bypass->object, object) == 0)
-            seen = true;
-        ck_assert_uint_gt(strlen(bypass->message), 0);
-    }
-    ck_assert_msg(seen == (code != NULL) && !others, "wanted %s %s, found:\n%s",
-                  code ? code : "nothing", object ? object : "", look_text(look));
-}
 
 struct way {
     const char *code;
@@ -323,139 +201,6 @@ START_TEST(bridged_packets_given_to_the_rules_are_found)
 }
 END_TEST
 
-static int bpf(int command, union bpf_attr *attributes)
-{
-    long r = syscall(SYS_bpf, command, attributes, sizeof(*attributes));
-
-    return r < 0 ? -errno : (int)r;
-}
-
-/* The shortest program there is: return `value`. A descriptor or -errno. */
-static int load_program(uint32_t type, int value)
-{
-    const struct bpf_insn program[] = {
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value},
-        {.code = BPF_JMP | BPF_EXIT},
-    };
-    union bpf_attr attributes;
-
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.prog_type = type;
-    attributes.insns = (uintptr_t)program;
-    attributes.insn_cnt = ELEMENTS_OF(program);
-    attributes.license = (uintptr_t) "GPL";
-    return bpf(BPF_PROG_LOAD, &attributes);
-}
-
-/* Attached as long as the descriptor is open. Returns it, or -errno. */
-static int link_program(int program, int index, uint32_t attach_type)
-{
-    union bpf_attr attributes;
-
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.link_create.prog_fd = (uint32_t)program;
-    attributes.link_create.target_ifindex = (uint32_t)index;
-    attributes.link_create.attach_type = attach_type;
-    return bpf(BPF_LINK_CREATE, &attributes);
-}
-
-struct program_case {
-    const char *code;
-    uint32_t type;
-    int value;
-    uint32_t attach_type;
-};
-
-/* XDP, and tcx (since Linux 6.6) on either side. */
-static const struct program_case program_cases[] = {
-    {"xdp-program", BPF_PROG_TYPE_XDP, XDP_PASS, BPF_XDP},
-    {"tc-program", BPF_PROG_TYPE_SCHED_CLS, 0, 46},
-    {"tc-program", BPF_PROG_TYPE_SCHED_CLS, 0, 47},
-};
-
-START_TEST(a_program_held_by_a_link_is_found)
-{
-    const struct program_case *program = &program_cases[_i];
-    cleanup_(look_clear) struct look look = {0};
-    cleanup_(closep) int fd = -1;
-    int attached;
-
-    sandbox_enter();
-    run(GATEWAY);
-    assert_found(&look, ZONES FLOW, NULL, NULL);
-    fd = load_program(program->type, program->value);
-    if (fd == -EPERM || fd == -ENOSYS) {
-        printf("not tried: this user may load no BPF program (%s)\n", strerror(-fd));
-        return;
-    }
-    ck_assert_int_ge(fd, 0);
-    attached = link_program(fd, links_find(look.links, "eth3")->index, program->attach_type);
-    if (attached == -EINVAL && program->attach_type != BPF_XDP) {
-        printf("not tried: this kernel has no tcx (%s)\n", strerror(-attached));
-        return;
-    }
-    ck_assert_int_ge(attached, 0);
-    assert_found(&look, ZONES FLOW, program->code, "eth3");
-    close(attached);
-    assert_found(&look, ZONES FLOW, NULL, NULL);
-}
-END_TEST
-
-/* Sets or, with -1, removes the XDP program of an interface by rtnetlink. */
-static void set_xdp(int index, int program)
-{
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    char buffer[512];
-    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-    struct ifinfomsg *info;
-    struct nlattr *nest;
-    ssize_t n;
-
-    ck_assert_ptr_nonnull(socket);
-    ck_assert_int_eq(mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID), 0);
-    request->nlmsg_type = RTM_SETLINK;
-    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
-    info->ifi_index = index;
-    nest = mnl_attr_nest_start(request, IFLA_XDP);
-    mnl_attr_put_u32(request, IFLA_XDP_FD, (uint32_t)program);
-    mnl_attr_nest_end(request, nest);
-    ck_assert_int_gt(mnl_socket_sendto(socket, request, request->nlmsg_len), 0);
-    n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-    ck_assert_int_gt(n, 0);
-    ck_assert_int_eq(mnl_cb_run(buffer, (size_t)n, 0, 0, NULL, NULL), MNL_CB_STOP);
-    mnl_socket_close(socket);
-}
-
-START_TEST(an_xdp_program_is_told_and_found)
-{
-    cleanup_(look_clear) struct look look = {0};
-    cleanup_(links_closep) struct links *links = NULL;
-    cleanup_(closep) int fd = -1;
-    int index;
-
-    sandbox_enter();
-    run(GATEWAY);
-    fd = load_program(BPF_PROG_TYPE_XDP, XDP_PASS);
-    if (fd == -EPERM || fd == -ENOSYS) {
-        printf("not tried: this user may load no BPF program (%s)\n", strerror(-fd));
-        return;
-    }
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(links_open(&links), 0);
-    index = links_find(links, "eth1")->index;
-    set_xdp(index, fd);
-    ck_assert_int_ge(links_read(links), 0);
-    ck_assert(links_find(links, "eth1")->xdp);
-    ck_assert(!links_find(links, "eth2")->xdp);
-    assert_found(&look, ZONES FLOW, "xdp-program", "eth1");
-    set_xdp(index, -1);
-    ck_assert_int_ge(links_read(links), 0);
-    ck_assert(!links_find(links, "eth1")->xdp);
-    assert_found(&look, ZONES FLOW, NULL, NULL);
-}
-END_TEST
-
 #define FLOWTABLE "add flowtable inet other fast { hook ingress priority 0; devices = { eth1 }; }\n"
 
 START_TEST(a_flowtable_is_found)
@@ -574,26 +319,6 @@ START_TEST(an_older_table_that_is_not_read_is_told)
 }
 END_TEST
 
-/* Without privilege the programs of tcx cannot be asked for. */
-START_TEST(what_a_user_may_not_see_is_told)
-{
-    cleanup_(look_clear) struct look look = {0};
-    union bpf_attr attributes;
-
-    sandbox_become_user();
-    sandbox_enter();
-    run(GATEWAY);
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.query.target_fd = 1;
-    attributes.query.attach_type = 46;
-    if (bpf(BPF_PROG_QUERY, &attributes) != -EPERM) {
-        printf("not tried: nothing is hidden from this user\n");
-        return;
-    }
-    assert_found(&look, ZONES FLOW, "unknown", "BPF programs on interfaces");
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite;
@@ -609,14 +334,10 @@ int main(void)
     tcase_add_test(tests, ipv6_need_not_be_forwarded_without_a_flow);
     tcase_add_test(tests, an_outline_needs_what_its_zones_may_need);
     tcase_add_test(tests, bridged_packets_given_to_the_rules_are_found);
-    tcase_add_loop_test(tests, a_program_held_by_a_link_is_found, 0,
-                        (int)ELEMENTS_OF(program_cases));
-    tcase_add_test(tests, an_xdp_program_is_told_and_found);
     tcase_add_test(tests, a_flowtable_is_found);
     tcase_add_test(tests, a_flowtable_is_read_from_its_message);
     tcase_add_test(tests, a_rule_of_iptables_is_read_from_its_message);
     tcase_add_test(tests, an_older_table_that_is_not_read_is_told);
-    tcase_add_test(tests, what_a_user_may_not_see_is_told);
     tcase_set_timeout(tests, 0);
     suite_add_tcase(suite, tests);
 
