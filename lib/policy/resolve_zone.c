@@ -21,6 +21,7 @@
 
 #define IPV4(a, b, c, d) ((ip_number)(a) << 24 | (ip_number)(b) << 16 | (ip_number)(c) << 8 | (d))
 #define IPV6(first_16_bits) ((ip_number)(first_16_bits) << 112)
+#define IPV4_MAPPED ((ip_number)0xffff << 32)
 #define IPV6_ABOVE(bits) (((ip_number)1 << (128 - (bits))) - 1)
 
 /*
@@ -39,6 +40,7 @@ static const struct {
      {IPV4(224, 0, 0, 0), IPV4(255, 255, 255, 255)},
      "224.0.0.0/3, multicast and reserved"},
     {FAMILY_IPV6, {0, 1}, "::/127, unspecified and loopback"},
+    {FAMILY_IPV6, {IPV4_MAPPED, IPV4_MAPPED | UINT32_MAX}, "::ffff:0:0/96, IPv4 within a host"},
     {FAMILY_IPV6, {IPV6(0xfe80), IPV6(0xfe80) + IPV6_ABOVE(10)}, "fe80::/10, link-local"},
     {FAMILY_IPV6, {IPV6(0xff00), ~(ip_number)0}, "ff00::/8, multicast"},
 };

@@ -42,7 +42,8 @@ START_TEST(any_is_what_no_other_zone_owns_and_a_host_can_have)
     ck_assert(policy->zones[2].any);
     ck_assert_str_eq(set_text(&policy->zones[2].addresses, text, sizeof(text)),
                      "1.0.0.0-10.0.255.255 10.3.0.0-126.255.255.255 128.0.0.0-223.255.255.255 "
-                     "::2-fd00:0:ffff:ffff:ffff:ffff:ffff:ffff "
+                     "::2-::fffe:ffff:ffff "
+                     "::1:0:0:0-fd00:0:ffff:ffff:ffff:ffff:ffff:ffff "
                      "fd00:1:0:1::-fd00:1:ffff:ffff:ffff:ffff:ffff:ffff "
                      "fd00:2:0:1::-fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
                      "fec0::/10");
@@ -68,6 +69,10 @@ static const struct owner_case owner_cases[] = {
     {"fd00:1::", "office"},
     {"fd00:1:0:1::", "world"},
     {"::1", NULL},
+    {"::fffe:ffff:ffff", "world"},
+    {"::ffff:10.1.0.5", NULL},
+    {"::ffff:255.255.255.255", NULL},
+    {"::1:0:0:0", "world"},
     {"fe80::1", NULL},
     {"ff02::1", NULL},
     {"2001:db8::1", "world"},
