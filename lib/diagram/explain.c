@@ -8,6 +8,7 @@
 
 #include "diagram/explain.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -286,6 +287,7 @@ static int sum_up(struct explanation *explanation, const struct moment *moment, 
     }
 
     main = explanation->main;
+    assert(main);
     if (main->standing == STANDING_CLOSED)
         explanation->opens =
             find_opening(moment->policy, &moment->policy->flows[main->decision.flow], now);

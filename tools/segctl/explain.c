@@ -213,7 +213,7 @@ static int explain_families(const struct loaded *loaded, const struct question *
     if (r == 0 && options->families[other_family] && question->families[other_family].possible)
         r = explanation_new(loaded->diagram, NULL, question, other_family, now, &other);
     if (r < 0)
-        return command_no_memory();
+        return instant_failed(r);
 
     const struct explained explained = {loaded, question, explanation, other, now};
 

@@ -6,6 +6,10 @@
 
 #include "instant.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 int instant_read(const struct command *command, const struct policy *policy, const char *text,
                  usec_t *ret_instant)
 {
@@ -21,4 +25,13 @@ int instant_read(const struct command *command, const struct policy *policy, con
 
     *ret_instant = end - 1;
     return EXIT_YES;
+}
+
+int instant_failed(int error)
+{
+    if (error == -ENOMEM)
+        return command_no_memory();
+
+    fprintf(stderr, "segctl: the time zone of the policy cannot be read: %s\n", strerror(-error));
+    return EXIT_FAILED;
 }

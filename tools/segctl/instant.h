@@ -11,3 +11,6 @@
  */
 int instant_read(const struct command *command, const struct policy *policy, const char *date,
                  usec_t *ret_instant);
+/* What the policy is at an instant cannot be told: no memory, or its time zone cannot be read. Said
+ * to stderr. Returns an exit code. */
+int instant_failed(int error);

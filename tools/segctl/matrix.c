@@ -71,8 +71,9 @@ static int matrix(const struct command *command, const struct matrix_options *op
     if (r != EXIT_YES)
         return r;
 
-    if (matrix_new(loaded.policy, NULL, now, &matrix) < 0)
-        return command_no_memory();
+    r = matrix_new(loaded.policy, NULL, now, &matrix);
+    if (r < 0)
+        return instant_failed(r);
 
     view.matrix = matrix;
     view.from_behind = view.to_behind = matrix->n_zones;
