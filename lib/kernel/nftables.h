@@ -86,15 +86,14 @@ struct nftables_cost {
 };
 
 /*
- * Applies a difference: all of it or nothing in one transaction, and its late changes, if any, in
- * a second one after it. An empty difference sends nothing.
- * `now` turns expiries into timeouts; an element whose expiry has passed is left out. `ret_refusal`
- * and `ret_cost` may be NULL.
+ * Applies a difference, phase by phase: each is one transaction, all of it or nothing. An empty
+ * difference sends nothing. `now` turns expiries into timeouts; an element whose expiry has passed
+ * is left out. `ret_refusal` and `ret_cost` may be NULL.
  *
  * Returns 0, or
- * -EREMOTEIO  the kernel refused; `*ret_refusal` says what. Nothing has changed, or all but the
- *             late changes where it refused those: flows that shall go may still have connections.
- *             Its error is -EBUSY where another socket owns the table
+ * -EREMOTEIO  the kernel refused; `*ret_refusal` says what. Nothing has changed, or only the phases
+ *             before: what shall go may still be there. Its error is -EBUSY where another socket
+ *             owns the table
  * -ENOBUFS    the batch is larger than the system lets this process send (net.core.wmem_max, where
  *             it has no CAP_NET_ADMIN in the first user namespace) and changes a table that is
  *             there; a new table is then sent in parts, its base chains last

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A difference becomes one transaction, or two where it has late changes. Its changes are written
+ * A difference becomes one transaction for each of its phases. Their changes are written
  * in the order they come in, which is one the kernel accepts. Only elements with a timeout need
  * thought, since the kernel removes them on its own: where it can, elements are destroyed (which
  * succeeds for one that is gone), else a transaction that failed for such an element is built again
@@ -479,20 +479,20 @@ int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                    const struct difference *difference, usec_t now,
                    struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
-    size_t n_first = difference->n_changes - difference->n_late;
-    const struct difference first = {.changes = difference->changes, .n_changes = n_first};
-    const struct difference late = {.changes = difference->changes + n_first,
-                                    .n_changes = difference->n_late};
+    struct change *changes = difference->changes;
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
     int r = 0;
 
     if (needs_features(difference))
         r = nftables_require_features(nftables);
-    if (r == 0)
-        r = apply_changes(nftables, target, now, &first, &refusal, &cost);
-    if (r == 0)
-        r = apply_changes(nftables, target, now, &late, &refusal, &cost);
+    for (enum phase phase = 0; r == 0 && phase < PHASES; phase++) {
+        const struct difference part = {.changes = changes,
+                                        .n_changes = difference->n_phase[phase]};
+
+        r = apply_changes(nftables, target, now, &part, &refusal, &cost);
+        changes += part.n_changes;
+    }
 
     if (r == -EREMOTEIO && ret_refusal)
         *ret_refusal = refusal;

@@ -14,8 +14,10 @@
  * A packet that is under way while a transaction is committed may be judged by the maps of before
  * and then ask the switchboard of after. The kernel even makes this last: a concatenated interval
  * map changes at the end of a commit (and before kernel 6.17 shows neither row meanwhile), all else
- * at its beginning. So an id that goes stays in the switchboard until the rows that name it have
- * gone, else packets are lost that both rulesets approve.
+ * at its beginning. Packets would be lost that both rulesets approve. So an id that goes stays in
+ * the switchboard until the rows that name it have gone; and a row of a hash stays until the row of
+ * an interval map that takes its packets is there. The latter only where no verdict map changes:
+ * else a row could meet packets of sources that it was never meant for.
  */
 
 #include "ruleset/difference.h"
@@ -57,6 +59,7 @@ struct differ {
     const struct ruleset *old; /* an empty one where the kernel has no table */
     const struct ruleset *new;
     struct difference *difference;
+    bool calm; /* each packet finds the same chains in both */
 };
 
 static struct walk walk_chains(const struct differ *differ)
@@ -119,25 +122,59 @@ static bool set_is_replaced(const struct differ *differ, const char *name)
     return old && new && !set_definition_equal(old, new);
 }
 
-static bool chain_stays(const struct differ *differ, const struct chain *old,
-                        const struct chain *new)
+static bool uses_replaced_set(const struct differ *differ, const struct chain *chain)
 {
-    if (!old || !new || !chain_equal(old, new))
-        return false;
-
-    for (size_t i = 0; i < new->n_rules; i++) {
-        for (size_t j = 0; j < new->rules[i].n_statements; j++) {
-            const struct statement *statement = &new->rules[i].statements[j];
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        for (size_t j = 0; j < chain->rules[i].n_statements; j++) {
+            const struct statement *statement = &chain->rules[i].statements[j];
 
             if (statement->n_fields > 0 && statement->object &&
                 set_is_replaced(differ, statement->object))
-                return false;
+                return true;
         }
     }
-    return true;
+    return false;
 }
 
-static int flush_chains(struct differ *differ)
+static bool chain_stays(const struct differ *differ, const struct chain *old,
+                        const struct chain *new)
+{
+    return old && new &&chain_equal(old, new) && !uses_replaced_set(differ, new);
+}
+
+/* True where the rule does nothing but look for a row. */
+static bool is_row_lookup(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_statements; i++) {
+        const struct statement *statement = &rule->statements[i];
+
+        if (statement->kind != STATEMENT_MATCH && statement->kind != STATEMENT_SET_CT_MARK &&
+            (statement->kind != STATEMENT_VERDICT || statement->object))
+            return false;
+    }
+    return !rule->foreign;
+}
+
+/* A chain that only looks for rows in fewer sets than before does so last. */
+static enum phase chain_phase(const struct differ *differ, const struct chain *old,
+                              const struct chain *new)
+{
+    size_t i = 0, j = 0;
+
+    if (!differ->calm || !old || !new || !chain_shape_equal(old, new) || new->hook != HOOK_NONE ||
+        uses_replaced_set(differ, old))
+        return PHASE_CHANGE;
+
+    for (; i < old->n_rules; i++) {
+        if (j < new->n_rules && rule_equal(&old->rules[i], &new->rules[j]))
+            j++;
+        else if (!is_row_lookup(&old->rules[i]))
+            return PHASE_CHANGE;
+    }
+    return j == new->n_rules ? PHASE_ROWS : PHASE_CHANGE;
+}
+
+static int flush_chains(struct differ *differ, enum phase phase)
 {
     struct walk walk = walk_chains(differ);
     const void *old, *new;
@@ -146,7 +183,8 @@ static int flush_chains(struct differ *differ)
         const struct chain *chain = old;
         int r;
 
-        if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new))
+        if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new) ||
+            chain_phase(differ, old, new) != phase)
             continue;
         r = difference_add(differ->difference,
                            &(struct change){.kind = CHANGE_FLUSH_CHAIN, .chain = chain});
@@ -192,7 +230,7 @@ static int add_chains(struct differ *differ)
     return 0;
 }
 
-static int add_rules(struct differ *differ)
+static int add_rules(struct differ *differ, enum phase phase)
 {
     struct walk walk = walk_chains(differ);
     const void *old, *new;
@@ -201,7 +239,8 @@ static int add_rules(struct differ *differ)
         const struct chain *chain = new;
         int r;
 
-        if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new))
+        if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new) ||
+            chain_phase(differ, old, new) != phase)
             continue;
         r = difference_add(differ->difference,
                            &(struct change){.kind = CHANGE_ADD_RULES, .chain = chain});
@@ -211,7 +250,13 @@ static int add_rules(struct differ *differ)
     return 0;
 }
 
-static int delete_sets(struct differ *differ)
+static enum phase set_phase(const struct differ *differ, const struct set *old,
+                            const struct set *new)
+{
+    return differ->calm && !new && old->data == SET_DATA_MARK ? PHASE_ROWS : PHASE_CHANGE;
+}
+
+static int delete_sets(struct differ *differ, enum phase phase)
 {
     struct walk walk = walk_sets(differ);
     const void *old, *new;
@@ -220,6 +265,8 @@ static int delete_sets(struct differ *differ)
         int r;
 
         if (!old || (new &&set_definition_equal(old, new)))
+            continue;
+        if (set_phase(differ, old, new) != phase)
             continue;
         r = difference_add(differ->difference,
                            &(struct change){.kind = CHANGE_DELETE_SET, .set = old});
@@ -300,21 +347,23 @@ static int element_list_add(struct element_list *list, const struct element *ele
     return 0;
 }
 
-/* Which of the elements that go: a key that comes again must have gone before. */
-enum deletion {
-    DELETION_ALL,
-    DELETION_OF_CHANGED,
-    DELETION_FOR_GOOD,
-};
-
-static bool is_deleted(enum deletion deletion, bool comes_again)
+/* The transaction in which an element of a set that stays goes; `replaced`: one of its key comes.
+ */
+static enum phase element_phase(const struct differ *differ, const struct set *set, bool replaced)
 {
-    return deletion == DELETION_ALL || (deletion == DELETION_OF_CHANGED) == comes_again;
+    if (replaced)
+        return PHASE_CHANGE;
+    if (strcmp(set->name, RULESET_LIVE) == 0)
+        return PHASE_IDS;
+    if (differ->calm && set->data == SET_DATA_MARK && !set->interval)
+        return PHASE_ROWS;
+    return PHASE_CHANGE;
 }
 
 /* Collects the elements of two sets that a change of the kind is about. Either may be NULL. */
-static int collect_elements(const struct set *old, const struct set *new, enum change_kind kind,
-                            enum deletion deletion, struct element_list *list)
+static int collect_elements(const struct differ *differ, const struct set *old,
+                            const struct set *new, enum change_kind kind, enum phase phase,
+                            struct element_list *list)
 {
     const struct set *set = new ? new : old;
     size_t n_old = old ? old->n_elements : 0, n_new = new ? new->n_elements : 0;
@@ -334,9 +383,9 @@ static int collect_elements(const struct set *old, const struct set *new, enum c
             renew = !same && element_renewable(set, a, b);
         }
 
-        if (kind == CHANGE_DELETE_ELEMENTS && order <= 0 && !same && !renew &&
-            is_deleted(deletion, order == 0))
-            r = element_list_add(list, a);
+        if (kind == CHANGE_DELETE_ELEMENTS && order <= 0 && !same && !renew)
+            r = !new || element_phase(differ, set, order == 0) == phase ? element_list_add(list, a)
+                                                                        : 0;
         else if (kind == CHANGE_ADD_ELEMENTS && order >= 0 && !same && !renew)
             r = element_list_add(list, b);
         else if (kind == CHANGE_RENEW_ELEMENTS && renew)
@@ -347,13 +396,7 @@ static int collect_elements(const struct set *old, const struct set *new, enum c
     return 0;
 }
 
-/* True where elements that go for good go once all else has changed. */
-static bool is_late(const struct set *set, enum change_kind kind, bool kept)
-{
-    return kind == CHANGE_DELETE_ELEMENTS && kept && strcmp(set->name, RULESET_LIVE) == 0;
-}
-
-static int change_elements(struct differ *differ, enum change_kind kind, bool late)
+static int change_elements(struct differ *differ, enum change_kind kind, enum phase phase)
 {
     struct walk walk = walk_sets(differ);
     const void *old, *new;
@@ -361,13 +404,9 @@ static int change_elements(struct differ *differ, enum change_kind kind, bool la
     while (walk_next(&walk, &old, &new)) {
         cleanup_(element_list_clear) struct element_list list = {0};
         bool kept = old && new &&set_definition_equal(old, new);
-        bool splits = is_late(old ? old : new, kind, kept);
-        enum deletion deletion = !splits ? DELETION_ALL
-                                 : late  ? DELETION_FOR_GOOD
-                                         : DELETION_OF_CHANGED;
         int r;
 
-        if (late && !splits)
+        if (!kept && phase != PHASE_CHANGE)
             continue;
         /* A set that goes as a whole still holds the chains its elements name, which may go too:
          * so its verdicts are deleted one by one. */
@@ -375,11 +414,11 @@ static int change_elements(struct differ *differ, enum change_kind kind, bool la
             if (!old || (!kept && ((const struct set *)old)->data != SET_DATA_VERDICT &&
                          ((const struct set *)old)->data != SET_DATA_COUNTER))
                 continue;
-            r = collect_elements(old, kept ? new : NULL, kind, deletion, &list);
+            r = collect_elements(differ, old, kept ? new : NULL, kind, phase, &list);
         } else {
             if (!new)
                 continue;
-            r = collect_elements(kept ? old : NULL, new, kind, deletion, &list);
+            r = collect_elements(differ, kept ? old : NULL, new, kind, phase, &list);
         }
         if (r < 0)
             return r;
@@ -400,16 +439,14 @@ static int change_elements(struct differ *differ, enum change_kind kind, bool la
     return 0;
 }
 
-static int differ_run(struct differ *differ)
+static int run_change(struct differ *differ)
 {
-    struct difference *difference = differ->difference;
-    size_t n_before;
-    int r = flush_chains(differ);
+    int r = flush_chains(differ, PHASE_CHANGE);
 
     if (r == 0)
-        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, false);
+        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_CHANGE);
     if (r == 0)
-        r = delete_sets(differ);
+        r = delete_sets(differ, PHASE_CHANGE);
     if (r == 0)
         r = delete_chains(differ);
     if (r == 0)
@@ -421,18 +458,67 @@ static int differ_run(struct differ *differ)
     if (r == 0)
         r = add_sets(differ);
     if (r == 0)
-        r = change_elements(differ, CHANGE_ADD_ELEMENTS, false);
+        r = change_elements(differ, CHANGE_ADD_ELEMENTS, PHASE_CHANGE);
     if (r == 0)
-        r = change_elements(differ, CHANGE_RENEW_ELEMENTS, false);
+        r = change_elements(differ, CHANGE_RENEW_ELEMENTS, PHASE_CHANGE);
     if (r == 0)
-        r = add_rules(differ);
+        r = add_rules(differ, PHASE_CHANGE);
+    return r;
+}
 
-    n_before = difference->n_changes;
+static int run_rows(struct differ *differ)
+{
+    int r = flush_chains(differ, PHASE_ROWS);
+
     if (r == 0)
-        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, true);
-    /* Where nothing else changes, nothing can be under way. */
-    if (n_before > 0)
-        difference->n_late = difference->n_changes - n_before;
+        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_ROWS);
+    if (r == 0)
+        r = delete_sets(differ, PHASE_ROWS);
+    if (r == 0)
+        r = add_rules(differ, PHASE_ROWS);
+    return r;
+}
+
+static bool elements_equal(const struct set *old, const struct set *new)
+{
+    if (old->n_elements != new->n_elements)
+        return false;
+    for (size_t i = 0; i < old->n_elements; i++)
+        if (!element_equal(new, &old->elements[i], &new->elements[i]))
+            return false;
+    return true;
+}
+
+static bool is_calm(const struct differ *differ)
+{
+    struct walk walk = walk_sets(differ);
+    const void *old, *new;
+
+    while (walk_next(&walk, &old, &new)) {
+        const struct set *set = new ? new : old;
+
+        if (set->data == SET_DATA_VERDICT && strcmp(set->name, RULESET_LIVE) != 0 &&
+            (!old || !new || !set_definition_equal(old, new) || !elements_equal(old, new)))
+            return false;
+    }
+    return true;
+}
+
+static int differ_run(struct differ *differ)
+{
+    struct difference *difference = differ->difference;
+    int r;
+
+    differ->calm = is_calm(differ);
+    r = run_change(differ);
+    difference->n_phase[PHASE_CHANGE] = difference->n_changes;
+    if (r == 0)
+        r = run_rows(differ);
+    difference->n_phase[PHASE_ROWS] = difference->n_changes - difference->n_phase[PHASE_CHANGE];
+    if (r == 0)
+        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_IDS);
+    difference->n_phase[PHASE_IDS] =
+        difference->n_changes - difference->n_phase[PHASE_CHANGE] - difference->n_phase[PHASE_ROWS];
     return r;
 }
 

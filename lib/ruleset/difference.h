@@ -5,8 +5,8 @@
 
 /*
  * What must be done to get from one ruleset to another, in an order the kernel accepts: in one
- * transaction, but for flows that go, which leave the switchboard in a second one. Pointers are
- * borrowed from the two rulesets.
+ * transaction, but for what goes and may still be looked up by packets that are under way, which
+ * goes in two more. Pointers are borrowed from the two rulesets.
  */
 enum change_kind {
     CHANGE_DELETE_TABLE,    /* -                  with all that it holds */
@@ -37,12 +37,20 @@ struct change {
     const struct ruleset *wanted;
 };
 
+/* The transactions, in their order. */
+enum phase {
+    PHASE_CHANGE, /* all but the following */
+    PHASE_ROWS,   /* rows that go, where others stand in for them by now, perhaps elsewhere */
+    PHASE_IDS,    /* ids that leave the switchboard: no row names them any more */
+    PHASES,
+};
+
 struct difference {
     struct change *changes;
     size_t n_changes;
     size_t capacity;
-    /* So many of the last changes are for a transaction of their own, after the others. */
-    size_t n_late;
+    /* Of them so many for each transaction, one after the other. */
+    size_t n_phase[PHASES];
 };
 
 /*

@@ -140,6 +140,7 @@ static void reload(struct gateway *gateway, struct sender *sender, const char *p
 #define EXACT "  main: { from: client, to: server, services: [udp/7001] }\n"
 #define POOL "  main: { from: clients, to: servers, services: [udp/7001] }\n"
 #define WIDE "  main: { from: clients, to: servers, services: [udp/7000-7003] }\n"
+#define KEPT "  kept: { from: a, to: server, services: [tcp/443] }\n"
 #define CLASS "  main: { from: a, to: servers, services: [udp/7001] }\n"
 
 /* Where the other flows lie, so that they share the table of the one that is watched. */
@@ -166,6 +167,10 @@ static const struct {
      OTHERS_NONE},
     {{POOL, "  main: { from: clients, to: servers, services: [udp/7001-7002] }\n"}, OTHERS_POOL},
     {{CLASS, "  main: { from: a, to: servers, services: [udp/7001-7002] }\n"}, OTHERS_CLASS},
+    /* Widened, its rows move from a hash to ranges, and back; the hash goes with its last row. */
+    {{EXACT, "  main: { from: client, to: server, services: [udp/7001-7002] }\n"}, OTHERS_POOL},
+    {{"  main: { from: a, to: server, services: [udp/7001] }\n", CLASS}, OTHERS_CLASS},
+    {{KEPT "  main: { from: a, to: server, services: [udp/7001] }\n", KEPT CLASS}, OTHERS_CLASS},
     /* A flow that has its packets before another goes: the other takes them over. */
     {{"  first: { from: clients, to: servers, services: [udp/7001] }\n" WIDE, WIDE}, OTHERS_POOL},
 };

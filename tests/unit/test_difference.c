@@ -25,25 +25,30 @@ static struct ruleset *make(uint32_t id, uint32_t row)
     return ruleset;
 }
 
-/* The mark of the first live element that goes in `n` changes, or 0. */
-static uint32_t find_leaving(const struct change *changes, size_t n)
+/* The transaction in which elements of a set go; PHASES: none do. */
+static enum phase find_leaving(const struct difference *difference, const char *set)
 {
-    uint32_t mark = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++)
-        if (changes[i].kind == CHANGE_DELETE_ELEMENTS && strcmp(changes[i].set->name, "live") == 0)
-            memcpy(&mark, changes[i].elements[0]->key + 4, sizeof(mark));
-    return mark;
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        for (size_t end = i + difference->n_phase[phase]; i < end; i++)
+            if (difference->changes[i].kind == CHANGE_DELETE_ELEMENTS &&
+                strcmp(difference->changes[i].set->name, set) == 0)
+                return phase;
+    ck_assert_uint_eq(i, difference->n_changes);
+    return PHASES;
 }
 
 static const struct {
     uint32_t old[2]; /* id, row */
     uint32_t new[2];
-    bool late;
+    enum phase row;
+    unsigned transactions;
 } cases[] = {
-    {{1, 1}, {2, 2}, true},  /* its meaning changes */
-    {{1, 1}, {0, 0}, true},  /* it goes, perhaps because another takes its packets over */
-    {{1, 0}, {0, 0}, false}, /* nothing but the switchboard changes */
+    {{1, 1}, {2, 2}, PHASE_CHANGE, 2}, /* its meaning changes, the row is replaced */
+    {{1, 1}, {0, 0}, PHASE_ROWS, 2},   /* it goes; another row may take its packets over */
+    {{1, 1}, {2, 0}, PHASE_ROWS, 3},
+    {{1, 0}, {0, 0}, PHASES, 1}, /* nothing but the switchboard changes */
 };
 
 START_TEST(flow_leaves_the_switchboard_after_its_rows)
@@ -51,13 +56,26 @@ START_TEST(flow_leaves_the_switchboard_after_its_rows)
     cleanup_(ruleset_freep) struct ruleset *old = make(cases[_i].old[0], cases[_i].old[1]);
     cleanup_(ruleset_freep) struct ruleset *new = make(cases[_i].new[0], cases[_i].new[1]);
     cleanup_(difference_freep) struct difference *difference = NULL;
-    size_t n_first;
 
     ck_assert_int_eq(difference_new(old, new, &difference), 0);
-    n_first = difference->n_changes - difference->n_late;
-    ck_assert_uint_eq(find_leaving(difference->changes, n_first), cases[_i].late ? 0 : 1);
-    ck_assert_uint_eq(find_leaving(difference->changes + n_first, difference->n_late),
-                      cases[_i].late ? 1 : 0);
+    ck_assert_int_eq(find_leaving(difference, "live"), PHASE_IDS);
+    ck_assert_int_eq(find_leaving(difference, "rows"), cases[_i].row);
+}
+END_TEST
+
+/* A row that stayed a while could meet sources that are new to its chain. */
+START_TEST(row_goes_at_once_where_sources_change)
+{
+    cleanup_(ruleset_freep) struct ruleset *old = sample_gateway();
+    cleanup_(ruleset_freep) struct ruleset *new = sample_gateway();
+    cleanup_(difference_freep) struct difference *difference = NULL;
+
+    for (size_t i = 0; i < new->n_sets; i++)
+        if (strcmp(new->sets[i].name, "a/b/ip/exact") == 0 ||
+            (_i == 1 && strcmp(new->sets[i].name, "a/b/ip/sources") == 0))
+            new->sets[i].n_elements = 0;
+    ck_assert_int_eq(difference_new(old, new, &difference), 0);
+    ck_assert_int_eq(find_leaving(difference, "a/b/ip/exact"), _i == 1 ? PHASE_CHANGE : PHASE_ROWS);
 }
 END_TEST
 
@@ -66,8 +84,8 @@ START_TEST(each_transaction_counts)
     cleanup_(ruleset_freep) struct ruleset *old = make(cases[_i].old[0], cases[_i].old[1]);
     cleanup_(ruleset_freep) struct ruleset *new = make(cases[_i].new[0], cases[_i].new[1]);
     cleanup_(nftables_closep) struct nftables *nftables = NULL;
-    struct nftables_cost cost = {0};
     struct nftables_features features;
+    struct nftables_cost cost = {0};
     uint32_t before, after;
 
     sandbox_enter();
@@ -78,7 +96,7 @@ START_TEST(each_transaction_counts)
     ck_assert_int_eq(nftables_generation(nftables, &before), 0);
     ck_assert_int_eq(sample_apply(nftables, old, new, NULL, &cost), 0);
     ck_assert_int_eq(nftables_generation(nftables, &after), 0);
-    ck_assert_uint_eq(cost.transactions, cases[_i].late ? 2 : 1);
+    ck_assert_uint_eq(cost.transactions, cases[_i].transactions);
     ck_assert_uint_eq(after - before, cost.transactions);
     ck_assert_uint_eq(sample_drift(nftables, new), 0);
 }
@@ -95,6 +113,7 @@ int main(void)
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, flow_leaves_the_switchboard_after_its_rows, 0,
                         (int)ELEMENTS_OF(cases));
+    tcase_add_loop_test(tests, row_goes_at_once_where_sources_change, 0, 2);
     tcase_add_loop_test(tests, each_transaction_counts, 0, (int)ELEMENTS_OF(cases));
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
