@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diagram/diagram.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
 #include "tests/reading.h"
@@ -219,6 +220,34 @@ START_TEST(an_empty_list_is_no_grant)
 }
 END_TEST
 
+static const struct {
+    const char *from, *to, *service;
+    const char *code; /* NULL: nothing is said */
+} covered[] = {
+    {"pc", "world", "https", "shadowed"},     {"10.1.0.5", "198.51.100.9", "tcp/443", "shadowed"},
+    {"offices", "world", "https", "overlap"}, {"pc", "world", "tcp/80", NULL},
+    {"printer", "world", "https", NULL},
+};
+
+/* What the policy approves already belongs to the policy's flow, and that one is named. */
+START_TEST(a_grant_of_what_is_approved_is_shadowed)
+{
+    cleanup_(diagram_freep) struct diagram *diagram = NULL;
+    const struct diagnostic *list;
+    bool shadowed = covered[_i].code && strcmp(covered[_i].code, "shadowed") == 0;
+
+    ck_assert_int_eq(write_wish(covered[_i].from, covered[_i].to, covered[_i].service, "r"), 0);
+    ck_assert_int_eq(parse(), 0);
+    ck_assert_int_eq(diagram_new(with.policy, with.diagnostics, &diagram), shadowed ? -EBADMSG : 0);
+    ck_assert_uint_eq(diagnostics_list(with.diagnostics, &list), covered[_i].code ? 1 : 0);
+    if (!covered[_i].code)
+        return;
+    ck_assert_str_eq(list[0].code, covered[_i].code);
+    ck_assert_str_eq(sources_name(with.sources, list[0].location.source), "grant grant-1");
+    ck_assert_str_eq(sources_name(with.sources, list[0].related.source), "policy.yaml");
+}
+END_TEST
+
 /* Texts that try to be more than a text: what of it is refused, or NULL where it is only odd. */
 static const struct {
     const char *reason;
@@ -414,6 +443,8 @@ static void add_writing_tests(TCase *tests)
     tcase_add_test(tests, a_group_takes_no_name_of_the_policy);
     tcase_add_test(tests, an_address_of_no_zone_cannot_be_granted);
     tcase_add_loop_test(tests, an_empty_list_is_no_grant, 0, 3);
+    tcase_add_loop_test(tests, a_grant_of_what_is_approved_is_shadowed, 0,
+                        (int)ELEMENTS_OF(covered));
 }
 
 int main(void)
