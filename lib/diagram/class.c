@@ -185,24 +185,34 @@ static int class_sort(struct class *class)
     return 0;
 }
 
-/* Fills the class by one sweep; `ret_rows` are the rows it made. */
-static int class_sweep(struct class *class, const struct class *classes, const struct parts *parts,
-                       const uint32_t *members, size_t n_members, enum sweep_axis axis,
-                       size_t work_max, size_t rows_max, struct overlaps *overlaps,
-                       size_t *ret_rows)
+struct filling {
+    struct class *class;
+    const struct class *classes;
+    const struct parts *parts;
+    const uint32_t *members;
+    size_t n_members;
+    struct overlaps *overlaps;
+    struct budget *budget;
+};
+
+/* Fills the class by one sweep, which may do so much work. */
+static int class_sweep(const struct filling *filling, enum sweep_axis axis, size_t work_max)
 {
+    struct budget *budget = filling->budget;
+    struct class *class = filling->class;
+    size_t allowed = work_max < budget->work ? work_max : budget->work, work = allowed;
     struct filler filler = {
         .class = class,
-        .overlaps = overlaps,
+        .overlaps = filling->overlaps,
         .cutter =
             {
-                .classes = classes,
+                .classes = filling->classes,
                 .end = NO_CLASS,
                 .takes = filler_yields,
                 .left = filler_keep,
                 .userdata = &filler,
             },
-        .rows_left = rows_max,
+        .rows_left = budget->rows,
     };
     int r;
 
@@ -212,37 +222,34 @@ static int class_sweep(struct class *class, const struct class *classes, const s
     class->ranges = NULL;
     class->n_exact = class->n_ranges = 0;
 
-    r = sweep_parts(parts, members, n_members, axis, work_max, overlaps, filler_take, &filler);
+    r = sweep_parts(filling->parts, filling->members, filling->n_members, axis, &work,
+                    filling->overlaps, filler_take, &filler);
     cutter_clear(&filler.cutter);
-    *ret_rows = rows_max - filler.rows_left;
+    budget->work -= allowed - work;
+    if (r == 0)
+        budget->rows = filler.rows_left;
     return r;
 }
 
 int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
-               const uint32_t *members, size_t n_members, struct overlaps *overlaps, size_t *budget,
-               uint32_t *ret_culprit)
+               const uint32_t *members, size_t n_members, struct overlaps *overlaps,
+               struct budget *budget, uint32_t *ret_culprit)
 {
-    size_t work = SWEEP_FREE, rows = 0;
+    const struct filling filling = {class, classes, parts, members, n_members, overlaps, budget};
+    size_t work = SWEEP_FREE;
     int r;
 
     for (size_t i = 0; i < n_members; i++)
         work += SWEEP_FACTOR * part_weight(&parts->parts[members[i]]);
 
-    r = class_sweep(class, classes, parts, members, n_members, FIRST_AXIS, work, *budget, overlaps,
-                    &rows);
+    r = class_sweep(&filling, FIRST_AXIS, work);
     if (r == -E2BIG)
-        r = class_sweep(class, classes, parts, members, n_members, SWEEP_SERVICES, work, *budget,
-                        overlaps, &rows);
+        r = class_sweep(&filling, SWEEP_SERVICES, work);
     if (r == -E2BIG)
-        r = class_sweep(class, classes, parts, members, n_members, SWEEP_DESTINATIONS, WORK_MAX,
-                        *budget, overlaps, &rows);
+        r = class_sweep(&filling, SWEEP_DESTINATIONS, WORK_MAX);
     if (r == -E2BIG && n_members > 0)
         *ret_culprit = parts->parts[members[n_members - 1]].flow;
-    if (r < 0)
-        return r;
-
-    *budget -= rows;
-    return class_sort(class);
+    return r < 0 ? r : class_sort(class);
 }
 
 int class_expand(struct class *class)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "diagram/budget.h"
 #include "diagram/diagram.h"
 #include "diagram/overlap.h"
 #include "diagram/part.h"
@@ -15,12 +16,12 @@
  * Where the class has a parent, what an earlier flow of the parent (or of its parents) owns is cut
  * out, since the class is asked first; the parents in `classes` are complete already.
  *
- * `*budget` is how many rows may still be made. Returns 0, -E2BIG where that is not enough (then
- * `*ret_culprit` is a flow in the thick of it), or -ENOMEM.
+ * Returns 0, -E2BIG where the budget is not enough (then `*ret_culprit` is a flow in the thick of
+ * it), or -ENOMEM.
  */
 int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
-               const uint32_t *members, size_t n_members, struct overlaps *overlaps, size_t *budget,
-               uint32_t *ret_culprit);
+               const uint32_t *members, size_t n_members, struct overlaps *overlaps,
+               struct budget *budget, uint32_t *ret_culprit);
 /* Moves rows of few points from the ranges to the exact ones: for a class that stays. 0 or -ENOMEM.
  */
 int class_expand(struct class *class);

@@ -33,7 +33,7 @@ struct compiler {
     size_t listings_capacity;
     size_t pairs_capacity;
     struct overlaps overlaps;
-    size_t budget;
+    struct budget budget;
 };
 
 static void compiler_clear(struct compiler *compiler)
@@ -186,7 +186,8 @@ static int report_too_big(const struct policy *policy, uint32_t culprit,
     int r = diagnostics_add(
         diagnostics, SEVERITY_ERROR, "too-entangled", policy->flows[culprit].location,
         "give flows with overlapping ranges of addresses the same services, or narrower ranges",
-        "flow `%s` and others overlap so much that the policy needs more than %zu rows",
+        "flow `%s` and others overlap so much that the policy needs more than %zu rows, "
+        "or too long to compile",
         policy->flows[culprit].name, DIAGRAM_ROWS_MAX);
 
     return r < 0 ? r : -E2BIG;
@@ -197,7 +198,7 @@ int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
 {
     cleanup_(compiler_clear) struct compiler compiler = {
         .policy = policy,
-        .budget = DIAGRAM_ROWS_MAX,
+        .budget = {.rows = DIAGRAM_ROWS_MAX, .work = DIAGRAM_WORK_MAX},
     };
     uint32_t culprit = 0;
     int r;

@@ -107,11 +107,12 @@ struct diagram {
  *
  * Returns 0 and a diagram that the caller owns and that borrows `policy`, or
  * -EBADMSG  errors were added to `diagnostics`
- * -E2BIG    flows overlap so much that more than DIAGRAM_ROWS_MAX rows would be needed; a
- *           diagnostic says where
+ * -E2BIG    flows overlap so much that more than DIAGRAM_ROWS_MAX rows would be needed, or more
+ *           than DIAGRAM_WORK_MAX steps to find them; a diagnostic says where
  * -ENOMEM
  */
 #define DIAGRAM_ROWS_MAX ((size_t)4 * 1000 * 1000)
+#define DIAGRAM_WORK_MAX ((size_t)400 * 1000 * 1000)
 int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
                 struct diagram **ret_diagram);
 struct diagram *diagram_free(struct diagram *diagram);

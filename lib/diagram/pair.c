@@ -31,7 +31,7 @@ struct builder {
     struct pair *pair;
     const struct parts *parts;
     struct overlaps *overlaps;
-    size_t *budget;
+    struct budget *budget;
     size_t exact_capacity;
     size_t pool_capacity;
 };
@@ -41,9 +41,9 @@ static int builder_add_point(struct builder *builder, const struct exact_row *ro
     struct pair *pair = builder->pair;
     int r;
 
-    if (*builder->budget == 0)
+    if (builder->budget->rows == 0)
         return -E2BIG;
-    (*builder->budget)--;
+    builder->budget->rows--;
 
     r = array_reserve(&pair->exact, &builder->exact_capacity, pair->n_exact + 1,
                       sizeof(*pair->exact));
@@ -298,8 +298,8 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
     struct pair *pair = builder->pair;
     int r;
 
-    r = source_plan_make(builder->parts, members, n_members, pair->family, *builder->budget, &plan,
-                         ret_culprit);
+    r = source_plan_make(builder->parts, members, n_members, pair->family, builder->budget->rows,
+                         &plan, ret_culprit);
     if (r < 0)
         return r;
 
@@ -362,7 +362,7 @@ static void builder_settle_points(struct builder *builder)
 }
 
 int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *overlaps,
-               size_t *budget, uint32_t *ret_culprit)
+               struct budget *budget, uint32_t *ret_culprit)
 {
     struct builder builder = {
         .pair = pair,

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "diagram/budget.h"
 #include "diagram/diagram.h"
 #include "diagram/overlap.h"
 #include "diagram/part.h"
 
 /*
- * Builds the tables of a pair whose from, to and family are set, from its parts. `*budget` is how
- * many rows may still be made. Returns 0, -ENOMEM, or -E2BIG with `*ret_culprit` a flow in the
- * thick of what overlaps.
+ * Builds the tables of a pair whose from, to and family are set, from its parts. Returns 0,
+ * -ENOMEM, or -E2BIG where the budget is not enough, with `*ret_culprit` a flow in the thick of
+ * what overlaps.
  */
 int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *overlaps,
-               size_t *budget, uint32_t *ret_culprit);
+               struct budget *budget, uint32_t *ret_culprit);
 void pair_clear(struct pair *pair);
 
 /* The flow that owns the packet in this pair, and how it was found. */

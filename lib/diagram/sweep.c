@@ -25,7 +25,7 @@ struct sweep {
     const struct parts *parts;
     const uint32_t *members;
     enum sweep_axis axis;
-    size_t work_left;
+    size_t *work;
     struct overlaps *overlaps;
     sweep_handler handler;
     void *userdata;
@@ -130,10 +130,10 @@ static void sweep_cross(struct sweep *sweep, const struct border *border)
 
 static int sweep_work(struct sweep *sweep, size_t work)
 {
-    if (work > sweep->work_left)
+    if (work > *sweep->work)
         return -E2BIG;
 
-    sweep->work_left -= work;
+    *sweep->work -= work;
     return 0;
 }
 
@@ -198,14 +198,14 @@ static int sweep_stretch(struct sweep *sweep, struct range stretch)
 }
 
 int sweep_parts(const struct parts *parts, const uint32_t *members, size_t n_members,
-                enum sweep_axis axis, size_t work_max, struct overlaps *overlaps,
+                enum sweep_axis axis, size_t *work, struct overlaps *overlaps,
                 sweep_handler handler, void *userdata)
 {
     cleanup_(sweep_clear) struct sweep sweep = {
         .parts = parts,
         .members = members,
         .axis = axis,
-        .work_left = work_max,
+        .work = work,
         .overlaps = overlaps,
         .handler = handler,
         .userdata = userdata,
@@ -219,6 +219,9 @@ int sweep_parts(const struct parts *parts, const uint32_t *members, size_t n_mem
     while (i < sweep.n_borders) {
         struct range stretch = {sweep.borders[i].at, ~(ip_number)0};
 
+        r = sweep_work(&sweep, 1);
+        if (r < 0)
+            return r;
         for (; i < sweep.n_borders && sweep.borders[i].at == stretch.first; i++)
             sweep_cross(&sweep, &sweep.borders[i]);
         if (i < sweep.n_borders)

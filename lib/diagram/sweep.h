@@ -27,9 +27,10 @@ enum sweep_axis {
 typedef int (*sweep_handler)(const struct range_row *cell, void *userdata);
 
 /*
- * `members` are indices of parts, ascending. Returns 0, -E2BIG where more than `work_max` strokes
- * would have to be painted or cells written, -ENOMEM, or what the handler returned.
+ * `members` are indices of parts, ascending. Returns 0, -E2BIG where more than `*work` strokes
+ * would have to be painted or cells written (what was is taken off), -ENOMEM, or what the handler
+ * returned.
  */
 int sweep_parts(const struct parts *parts, const uint32_t *members, size_t n_members,
-                enum sweep_axis axis, size_t work_max, struct overlaps *overlaps,
+                enum sweep_axis axis, size_t *work, struct overlaps *overlaps,
                 sweep_handler handler, void *userdata);
