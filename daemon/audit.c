@@ -87,7 +87,7 @@ static int make_shorter_line(const struct audit_chain *chain, const struct audit
 /* Takes back what was written of an entry. Where even that fails, the log is loaded anew. */
 static void take_back(struct audit *audit)
 {
-    if (ftruncate(audit->fd, audit->size) < 0 || fsync(audit->fd) < 0)
+    if (ftruncate(audit->fd, audit->size) < 0 || fsync(audit->fd) < 0 || audit_remember(audit) < 0)
         close(TAKE_FD(audit->fd));
 }
 
@@ -116,15 +116,30 @@ static int append(struct audit *audit, const struct audit_event *event)
     audit->size += (off_t)size + 1;
     audit->chain.sequence++;
     sha256_text(line, size, audit->chain.head);
+
+    /* The entry is there; who cannot look at the file now will load it for the next. */
+    audit_remember(audit);
     return 0;
 }
 
-/* Whether audit.log is still the file that we have open, and ends where we left it. */
+int audit_remember(struct audit *audit)
+{
+    struct stat status;
+
+    if (fstat(audit->fd, &status) < 0)
+        return -errno;
+    audit->changed = status.st_ctim;
+    return 0;
+}
+
+/* Whether audit.log is still the file that we have open, and nobody changed it since we did. */
 static bool is_as_left(const struct audit *audit)
 {
     struct stat ours, named;
 
     return fstat(audit->fd, &ours) == 0 && ours.st_size == audit->size &&
+           ours.st_ctim.tv_sec == audit->changed.tv_sec &&
+           ours.st_ctim.tv_nsec == audit->changed.tv_nsec &&
            fstatat(audit->directory, AUDIT_FILE, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            named.st_dev == ours.st_dev && named.st_ino == ours.st_ino;
 }

@@ -74,8 +74,10 @@ int audit_lines_next(struct audit_lines *lines, const char **ret_line, size_t *r
             lines->start += *ret_size + 1;
             return 1;
         }
-        if (size > AUDIT_LINE_MAX)
+        if (size > AUDIT_LINE_MAX) {
+            lines->start = lines->end;
             return -EMSGSIZE;
+        }
 
         n = fill(lines);
         if (n < 0)
@@ -83,6 +85,23 @@ int audit_lines_next(struct audit_lines *lines, const char **ret_line, size_t *r
         if (n == 0)
             return size == 0 ? 0 : -ENODATA;
     }
+}
+
+bool audit_line_peek(const char *line, size_t size, uint64_t *ret_sequence)
+{
+    static const char head[] = "{\"sequence\": ";
+    uint64_t number = 0;
+
+    if (size < strlen(head) || memcmp(line, head, strlen(head)) != 0)
+        return false;
+    for (size_t i = strlen(head); i < size && line[i] >= '0' && line[i] <= '9'; i++) {
+        number = number * 10 + (uint64_t)(line[i] - '0');
+        if (number > AUDIT_SEQUENCE_MAX)
+            return false;
+    }
+
+    *ret_sequence = number;
+    return true;
 }
 
 struct entry {
@@ -105,7 +124,7 @@ static int entry_from_json(const json_t *json, struct entry *ret_entry, char **r
     const char *action, *outcome;
     int r;
 
-    entry.sequence = (uint64_t)fields_number(&fields, "sequence", 1, INT64_MAX - 1);
+    entry.sequence = (uint64_t)fields_number(&fields, "sequence", 1, AUDIT_SEQUENCE_MAX);
     fields_instant(&fields, "time");
     strcpy(entry.previous, fields_sha256(&fields, "previous", false));
     fields_number(&fields, "uid", -1, UINT32_MAX);

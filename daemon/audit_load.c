@@ -20,8 +20,8 @@
 #include "base/file.h"
 #include "fields.h"
 
-/* Bytes of an entry without any text. */
-#define ENTRY_SIZE_MIN 200
+/* Beyond it a number is nobody's but who wants to leave none for others. */
+#define CLAIM_MAX (AUDIT_SEQUENCE_MAX / 2)
 
 /* What is found in the folder. */
 struct finding {
@@ -62,18 +62,33 @@ static int note(struct finding *finding, const char *format, ...)
     return -ENOMEM;
 }
 
-/* No file of that size holds more entries, whatever else it holds. */
-static uint64_t most_entries(off_t size)
+/* Raises a number to the highest that a line of a broken file claims to have: what comes behind the
+ * file gets none that is in it. */
+static int raise_to_claims(int fd, uint64_t *sequence)
 {
-    return (uint64_t)size / ENTRY_SIZE_MIN + 1;
+    cleanup_(audit_lines_end) struct audit_lines lines = {0};
+    const char *line;
+    uint64_t claim;
+    size_t size;
+    int r;
+
+    r = audit_lines_begin(fd, &lines);
+    if (r < 0)
+        return r;
+
+    while ((r = audit_lines_next(&lines, &line, &size)) > 0 || r == -EMSGSIZE) {
+        if (audit_line_peek(line, size, &claim) && claim <= CLAIM_MAX && claim > *sequence)
+            *sequence = claim;
+    }
+    return r == -ENODATA ? 0 : r;
 }
 
 /* Where the older files end. */
 static int find_link(struct audit *audit, struct finding *finding)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
+    cleanup_(closep) int fd = -1;
     char name[AUDIT_NAME_MAX];
-    struct stat status;
     size_t n;
     int r;
 
@@ -90,11 +105,12 @@ static int find_link(struct audit *audit, struct finding *finding)
     if (r != -EBADMSG)
         return r;
 
-    /* Nothing can be linked to it; new entries get numbers beyond all that it may hold. */
-    if (fstatat(audit->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    finding->link.sequence = finding->newest + most_entries(status.st_size);
-    return 0;
+    /* Nothing can be linked to it. */
+    fd = audit_file_open(audit->directory, name, O_RDONLY);
+    if (fd < 0)
+        return fd;
+    finding->link.sequence = finding->newest;
+    return raise_to_claims(fd, &finding->link.sequence);
 }
 
 /* One line of audit.log. Returns 1 to go on, 0 where the file ends, or an error. */
@@ -165,7 +181,9 @@ int audit_create(struct audit *audit)
     audit->fd = fd;
     audit->size = 0;
     audit->first = audit->chain.sequence + 1;
-    return fsync(audit->directory) < 0 ? -errno : 0;
+    if (fsync(audit->directory) < 0)
+        return -errno;
+    return audit_remember(audit);
 }
 
 /* What stands behind the last whole line goes to a file of its own. */
@@ -204,18 +222,21 @@ static int begin_anew(struct audit *audit, int fd, struct finding *finding)
 {
     char name[AUDIT_NAME_MAX];
     uint64_t sequence = finding->chain.sequence;
-    struct stat status;
+    int r;
 
     if (fd >= 0) {
-        if (fstat(fd, &status) < 0)
-            return -errno;
-
+        /* The number that is in its name is taken too. */
         audit_file_name(finding->link.sequence + 1, name);
+        if (sequence == finding->link.sequence)
+            sequence++;
+        r = raise_to_claims(fd, &sequence);
+        if (r < 0)
+            return r;
+
         if (faccessat(audit->directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             return -EEXIST;
         if (renameat(audit->directory, AUDIT_FILE, audit->directory, name) < 0)
             return -errno;
-        sequence += most_entries(status.st_size);
     }
 
     if (audit->chain.sequence < sequence)
@@ -264,9 +285,10 @@ static int take_over(struct audit *audit, int *fd, const struct finding *finding
         audit->fd = TAKE_FD(*fd);
         audit->size = finding->size;
         audit->first = finding->first;
+        r = audit_remember(audit);
     }
     audit->condition = condition;
-    return 0;
+    return r;
 }
 
 int audit_load(struct audit *audit)

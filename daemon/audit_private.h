@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "audit.h"
 
@@ -17,6 +18,9 @@
 /* Action of an entry that begins a chain anew behind a broken one. */
 #define AUDIT_ACTION_TAMPERED "tampered"
 
+/* Numbers that every reader of JSON takes as they are. */
+#define AUDIT_SEQUENCE_MAX (UINT64_C(1) << 53)
+
 /* How far a chain goes: number and hash of its last line. */
 struct audit_chain {
     uint64_t sequence;
@@ -28,7 +32,9 @@ struct audit {
     size_t limit;
     /* audit.log, or -1 until it can be opened. */
     int fd;
-    off_t size;     /* of it, as we left it */
+    /* As we left it. */
+    off_t size;
+    struct timespec changed;
     uint64_t first; /* sequence that its first entry has or will have */
     struct audit_chain chain;
     bool is_known; /* whether `chain` is what we know to be there */
@@ -47,10 +53,13 @@ int audit_lines_begin(int fd, struct audit_lines *ret_lines);
 void audit_lines_end(struct audit_lines *lines);
 /*
  * The next line without its end, valid until the next call. Returns 1, 0 behind the last, -ENODATA
- * where the rest has no end (and is the line), -EMSGSIZE where a line is longer than any of ours,
- * or -errno.
+ * where the rest has no end (and is the line), -EMSGSIZE where a line is longer than any of ours
+ * (the next call goes on within it), or -errno.
  */
 int audit_lines_next(struct audit_lines *lines, const char **ret_line, size_t *ret_size);
+
+/* The number of an entry by the way all of ours begin, without parsing the line. */
+bool audit_line_peek(const char *line, size_t size, uint64_t *ret_sequence);
 
 /*
  * Takes a line as the next of the chain. Where `may_begin`, it may also begin a chain anew, which
@@ -74,3 +83,5 @@ int audit_file_open(int directory, const char *name, int flags);
 int audit_load(struct audit *audit);
 /* A new, empty audit.log, behind the chain as it is. Returns 0 or -errno. */
 int audit_create(struct audit *audit);
+/* Notes when audit.log was changed last, by us. Returns 0 or -errno. */
+int audit_remember(struct audit *audit);

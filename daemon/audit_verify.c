@@ -131,29 +131,14 @@ int audit_verify(struct audit *audit, uint64_t *ret_entries, char **ret_problem)
     return 0;
 }
 
-/* The number of an entry by the way all of ours begin, for lines that need not be parsed. */
-static uint64_t peek_sequence(const char *line, size_t size)
-{
-    static const char head[] = "{\"sequence\": ";
-    uint64_t number = 0;
-
-    if (size < strlen(head) || memcmp(line, head, strlen(head)) != 0)
-        return UINT64_MAX;
-    for (size_t i = strlen(head); i < size && line[i] >= '0' && line[i] <= '9'; i++) {
-        if (number > (INT64_MAX - 9) / 10)
-            return UINT64_MAX;
-        number = number * 10 + (uint64_t)(line[i] - '0');
-    }
-    return number;
-}
-
 /* Appends the entry where it is one that was asked for. What is no entry is for audit_verify(). */
 static int collect(const char *line, size_t size, uint64_t after, json_t *entries)
 {
+    uint64_t sequence;
     json_error_t error;
     json_t *entry;
 
-    if (peek_sequence(line, size) <= after)
+    if (audit_line_peek(line, size, &sequence) && sequence <= after)
         return 0;
 
     entry = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
