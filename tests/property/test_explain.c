@@ -196,6 +196,40 @@ START_TEST(what_owns_a_packet_stands_in_the_cell_of_its_zones)
 }
 END_TEST
 
+/* A zone is isolated and a flow suspended: what that is to a packet is told here from its zones and
+ * its owner alone. */
+START_TEST(what_operators_changed_passes_nowhere)
+{
+    struct random random = random_from_seed((uint64_t)_i + 4000000);
+    cleanup_(matrix_freep) struct matrix *matrix = NULL;
+    struct override list[] = {{.kind = OVERRIDE_ISOLATION}, {.kind = OVERRIDE_SUSPENSION}};
+    const struct overrides overrides = {.overrides = list, .n_overrides = ELEMENTS_OF(list)};
+    size_t zone, suspended;
+    struct random_case c;
+
+    random_case_make((uint64_t)_i, &c);
+    zone = random_below(&random, (unsigned)c.policy->n_zones);
+    suspended = random_below(&random, (unsigned)c.policy->n_flows);
+    list[0].name = (char *)c.policy->zones[zone].name;
+    list[1].name = (char *)c.policy->flows[suspended].name;
+
+    ck_assert_int_eq(matrix_new(c.policy, &overrides, 0, &matrix), 0);
+    for (unsigned i = 0; i < PACKETS; i++) {
+        struct packet packet = random_packet(c.policy, &random);
+        uint32_t flow = policy_decide_naively(c.policy, &packet);
+        size_t from = packet.from == ZONE_GATEWAY ? c.policy->n_zones : packet.from;
+        size_t to = packet.to == ZONE_GATEWAY ? c.policy->n_zones : packet.to;
+        bool cut = from != to && (from == zone || to == zone);
+
+        if (flow != NO_FLOW)
+            ck_assert_msg(has_flow(matrix_cell(matrix, from, to), flow) ==
+                              (!cut && flow != suspended),
+                          "seed %d packet %u: flow %" PRIu32, _i, i, flow);
+    }
+    random_case_clear(&c);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("explain property");
@@ -205,6 +239,7 @@ int main(void)
 
     tcase_add_loop_test(tests, explanations_agree_with_reading_the_flows, 0, POLICIES);
     tcase_add_loop_test(tests, what_owns_a_packet_stands_in_the_cell_of_its_zones, 0, POLICIES);
+    tcase_add_loop_test(tests, what_operators_changed_passes_nowhere, 0, POLICIES);
     tcase_set_timeout(tests, 0);
     suite_add_tcase(suite, tests);
 
