@@ -303,7 +303,7 @@ static time_t find_end(struct date date)
 
 int date_end(struct date date, const char *timezone_name, usec_t *ret_end)
 {
-    cleanup_(timezone_leave) struct timezone_visit visit = {0};
+    struct timezone_visit visit = {0};
     int r;
 
     r = timezone_enter(&visit, timezone_name);
@@ -311,6 +311,7 @@ int date_end(struct date date, const char *timezone_name, usec_t *ret_end)
         return r;
 
     *ret_end = find_end(date) * USEC_PER_SEC;
+    timezone_leave(&visit);
     return 0;
 }
 

@@ -40,7 +40,7 @@ const char *date_format_japanese(struct date date, char buffer[DATE_TEXT_MAX]);
  * for a name that leads out of the database) or -errno.
  */
 int timezone_check(const char *timezone_name);
-/* What time zones the C library can be shown for a while: see timezone_enter(). */
+/* A while in which the C library's local time is that of another zone. */
 #define TIMEZONE_NAME_MAX 255
 struct timezone_visit {
     char variable[sizeof("TZ=:") + TIMEZONE_NAME_MAX];

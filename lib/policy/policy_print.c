@@ -374,13 +374,13 @@ static void print_schedule(struct line *line, const struct schedule *schedule)
 static void print_limit(struct line *line, const struct limit *limit)
 {
     struct line inner = {.stream = line->stream};
-    char unit = limit->per_seconds == 1 ? 's' : limit->per_seconds == 60 ? 'm' : 'h';
+    const char *unit = limit->per_seconds == 1 ? "s" : limit->per_seconds == 60 ? "m" : "h";
 
     line_key(line, "limit");
     fputs("{ ", line->stream);
     if (limit->new > 0) {
         line_key(&inner, "new");
-        fprintf(line->stream, "%u/%c", limit->new, unit);
+        fprintf(line->stream, "%u/%s", limit->new, unit);
     }
     if (limit->concurrent > 0) {
         line_key(&inner, "concurrent");

@@ -128,7 +128,7 @@ static time_t find_change(const struct schedule *schedule, time_t start, bool op
 int schedule_window(const struct schedule *schedule, const char *timezone_name, usec_t now,
                     bool *ret_open, usec_t *ret_until)
 {
-    cleanup_(timezone_leave) struct timezone_visit visit = {0};
+    struct timezone_visit visit = {0};
     time_t start = now / USEC_PER_SEC - (now % USEC_PER_SEC < 0);
     usec_t until = USEC_NEVER;
     struct tm tm;
@@ -144,6 +144,7 @@ int schedule_window(const struct schedule *schedule, const char *timezone_name, 
     if (!schedule_is_always(schedule) &&
         __builtin_mul_overflow(find_change(schedule, start, open), USEC_PER_SEC, &until))
         until = USEC_NEVER;
+    timezone_leave(&visit);
 
     *ret_open = open;
     *ret_until = until;
