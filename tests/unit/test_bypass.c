@@ -143,6 +143,20 @@ START_TEST(what_is_normal_is_not_found)
 }
 END_TEST
 
+/* What comes in by a port is its bridge's, so that one finding is enough. */
+START_TEST(a_port_of_an_unnamed_bridge_is_no_finding_of_its_own)
+{
+    cleanup_(look_clear) struct look look = {0};
+
+    sandbox_enter();
+    run(GATEWAY);
+    run("ip link add br0 type bridge\nip link add mac0 link eth1 type macvlan\n"
+        "ip link set mac0 master br0 up\nip link set br0 up\n");
+    assert_found(&look, ZONES FLOW, "unnamed-interface", "br0");
+    ck_assert_uint_eq(look.found.n_bypasses, 1);
+}
+END_TEST
+
 START_TEST(ipv6_need_not_be_forwarded_without_a_flow)
 {
     static const char hosts[] =
@@ -331,6 +345,7 @@ int main(void)
     tests = tcase_create("bypass");
     tcase_add_loop_test(tests, a_way_around_is_found_until_it_is_closed, 0, (int)ELEMENTS_OF(ways));
     tcase_add_loop_test(tests, what_is_normal_is_not_found, 0, (int)ELEMENTS_OF(normal));
+    tcase_add_test(tests, a_port_of_an_unnamed_bridge_is_no_finding_of_its_own);
     tcase_add_test(tests, ipv6_need_not_be_forwarded_without_a_flow);
     tcase_add_test(tests, an_outline_needs_what_its_zones_may_need);
     tcase_add_test(tests, bridged_packets_given_to_the_rules_are_found);
