@@ -151,13 +151,13 @@ static int entry_from_json(const json_t *json, struct entry *ret_entry, char **r
 static int parse(const char *line, size_t size, struct entry *ret_entry, char **ret_problem)
 {
     cleanup_(json_decrefp) json_t *json = NULL;
-    json_error_t error;
+    int line_number, r;
 
-    json = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
-    if (!json && (json_error_code(&error) == json_error_out_of_memory || !*error.text))
-        return -ENOMEM;
-    if (!json)
+    r = fields_parse(line, size, 0, &json, &line_number);
+    if (r == -EBADMSG)
         return problem_tell(ret_problem, "it is no valid JSON");
+    if (r < 0)
+        return r;
     return entry_from_json(json, ret_entry, ret_problem);
 }
 

@@ -134,22 +134,22 @@ int audit_verify(struct audit *audit, uint64_t *ret_entries, char **ret_problem)
 /* Appends the entry where it is one that was asked for. What is no entry is for audit_verify(). */
 static int collect(const char *line, size_t size, uint64_t after, json_t *entries)
 {
+    cleanup_(json_decrefp) json_t *entry = NULL;
     uint64_t sequence;
-    json_error_t error;
-    json_t *entry;
+    int number, r;
 
     if (audit_line_peek(line, size, &sequence) && sequence <= after)
         return 0;
-
-    entry = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
-    if (!entry && (json_error_code(&error) == json_error_out_of_memory || !*error.text))
-        return -ENOMEM;
-    if (!json_is_object(entry) || json_integer_value(json_object_get(entry, "sequence")) < 0 ||
-        (uint64_t)json_integer_value(json_object_get(entry, "sequence")) <= after) {
-        json_decref(entry);
+    r = fields_parse(line, size, 0, &entry, &number);
+    if (r == -EBADMSG)
         return 0;
-    }
-    return json_array_append_new(entries, entry) < 0 ? -ENOMEM : 0;
+    if (r < 0)
+        return r;
+
+    if (json_integer_value(json_object_get(entry, "sequence")) < 0 ||
+        (uint64_t)json_integer_value(json_object_get(entry, "sequence")) <= after)
+        return 0;
+    return json_array_append(entries, entry) < 0 ? -ENOMEM : 0;
 }
 
 static int read_file(struct audit *audit, const char *name, uint64_t after, size_t limit,

@@ -54,12 +54,9 @@ static int read_whole(int directory, const char *name, size_t limit, char **ret_
 int document_read(int directory, const char *name, size_t limit, bool allow_nul,
                   json_t **ret_content, char **ret_problem)
 {
-    size_t flags = JSON_REJECT_DUPLICATES | (allow_nul ? JSON_ALLOW_NUL : 0);
     cleanup_(freep) char *text = NULL;
-    json_error_t error;
-    json_t *content;
     size_t size;
-    int r;
+    int line, r;
 
     r = read_whole(directory, name, limit, &text, &size, ret_problem);
     if (r < 0)
@@ -68,16 +65,11 @@ int document_read(int directory, const char *name, size_t limit, bool allow_nul,
         return problem_tell(ret_problem, "%s is damaged: its content does not match its checksum",
                             name);
 
-    content =
-        json_loadb(text + CONTENT_OFFSET, size - CONTENT_OFFSET - strlen(TAIL), flags, &error);
-    /* Where the library found no memory it often says nothing at all. */
-    if (!content && (json_error_code(&error) == json_error_out_of_memory || !*error.text))
-        return -ENOMEM;
-    if (!content)
-        return problem_tell(ret_problem, "%s holds no valid JSON at line %d", name, error.line);
-
-    *ret_content = content;
-    return 0;
+    r = fields_parse(text + CONTENT_OFFSET, size - CONTENT_OFFSET - strlen(TAIL),
+                     allow_nul ? JSON_ALLOW_NUL : 0, ret_content, &line);
+    if (r == -EBADMSG)
+        return problem_tell(ret_problem, "%s holds no valid JSON at line %d", name, line);
+    return r;
 }
 
 struct output {

@@ -43,6 +43,34 @@ int problem_tell(char **ret_problem, const char *format, ...)
     return r;
 }
 
+static int parse(const char *bytes, size_t size, size_t flags, json_t **ret_json, int *ret_line)
+{
+    json_error_t error;
+    json_t *json;
+
+    json = json_loadb(bytes, size, flags | JSON_REJECT_DUPLICATES, &error);
+    if (json) {
+        *ret_json = json;
+        return 0;
+    }
+
+    /* Where the library found no memory it often says nothing at all. */
+    if (json_error_code(&error) == json_error_out_of_memory || !*error.text)
+        return -ENOMEM;
+    *ret_line = error.line;
+    return -EBADMSG;
+}
+
+int fields_parse(const char *bytes, size_t size, size_t flags, json_t **ret_json, int *ret_line)
+{
+    int r;
+
+    r = parse(bytes, size, flags, ret_json, ret_line);
+    /* No memory in the middle of a word looks like a mistake in it. Tried again, it fails at once.
+     */
+    return r == -EBADMSG ? parse(bytes, size, flags, ret_json, ret_line) : r;
+}
+
 struct fields fields_begin(const json_t *json, const char *place)
 {
     struct fields fields = {.place = place};

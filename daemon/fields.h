@@ -7,6 +7,10 @@
 
 #include "base/calendar.h"
 
+/* JSON of any bytes; `flags` as json_loadb() has them, and keys that are there twice are refused in
+ * any case. Returns 0 with a new reference, -EBADMSG with the line of the mistake, or -ENOMEM. */
+int fields_parse(const char *bytes, size_t size, size_t flags, json_t **ret_json, int *ret_line);
+
 /*
  * The fields of a JSON object that comes from a file. Each is taken by its key with its type and
  * range; the first that is not as it must be is remembered, and those after it give 0, NULL or "".

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * No memory at every point where state, generations and the audit log are written or read: the
+ * error comes back, nothing leaks, and what is on the disk is the old or the new. The linker hands
+ * our allocations to the functions below, and the JSON library is told to use them as well.
+ */
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "audit_sample.h"
+#include "base/cleanup.h"
+#include "daemon/generation.h"
+#include "daemon/state.h"
+
+#define NOW (INT64_C(1806505200) * USEC_PER_SEC)
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+/* Allocations that still succeed; negative: all do. A test program may have this one variable. */
+static long allocations_left = -1;
+
+static bool may_allocate(void)
+{
+    if (allocations_left == 0)
+        return false;
+    if (allocations_left > 0)
+        allocations_left--;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return may_allocate() ? __real_calloc(n, size) : NULL;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return may_allocate() ? __real_realloc(memory, size) : NULL;
+}
+
+static void free_memory(void *memory)
+{
+    free(memory);
+}
+
+/* Each entry of the tables does one thing, once; whatever it opened is closed again. */
+typedef int (*deed)(int directory);
+
+static struct state sample_state(uint64_t generation)
+{
+    static char *keep[] = {(char *)"backup", (char *)"dns"};
+    struct override isolation = {.kind = OVERRIDE_ISOLATION,
+                                 .name = (char *)"lgwan",
+                                 .reason = (char *)"感染",
+                                 .since = NOW,
+                                 .until = USEC_NEVER,
+                                 .keep = keep,
+                                 .n_keep = 2};
+    struct state state = {
+        .generation = generation,
+        .next_generation = 50,
+        .confirmation = {
+            .pending = true, .generation = generation, .actor = {.name = "a\xff"}, .boot_id = "b"}};
+    long left = allocations_left;
+
+    allocations_left = -1;
+    ck_assert_int_eq(overrides_add(&state.overrides, &isolation), 0);
+    allocations_left = left;
+    return state;
+}
+
+static int write_state(int directory)
+{
+    cleanup_(state_clear) struct state state = sample_state(7);
+
+    return state_write(directory, &state);
+}
+
+static int read_state(int directory)
+{
+    cleanup_(state_clear) struct state state = {0};
+
+    return state_read(directory, &state, NULL);
+}
+
+static const struct policy_text texts[] = {
+    {.name = "10-site.yaml", .text = "segd: 1\n", .size = 8},
+    {.name = "20-zones.yaml", .text = "zones: {}\n", .size = 10},
+};
+
+static int write_generation(int directory)
+{
+    cleanup_(generations_closep) struct generations *generations = NULL;
+    cleanup_(state_clear) struct state state = sample_state(1);
+    struct generation generation = {
+        .number = 7, .reason = (char *)"new", .overrides = state.overrides};
+    int r;
+
+    policy_texts_fingerprint(texts, ELEMENTS_OF(texts), generation.fingerprint);
+    r = generations_open(directory, &generations);
+    return r < 0 ? r
+                 : generations_write(generations, &generation, texts, ELEMENTS_OF(texts), NULL, 0);
+}
+
+static int read_generation(int directory)
+{
+    cleanup_(generations_closep) struct generations *generations = NULL;
+    cleanup_(generation_clear) struct generation generation = {0};
+    cleanup_(policy_texts_clear) struct policy_texts read = {0};
+    int r;
+
+    r = generations_open(directory, &generations);
+    if (r >= 0)
+        r = generations_read(generations, 7, &generation, NULL);
+    return r < 0 ? r : generations_read_texts(generations, &generation, &read, NULL);
+}
+
+static int append_entry(int directory)
+{
+    cleanup_(audit_closep) struct audit *audit = NULL;
+    enum audit_condition condition;
+    int r;
+
+    r = audit_open(directory, 1, &audit, &condition);
+    return r < 0 ? r : sample_try(audit);
+}
+
+static int verify_log(int directory)
+{
+    cleanup_(audit_closep) struct audit *audit = NULL;
+    cleanup_(freep) char *problem = NULL;
+    enum audit_condition condition;
+    uint64_t entries;
+    int r;
+
+    r = audit_open(directory, 1, &audit, &condition);
+    if (r >= 0)
+        r = audit_verify(audit, &entries, &problem);
+    return problem ? -EBADMSG : r;
+}
+
+static int read_log(int directory)
+{
+    cleanup_(audit_closep) struct audit *audit = NULL;
+    cleanup_(json_decrefp) json_t *entries = NULL;
+    enum audit_condition condition;
+    int r;
+
+    r = audit_open(directory, 1, &audit, &condition);
+    return r < 0 ? r : audit_read(audit, 0, 100, &entries);
+}
+
+/* A deed that fails without memory leaves what `before` did as `after` wants to find it. */
+static const struct {
+    deed before, tried, after;
+    unsigned least_failures;
+} cases[] = {
+    {write_state, write_state, read_state, 20},
+    {write_state, read_state, read_state, 20},
+    {NULL, write_generation, read_generation, 30},
+    {write_generation, read_generation, read_generation, 30},
+    {append_entry, append_entry, verify_log, 20},
+    {append_entry, verify_log, verify_log, 10},
+    {append_entry, read_log, verify_log, 10},
+};
+
+/* One allocation more each time, until there are enough. */
+START_TEST(no_memory_comes_back_as_an_error)
+{
+    int directory = folder_enter("4m"), r;
+    unsigned failures = 0;
+
+    json_set_alloc_funcs(__wrap_malloc, free_memory);
+    if (cases[_i].before)
+        ck_assert_int_eq(cases[_i].before(directory), 0);
+
+    do {
+        allocations_left = failures;
+        r = cases[_i].tried(directory);
+        allocations_left = -1;
+        if (r != -ENOMEM)
+            break;
+
+        failures++;
+        if (cases[_i].before)
+            ck_assert_int_eq(cases[_i].after(directory), 0);
+        else
+            ck_assert_uint_eq(folder_count(directory), 0);
+    } while (failures < 10000);
+
+    ck_assert_int_eq(r, 0);
+    ck_assert_uint_ge(failures, cases[_i].least_failures);
+    ck_assert_int_eq(cases[_i].after(directory), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("records_memory");
+    TCase *tests = tcase_create("records_memory");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_add_loop_test(tests, no_memory_comes_back_as_an_error, 0, (int)ELEMENTS_OF(cases));
+    tcase_set_timeout(tests, 0);
+    suite_add_tcase(suite, tests);
+
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
