@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Reading netlink attributes: an attribute that does not fit what holds it ends the walk. */
+/* Reading netlink: a message or attribute that does not fit what holds it ends the walk. */
 
 #include "kernel/attributes.h"
 
@@ -44,6 +44,27 @@ const struct nlattr *attributes_find(struct attributes attributes, uint16_t type
         if (mnl_attr_get_type(attribute) == type)
             return attribute;
     return NULL;
+}
+
+struct messages messages_in(const void *bytes, size_t size)
+{
+    const char *at = bytes;
+
+    return (struct messages){at, at + size};
+}
+
+const struct nlmsghdr *messages_next(struct messages *messages)
+{
+    const struct nlmsghdr *message = (const struct nlmsghdr *)messages->at;
+    size_t left = (size_t)(messages->end - messages->at), length;
+
+    if (left < sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
+        message->nlmsg_len > left)
+        return NULL;
+
+    length = ((size_t)message->nlmsg_len + MNL_ALIGNTO - 1) & ~(size_t)(MNL_ALIGNTO - 1);
+    messages->at += length < left ? length : left;
+    return message;
 }
 
 uint32_t attribute_u32(const struct nlattr *attribute)

@@ -25,6 +25,22 @@ const struct nlattr *attributes_next(struct attributes *attributes);
 /* The attribute of that type, or NULL. */
 const struct nlattr *attributes_find(struct attributes attributes, uint16_t type);
 
+/*
+ * The messages of what a socket received, in the same way:
+ *
+ *     struct messages messages = messages_in(buffer, size);
+ *     while ((message = messages_next(&messages)))
+ *
+ * libmnl's mnl_nlmsg_ok() takes a length above INT_MAX for a negative one.
+ */
+struct messages {
+    const char *at;
+    const char *end;
+};
+struct messages messages_in(const void *bytes, size_t size);
+/* The next whole message, or NULL. */
+const struct nlmsghdr *messages_next(struct messages *messages);
+
 /* Values; 0 or NULL where the attribute is too short for one. nftables sends big-endian numbers. */
 uint32_t attribute_u32(const struct nlattr *attribute);
 uint64_t attribute_u64(const struct nlattr *attribute);

@@ -82,6 +82,7 @@ int dump_rule(const struct nlmsghdr *message, void *userdata)
     const struct chain *expected = NULL;
     const struct rule *rule = NULL;
     struct dump *dump = userdata;
+    const char *table, *name;
     struct chain *chain;
     int r = 0;
 
@@ -89,11 +90,15 @@ int dump_rule(const struct nlmsghdr *message, void *userdata)
         return -ENOMEM;
     if (nftnl_rule_nlmsg_parse(message, object) < 0)
         return -EBADMSG;
-    if (strcmp(nftnl_rule_get_str(object, NFTNL_RULE_TABLE), dump->ruleset->table) != 0)
+    table = nftnl_rule_get_str(object, NFTNL_RULE_TABLE);
+    name = nftnl_rule_get_str(object, NFTNL_RULE_CHAIN);
+    if (!table || !name)
+        return -EBADMSG;
+    if (strcmp(table, dump->ruleset->table) != 0)
         return 0;
 
     /* A rule of a chain that was not there a moment ago: the generation id has changed too. */
-    chain = dump_chain_of(dump, nftnl_rule_get_str(object, NFTNL_RULE_CHAIN));
+    chain = dump_chain_of(dump, name);
     if (!chain)
         return -EINTR;
     if (dump->expected)

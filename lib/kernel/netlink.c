@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "base/array.h"
+#include "kernel/attributes.h"
 
 /* The kernel makes the pieces of a dump as large as the reader's buffer, up to 32 KiB; a larger
  * buffer also takes every single message. */
@@ -216,10 +217,11 @@ static int answer_message(struct answer *answer, const struct nlmsghdr *message,
 static int answer_buffer(struct netlink *netlink, struct answer *answer, ssize_t n,
                          uint32_t sequence, bool many)
 {
-    const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->receive_buffer;
-    int left = (int)n, r;
+    struct messages messages = messages_in(netlink->receive_buffer, (size_t)n);
+    const struct nlmsghdr *message;
+    int r;
 
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    while ((message = messages_next(&messages))) {
         if (message->nlmsg_seq != sequence)
             continue;
         r = answer_message(answer, message, many);
@@ -310,10 +312,11 @@ static uint32_t error_offset(const struct nlmsghdr *message, const struct nlmsge
 
 static int netlink_collect(struct netlink *netlink, ssize_t n, struct netlink_errors *errors)
 {
-    const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->receive_buffer;
-    int left = (int)n, r;
+    struct messages messages = messages_in(netlink->receive_buffer, (size_t)n);
+    const struct nlmsghdr *message;
+    int r;
 
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    while ((message = messages_next(&messages))) {
         const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
 
         if (message->nlmsg_type != NLMSG_ERROR ||

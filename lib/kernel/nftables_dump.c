@@ -91,6 +91,7 @@ static int dump_chain(const struct nlmsghdr *message, void *userdata)
     cleanup_(nftnl_chain_freep) struct nftnl_chain *object = nftnl_chain_alloc();
     struct dump *dump = userdata;
     struct chain *chain;
+    const char *name;
     int r;
 
     if (!object)
@@ -99,8 +100,11 @@ static int dump_chain(const struct nlmsghdr *message, void *userdata)
         return -EBADMSG;
     if (!is_text(nftnl_chain_get_str(object, NFTNL_CHAIN_TABLE), dump->ruleset->table))
         return 0;
+    name = nftnl_chain_get_str(object, NFTNL_CHAIN_NAME);
+    if (!name)
+        return -EBADMSG;
 
-    r = ruleset_add_chain(dump->ruleset, nftnl_chain_get_str(object, NFTNL_CHAIN_NAME), &chain);
+    r = ruleset_add_chain(dump->ruleset, name, &chain);
     if (r < 0 || !is_text(nftnl_chain_get_str(object, NFTNL_CHAIN_TYPE), "filter"))
         return r;
 
@@ -159,6 +163,7 @@ static int dump_set(const struct nlmsghdr *message, void *userdata)
     cleanup_(nftnl_set_freep) struct nftnl_set *object = nftnl_set_alloc();
     struct dump *dump = userdata;
     struct set *set, seen = {0};
+    const char *name;
     bool known;
     int r;
 
@@ -171,9 +176,11 @@ static int dump_set(const struct nlmsghdr *message, void *userdata)
         nftnl_set_get_u32(object, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)
         return 0;
 
+    name = nftnl_set_get_str(object, NFTNL_SET_NAME);
+    if (!name)
+        return -EBADMSG;
     known = describe_set(object, &seen);
-    r = ruleset_add_set(dump->ruleset, nftnl_set_get_str(object, NFTNL_SET_NAME), seen.key,
-                        known ? seen.n_key : 0, seen.data, &set);
+    r = ruleset_add_set(dump->ruleset, name, seen.key, known ? seen.n_key : 0, seen.data, &set);
     if (r < 0 || !known)
         return r;
     set->interval = seen.interval;

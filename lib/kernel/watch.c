@@ -31,8 +31,7 @@ struct watch {
     struct mnl_socket *socket;
     struct watched pending; /* the transaction that has not ended */
     char *buffer;
-    const struct nlmsghdr *message; /* next in the buffer */
-    int left;                       /* bytes in the buffer from there */
+    struct messages messages; /* in the buffer, not yet read */
 };
 
 /* The kernel gives the table's name the same number in the messages of all objects. */
@@ -154,7 +153,7 @@ static int watch_resume(struct watch *watch)
         n = watch_receive(watch);
     } while (n >= 0 || n == -ENOBUFS);
 
-    watch->left = 0;
+    watch->messages = (struct messages){NULL, NULL};
     watch->pending = (struct watched){0};
     return n == -EAGAIN ? -ENOBUFS : (int)n;
 }
@@ -162,17 +161,15 @@ static int watch_resume(struct watch *watch)
 /* Returns 1 at the end of a transaction, 0 where the buffer holds none. */
 static int watch_parse(struct watch *watch, const char *table, struct watched *ret_watched)
 {
-    while (watch->left > 0 && mnl_nlmsg_ok(watch->message, watch->left)) {
-        const struct nlmsghdr *message = watch->message;
+    const struct nlmsghdr *message;
 
-        watch->message = mnl_nlmsg_next(message, &watch->left);
+    while ((message = messages_next(&watch->messages))) {
         if (!watched_add(&watch->pending, message, table))
             continue;
         *ret_watched = watch->pending;
         watch->pending = (struct watched){0};
         return 1;
     }
-    watch->left = 0;
     return 0;
 }
 
@@ -188,8 +185,7 @@ int watch_read(struct watch *watch, const char *table, struct watched *ret_watch
             return watch_resume(watch);
         if (n < 0)
             return (int)n;
-        watch->message = (const struct nlmsghdr *)watch->buffer;
-        watch->left = (int)n;
+        watch->messages = messages_in(watch->buffer, (size_t)n);
     }
     return 1;
 }

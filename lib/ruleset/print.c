@@ -83,8 +83,11 @@ static void print_interval_field(FILE *stream, enum datatype type, const uint8_t
     if (type == DATATYPE_IPV4_ADDR || type == DATATYPE_IPV6_ADDR) {
         struct range range = {address_from_bytes(family, first), address_from_bytes(family, last)};
 
-        fputs(range_format(family, range, text), stream);
-        return;
+        /* What the kernel is said to hold may be anything. */
+        if (range.last >= range.first) {
+            fputs(range_format(family, range, text), stream);
+            return;
+        }
     }
 
     if (memcmp(first, last, datatype_length(type)) == 0) {
