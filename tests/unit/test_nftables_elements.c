@@ -274,6 +274,29 @@ static int refuse_counter(const char *name, struct nftables_count count, void *u
     return -ECANCELED;
 }
 
+/* What we know of, as the kernel counts it: neither what is gone nor what somebody else added. */
+START_TEST(known_elements_are_read_by_their_keys)
+{
+    cleanup_(ruleset_freep) struct ruleset *wanted = make_flows(100, "flow", 0);
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    const struct set *live = ruleset_find_set(wanted, "live");
+    struct seen seen = {.mark = 0x1040};
+
+    sandbox_enter();
+    nftables = sample_open();
+    sample_load(nftables, NULL, wanted);
+    sandbox_nft("delete element inet segd live { original . 0x1000, reply . 0x1020, "
+                "original . 0x1040 }\n"
+                "add element inet segd live { original . 0x99 : accept, "
+                "original . 0x1040 counter packets 7 bytes 700 : accept }");
+
+    ck_assert_int_eq(nftables_read_known(nftables, "segd", live, see, &seen), 0);
+    ck_assert_uint_eq(seen.n, 198);
+    ck_assert_uint_eq(seen.count.packets, 7);
+    ck_assert_uint_eq(seen.count.bytes, 700);
+}
+END_TEST
+
 START_TEST(named_counters_are_read)
 {
     cleanup_(nftables_closep) struct nftables *nftables = NULL;
@@ -422,6 +445,7 @@ int main(void)
                         (int)ELEMENTS_OF(kernels));
     tcase_add_test(tests, deleting_what_never_expires_and_is_gone_is_refused);
     tcase_add_test(tests, a_long_comment_is_cut_between_characters);
+    tcase_add_test(tests, known_elements_are_read_by_their_keys);
     tcase_add_test(tests, named_counters_are_read);
     tcase_add_test(tests, fifty_thousand_flows_are_held_and_one_more_is_small);
     tcase_add_test(tests, an_ordinary_user_loads_more_than_the_system_lets_him_send_at_once);
