@@ -20,6 +20,9 @@
 #include "base/text.h"
 
 static int tell(char **ret_problem, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static int tell(char **ret_problem, const char *format, va_list arguments)
 {
     char *problem;
 
