@@ -21,16 +21,16 @@ DEFINE_CLEANUP(struct client, client_close)
 /*
  * Calls a method of io.segd.Control. `parameters` is stolen; NULL for none. Waits without end: the
  * daemon answers or its end is noticed.
- * Returns 0 and the reply's parameters in `*ret_reply` (a new reference); -EREMOTEIO where the reply
- * is an error, with its full name in `*ret_error` (owned by the caller) and its parameters in
+ * Returns 0 and the reply's parameters in `*ret_reply` (a new reference); -EREMOTEIO where the
+ * reply is an error, with its full name in `*ret_error` (owned by the caller) and its parameters in
  * `*ret_reply`; -EPROTO where what came is no reply; -ECONNRESET where the daemon went; -ENOMEM; or
  * -errno.
  */
 int client_call(struct client *client, const char *method, json_t *parameters, json_t **ret_reply,
                 char **ret_error);
 
-/* The same with `more`: each reply goes to the handler, whose negative return ends it and is
- * returned. */
+/* The same with `more`: each reply goes to the handler, the last one too, whose negative return
+ * ends it and is returned. `*ret_reply` is written with -EREMOTEIO only. */
 typedef int (*client_handler)(json_t *parameters, void *userdata);
 int client_follow(struct client *client, const char *method, json_t *parameters,
                   client_handler handler, void *userdata, json_t **ret_reply, char **ret_error);
