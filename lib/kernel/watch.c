@@ -24,8 +24,9 @@
 
 /* A notification of many elements is at most a page or two; the kernel splits larger ones. */
 #define RECEIVE_BUFFER_SIZE ((size_t)64 * 1024)
-/* Holds what a transaction of some 10,000 elements tells. Memory that is used only when needed. */
-#define RECEIVE_QUEUE_SIZE (8 * 1024 * 1024)
+/* Holds what a transaction of 64,000 flows tells, so that our own do not look like a loss. Takes
+ * memory only while something waits. */
+#define RECEIVE_QUEUE_SIZE (32 * 1024 * 1024)
 
 struct watch {
     struct mnl_socket *socket;
