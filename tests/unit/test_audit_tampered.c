@@ -204,20 +204,11 @@ START_TEST(what_was_done_to_the_lines_is_found)
 }
 END_TEST
 
-/* Somebody who knows the form changes an entry and makes all lines behind it fit again. */
-START_TEST(a_rewritten_history_is_found_by_its_head)
+/* Makes each line hold the digest of the line before, as somebody does who knows the form. */
+static void link_lines(char *text)
 {
-    int directory = folder_enter("4m");
-    cleanup_(audit_closep) struct audit *audit = sample_open(directory, 0, AUDIT_EMPTY);
-    char head[SHA256_TEXT_MAX] = "", known[SHA256_TEXT_MAX];
-    cleanup_(freep) char *text = NULL;
-    struct stat before, after;
-    size_t size;
+    char head[SHA256_TEXT_MAX];
 
-    sample_append(audit, ENTRIES);
-    strcpy(known, audit_head(audit));
-    text = folder_get(directory, "audit.log", &size);
-    memcpy(strstr(text, "root"), "toor", 4);
     for (unsigned i = 0; i < ENTRIES; i++) {
         size_t length;
         char *line = line_at(text, i, &length);
@@ -226,6 +217,45 @@ START_TEST(a_rewritten_history_is_found_by_its_head)
             memcpy(strstr(line, "\"previous\": \"") + 13, head, 64);
         sha256_text(line, length - 1, head);
     }
+}
+
+START_TEST(numbers_that_are_not_in_order_are_found)
+{
+    static const struct {
+        const char *part, *other;
+    } cases[] = {
+        {"\"sequence\": 1,", "\"sequence\": 2,"},
+        {"\"sequence\": 4,", "\"sequence\": 5,"},
+        {"\"sequence\": 4,", "\"sequence\": 3,"},
+        {"\"sequence\": 6,", "\"sequence\": 9,"},
+    };
+    int directory = folder_enter("4m");
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+
+    text = make_log(directory, &size);
+    memcpy(strstr(text, cases[_i].part), cases[_i].other, strlen(cases[_i].other));
+    link_lines(text);
+    folder_put(directory, "audit.log", text, size);
+    assert_goes_on(directory);
+}
+END_TEST
+
+/* An entry is changed, and all lines behind it fit again. */
+START_TEST(a_rewritten_history_is_found_by_its_head)
+{
+    int directory = folder_enter("4m");
+    cleanup_(audit_closep) struct audit *audit = sample_open(directory, 0, AUDIT_EMPTY);
+    char known[SHA256_TEXT_MAX];
+    cleanup_(freep) char *text = NULL;
+    struct stat before, after;
+    size_t size;
+
+    sample_append(audit, ENTRIES);
+    strcpy(known, audit_head(audit));
+    text = folder_get(directory, "audit.log", &size);
+    memcpy(strstr(text, "root"), "toor", 4);
+    link_lines(text);
     ck_assert_int_eq(fstatat(directory, "audit.log", &before, 0), 0);
     do {
         folder_put(directory, "audit.log", text, size);
@@ -389,6 +419,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, each_byte_that_changes_breaks_the_chain);
     tcase_add_test(tests, a_change_of_the_last_line_is_another_head);
     tcase_add_loop_test(tests, what_was_done_to_the_lines_is_found, 0, DEEDS);
+    tcase_add_loop_test(tests, numbers_that_are_not_in_order_are_found, 0, 4);
     tcase_add_test(tests, a_rewritten_history_is_found_by_its_head);
     tcase_add_loop_test(tests, what_is_done_to_an_open_log_is_found_by_the_next_entry, 0,
                         INTERFERENCES);
