@@ -92,7 +92,8 @@ bool audit_line_peek(const char *line, size_t size, uint64_t *ret_sequence)
     static const char head[] = "{\"sequence\": ";
     uint64_t number = 0;
 
-    if (size < strlen(head) || memcmp(line, head, strlen(head)) != 0)
+    if (size <= strlen(head) || memcmp(line, head, strlen(head)) != 0 || line[strlen(head)] < '0' ||
+        line[strlen(head)] > '9')
         return false;
     for (size_t i = strlen(head); i < size && line[i] >= '0' && line[i] <= '9'; i++) {
         number = number * 10 + (uint64_t)(line[i] - '0');
@@ -266,9 +267,9 @@ static uint64_t parse_file_name(const char *name)
     if (strncmp(name, prefix, strlen(prefix)) != 0)
         return 0;
     for (const char *digit = name + strlen(prefix); *digit >= '0' && *digit <= '9'; digit++) {
-        if (number > (INT64_MAX - 9) / 10)
-            return 0;
         number = number * 10 + (uint64_t)(*digit - '0');
+        if (number > AUDIT_CLAIM_MAX)
+            return 0;
     }
     return strcmp(audit_file_name(number, again), name) == 0 ? number : 0;
 }

@@ -20,9 +20,6 @@
 #include "base/file.h"
 #include "fields.h"
 
-/* Beyond it a number is nobody's but who wants to leave none for others. */
-#define CLAIM_MAX (AUDIT_SEQUENCE_MAX / 2)
-
 /* What is found in the folder. */
 struct finding {
     struct audit_chain link;  /* the end of the older files */
@@ -62,32 +59,51 @@ static int note(struct finding *finding, const char *format, ...)
     return -ENOMEM;
 }
 
-/* Raises a number to the highest that a line of a broken file claims to have: what comes behind the
- * file gets none that is in it. */
-static int raise_to_claims(int fd, uint64_t *sequence)
+static void raise_to(uint64_t *sequence, uint64_t claim)
+{
+    if (claim <= AUDIT_CLAIM_MAX && claim > *sequence)
+        *sequence = claim;
+}
+
+/*
+ * Raises a number to the highest that a line of a broken file claims to have: what comes behind the
+ * file gets none that is in it. Lines are known by how ours begin, but for the last, which is what
+ * the next file will be linked to.
+ */
+static int raise_to_claims(int directory, const char *name, uint64_t *sequence)
 {
     cleanup_(audit_lines_end) struct audit_lines lines = {0};
+    cleanup_(closep) int fd = -1;
+    struct audit_chain end;
     const char *line;
     uint64_t claim;
     size_t size;
     int r;
 
+    fd = audit_file_open(directory, name, O_RDONLY);
+    if (fd < 0)
+        return fd;
     r = audit_lines_begin(fd, &lines);
     if (r < 0)
         return r;
 
     while ((r = audit_lines_next(&lines, &line, &size)) > 0 || r == -EMSGSIZE) {
-        if (audit_line_peek(line, size, &claim) && claim <= CLAIM_MAX && claim > *sequence)
-            *sequence = claim;
+        if (audit_line_peek(line, size, &claim))
+            raise_to(sequence, claim);
     }
-    return r == -ENODATA ? 0 : r;
+    if (r < 0 && r != -ENODATA)
+        return r;
+
+    r = audit_chain_of_end(directory, name, &end, NULL);
+    if (r == 0)
+        raise_to(sequence, end.sequence);
+    return r == -EBADMSG ? 0 : r;
 }
 
 /* Where the older files end. */
 static int find_link(struct audit *audit, struct finding *finding)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
-    cleanup_(closep) int fd = -1;
     char name[AUDIT_NAME_MAX];
     size_t n;
     int r;
@@ -102,15 +118,14 @@ static int find_link(struct audit *audit, struct finding *finding)
     r = audit_chain_of_end(audit->directory, name, &finding->link, &finding->problem);
     if (r == 0 && finding->link.sequence < finding->newest)
         r = note(finding, "%s ends before it begins", name);
+    if (r == 0 && finding->link.sequence > AUDIT_CLAIM_MAX)
+        r = note(finding, "%s ends with a number that no entry has", name);
     if (r != -EBADMSG)
         return r;
 
     /* Nothing can be linked to it. */
-    fd = audit_file_open(audit->directory, name, O_RDONLY);
-    if (fd < 0)
-        return fd;
     finding->link.sequence = finding->newest;
-    return raise_to_claims(fd, &finding->link.sequence);
+    return raise_to_claims(audit->directory, name, &finding->link.sequence);
 }
 
 /* One line of audit.log. Returns 1 to go on, 0 where the file ends, or an error. */
@@ -229,7 +244,7 @@ static int begin_anew(struct audit *audit, int fd, struct finding *finding)
         audit_file_name(finding->link.sequence + 1, name);
         if (sequence == finding->link.sequence)
             sequence++;
-        r = raise_to_claims(fd, &sequence);
+        r = raise_to_claims(audit->directory, AUDIT_FILE, &sequence);
         if (r < 0)
             return r;
 

@@ -20,6 +20,8 @@
 
 /* Numbers that every reader of JSON takes as they are. */
 #define AUDIT_SEQUENCE_MAX (UINT64_C(1) << 53)
+/* In a broken file a higher one is nobody's but who wants to leave none for the entries behind. */
+#define AUDIT_CLAIM_MAX (AUDIT_SEQUENCE_MAX / 2)
 
 /* How far a chain goes: number and hash of its last line. */
 struct audit_chain {
