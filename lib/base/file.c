@@ -74,7 +74,7 @@ int file_read(int directory, const char *name, size_t limit, char **ret_text, si
 {
     cleanup_(closep) int fd = -1;
     cleanup_(freep) char *text = NULL;
-    size_t size, length;
+    size_t size = 0, length = 0;
     int r;
 
     r = open_regular(directory, name, &fd, &size);
