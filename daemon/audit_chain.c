@@ -223,8 +223,8 @@ int audit_chain_of_end(int directory, const char *name, struct audit_chain *ret_
     cleanup_(freep) char *buffer = NULL, *problem = NULL;
     cleanup_(closep) int fd = -1;
     struct entry entry;
-    const char *line;
-    size_t size;
+    const char *line = NULL;
+    size_t size = 0;
     int r;
 
     fd = audit_file_open(directory, name, O_RDONLY);
