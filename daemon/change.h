@@ -2,10 +2,8 @@
 #pragma once
 
 #include "actor.h"
-#include "base/diagnostics.h"
-#include "kernel/nftables.h"
 #include "manager.h"
-#include "plan.h"
+#include "outcome.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
 
@@ -14,28 +12,6 @@
  * checked, then the audit log is told that it begins, then it is written to the disk, then the
  * kernel commits it, which is the last step that can fail; and where it does, the disk is put back.
  */
-enum outcome_kind {
-    OUTCOME_DONE,
-    OUTCOME_INVALID,   /* the policy has errors: diagnostics */
-    OUTCOME_BUSY,      /* another change waits to be confirmed: state.confirmation */
-    OUTCOME_NOT_FOUND, /* message */
-    OUTCOME_REFUSED,   /* message */
-    OUTCOME_KERNEL,    /* message, and the line of the policy where there is one */
-    OUTCOME_STORAGE,   /* message */
-};
-
-/* What became of a change. A zeroed structure is empty. */
-struct outcome {
-    enum outcome_kind kind;
-    char message[512];
-    struct diagnostics *diagnostics; /* of an applied policy: its warnings */
-    struct sources *sources;         /* the places of the diagnostics */
-    char *file;                      /* the line that the kernel refused, or NULL */
-    uint32_t line;
-    struct plan *plan;
-    char *evidence; /* of an isolation */
-};
-void outcome_clear(struct outcome *outcome);
 
 /*
  * All return 0 with the outcome filled in, or a negative errno where the daemon itself failed
@@ -74,6 +50,8 @@ int change_resume(struct manager *manager, const struct actor *actor, const char
 /* `wish->name` is filled in here. */
 int change_grant(struct manager *manager, const struct actor *actor, const struct grant_wish *wish,
                  usec_t span, struct outcome *ret_outcome);
+/* A grant is for days, not for ever. */
+#define GRANT_SPAN_MAX (INT64_C(31) * 86400 * USEC_PER_SEC)
 int change_revoke(struct manager *manager, const struct actor *actor, const char *grant,
                   const char *reason, struct outcome *ret_outcome);
 

@@ -1,42 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The line from text to kernel, in one function: enforcement_apply(). Each step makes a new object
- * from the one before and can fail without a trace; the commit is the last that can, and only after
- * it the new objects take the place of the old. The ruleset that was committed is kept, so that the
- * next one is sent as the difference. That holds as long as the generation id says that nobody else
- * changed anything since; otherwise the difference is taken from what the kernel really holds, and
- * so repairs it.
+ * What was committed is kept, so that the next change is sent as the difference. That holds as long
+ * as the generation id says that nobody else changed anything since; otherwise the difference is
+ * taken from what the kernel really holds, and so repairs it. The commit is the last step that can
+ * fail, and only after it the new rulesets take the place of the old.
+ *
+ * Two rulesets make the table: that of the policy, and beside it that of the isolations, which can
+ * be exchanged by itself.
  */
 
 #include "enforcement.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/diagnostics.h"
-#include "diagram/diagram.h"
-#include "log.h"
-#include "policy/policy.h"
 #include "ruleset/compile.h"
+#include "ruleset/describe.h"
 #include "ruleset/difference.h"
+#include "ruleset/isolation.h"
 
 #define COMMIT_TRIES_MAX 3
+
+/* The content of the table. */
+struct content {
+    struct ruleset *ruleset;
+    struct ruleset *isolation;
+    struct ruleset *joined; /* of the two, which it borrows */
+};
 
 struct enforcement {
     struct nftables *nftables;
     struct nftables_features features;
-    struct ruleset *committed; /* NULL until the first commit of this process */
+    struct content committed; /* empty until the first commit of this process */
+    struct policy *outline;   /* NULL in lockdown */
     /* The kernel's generation id after it; no use where somebody else committed in between. */
     uint32_t generation;
     bool generation_known;
 };
 
-int enforcement_new(struct enforcement **ret_enforcement, const char **ret_missing)
+static void content_clear(struct content *content)
+{
+    ruleset_free(content->joined);
+    ruleset_free(content->isolation);
+    ruleset_free(content->ruleset);
+    *content = (struct content){0};
+}
+
+int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = calloc(1, sizeof(*enforcement));
     int r;
@@ -44,17 +57,21 @@ int enforcement_new(struct enforcement **ret_enforcement, const char **ret_missi
     if (!enforcement)
         return -ENOMEM;
 
-    r = nftables_open(&enforcement->nftables);
+    r = fd >= 0 ? nftables_adopt_fd(fd, &enforcement->nftables)
+                : nftables_open(&enforcement->nftables);
     if (r < 0)
         return r;
 
     r = nftables_probe(enforcement->nftables, &enforcement->features);
     if (r < 0)
         return r;
-
     *ret_missing = nftables_features_missing(&enforcement->features);
     if (*ret_missing)
         return -EOPNOTSUPP;
+
+    r = nftables_own(enforcement->nftables, true);
+    if (r < 0)
+        return r;
 
     *ret_enforcement = TAKE_PTR(enforcement);
     return 0;
@@ -65,22 +82,53 @@ struct enforcement *enforcement_free(struct enforcement *enforcement)
     if (!enforcement)
         return NULL;
 
-    ruleset_free(enforcement->committed);
+    content_clear(&enforcement->committed);
+    policy_free(enforcement->outline);
     nftables_close(enforcement->nftables);
     free(enforcement);
     return NULL;
 }
 
-static void report_refusal(const struct nftables_refusal *refusal, const struct sources *sources)
+const struct nftables_features *enforcement_features(const struct enforcement *enforcement)
 {
-    if (sources && refusal->location.line > 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED,
-                    "%s:%" PRIu32 ":%" PRIu32 ": the kernel refused this line: %s: %s",
-                    sources_name(sources, refusal->location.source), refusal->location.line,
-                    refusal->location.column, refusal->what, strerror(-refusal->error));
-    else
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the kernel refused the ruleset: %s: %s",
-                    refusal->what, strerror(-refusal->error));
+    return &enforcement->features;
+}
+
+struct nftables *enforcement_nftables(struct enforcement *enforcement)
+{
+    return enforcement->nftables;
+}
+
+int enforcement_fd(const struct enforcement *enforcement)
+{
+    return nftables_fd(enforcement->nftables);
+}
+
+bool enforcement_owns(const struct enforcement *enforcement)
+{
+    return nftables_owns(enforcement->nftables);
+}
+
+const struct policy *enforcement_outline(const struct enforcement *enforcement)
+{
+    return enforcement->outline;
+}
+
+const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement)
+{
+    return enforcement->committed.ruleset;
+}
+
+int enforcement_observe(struct enforcement *enforcement, bool *ret_table, uint64_t *ret_generation)
+{
+    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
+    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &observed);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    *ret_table = observed && !observed->dormant;
+    *ret_generation = *ret_table ? ruleset_generation(observed) : 0;
+    return 0;
 }
 
 /* Commits the difference from `held`, which is NULL where the kernel holds nothing. */
@@ -109,21 +157,45 @@ static int commit_from_kernel(struct enforcement *enforcement, const struct rule
 
     for (unsigned tries = 0; outdated && tries < COMMIT_TRIES_MAX; tries++) {
         cleanup_(ruleset_freep) struct ruleset *observed = NULL;
+        uint32_t before = 0, after = 0;
 
+        r = nftables_generation(enforcement->nftables, &before);
+        if (r < 0)
+            return r;
         r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
         if (r < 0 && r != -ENOENT)
             return r;
         r = commit_from(enforcement, observed, wanted, now, refusal, cost);
-        outdated = r == -EREMOTEIO && (refusal->error == -EEXIST || refusal->error == -ENOENT);
+        outdated = r == -EREMOTEIO &&
+                   (refusal->error == -EEXIST || refusal->error == -ENOENT ||
+                    (nftables_generation(enforcement->nftables, &after) == 0 && after != before));
     }
     return r;
 }
 
-/* True where the kernel surely holds what was committed last. */
-static bool committed_stands(const struct enforcement *enforcement, uint32_t generation)
+static bool stands(const struct enforcement *enforcement, uint32_t generation)
 {
-    return enforcement->committed && enforcement->generation_known &&
+    return enforcement->committed.joined && enforcement->generation_known &&
            enforcement->generation == generation;
+}
+
+void enforcement_distrust(struct enforcement *enforcement)
+{
+    enforcement->generation_known = false;
+}
+
+void enforcement_pass_over(struct enforcement *enforcement, uint32_t generation)
+{
+    if (enforcement->generation_known && generation == enforcement->generation + 1)
+        enforcement->generation = generation;
+}
+
+bool enforcement_stands(struct enforcement *enforcement)
+{
+    uint32_t generation;
+
+    return nftables_generation(enforcement->nftables, &generation) == 0 &&
+           stands(enforcement, generation);
 }
 
 /*
@@ -139,11 +211,14 @@ static void remember_generation(struct enforcement *enforcement, uint32_t before
         r == 0 && enforcement->generation == before + (uint32_t)transactions;
 }
 
-/* The last step that can fail. Takes the ruleset over when it is committed. */
-static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec_t now,
-                  const struct sources *sources, struct nftables_cost *cost)
+/*
+ * The last step that can fail: one transaction from `held`, which is what of `wanted` was committed
+ * before, or from what the kernel holds to `all`.
+ */
+static int commit(struct enforcement *enforcement, const struct ruleset *held,
+                  const struct ruleset *wanted, const struct ruleset *all, usec_t now,
+                  struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
-    struct nftables_refusal refusal = {0};
     uint32_t generation;
     int r = nftables_generation(enforcement->nftables, &generation);
 
@@ -151,96 +226,211 @@ static int commit(struct enforcement *enforcement, struct ruleset **wanted, usec
         return r;
 
     r = -EREMOTEIO;
-    if (committed_stands(enforcement, generation))
-        r = commit_from(enforcement, enforcement->committed, *wanted, now, &refusal, cost);
+    if (held && stands(enforcement, generation))
+        r = commit_from(enforcement, held, wanted, now, refusal, cost);
     if (r == -EREMOTEIO)
-        r = commit_from_kernel(enforcement, *wanted, now, &refusal, cost);
-    if (r == -EREMOTEIO)
-        report_refusal(&refusal, sources);
+        r = commit_from_kernel(enforcement, all, now, refusal, cost);
     if (r < 0)
         return r;
 
-    ruleset_free(enforcement->committed);
-    enforcement->committed = TAKE_PTR(*wanted);
     remember_generation(enforcement, generation, cost->transactions);
     return 0;
 }
 
-/* The flows that the policy's authors wrote, as `segctl check` counts them. */
-static size_t count_written(const struct policy *policy)
+/* Commits the whole content and takes it over. */
+static int commit_content(struct enforcement *enforcement, struct content *content, usec_t now,
+                          struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
-    size_t n = 0;
+    int r = ruleset_join(content->ruleset, content->isolation, &content->joined);
 
-    for (size_t i = 0; i < policy->n_flows; i++)
-        n += !policy->flows[i].implicit;
-    return n;
-}
-
-/* What the policy needs of the kernel is a mistake in it where the kernel has it not. */
-static int check_features(const struct enforcement *enforcement, const struct policy *policy,
-                          struct diagnostics *diagnostics)
-{
-    const struct flow *flow;
-    const char *missing = nftables_features_missing_for(&enforcement->features, policy, &flow);
-
-    if (!missing)
-        return 0;
-    if (diagnostics_add(diagnostics, SEVERITY_ERROR, "kernel-lacks", flow->location,
-                        "approve `sctp/any`, or use a kernel that tracks SCTP",
-                        "flow `%s` names ports of SCTP: %s", flow->name, missing) < 0)
-        return -ENOMEM;
-    return -EBADMSG;
-}
-
-int enforcement_apply(struct enforcement *enforcement, const char *path)
-{
-    cleanup_(sources_freep) struct sources *sources = NULL;
-    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
-    cleanup_(policy_freep) struct policy *policy = NULL;
-    cleanup_(diagram_freep) struct diagram *diagram = NULL;
-    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
-    struct nftables_cost cost = {0};
-    usec_t now = calendar_now();
-    int r;
-
-    r = sources_new(&sources);
     if (r == 0)
-        r = diagnostics_new(&diagnostics);
-    if (r == 0)
-        r = policy_read(path, sources, diagnostics, &policy);
-    if (r == 0)
-        r = diagram_new(policy, diagnostics, &diagram);
-    if (r == 0)
-        r = check_features(enforcement, policy, diagnostics);
-    if (diagnostics)
-        diagnostics_print(diagnostics, sources, stderr, isatty(STDERR_FILENO));
-    if (r < 0)
-        return r == -E2BIG ? -EBADMSG : r;
-
-    r = ruleset_compile(diagram, &(struct ruleset_options){.now = now}, &ruleset);
+        r = commit(enforcement, enforcement->committed.joined, content->joined, content->joined,
+                   now, refusal, cost);
     if (r < 0)
         return r;
 
-    r = commit(enforcement, &ruleset, now, sources, &cost);
-    if (r < 0)
-        return r;
-
-    assert(policy);
-    log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
-                "committed %s: %zu zones, %zu flows; %zu bytes in %zu messages, %" PRIu64
-                " us in the kernel",
-                path, policy->n_zones, count_written(policy), cost.bytes, cost.messages,
-                cost.commit_usec);
+    content_clear(&enforcement->committed);
+    enforcement->committed = *content;
+    *content = (struct content){0};
     return 0;
 }
 
-int enforcement_lock_down(struct enforcement *enforcement)
+int enforcement_commit(struct enforcement *enforcement, struct prepared *prepared,
+                       struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
-    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
-    struct nftables_cost cost = {0};
-    int r = ruleset_lockdown(&ruleset);
+    struct content content = {.ruleset = prepared->ruleset, .isolation = prepared->isolation};
+    int r = commit_content(enforcement, &content, prepared->now, ret_refusal, ret_cost);
 
+    if (r < 0) {
+        ruleset_free(content.joined);
+        return r;
+    }
+    prepared->ruleset = prepared->isolation = NULL;
+    policy_free(enforcement->outline);
+    enforcement->outline = TAKE_PTR(prepared->outline);
+    return 0;
+}
+
+int enforcement_isolate(struct enforcement *enforcement, const struct overrides *overrides,
+                        struct nftables_refusal *ret_refusal)
+{
+    struct content *committed = &enforcement->committed;
+    cleanup_(ruleset_freep) struct ruleset *isolation = NULL;
+    cleanup_(ruleset_freep) struct ruleset *joined = NULL;
+    struct nftables_cost cost = {0};
+    int r;
+
+    if (!enforcement->outline)
+        return -ENODATA;
+
+    r = isolation_compile(enforcement->outline, overrides,
+                          ruleset_find_set(committed->ruleset, RULESET_LIVE), &isolation);
+    if (r == 0)
+        r = ruleset_join(committed->ruleset, isolation, &joined);
+    if (r == 0)
+        r = commit(enforcement, committed->isolation, isolation, joined, calendar_now(),
+                   ret_refusal, &cost);
     if (r < 0)
         return r;
-    return commit(enforcement, &ruleset, calendar_now(), NULL, &cost);
+
+    ruleset_free(committed->joined);
+    ruleset_free(committed->isolation);
+    committed->joined = TAKE_PTR(joined);
+    committed->isolation = TAKE_PTR(isolation);
+    return 0;
+}
+
+int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refusal *ret_refusal)
+{
+    cleanup_(content_clear) struct content content = {0};
+    struct nftables_cost cost = {0};
+    int r = ruleset_lockdown(&content.ruleset);
+
+    if (r == 0)
+        r = ruleset_new(RULESET_TABLE, &content.isolation);
+    if (r == 0)
+        r = commit_content(enforcement, &content, calendar_now(), ret_refusal, &cost);
+    if (r < 0)
+        return r;
+    enforcement->outline = policy_free(enforcement->outline);
+    return 0;
+}
+
+/* What of the difference is one: elements that have expired since they were committed are not. */
+static void leave_out_expired(struct change *change, usec_t now)
+{
+    size_t n = 0;
+
+    if (change->kind != CHANGE_ADD_ELEMENTS && change->kind != CHANGE_RENEW_ELEMENTS)
+        return;
+    for (size_t i = 0; i < change->n_elements; i++) {
+        const struct element *element = change->elements[i];
+
+        if (element->expires == 0 || element->expires > now)
+            change->elements[n++] = element;
+    }
+    change->n_elements = n;
+}
+
+static bool is_of_elements(const struct change *change)
+{
+    return change->kind == CHANGE_ADD_ELEMENTS || change->kind == CHANGE_RENEW_ELEMENTS ||
+           change->kind == CHANGE_DELETE_ELEMENTS;
+}
+
+static const char *object_name(const struct change *change)
+{
+    if (change->chain)
+        return change->chain->name;
+    if (change->set)
+        return change->set->name;
+    return change->counter ? change->counter->name : RULESET_TABLE;
+}
+
+/* Gives each line that describes the change to the handler. */
+static int report_change(const struct change *change, enforcement_handler handler, void *userdata)
+{
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    char *rest;
+    int r;
+
+    if (!stream)
+        return -ENOMEM;
+    r = difference_describe(change, stream);
+    if (fclose(stream) != 0 || r < 0)
+        return -ENOMEM;
+
+    rest = text;
+    for (char *line; r == 0 && (line = strsep(&rest, "\n"));) {
+        if (*line)
+            r = handler(object_name(change), line, userdata);
+    }
+    return r;
+}
+
+/* Compares and, where wanted, repairs. */
+static int compare(struct enforcement *enforcement, bool repair, enforcement_handler handler,
+                   void *userdata, size_t *ret_n)
+{
+    const struct ruleset *wanted = enforcement->committed.joined;
+    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    usec_t now = calendar_now();
+    uint32_t generation;
+    size_t n = 0;
+    int r;
+
+    *ret_n = 0;
+    if (!wanted)
+        return 0;
+
+    r = nftables_generation(enforcement->nftables, &generation);
+    if (r < 0)
+        return r;
+    r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    r = difference_new(observed, wanted, &difference);
+    if (r < 0)
+        return r;
+
+    for (size_t i = 0; i < difference->n_changes; i++) {
+        struct change *change = &difference->changes[i];
+
+        leave_out_expired(change, now);
+        if (is_of_elements(change) && change->n_elements == 0)
+            continue;
+        n += is_of_elements(change) ? change->n_elements : 1;
+        r = handler ? report_change(change, handler, userdata) : 0;
+        if (r < 0)
+            return r;
+    }
+
+    if (repair && n > 0) {
+        struct nftables_refusal refusal;
+        struct nftables_cost cost = {0};
+
+        r = commit(enforcement, NULL, NULL, wanted, now, &refusal, &cost);
+        if (r < 0)
+            return r;
+    } else if (n == 0) {
+        enforcement->generation = generation;
+        enforcement->generation_known = true;
+    }
+    *ret_n = n;
+    return 0;
+}
+
+int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
+                       size_t *ret_n)
+{
+    return compare(enforcement, false, handler, userdata, ret_n);
+}
+
+int enforcement_repair(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
+                       size_t *ret_n)
+{
+    return compare(enforcement, true, handler, userdata, ret_n);
 }

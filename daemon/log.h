@@ -21,6 +21,23 @@
     SD_ID128_MAKE(e2, 57, 90, b6, 31, 4d, 4f, 08, a5, 7c, d8, 42, 6b, 0e, 19, c4)
 #define MESSAGE_STOPPED                                                                            \
     SD_ID128_MAKE(0b, c6, 7e, 2f, 94, a1, 43, d5, bc, 60, 85, 1e, 3d, f7, 28, 9a)
+#define MESSAGE_STORAGE                                                                            \
+    SD_ID128_MAKE(1f, 71, b3, 29, 8c, 02, 41, fd, bf, c0, ca, c5, 87, af, 73, 52)
+#define MESSAGE_OVERRIDE                                                                           \
+    SD_ID128_MAKE(58, 42, f1, 88, 6b, 02, 48, e7, a2, 89, 5c, 00, d2, 57, 39, 17)
+#define MESSAGE_CONFIRMED                                                                          \
+    SD_ID128_MAKE(0a, 18, 27, ac, a7, f6, 4d, 5d, a3, 2a, 6c, b6, d8, 4e, f4, c1)
+#define MESSAGE_UNCONFIRMED                                                                        \
+    SD_ID128_MAKE(e4, 9c, 9e, d5, c6, c4, 4d, 01, 87, 93, f0, f1, 2a, 23, d9, b1)
+#define MESSAGE_EXPIRING                                                                           \
+    SD_ID128_MAKE(c1, b4, 2a, fb, ef, c0, 40, f8, a0, 89, e2, 38, 37, 83, 18, d6)
+#define MESSAGE_CLOCK SD_ID128_MAKE(9a, e5, fd, d7, b1, 4d, 4d, 83, 81, 84, ee, 37, db, 32, 23, 47)
+#define MESSAGE_DRIFT SD_ID128_MAKE(7d, 89, 15, 7b, d7, 92, 48, 62, 83, 7b, b5, 30, e7, 27, a2, 4f)
+#define MESSAGE_BYPASS SD_ID128_MAKE(a1, 9a, 6e, 6c, 66, 1a, 4c, 6c, b0, 9d, 01, 8c, fa, ee, cf, 5f)
+#define MESSAGE_AUDIT_HEAD                                                                         \
+    SD_ID128_MAKE(18, 22, 9e, 30, 5e, bc, 42, 77, 9c, 05, cc, ca, 06, 77, 14, 5a)
+#define MESSAGE_REFUSED_CALL                                                                       \
+    SD_ID128_MAKE(86, 6d, 84, 6e, 76, 2d, 4b, 11, a0, 10, 8a, 11, 72, 83, 9f, a3)
 
 void log_message(int priority, sd_id128_t id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

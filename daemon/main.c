@@ -11,6 +11,8 @@
 #include "manager.h"
 
 #define POLICY_PATH_DEFAULT "/etc/segd/policy.d"
+#define STATE_PATH_DEFAULT "/var/lib/segd"
+#define SOCKET_PATH_DEFAULT "/run/segd/control"
 
 enum {
     EXIT_DONE = 0,
@@ -22,18 +24,22 @@ enum {
 
 static void print_help(void)
 {
-    puts("Usage: segd [--policy PATH]\n"
+    puts("Usage: segd [--policy PATH] [--state-dir PATH] [--socket PATH]\n"
          "\n"
          "Enforces a policy on this gateway: commits it to the kernel and stays.\n"
          "\n"
-         "  --policy PATH   a policy file, or a directory of *.yaml files\n"
-         "                  (default " POLICY_PATH_DEFAULT ")\n"
-         "  --help          show this help\n"
-         "  --version       show the version\n"
+         "  --policy PATH     a policy file, or a directory of *.yaml files\n"
+         "                    (default " POLICY_PATH_DEFAULT ")\n"
+         "  --state-dir PATH  where generations, overrides and the audit log are kept\n"
+         "                    (default " STATE_PATH_DEFAULT ")\n"
+         "  --socket PATH     where segctl and others are answered\n"
+         "                    (default " SOCKET_PATH_DEFAULT ")\n"
+         "  --help            show this help\n"
+         "  --version         show the version\n"
          "\n"
-         "SIGHUP reads the policy again; an invalid one leaves what runs.\n"
-         "SIGTERM ends segd and leaves the rules. Without a valid policy at\n"
-         "the start nothing passes between zones.");
+         "SIGHUP applies the policy files; invalid ones leave what runs. SIGTERM\n"
+         "ends segd and leaves the rules. Without a valid policy and without an\n"
+         "earlier one to go back to nothing passes between zones.");
 }
 
 static int exit_code(int result)
@@ -48,19 +54,25 @@ static int exit_code(int result)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"policy", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {0},
+        {"policy", required_argument, NULL, 'p'}, {"state-dir", required_argument, NULL, 'd'},
+        {"socket", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {0},
     };
     cleanup_(manager_freep) struct manager *manager = NULL;
-    const char *policy_path = POLICY_PATH_DEFAULT;
+    struct manager_options settings = {POLICY_PATH_DEFAULT, STATE_PATH_DEFAULT,
+                                       SOCKET_PATH_DEFAULT};
     int option, r;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (option) {
         case 'p':
-            policy_path = optarg;
+            settings.policy_path = optarg;
+            break;
+        case 'd':
+            settings.state_path = optarg;
+            break;
+        case 's':
+            settings.socket_path = optarg;
             break;
         case 'h':
             print_help();
@@ -77,7 +89,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
 
-    r = manager_new(policy_path, &manager);
+    r = manager_new(&settings, &manager);
     if (r >= 0)
         r = manager_run(manager);
     return exit_code(r);

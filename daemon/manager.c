@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The daemon decides, the kernel enforces: there is nothing to do between signals. At the start the
- * policy is committed before systemd is told READY, so that what is ordered behind segd starts
- * behind a closed door; where the policy is not fit, the door is locked and the daemon stays, so
- * that a corrected policy needs no more than a reload.
+ * The daemon decides, the kernel enforces. At the start something is committed before systemd is
+ * told READY, so that what is ordered behind segd starts behind a closed door; where no policy is
+ * fit, the door is locked and the daemon stays, so that a corrected policy needs no more than to be
+ * applied. Behind that everything is an event: a client, a signal, a timer, the kernel.
  */
 
 #include "manager.h"
@@ -13,41 +13,47 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "base/calendar.h"
-#include "enforcement.h"
+#include "change.h"
 #include "log.h"
 
-struct manager {
-    const char *policy_path;
-    sd_event *event;
-    struct enforcement *enforcement;
-};
+/* The name under which systemd keeps the socket that owns the table. */
+#define STORED_NAME "nftables"
 
-static void log_apply_failure(const char *path, int error, const char *consequence)
+static const struct actor signal_actor = {.uid = -1, .name = "signal"};
+
+int manager_audit(struct manager *manager, const struct audit_event *event)
 {
-    if (error == -EBADMSG)
-        log_message(LOG_ERR, MESSAGE_POLICY_INVALID, "%s is not a valid policy; %s", path,
-                    consequence);
-    else
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "%s could not be committed: %s; %s", path,
-                    error == -EREMOTEIO ? "the kernel refused it" : strerror(-error), consequence);
+    int r = manager->audit ? audit_append(manager->audit, event) : -ENOENT;
+
+    if (r < 0) {
+        findings_report(manager->findings, "storage", "audit-not-written", FINDING_CRITICAL, NULL,
+                        "the audit log cannot be written: %s", strerror(-r));
+        log_message(LOG_ERR, MESSAGE_STORAGE, "the audit log cannot be written: %s", strerror(-r));
+        return r;
+    }
+    findings_drop(manager->findings, "storage", "audit-not-written", NULL);
+    log_message(LOG_INFO, MESSAGE_AUDIT_HEAD, "audit %" PRIu64 " %s %s: %s",
+                audit_sequence(manager->audit), event->action, event->outcome,
+                audit_head(manager->audit));
+    manager_tell_followers(manager);
+    return 0;
 }
 
-/*
- * A policy is text, a diagram and a ruleset for a moment, and a ruleset alone after that. What the
- * heap keeps of the moment is given back, so that the daemon is as small as what it holds.
- */
-static int manager_apply(struct manager *manager)
+/* What systemd shows of the daemon. */
+static void notify_status(struct manager *manager, const char *first)
 {
-    int r = enforcement_apply(manager->enforcement, manager->policy_path);
-
-    malloc_trim(0);
-    return r;
+    if (manager->current.number > 0)
+        sd_notifyf(0, "%sSTATUS=Enforcing generation %" PRIu64, first, manager->current.number);
+    else if (enforcement_outline(manager->enforcement))
+        sd_notifyf(0, "%sSTATUS=Enforcing the policy files; nothing can be kept", first);
+    else
+        sd_notifyf(0, "%sSTATUS=Locked down: no valid policy", first);
 }
 
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
@@ -63,6 +69,7 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
+    cleanup_(outcome_clear) struct outcome outcome = {0};
     struct manager *manager = userdata;
     struct timespec now;
     int r;
@@ -73,18 +80,26 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
                (int64_t)now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
 
-    r = manager_apply(manager);
-    if (r < 0) {
-        log_apply_failure(manager->policy_path, r, "what was enforced before stays enforced");
+    r = change_apply(manager, &signal_actor, NULL, 0, NULL, 0, &outcome);
+    if (outcome.diagnostics && outcome.sources)
+        diagnostics_print(outcome.diagnostics, outcome.sources, stderr, isatty(STDERR_FILENO));
+    if (r < 0 || outcome.kind != OUTCOME_DONE) {
+        log_message(LOG_ERR, MESSAGE_POLICY_INVALID,
+                    "%s was not applied: %s; what was enforced before stays enforced",
+                    manager->options.policy_path, r < 0 ? strerror(-r) : outcome.message);
         sd_notify(0, "READY=1\nSTATUS=Enforcing; the last reload was refused");
     } else {
-        sd_notify(0, "READY=1\nSTATUS=Enforcing");
+        findings_drop(manager->findings, "start", "lockdown", NULL);
+        findings_drop(manager->findings, "start", "policy-not-applied", NULL);
+        notify_status(manager, "READY=1\n");
     }
+    manager_look_for_bypasses(manager);
+    malloc_trim(0);
     return 0;
 }
 
 /* Signals are blocked first: sd_event reads them, none is lost before the loop runs. */
-static int manager_watch_signals(struct manager *manager)
+static int watch_signals(struct manager *manager)
 {
     sigset_t signals;
     int r;
@@ -104,25 +119,44 @@ static int manager_watch_signals(struct manager *manager)
     return r < 0 ? r : 0;
 }
 
-int manager_new(const char *policy_path, struct manager **ret_manager)
+/* What systemd hands over: the control socket, and what an earlier process left in the store. */
+struct handed {
+    int control;
+    int nftables;
+};
+
+static int take_handed(struct handed *handed)
 {
-    cleanup_(manager_freep) struct manager *manager = calloc(1, sizeof(*manager));
-    const char *missing = NULL;
-    int r;
+    char **names = NULL;
+    int n = sd_listen_fds_with_names(1, &names);
 
-    if (!manager)
-        return -ENOMEM;
-    manager->policy_path = policy_path;
+    *handed = (struct handed){-1, -1};
+    for (int i = 0; i < n; i++) {
+        int fd = SD_LISTEN_FDS_START + i;
 
-    r = sd_event_new(&manager->event);
-    if (r >= 0)
-        r = manager_watch_signals(manager);
-    if (r < 0) {
-        log_message(LOG_ERR, MESSAGE_STOPPED, "cannot start: %s", strerror(-r));
-        return r;
+        if (strcmp(names[i], STORED_NAME) == 0 && handed->nftables < 0)
+            handed->nftables = fd;
+        else if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) > 0 && handed->control < 0)
+            handed->control = fd;
+        else
+            close(fd);
+        free(names[i]);
     }
+    free(names);
+    return n < 0 ? n : 0;
+}
 
-    r = enforcement_new(&manager->enforcement, &missing);
+static void handed_close(struct handed *handed)
+{
+    closep(&handed->control);
+    closep(&handed->nftables);
+}
+
+static int open_enforcement(struct manager *manager, struct handed *handed)
+{
+    const char *missing = NULL;
+    int r = enforcement_new(TAKE_FD(handed->nftables), &manager->enforcement, &missing);
+
     if (r < 0) {
         log_message(LOG_ERR, MESSAGE_STOPPED, "cannot use nftables: %s",
                     missing       ? missing
@@ -130,6 +164,83 @@ int manager_new(const char *policy_path, struct manager **ret_manager)
                                   : strerror(-r));
         return r;
     }
+
+    r = conntrack_open(&manager->conntrack);
+    if (r < 0)
+        log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED, "open connections cannot be read: %s",
+                    strerror(-r));
+    return 0;
+}
+
+static void on_refused(const struct actor *actor, const char *method, const char *why,
+                       void *userdata)
+{
+    struct manager *manager = userdata;
+
+    log_message(LOG_NOTICE, MESSAGE_REFUSED_CALL, "%s[%d] was refused %s: %s", actor->name,
+                (int)actor->pid, method, why);
+    manager_audit(manager, &(struct audit_event){
+                               .actor = *actor,
+                               .action = "refuse",
+                               .object = method,
+                               .reason = why,
+                               .from = manager->current.number,
+                               .to = manager->current.number,
+                               .outcome = "refused",
+                           });
+}
+
+static int open_server(struct manager *manager, struct handed *handed)
+{
+    struct server_options options = {
+        .event = manager->event,
+        .methods = manager_methods,
+        .n_methods = manager_n_methods,
+        .refused = on_refused,
+        .userdata = manager,
+    };
+
+    options.fd = handed->control >= 0 ? TAKE_FD(handed->control)
+                                      : server_listen(manager->options.socket_path);
+    if (options.fd < 0) {
+        /* Without a socket the policy is enforced all the same. */
+        log_message(LOG_ERR, MESSAGE_STOPPED, "nobody can be answered at %s: %s",
+                    manager->options.socket_path, strerror(-options.fd));
+        findings_report(manager->findings, "start", "no-socket", FINDING_WARNING, NULL,
+                        "the control socket %s cannot be used", manager->options.socket_path);
+        return 0;
+    }
+    return server_new(&options, &manager->server);
+}
+
+int manager_new(const struct manager_options *options, struct manager **ret_manager)
+{
+    cleanup_(manager_freep) struct manager *manager = calloc(1, sizeof(*manager));
+    cleanup_(handed_close) struct handed handed = {-1, -1};
+    int r;
+
+    if (!manager)
+        return -ENOMEM;
+    manager->options = *options;
+    manager->state_directory = -1;
+
+    r = take_handed(&handed);
+    if (r == 0)
+        r = findings_new(&manager->findings);
+    if (r == 0)
+        r = sd_event_new(&manager->event);
+    if (r >= 0)
+        r = watch_signals(manager);
+    if (r < 0) {
+        log_message(LOG_ERR, MESSAGE_STOPPED, "cannot start: %s", strerror(-r));
+        return r;
+    }
+
+    r = open_enforcement(manager, &handed);
+    if (r == 0)
+        r = open_server(manager, &handed);
+    if (r < 0)
+        return r;
 
     *ret_manager = TAKE_PTR(manager);
     return 0;
@@ -140,41 +251,54 @@ struct manager *manager_free(struct manager *manager)
     if (!manager)
         return NULL;
 
+    followers_free(manager->followers);
+    server_free(manager->server);
+    watch_close(manager->watch);
+    links_close(manager->links);
+    manager_forget_policy(manager);
+    generation_clear(&manager->current);
+    state_clear(&manager->state);
+    audit_close(manager->audit);
+    generations_close(manager->generations);
+    closep(&manager->state_directory);
+    conntrack_close(manager->conntrack);
     enforcement_free(manager->enforcement);
+    findings_free(manager->findings);
+    sd_event_source_unref(manager->timer);
+    sd_event_source_unref(manager->confirmation_timer);
+    sd_event_source_unref(manager->look);
     sd_event_unref(manager->event);
     free(manager);
     return NULL;
 }
 
-static int manager_start(struct manager *manager)
+/* The socket that owns the table stays open with systemd when this process ends. */
+static void store_socket(struct manager *manager)
 {
-    int r = manager_apply(manager);
+    int fd = enforcement_fd(manager->enforcement);
 
-    if (r == 0) {
-        sd_notify(0, "READY=1\nSTATUS=Enforcing");
-        return 0;
-    }
-    log_apply_failure(manager->policy_path, r, "locking down");
-
-    r = enforcement_lock_down(manager->enforcement);
-    if (r < 0) {
-        log_message(LOG_CRIT, MESSAGE_LOCKDOWN, "the lockdown could not be committed: %s",
-                    strerror(-r));
-        return r;
-    }
-
-    log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
-                "locked down: nothing passes between zones until a valid policy is reloaded");
-    sd_notify(0, "READY=1\nSTATUS=Locked down: no valid policy");
-    return 0;
+    if (enforcement_owns(manager->enforcement))
+        sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=" STORED_NAME, &fd, 1);
 }
 
 int manager_run(struct manager *manager)
 {
-    int r = manager_start(manager);
+    int r = manager_watch_kernel(manager);
 
     if (r < 0)
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "changes by others cannot be followed: %s",
+                    strerror(-r));
+    r = manager_watch_clock(manager);
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_CLOCK, "the clock cannot be followed: %s", strerror(-r));
+
+    r = manager_start(manager);
+    if (r < 0)
         return r;
+    store_socket(manager);
+    manager_look_for_bypasses(manager);
+    malloc_trim(0);
+    notify_status(manager, "READY=1\n");
 
     r = sd_event_loop(manager->event);
     log_message(LOG_INFO, MESSAGE_STOPPED, "leaving; what is enforced stays in the kernel");

@@ -23,7 +23,8 @@ enum role {
 /* `viewer`, … */
 const char *role_to_string(enum role role);
 
-/* Bytes of one message from an admin or operator, who may send a policy with it; and from others. */
+/* Bytes of one message from an admin or operator, who may send a policy with it; and from others.
+ */
 #define SERVER_MESSAGE_MAX ((size_t)128 * 1024 * 1024)
 #define SERVER_MESSAGE_MAX_VIEWER ((size_t)64 * 1024)
 /* Connections of one user, of those root's are not counted; and of all. */
@@ -50,6 +51,8 @@ struct method {
 };
 
 const struct actor *call_actor(const struct call *call);
+/* The full name of the method that was called; borrowed. */
+const char *call_method(const struct call *call);
 enum role call_role(const struct call *call);
 bool call_wants_more(const struct call *call);
 /* Parameters are stolen; NULL counts as no memory. Returns 0 or -ENOMEM. */

@@ -47,8 +47,8 @@ char *varlink_encode(const json_t *message, size_t *ret_size);
 /*
  * Checks a JSON object against the type of a method's input or output in the interface's
  * description, so that no handler meets a missing field or one of another type. Unknown fields are
- * refused in input. `*ret_field` is the path of the first field at fault (`texts[0].name`), owned by
- * the caller. Returns 0, -EINVAL, or -ENOMEM.
+ * refused in input. `*ret_field` is the path of the first field at fault (`texts[0].name`), owned
+ * by the caller. Returns 0, -EINVAL, or -ENOMEM.
  */
 struct interface;
 struct interface_method;

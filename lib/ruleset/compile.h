@@ -39,5 +39,6 @@ int ruleset_lockdown(struct ruleset **ret_ruleset);
 /* The table's name in the kernel, and of its parts that others read. */
 #define RULESET_TABLE "segd"
 #define RULESET_LIVE "live"
+#define RULESET_GENERATION "generation/"
 /* NFLOG group of refused packets; the prefix is `segd REASON `, of new connections `segd new `. */
 #define RULESET_LOG_GROUP 5

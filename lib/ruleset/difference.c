@@ -194,7 +194,13 @@ static int flush_chains(struct differ *differ, enum phase phase)
     return 0;
 }
 
-static int delete_chains(struct differ *differ)
+/* The chain that tells the generation, which it does when all of it is there. */
+static bool is_marker(const struct chain *chain)
+{
+    return strncmp(chain->name, RULESET_GENERATION, strlen(RULESET_GENERATION)) == 0;
+}
+
+static int delete_chains(struct differ *differ, bool marker)
 {
     struct walk walk = walk_chains(differ);
     const void *old, *new;
@@ -202,7 +208,7 @@ static int delete_chains(struct differ *differ)
     while (walk_next(&walk, &old, &new)) {
         int r;
 
-        if (!old || (new &&chain_shape_equal(old, new)))
+        if (!old || (new &&chain_shape_equal(old, new)) || is_marker(old) != marker)
             continue;
         r = difference_add(differ->difference,
                            &(struct change){.kind = CHANGE_DELETE_CHAIN, .chain = old});
@@ -212,7 +218,7 @@ static int delete_chains(struct differ *differ)
     return 0;
 }
 
-static int add_chains(struct differ *differ)
+static int add_chains(struct differ *differ, bool marker)
 {
     struct walk walk = walk_chains(differ);
     const void *old, *new;
@@ -220,7 +226,7 @@ static int add_chains(struct differ *differ)
     while (walk_next(&walk, &old, &new)) {
         int r;
 
-        if (!new || (old && chain_shape_equal(old, new)))
+        if (!new || (old && chain_shape_equal(old, new)) || is_marker(new) != marker)
             continue;
         r = difference_add(differ->difference,
                            &(struct change){.kind = CHANGE_ADD_CHAIN, .chain = new});
@@ -448,13 +454,13 @@ static int run_change(struct differ *differ)
     if (r == 0)
         r = delete_sets(differ, PHASE_CHANGE);
     if (r == 0)
-        r = delete_chains(differ);
+        r = delete_chains(differ, false);
     if (r == 0)
         r = change_counters(differ, true);
     if (r == 0)
         r = change_counters(differ, false);
     if (r == 0)
-        r = add_chains(differ);
+        r = add_chains(differ, false);
     if (r == 0)
         r = add_sets(differ);
     if (r == 0)
@@ -504,6 +510,23 @@ static bool is_calm(const struct differ *differ)
     return true;
 }
 
+/* Until the last transaction the kernel tells the generation of before: a process that is killed
+ * between two of them finds it, and begins again from there. */
+static int mark_generation(struct differ *differ)
+{
+    struct difference *difference = differ->difference;
+    size_t n_before = difference->n_changes;
+    enum phase last = difference->n_phase[PHASE_IDS] > 0    ? PHASE_IDS
+                      : difference->n_phase[PHASE_ROWS] > 0 ? PHASE_ROWS
+                                                            : PHASE_CHANGE;
+    int r = delete_chains(differ, true);
+
+    if (r == 0)
+        r = add_chains(differ, true);
+    difference->n_phase[last] += difference->n_changes - n_before;
+    return r;
+}
+
 static int differ_run(struct differ *differ)
 {
     struct difference *difference = differ->difference;
@@ -519,7 +542,7 @@ static int differ_run(struct differ *differ)
         r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_IDS);
     difference->n_phase[PHASE_IDS] =
         difference->n_changes - difference->n_phase[PHASE_CHANGE] - difference->n_phase[PHASE_ROWS];
-    return r;
+    return r == 0 ? mark_generation(differ) : r;
 }
 
 /*

@@ -13,13 +13,11 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
-#define GENERATION_PREFIX "generation/"
-
 int compile_generation(struct compiler *compiler, uint64_t generation)
 {
     if (generation == 0)
         return 0;
-    return compiler_chain(compiler, GENERATION_PREFIX "%" PRIu64, generation);
+    return compiler_chain(compiler, RULESET_GENERATION "%" PRIu64, generation);
 }
 
 uint64_t ruleset_generation(const struct ruleset *ruleset)
@@ -31,10 +29,10 @@ uint64_t ruleset_generation(const struct ruleset *ruleset)
         unsigned long long number;
         char *end;
 
-        if (strncmp(name, GENERATION_PREFIX, strlen(GENERATION_PREFIX)) != 0)
+        if (strncmp(name, RULESET_GENERATION, strlen(RULESET_GENERATION)) != 0)
             continue;
         errno = 0;
-        number = strtoull(name + strlen(GENERATION_PREFIX), &end, 10);
+        number = strtoull(name + strlen(RULESET_GENERATION), &end, 10);
         if (errno == 0 && *end == '\0' && number > newest)
             newest = number;
     }

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -35,6 +36,8 @@ struct gateway {
     char file[PATH_LENGTH_MAX + 16]; /* of a policy that the test writes */
     char log[PATH_LENGTH_MAX + 16];
     char notify[PATH_LENGTH_MAX + 16];
+    char state[PATH_LENGTH_MAX + 16];
+    char socket[PATH_LENGTH_MAX + 16];
     int notify_socket;
     pid_t process; /* 0: not running */
     int process_fd;
@@ -66,7 +69,8 @@ static _Noreturn void run_segd(const struct gateway *gateway)
         dup2(log, STDERR_FILENO) >= 0) {
         unsetenv("JOURNAL_STREAM");
         setenv("NOTIFY_SOCKET", gateway->notify, 1);
-        execl(program, "segd", "--policy", gateway->policy, NULL);
+        execl(program, "segd", "--policy", gateway->policy, "--state-dir", gateway->state,
+              "--socket", gateway->socket, NULL);
     }
     _exit(127);
 }
@@ -94,6 +98,8 @@ static struct gateway *gateway_new(void)
     ck_assert_ptr_nonnull(mkdtemp(gateway->folder));
     snprintf(gateway->file, sizeof(gateway->file), "%s/policy.yaml", gateway->folder);
     snprintf(gateway->log, sizeof(gateway->log), "%s/log", gateway->folder);
+    snprintf(gateway->state, sizeof(gateway->state), "%s/state", gateway->folder);
+    snprintf(gateway->socket, sizeof(gateway->socket), "%s/control", gateway->folder);
     snprintf(gateway->notify, sizeof(gateway->notify), "%s/notify", gateway->folder);
     gateway->notify_socket = open_notify_socket(gateway->notify);
     return gateway;
@@ -156,6 +162,14 @@ void gateway_kill(struct gateway *gateway)
     wait_for_end(gateway);
 }
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
 struct gateway *gateway_free(struct gateway *gateway)
 {
     if (!gateway)
@@ -163,10 +177,7 @@ struct gateway *gateway_free(struct gateway *gateway)
     if (gateway->process > 0)
         gateway_kill(gateway);
     close(gateway->notify_socket);
-    unlink(gateway->file);
-    unlink(gateway->log);
-    unlink(gateway->notify);
-    rmdir(gateway->folder);
+    nftw(gateway->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(gateway);
     return NULL;
 }
@@ -242,6 +253,16 @@ void gateway_reload_refused(struct gateway *gateway, const char *policy)
     const char *answer = reload(gateway, policy);
 
     ck_assert_msg(strstr(answer, "refused"), "%s", answer);
+}
+
+const char *gateway_state_path(const struct gateway *gateway)
+{
+    return gateway->state;
+}
+
+const char *gateway_socket_path(const struct gateway *gateway)
+{
+    return gateway->socket;
 }
 
 const char *gateway_policy_path(const struct gateway *gateway)

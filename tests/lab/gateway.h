@@ -48,6 +48,9 @@ void gateway_reload(struct gateway *gateway, const char *policy);
 /* The same, and asserts that the policy was refused. */
 void gateway_reload_refused(struct gateway *gateway, const char *policy);
 
+/* The folder of segd's state, and its control socket; borrowed. */
+const char *gateway_state_path(const struct gateway *gateway);
+const char *gateway_socket_path(const struct gateway *gateway);
 /* The path of the policy file as segd was given it; borrowed. */
 const char *gateway_policy_path(const struct gateway *gateway);
 /* All that segd wrote to standard error from its first start on; the caller frees it. */

@@ -47,7 +47,7 @@ static const struct meddling meddlings[] = {
     /* What is to be added is there. */
     {"table inet segd\ndelete table inet segd\n", "table inet segd { chain drop/lockdown { }; }\n"},
     /* What is to be deleted is gone. */
-    {"table inet segd { chain other { }; }\n", "delete chain inet segd other\n"},
+    {"table inet segd { chain other { }; }\n", "delete table inet segd\n"},
 };
 
 static struct enforcement *start(int i)
@@ -57,16 +57,17 @@ static struct enforcement *start(int i)
 
     sandbox_enter();
     meddler.now = meddlings[i];
-    ck_assert_int_eq(enforcement_new(&enforcement, &missing), 0);
+    ck_assert_int_eq(enforcement_new(-1, &enforcement, &missing), 0);
     return enforcement;
 }
 
 START_TEST(change_between_dump_and_commit_is_no_refusal)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = start(_i);
+    struct nftables_refusal refusal;
 
     meddler.times = 1;
-    ck_assert_int_eq(enforcement_lock_down(enforcement), 0);
+    ck_assert_int_eq(enforcement_lock_down(enforcement, &refusal), 0);
     ck_assert_uint_eq(meddler.dumps, 2);
 }
 END_TEST
@@ -74,9 +75,10 @@ END_TEST
 START_TEST(changes_without_end_are_given_up)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = start(_i);
+    struct nftables_refusal refusal;
 
     meddler.times = 100;
-    ck_assert_int_eq(enforcement_lock_down(enforcement), -EREMOTEIO);
+    ck_assert_int_eq(enforcement_lock_down(enforcement, &refusal), -EREMOTEIO);
     ck_assert_uint_eq(meddler.dumps, 3);
 }
 END_TEST

@@ -33,15 +33,6 @@ static const struct policy_case policy_cases[] = {
     {"services: tcp/443", false},  {"services: sctp/2905, enabled: false", false},
 };
 
-static void write_policy(const char *path, const char *flow)
-{
-    FILE *stream = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(stream);
-    fprintf(stream, "%sflows:\n  f: { from: pc, to: web, %s }\n", ZONES HOSTS, flow);
-    ck_assert_int_eq(fclose(stream), 0);
-}
-
 /* Loads connection tracking, if it is not, before its settings are hidden. */
 static void hide_settings(void)
 {
@@ -56,17 +47,26 @@ static void hide_settings(void)
 static int apply(const char *flow)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = NULL;
-    char path[] = "/tmp/test-sctp-XXXXXX";
+    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    struct prepared_input input = {.n_texts = 1, .now = calendar_now()};
+    struct policy_text text = {.name = "policy"};
+    struct nftables_refusal refusal;
+    struct nftables_cost cost;
     const char *missing;
-    int fd = mkstemp(path), r;
+    char policy[1024];
+    int r;
 
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    write_policy(path, flow);
-    ck_assert_int_eq(enforcement_new(&enforcement, &missing), 0);
-    r = enforcement_apply(enforcement, path);
-    unlink(path);
-    return r;
+    snprintf(policy, sizeof(policy), "%sflows:\n  f: { from: pc, to: web, %s }\n", ZONES HOSTS,
+             flow);
+    text.text = policy;
+    text.size = strlen(policy);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    ck_assert_int_eq(enforcement_new(-1, &enforcement, &missing), 0);
+    input.texts = &text;
+    input.features = enforcement_features(enforcement);
+    r = prepared_new(&input, diagnostics, &prepared);
+    return r < 0 ? r : enforcement_commit(enforcement, prepared, &refusal, &cost);
 }
 
 START_TEST(ports_of_sctp_are_refused_by_a_kernel_that_does_not_track_it)

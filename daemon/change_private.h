@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "change.h"
+
+/* What the files of changes share. Steps return 0, 1 where the outcome says why it ends here, or a
+ * negative errno. */
+
+/* One change on its way to a new generation. */
+struct transition {
+    const char *action;
+    struct actor actor;
+    struct generation generation;
+    const struct policy_text *texts; /* borrowed */
+    size_t n_texts;
+    const struct overrides *overrides; /* borrowed */
+    struct state candidate;            /* what the state will be */
+};
+
+/* From texts to rulesets; diagnostics and their sources go to the outcome. */
+int change_prepare(struct manager *manager, const struct policy_text *texts, size_t n_texts,
+                   const struct overrides *overrides, uint64_t generation, struct outcome *outcome,
+                   struct prepared **ret_prepared);
+/* The texts of a generation, and where `ret_policy` is not NULL what they mean. */
+int change_read_policy(struct manager *manager, const struct generation *generation,
+                       struct outcome *outcome, struct policy_texts *texts,
+                       struct policy **ret_policy);
+/* Of the policy files as they are now; empty where they cannot be read. */
+void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_MAX]);
+/* Of this boot of the machine. */
+void change_boot_id(char buffer[40]);

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What to enforce when the daemon begins. What the kernel holds comes first: after a crash or an
+ * upgrade the daemon goes on with exactly that generation, however far a change had come. A kernel
+ * that holds nothing has just booted: then the policy files are the order of the day, unless they
+ * are the same as when somebody last decided otherwise (a rollback stays one across a reboot), and
+ * behind them the last good generation. Without any of these nothing passes.
+ *
+ * Whatever is broken in the state folder is set aside, told as a finding, and never keeps the
+ * daemon from starting.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "change_private.h"
+#include "log.h"
+
+static const struct actor boot_actor = {.uid = -1, .name = "boot"};
+
+static void report_storage(struct manager *manager, const char *code, const char *message)
+{
+    findings_report(manager->findings, "start", code, FINDING_CRITICAL, NULL, "%s", message);
+    log_message(LOG_ERR, MESSAGE_STORAGE, "%s", message);
+}
+
+static int open_folder(int parent, const char *name)
+{
+    int fd;
+
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
+static void open_audit(struct manager *manager)
+{
+    static const char *const words[] = {
+        [AUDIT_TORN] = "the last line of the audit log had no end; it was set aside in audit.torn",
+        [AUDIT_TAMPERED] = "the audit log was changed by others: its chain is broken",
+        [AUDIT_UNREADABLE] = "the audit log cannot be read or written",
+    };
+    cleanup_(closep) int folder = open_folder(manager->state_directory, "audit");
+    enum audit_condition condition = AUDIT_UNREADABLE;
+    int r = folder < 0 ? folder : audit_open(folder, 0, &manager->audit, &condition);
+
+    if (r < 0)
+        report_storage(manager, "audit-unreadable", strerror(-r));
+    else if (condition == AUDIT_TORN)
+        findings_report(manager->findings, "start", "audit-torn", FINDING_NOTICE, NULL, "%s",
+                        words[condition]);
+    else if (words[condition])
+        report_storage(manager, condition == AUDIT_TAMPERED ? "audit-tampered" : "audit-unreadable",
+                       words[condition]);
+}
+
+static void read_state(struct manager *manager)
+{
+    cleanup_(freep) char *problem = NULL;
+    int r = state_read(manager->state_directory, &manager->state, &problem);
+
+    if (r == -EBADMSG) {
+        state_set_aside(manager->state_directory);
+        report_storage(manager, "state-damaged", problem ? problem : "the state is damaged");
+    } else if (r < 0 && r != -ENOENT) {
+        report_storage(manager, "state-unreadable", strerror(-r));
+    }
+    if (manager->state.next_generation == 0)
+        manager->state.next_generation = 1;
+    /* Connections are numbered anew by each process. */
+    manager->state.confirmation.actor.connection = 0;
+}
+
+/* Numbers of generations are never used twice, also where the state was lost. */
+static void number_generations(struct manager *manager)
+{
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (generations_list(manager->generations, &numbers, &n) == 0 && n > 0 &&
+        numbers[n - 1] >= manager->state.next_generation)
+        manager->state.next_generation = numbers[n - 1] + 1;
+}
+
+static void open_state(struct manager *manager)
+{
+    char message[256];
+    int folder;
+
+    manager->state_directory = open_folder(AT_FDCWD, manager->options.state_path);
+    if (manager->state_directory < 0) {
+        snprintf(message, sizeof(message), "the state folder %s cannot be used: %s",
+                 manager->options.state_path, strerror(-manager->state_directory));
+        manager->state_directory = -1;
+        manager->state.next_generation = 1;
+        report_storage(manager, "no-state", message);
+        return;
+    }
+
+    open_audit(manager);
+    read_state(manager);
+    folder = open_folder(manager->state_directory, "generations");
+    if (folder < 0 || generations_open(folder, &manager->generations) < 0)
+        report_storage(manager, "no-generations", "the folder of generations cannot be used");
+    else
+        number_generations(manager);
+}
+
+/* Enforces a generation that is kept. Returns 0, 1 where it cannot be (the outcome says why), or
+ * -errno. */
+static int resume(struct manager *manager, uint64_t number, struct outcome *outcome)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(freep) char *problem = NULL;
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    int r;
+
+    if (number == 0 || !manager->generations)
+        return outcome_set(outcome, OUTCOME_NOT_FOUND, "there is no generation");
+    r = generations_read(manager->generations, number, &generation, &problem);
+    if (r < 0)
+        return r == -ENOMEM ? r
+                            : outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 ": %s",
+                                          number, problem ? problem : strerror(-r));
+    r = change_read_policy(manager, &generation, outcome, &texts, NULL);
+    if (r == 0)
+        r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, number,
+                           outcome, &prepared);
+    if (r != 0)
+        return r;
+    r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
+    if (r < 0)
+        return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
+
+    generation.outcome = GENERATION_APPLIED;
+    generations_update(manager->generations, &generation);
+    manager->current = generation;
+    generation = (struct generation){0};
+    manager->state.generation = number;
+    manager_take_policy(manager, prepared);
+    log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
+                "enforcing generation %" PRIu64 ": %zu zones, %zu flows", number,
+                prepared->policy->n_zones, prepared_count_flows(prepared));
+    return 0;
+}
+
+static void log_outcome(const struct outcome *outcome, const char *consequence)
+{
+    if (outcome->diagnostics && outcome->sources)
+        diagnostics_print(outcome->diagnostics, outcome->sources, stderr, isatty(STDERR_FILENO));
+    log_message(LOG_ERR, MESSAGE_POLICY_INVALID, "%s; %s", outcome->message, consequence);
+}
+
+/* The newest generation that can be enforced, the state's own first. */
+static int resume_last_good(struct manager *manager)
+{
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+    int r = manager->generations ? generations_list(manager->generations, &numbers, &n) : 0;
+
+    for (size_t i = n + 1; r >= 0 && i-- > 0;) {
+        cleanup_(outcome_clear) struct outcome outcome = {0};
+        cleanup_(generation_clear) struct generation generation = {0};
+        uint64_t number = i == n ? manager->state.generation : numbers[i];
+
+        r = outcome_begin(&outcome);
+        if (r < 0 || number == 0)
+            continue;
+        /* One that the kernel refused or nobody confirmed is not good. */
+        if (i < n && (generations_read(manager->generations, number, &generation, NULL) < 0 ||
+                      generation.outcome != GENERATION_APPLIED))
+            continue;
+        r = resume(manager, number, &outcome);
+        if (r == 0)
+            return 0;
+        if (r > 0)
+            log_outcome(&outcome, "trying an earlier generation");
+    }
+    return r < 0 ? r : 1;
+}
+
+/* The kernel holds a table: go on with what it is. */
+static int resume_from_kernel(struct manager *manager, uint64_t generation)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    int r = outcome_begin(&outcome);
+
+    if (r < 0)
+        return r;
+    if (manager->state.confirmation.pending && manager->state.confirmation.generation != generation)
+        manager->state.confirmation = (struct confirmation){0};
+    r = resume(manager, generation, &outcome);
+    if (r > 0)
+        log_outcome(&outcome, "looking for another policy");
+    return r;
+}
+
+/* Policy files that say something new since somebody last decided. */
+static int apply_files(struct manager *manager)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    char message[640];
+    int r = change_apply(manager, &boot_actor, NULL, 0, NULL, 0, &outcome);
+
+    if (r < 0)
+        return r;
+    if (outcome.kind == OUTCOME_DONE)
+        return 0;
+
+    log_outcome(&outcome, "looking for the last good generation");
+    snprintf(message, sizeof(message), "the policy at %s was not applied at the start: %s",
+             manager->options.policy_path, outcome.message);
+    findings_report(manager->findings, "start", "policy-not-applied", FINDING_CRITICAL, NULL, "%s",
+                    message);
+    return 1;
+}
+
+/* Files that are enforced without being kept, where nothing can be kept. */
+static int enforce_files(struct manager *manager)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    int r = outcome_begin(&outcome);
+
+    if (r == 0)
+        r = policy_load_sources(manager->options.policy_path, outcome.sources, outcome.diagnostics);
+    if (r == 0)
+        r = policy_texts_from_sources(outcome.sources, &texts);
+    if (r == 0)
+        r = change_prepare(manager, texts.texts, texts.n_texts, NULL, 0, &outcome, &prepared);
+    if (r == 0)
+        r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
+    if (r == -ENOMEM)
+        return r;
+    if (r != 0) {
+        if (r == -EREMOTEIO)
+            outcome_set_kernel(&outcome, &refusal, r, outcome.sources);
+        log_outcome(&outcome, "nothing is kept to go back to");
+        return 1;
+    }
+    manager_take_policy(manager, prepared);
+    return 0;
+}
+
+/* The machine went down before anybody confirmed: the generation before is the one to enforce. */
+static void drop_unconfirmed(struct manager *manager)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+    struct confirmation *confirmation = &manager->state.confirmation;
+
+    log_message(LOG_WARNING, MESSAGE_UNCONFIRMED,
+                "generation %" PRIu64 " was not confirmed before the machine went down",
+                confirmation->generation);
+    if (manager->generations &&
+        generations_read(manager->generations, confirmation->generation, &generation, NULL) == 0) {
+        generation.outcome = GENERATION_UNCONFIRMED;
+        generations_update(manager->generations, &generation);
+    }
+    manager->state.generation = confirmation->previous;
+    *confirmation = (struct confirmation){0};
+}
+
+static int boot(struct manager *manager)
+{
+    char files[SHA256_TEXT_MAX];
+    int r = 1;
+
+    if (manager->state.confirmation.pending) {
+        drop_unconfirmed(manager);
+    } else {
+        change_files_fingerprint(manager, files);
+        if (manager->state.generation == 0 || strcmp(files, manager->state.files) != 0)
+            r = manager->generations && manager->audit ? apply_files(manager)
+                                                       : enforce_files(manager);
+    }
+    if (r == 1)
+        r = resume_last_good(manager);
+    return r;
+}
+
+/* Nothing to enforce. What the kernel holds of us stays: it was approved once. */
+static int lock_down(struct manager *manager, bool table)
+{
+    struct nftables_refusal refusal = {0};
+    int r;
+
+    if (table) {
+        findings_report(manager->findings, "start", "unknown-table", FINDING_CRITICAL, NULL,
+                        "the kernel holds a ruleset that is not known any more; it is left as it "
+                        "is until a policy is applied");
+        log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
+                    "no policy to enforce; the ruleset that the kernel holds is left as it is");
+        return 0;
+    }
+    r = enforcement_lock_down(manager->enforcement, &refusal);
+    if (r < 0) {
+        log_message(LOG_CRIT, MESSAGE_LOCKDOWN, "the lockdown could not be committed: %s",
+                    strerror(-r));
+        return r;
+    }
+    findings_report(manager->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
+                    "there is no valid policy: nothing passes between zones");
+    log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
+                "locked down: nothing passes between zones until a valid policy is applied");
+    return 0;
+}
+
+/* A confirmation that waits goes on waiting, within its boot. */
+static int check_confirmation(struct manager *manager)
+{
+    char boot_id[40];
+
+    if (!manager->state.confirmation.pending)
+        return 0;
+    change_boot_id(boot_id);
+    if (strcmp(boot_id, manager->state.confirmation.boot_id) != 0)
+        return change_unconfirmed(manager);
+    return 0;
+}
+
+static void note_start(struct manager *manager)
+{
+    if (manager->state_directory >= 0 && state_write(manager->state_directory, &manager->state) < 0)
+        report_storage(manager, "state-behind", "the state could not be written");
+    if (manager->audit)
+        manager_audit(manager, &(struct audit_event){
+                                   .actor = boot_actor,
+                                   .action = "start",
+                                   .from = manager->current.number,
+                                   .to = manager->current.number,
+                                   .outcome = "done",
+                               });
+    manager->since = calendar_now();
+}
+
+int manager_start(struct manager *manager)
+{
+    uint64_t generation = 0;
+    bool table = false;
+    int r;
+
+    manager->until = USEC_NEVER;
+    open_state(manager);
+    r = enforcement_observe(manager->enforcement, &table, &generation);
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
+
+    r = generation > 0 ? resume_from_kernel(manager, generation) : 1;
+    if (r == 1)
+        r = boot(manager);
+    if (r != 0)
+        r = lock_down(manager, table && generation > 0);
+    if (r < 0)
+        return r;
+
+    note_start(manager);
+    r = check_confirmation(manager);
+    return r < 0 ? r : manager_arm(manager);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Framing: JSON objects with a NUL behind each. What comes from a socket is bounded and checked
+ * before anybody looks at it. */
+
+#include "control/varlink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/array.h"
+
+#define READ_SIZE 65536
+
+void varlink_input_clear(struct varlink_input *input)
+{
+    free(input->bytes);
+    *input = (struct varlink_input){.limit = input->limit};
+}
+
+int varlink_input_read(struct varlink_input *input, int fd)
+{
+    size_t room = input->size == 0 ? 4096 : READ_SIZE;
+    ssize_t n;
+    int r;
+
+    /* What is there holds no whole message: it may not grow for ever. */
+    if (input->searched > input->limit)
+        return -EMSGSIZE;
+    r = array_reserve(&input->bytes, &input->capacity, input->size + room, 1);
+    if (r < 0)
+        return r;
+
+    do
+        n = recv(fd, input->bytes + input->size, input->capacity - input->size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    input->size += (size_t)n;
+    return n > 0;
+}
+
+static bool is_too_deep(const json_t *json, unsigned depth)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (depth > VARLINK_DEPTH_MAX)
+        return true;
+    if (json_is_array(json)) {
+        json_array_foreach(json, i, value)
+        {
+            if (is_too_deep(value, depth + 1))
+                return true;
+        }
+    } else if (json_is_object(json)) {
+        json_object_foreach((json_t *)json, key, value)
+        {
+            if (is_too_deep(value, depth + 1))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int parse(const char *bytes, size_t size, json_t **ret_message)
+{
+    json_error_t error;
+    json_t *message = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+
+    if (!message)
+        return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
+    if (!json_is_object(message) || is_too_deep(message, 0)) {
+        json_decref(message);
+        return -EBADMSG;
+    }
+    *ret_message = message;
+    return 1;
+}
+
+/* Gives memory of a large message back: a connection that idles holds next to nothing. */
+static void shrink(struct varlink_input *input)
+{
+    if (input->size > 0 || input->capacity <= READ_SIZE)
+        return;
+    free(input->bytes);
+    input->bytes = NULL;
+    input->capacity = 0;
+}
+
+int varlink_input_next(struct varlink_input *input, json_t **ret_message)
+{
+    char *start = input->bytes, *end;
+    size_t length;
+    int r;
+
+    end = input->size > input->searched
+              ? memchr(start + input->searched, '\0', input->size - input->searched)
+              : NULL;
+    if (!end) {
+        input->searched = input->size;
+        return 0;
+    }
+
+    length = (size_t)(end - start);
+    r = length > input->limit ? -EMSGSIZE : parse(start, length, ret_message);
+    input->size -= length + 1;
+    memmove(start, end + 1, input->size);
+    input->searched = 0;
+    shrink(input);
+    return r;
+}
+
+char *varlink_encode(const json_t *message, size_t *ret_size)
+{
+    char *text = json_dumps(message, JSON_COMPACT);
+
+    if (text)
+        *ret_size = strlen(text) + 1;
+    return text;
+}
