@@ -59,6 +59,17 @@ static int all_texts_fill(struct all_texts *all, const struct prepared_input *in
     return 0;
 }
 
+int prepared_parse(const struct prepared_input *input, struct sources *sources,
+                   struct diagnostics *diagnostics, struct policy **ret_policy)
+{
+    cleanup_(all_texts_clear) struct all_texts all = {0};
+    int r = all_texts_fill(&all, input);
+
+    if (r < 0)
+        return r;
+    return policy_parse_texts(all.texts, all.n_texts, sources, diagnostics, ret_policy);
+}
+
 /* What the policy needs of the kernel is a mistake in it where the kernel has it not. */
 static int check_features(const struct nftables_features *features, const struct policy *policy,
                           struct diagnostics *diagnostics)
@@ -114,7 +125,6 @@ int prepared_new(const struct prepared_input *input, struct diagnostics *diagnos
                  struct prepared **ret_prepared)
 {
     cleanup_(prepared_freep) struct prepared *prepared = calloc(1, sizeof(*prepared));
-    cleanup_(all_texts_clear) struct all_texts all = {0};
     int r;
 
     if (!prepared)
@@ -122,14 +132,11 @@ int prepared_new(const struct prepared_input *input, struct diagnostics *diagnos
     prepared->generation = input->generation;
     prepared->now = input->now;
 
-    r = all_texts_fill(&all, input);
-    if (r == 0)
-        r = sources_new(&prepared->sources);
+    r = sources_new(&prepared->sources);
     if (r < 0)
         return r;
 
-    r = policy_parse_texts(all.texts, all.n_texts, prepared->sources, diagnostics,
-                           &prepared->policy);
+    r = prepared_parse(input, prepared->sources, diagnostics, &prepared->policy);
     if (r == 0)
         r = compile(prepared, input, diagnostics);
     if (r == 0 || r == -EBADMSG)

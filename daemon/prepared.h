@@ -46,5 +46,10 @@ int prepared_new(const struct prepared_input *input, struct diagnostics *diagnos
 struct prepared *prepared_free(struct prepared *prepared);
 DEFINE_CLEANUP(struct prepared, prepared_free)
 
+/* The policy alone, with the flows of grants: what is made of the texts first. Of the input the
+ * texts and overrides are used. Returns as policy_parse_texts(). */
+int prepared_parse(const struct prepared_input *input, struct sources *sources,
+                   struct diagnostics *diagnostics, struct policy **ret_policy);
+
 /* Flows of the policy's authors, as `segctl check` counts them. */
 size_t prepared_count_flows(const struct prepared *prepared);

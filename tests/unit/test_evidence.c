@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What was the case is told whole, of the zone alone, and cannot be changed unseen:
+ * daemon/evidence.h. */
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/instant.h"
+#include "daemon/evidence.h"
+#include "daemon/prepared.h"
+#include "folder.h"
+
+#define FILES_BEFORE 4
+#define FILES 7
+
+/* Interfaces that are not there: packets of this test stay on the loopback. */
+static const char policy_text[] =
+    "segd: 1\n"
+    "timezone: Asia/Tokyo\n"
+    "zones:\n"
+    "  a: { class: lgwan, interfaces: [a0], networks: [10.20.0.0/16, 'fd00:20::/32'] }\n"
+    "  b: { class: other, interfaces: [b0], networks: [10.30.0.0/16, 'fd00:30::/32'] }\n"
+    "  c: { class: other, interfaces: [c0], networks: [10.40.0.0/16] }\n"
+    "flows:\n"
+    "  mail: { from: a, to: b, services: [udp/5000] }\n"
+    "  web: { from: b, to: c, services: [tcp/80] }\n";
+
+static const char addresses[] = "link set lo up\n"
+                                "address add 10.20.0.1/32 dev lo\n"
+                                "address add 10.30.0.1/32 dev lo\n"
+                                "address add 10.40.0.1/32 dev lo\n"
+                                "link add a0 type veth peer name other\n"
+                                "address add 10.20.0.2/16 dev a0\n"
+                                "link set a0 up\n"
+                                "link set other up\n";
+
+/* An incident that can happen at any time. */
+struct scene {
+    int directory;
+    struct enforcement *enforcement;
+    struct conntrack *conntrack;
+    struct links *links;
+    uint32_t mail; /* the mark of the flow */
+    struct actor actor;
+    struct state state;
+    struct evidence_subject subject;
+};
+
+static void scene_clear(struct scene *scene)
+{
+    links_close(scene->links);
+    conntrack_close(scene->conntrack);
+    enforcement_free(scene->enforcement);
+    state_clear(&scene->state);
+    close(scene->directory);
+}
+
+static void enforce(struct scene *scene)
+{
+    const struct policy_text text = {"policy.yaml", policy_text, strlen(policy_text), 0};
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    const char *missing = NULL;
+
+    ck_assert_int_eq(enforcement_new(-1, &scene->enforcement, &missing), 0);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    ck_assert_int_eq(prepared_new(
+                         &(struct prepared_input){
+                             .texts = &text,
+                             .n_texts = 1,
+                             .generation = 5,
+                             .now = calendar_now(),
+                             .features = enforcement_features(scene->enforcement),
+                         },
+                         diagnostics, &prepared),
+                     0);
+    scene->mail = prepared->policy->flows[0].id;
+    ck_assert_int_eq(enforcement_commit(scene->enforcement, prepared, &refusal, &cost), 0);
+}
+
+static void enter(struct scene *scene, const char *size)
+{
+    static const char *const arguments[] = {"ip", "-batch", "-", NULL};
+    const struct override suspension = {
+        .kind = OVERRIDE_SUSPENSION,
+        .name = (char *)"web",
+        .reason = (char *)"slow",
+        .uid = 1001,
+        .who = (char *)"sato",
+        .since = USEC_PER_SEC,
+        .until = USEC_NEVER,
+    };
+
+    *scene = (struct scene){
+        .directory = folder_enter(size),
+        .actor = {.uid = 1000, .pid = 812, .name = "tanaka"},
+        .state = {.generation = 5, .next_generation = 6},
+    };
+    ck_assert_int_eq(sandbox_run(arguments, addresses, NULL), 0);
+    enforce(scene);
+    ck_assert_int_eq(conntrack_open(&scene->conntrack), 0);
+    ck_assert_int_eq(links_open(&scene->links), 0);
+    ck_assert_int_eq(overrides_add(&scene->state.overrides, &suspension), 0);
+    scene->subject = (struct evidence_subject){
+        .directory = scene->directory,
+        .actor = &scene->actor,
+        .zone = "a",
+        .reason = "不審な通信",
+        .state = &scene->state,
+        .fingerprint = "f1",
+        .audit_head = "h1",
+        .enforcement = scene->enforcement,
+        .conntrack = scene->conntrack,
+        .links = scene->links,
+    };
+}
+
+static struct sockaddr_in address_of(const char *text, uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+    ck_assert_int_eq(inet_pton(AF_INET, text, &address.sin_addr), 1);
+    return address;
+}
+
+/* Opens a connection, which the kernel then tracks. */
+static void send_datagram(const char *from, const char *to, uint16_t port)
+{
+    cleanup_(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in own = address_of(from, 4000), address = address_of(to, port);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+    ck_assert_int_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)), 1);
+}
+
+static json_t *read_json(const struct scene *scene, const struct evidence *evidence,
+                         const char *name)
+{
+    char path[256];
+    cleanup_(freep) char *text = NULL;
+    json_error_t error;
+    json_t *json;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/%s", evidence_path(evidence), name);
+    text = folder_get(scene->directory, path, &size);
+    json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(json, "%s line %d: %s\n%s", name, error.line, error.text, text);
+    return json;
+}
+
+static size_t count_files(const struct scene *scene, const char *path)
+{
+    cleanup_(closep) int fd = openat(scene->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 ? 0 : folder_count(fd);
+}
+
+/* `sha256sum -c` in the folder; returns its exit status. */
+static int check_sums(const struct evidence *evidence)
+{
+    static const char command[] = "cd \"$0\" && exec sha256sum --quiet --strict -c SHA256SUMS";
+    char path[256];
+    const char *const arguments[] = {"sh", "-c", command, path, NULL};
+
+    snprintf(path, sizeof(path), FOLDER "/%s", evidence_path(evidence));
+    return sandbox_run(arguments, NULL, NULL);
+}
+
+static struct evidence *write_evidence(const struct scene *scene)
+{
+    struct evidence *evidence = NULL;
+
+    ck_assert_int_eq(evidence_begin(&scene->subject, &evidence), 0);
+    ck_assert_int_eq(evidence_finish(evidence), 0);
+    return evidence;
+}
+
+START_TEST(evidence_is_whole_and_sha256sum_agrees)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    static const char *const names[] = {"connections.json", "links.json",    "state.json",
+                                        "clock.json",       "counters.json", "ruleset.nft"};
+    char path[256];
+
+    enter(&scene, "4m");
+    send_datagram("10.20.0.1", "10.30.0.1", 5000);
+    evidence = write_evidence(&scene);
+    ck_assert_uint_eq(count_files(&scene, evidence_path(evidence)), FILES);
+    ck_assert_int_eq(check_sums(evidence), 0);
+
+    /* Each file counts. */
+    for (size_t i = 0; i < ELEMENTS_OF(names); i++) {
+        cleanup_(freep) char *text = NULL;
+        size_t size;
+
+        snprintf(path, sizeof(path), "%s/%s", evidence_path(evidence), names[i]);
+        text = folder_get(scene.directory, path, &size);
+        text[size / 2] ^= 1;
+        folder_put(scene.directory, path, text, size);
+        ck_assert_int_eq(check_sums(evidence), 1);
+        text[size / 2] ^= 1;
+        folder_put(scene.directory, path, text, size);
+    }
+    ck_assert_int_eq(check_sums(evidence), 0);
+}
+END_TEST
+
+START_TEST(what_the_cut_would_change_is_written_before_it)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+
+    enter(&scene, "4m");
+    ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), 0);
+    ck_assert_uint_eq(count_files(&scene, evidence_path(evidence)), FILES_BEFORE);
+    ck_assert_int_ne(check_sums(evidence), 0);
+    json_decref(read_json(&scene, evidence, "connections.json"));
+    json_decref(read_json(&scene, evidence, "links.json"));
+    json_decref(read_json(&scene, evidence, "state.json"));
+    json_decref(read_json(&scene, evidence, "clock.json"));
+}
+END_TEST
+
+START_TEST(folders_are_named_by_instant_and_zone_for_their_owner_alone)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    char before[INSTANT_TEXT_MAX], after[INSTANT_TEXT_MAX], path[256];
+    unsigned year, month, day, hour, minute, second;
+    struct stat status;
+    int end = 0;
+
+    enter(&scene, "4m");
+    umask(0);
+    instant_format(calendar_now(), before);
+    evidence = write_evidence(&scene);
+    instant_format(calendar_now(), after);
+
+    ck_assert_int_eq(sscanf(evidence_path(evidence), "incidents/%4u%2u%2uT%2u%2u%2uZ-a%n", &year,
+                            &month, &day, &hour, &minute, &second, &end),
+                     6);
+    ck_assert_int_eq(evidence_path(evidence)[end], '\0');
+    snprintf(path, sizeof(path), "%04u-%02u-%02uT%02u:%02u:%02uZ", year, month, day, hour, minute,
+             second);
+    ck_assert_str_ge(path, before);
+    ck_assert_str_le(path, after);
+
+    ck_assert_int_eq(fstatat(scene.directory, "incidents", &status, 0), 0);
+    ck_assert_uint_eq(status.st_mode & 07777, 0700);
+    ck_assert_int_eq(fstatat(scene.directory, evidence_path(evidence), &status, 0), 0);
+    ck_assert_uint_eq(status.st_mode & 07777, 0700);
+    snprintf(path, sizeof(path), "%s/SHA256SUMS", evidence_path(evidence));
+    ck_assert_int_eq(fstatat(scene.directory, path, &status, 0), 0);
+    ck_assert_uint_eq(status.st_mode & 07777, 0600);
+}
+END_TEST
+
+START_TEST(no_two_incidents_share_a_folder)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *first = NULL, *second = NULL, *third = NULL;
+
+    enter(&scene, "4m");
+    first = write_evidence(&scene);
+    second = write_evidence(&scene);
+    third = write_evidence(&scene);
+    ck_assert_uint_eq(count_files(&scene, "incidents"), 3);
+    ck_assert_int_eq(check_sums(first), 0);
+    ck_assert_int_eq(check_sums(second), 0);
+    ck_assert_int_eq(check_sums(third), 0);
+}
+END_TEST
+
+static const json_t *find(const json_t *array, const char *key, const char *value)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *object = json_array_get(array, i);
+        const char *text = json_string_value(json_object_get(object, key));
+
+        if (text && strcmp(text, value) == 0)
+            return object;
+    }
+    return NULL;
+}
+
+static void assert_text(const json_t *object, const char *key, const char *expected)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    ck_assert_ptr_nonnull(text);
+    ck_assert_str_eq(text, expected);
+}
+
+static void assert_number(const json_t *object, const char *key, json_int_t expected)
+{
+    ck_assert(json_is_integer(json_object_get(object, key)));
+    ck_assert_int_eq(json_integer_value(json_object_get(object, key)), expected);
+}
+
+START_TEST(connections_are_those_with_an_end_in_the_zone)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    cleanup_(json_decrefp) json_t *json = NULL;
+    const json_t *list, *from, *to;
+    char rules[256];
+
+    enter(&scene, "4m");
+    snprintf(rules, sizeof(rules),
+             "add table inet t\n"
+             "add chain inet t output { type filter hook output priority 0; }\n"
+             "add rule inet t output udp dport 5000 ct mark set %u\n",
+             scene.mail);
+    sandbox_nft(rules);
+    send_datagram("10.20.0.1", "10.30.0.1", 5000);
+    send_datagram("10.40.0.1", "10.20.0.2", 7000);
+    send_datagram("10.30.0.1", "10.40.0.1", 8000);
+
+    evidence = write_evidence(&scene);
+    json = read_json(&scene, evidence, "connections.json");
+    ck_assert(json_is_null(json_object_get(json, "problem")));
+    list = json_object_get(json, "connections");
+    from = find(list, "destination", "10.30.0.1");
+    to = find(list, "destination", "10.20.0.2");
+    ck_assert_ptr_nonnull(from);
+    ck_assert_ptr_nonnull(to);
+    ck_assert_ptr_null(find(list, "service", "udp/8000"));
+
+    assert_text(from, "source", "10.20.0.1");
+    assert_text(from, "service", "udp/5000");
+    assert_text(from, "flow", "mail");
+    assert_number(from, "source_port", 4000);
+    assert_number(from, "port", 5000);
+    assert_number(from, "protocol", IPPROTO_UDP);
+    assert_number(from, "mark", scene.mail);
+    assert_text(to, "source", "10.40.0.1");
+    ck_assert(json_is_null(json_object_get(to, "flow")));
+}
+END_TEST
+
+START_TEST(counters_are_of_refusals_and_flows)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    cleanup_(json_decrefp) json_t *json = NULL;
+    const json_t *flow;
+
+    enter(&scene, "4m");
+    evidence = write_evidence(&scene);
+    json = read_json(&scene, evidence, "counters.json");
+    ck_assert(json_is_null(json_object_get(json, "problem")));
+    ck_assert_ptr_nonnull(find(json_object_get(json, "refused"), "counter", "no-flow/a/b"));
+    ck_assert_ptr_nonnull(find(json_object_get(json, "refused"), "counter", "spoofed/a"));
+
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "flows")), 2);
+    flow = find(json_object_get(json, "flows"), "flow", "mail");
+    ck_assert_ptr_nonnull(flow);
+    assert_number(flow, "mark", scene.mail);
+    assert_number(json_object_get(flow, "original"), "packets", 0);
+    assert_number(json_object_get(flow, "reply"), "bytes", 0);
+}
+END_TEST
+
+START_TEST(state_tells_who_why_and_what_was_enforced)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    cleanup_(json_decrefp) json_t *json = NULL;
+    cleanup_(overrides_clear) struct overrides overrides = {0};
+
+    enter(&scene, "4m");
+    evidence = write_evidence(&scene);
+    json = read_json(&scene, evidence, "state.json");
+    assert_text(json, "zone", "a");
+    assert_text(json, "reason", "不審な通信");
+    assert_text(json_object_get(json, "actor"), "name", "tanaka");
+    assert_number(json_object_get(json, "actor"), "uid", 1000);
+    assert_number(json, "generation", 5);
+    assert_text(json, "fingerprint", "f1");
+    assert_text(json, "audit_head", "h1");
+    ck_assert_int_eq(overrides_from_json(json_object_get(json, "overrides"), &overrides), 0);
+    ck_assert_ptr_nonnull(overrides_find(&overrides, OVERRIDE_SUSPENSION, "web"));
+}
+END_TEST
+
+/* The kernel's own words for it, without the dashes. */
+static void assert_boot_id(const char *id)
+{
+    static const char command[] = "tr -d '\\n-' </proc/sys/kernel/random/boot_id";
+    const char *const arguments[] = {"sh", "-c", command, NULL};
+    cleanup_(freep) char *expected = NULL;
+
+    ck_assert_int_eq(sandbox_run(arguments, NULL, &expected), 0);
+    ck_assert_str_eq(id, expected);
+}
+
+START_TEST(clock_tells_what_time_it_was_and_who_kept_it)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    cleanup_(json_decrefp) json_t *json = NULL;
+    usec_t before = calendar_now(), realtime;
+
+    enter(&scene, "4m");
+    evidence = write_evidence(&scene);
+    json = read_json(&scene, evidence, "clock.json");
+    realtime = json_integer_value(json_object_get(json, "realtime"));
+    ck_assert_int_ge(realtime, before);
+    ck_assert_int_le(realtime, calendar_now());
+    ck_assert_int_gt(json_integer_value(json_object_get(json, "boottime")), 0);
+    assert_text(json, "timezone", "Asia/Tokyo");
+    ck_assert_ptr_nonnull(json_string_value(json_object_get(json, "time")));
+    assert_boot_id(json_string_value(json_object_get(json, "boot_id")));
+    ck_assert(
+        json_is_boolean(json_object_get(json_object_get(json, "discipline"), "synchronised")));
+}
+END_TEST
+
+/* The kernel takes nearly any bytes as the name of an interface. */
+START_TEST(links_are_told_whatever_they_are_called)
+{
+    static const char *const arguments[] = {"ip", "link", "add", "x\xffy", "type", "veth", NULL};
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    cleanup_(json_decrefp) json_t *json = NULL;
+    const json_t *links, *link;
+
+    enter(&scene, "4m");
+    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
+    ck_assert_int_eq(links_read(scene.links), 1);
+    evidence = write_evidence(&scene);
+    json = read_json(&scene, evidence, "links.json");
+    links = json_object_get(json, "links");
+    ck_assert_uint_eq(json_array_size(links), links_count(scene.links));
+    ck_assert_ptr_nonnull(find(links, "name", "x\xef\xbf\xbdy"));
+
+    link = find(links, "name", "a0");
+    ck_assert_ptr_nonnull(link);
+    assert_text(link, "kind", "veth");
+    ck_assert(json_is_true(json_object_get(link, "up")));
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(link, "addresses"), 0)),
+                     "10.20.0.2/16");
+}
+END_TEST
+
+START_TEST(the_ruleset_can_be_loaded_again)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    char path[256];
+    const char *const arguments[] = {"nft", "-f", path, NULL};
+    cleanup_(freep) char *output = NULL, *listed = NULL;
+
+    enter(&scene, "4m");
+    evidence = write_evidence(&scene);
+    snprintf(path, sizeof(path), FOLDER "/%s/ruleset.nft", evidence_path(evidence));
+
+    /* Where there is no such table yet. */
+    sandbox_enter();
+    ck_assert_msg(sandbox_run(arguments, NULL, &output) == 0, "%s", output);
+    listed = sandbox_nft_list();
+    ck_assert_ptr_nonnull(strstr(listed, "no-flow/a/b"));
+    ck_assert_ptr_nonnull(strstr(listed, "\"mail\""));
+}
+END_TEST
+
+/* Evidence is complete but for what nobody could tell, and says what that is. */
+START_TEST(what_the_kernel_does_not_tell_is_noted)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    cleanup_(json_decrefp) json_t *connections = NULL, *links = NULL;
+
+    enter(&scene, "4m");
+    scene.subject.conntrack = NULL;
+    scene.subject.links = NULL;
+    ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), 0);
+    ck_assert_int_eq(evidence_finish(evidence), -EPROTONOSUPPORT);
+    ck_assert_uint_eq(count_files(&scene, evidence_path(evidence)), FILES);
+    ck_assert_int_eq(check_sums(evidence), 0);
+    connections = read_json(&scene, evidence, "connections.json");
+    assert_text(connections, "problem", strerror(EPROTONOSUPPORT));
+    links = read_json(&scene, evidence, "links.json");
+    assert_text(links, "problem", strerror(ENODATA));
+}
+END_TEST
+
+static const struct {
+    const char *zone;
+    int result;
+} zones[] = {
+    {"nowhere", -ENOENT},
+    {"../a", -EINVAL},
+};
+
+START_TEST(nothing_is_left_of_evidence_of_no_zone)
+{
+    cleanup_(scene_clear) struct scene scene;
+    struct evidence *evidence = NULL;
+
+    enter(&scene, "4m");
+    scene.subject.zone = zones[_i].zone;
+    ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), zones[_i].result);
+    ck_assert_uint_eq(count_files(&scene, "incidents"), 0);
+}
+END_TEST
+
+/* Gives the file system a page more room. */
+static void make_room(const struct scene *scene)
+{
+    struct stat status;
+
+    ck_assert_int_eq(fstatat(scene->directory, "filler", &status, 0), 0);
+    ck_assert_int_eq(truncate(FOLDER "/filler", status.st_size - 4096), 0);
+}
+
+START_TEST(a_full_disk_leaves_nothing_of_what_was_begun)
+{
+    cleanup_(scene_clear) struct scene scene;
+    cleanup_(evidence_freep) struct evidence *evidence = NULL;
+    size_t rooms = 0;
+    int r;
+
+    enter(&scene, "256k");
+    folder_fill(scene.directory);
+    while ((r = evidence_begin(&scene.subject, &evidence)) != 0 && rooms < 16) {
+        ck_assert_int_eq(r, -ENOSPC);
+        ck_assert_uint_eq(count_files(&scene, "incidents"), 0);
+        make_room(&scene);
+        rooms++;
+    }
+    ck_assert_int_eq(r, 0);
+    ck_assert_uint_ge(rooms, FILES_BEFORE);
+
+    /* What has happened meanwhile stays told where the rest finds no room. */
+    ck_assert_int_eq(evidence_finish(evidence), -ENOSPC);
+    ck_assert_uint_ge(count_files(&scene, evidence_path(evidence)), FILES_BEFORE);
+    json_decref(read_json(&scene, evidence, "connections.json"));
+}
+END_TEST
+
+START_TEST(a_read_only_disk_is_told)
+{
+    cleanup_(scene_clear) struct scene scene;
+    struct evidence *evidence = NULL;
+
+    enter(&scene, "4m");
+    folder_make_read_only(true);
+    ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), -EROFS);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("evidence");
+    TCase *tests = tcase_create("evidence");
+
+    tcase_set_timeout(tests, 0);
+    tcase_add_test(tests, evidence_is_whole_and_sha256sum_agrees);
+    tcase_add_test(tests, what_the_cut_would_change_is_written_before_it);
+    tcase_add_test(tests, folders_are_named_by_instant_and_zone_for_their_owner_alone);
+    tcase_add_test(tests, no_two_incidents_share_a_folder);
+    tcase_add_test(tests, connections_are_those_with_an_end_in_the_zone);
+    tcase_add_test(tests, counters_are_of_refusals_and_flows);
+    tcase_add_test(tests, state_tells_who_why_and_what_was_enforced);
+    tcase_add_test(tests, clock_tells_what_time_it_was_and_who_kept_it);
+    tcase_add_test(tests, links_are_told_whatever_they_are_called);
+    tcase_add_test(tests, the_ruleset_can_be_loaded_again);
+    tcase_add_test(tests, what_the_kernel_does_not_tell_is_noted);
+    tcase_add_loop_test(tests, nothing_is_left_of_evidence_of_no_zone, 0, (int)ELEMENTS_OF(zones));
+    tcase_add_test(tests, a_full_disk_leaves_nothing_of_what_was_begun);
+    tcase_add_test(tests, a_read_only_disk_is_told);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    runner = srunner_create(make_suite());
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
