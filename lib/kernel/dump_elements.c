@@ -167,6 +167,9 @@ int dump_elements(struct dump *dump, struct set *set)
     /* A set that a ruleset cannot express is replaced whole; its elements do not matter. */
     if (set->n_key == 0)
         return 0;
+    /* What rules have added is state, which no ruleset holds. */
+    if (set->dynamic)
+        return 0;
 
     request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
     mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, dump->ruleset->table);

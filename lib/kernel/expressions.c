@@ -47,6 +47,7 @@ static const struct source sources[] = {
     [FIELD_IIFNAME] = {SOURCE_META, NFT_META_IIFNAME},
     [FIELD_OIFNAME] = {SOURCE_META, NFT_META_OIFNAME},
     [FIELD_CT_STATE] = {SOURCE_CT, NFT_CT_STATE},
+    [FIELD_CT_STATUS] = {SOURCE_CT, NFT_CT_STATUS},
     [FIELD_CT_DIRECTION] = {SOURCE_CT, NFT_CT_DIRECTION},
     [FIELD_CT_MARK] = {SOURCE_CT, NFT_CT_MARK},
     [FIELD_CT_ORIG_SADDR] = {SOURCE_CT_TUPLE, NFT_CT_SRC_IP, IP_CT_DIR_ORIGINAL},
@@ -236,10 +237,10 @@ static int load_fields(struct lowering *lowering, const struct statement *statem
     return 0;
 }
 
-static int lower_state(struct lowering *lowering, const struct statement *statement)
+static int lower_bits(struct lowering *lowering, const struct statement *statement)
 {
     static const uint32_t none;
-    int r = load(lowering, FIELD_CT_STATE, 0, sizeof(none));
+    int r = load(lowering, statement->fields[0], 0, sizeof(none));
 
     if (r == 0)
         r = mask(lowering, statement->value, sizeof(none));
@@ -281,8 +282,8 @@ static int lower_match(struct lowering *lowering, const struct statement *statem
     size_t length = field_length(field);
     int r;
 
-    if (field == FIELD_CT_STATE)
-        return lower_state(lowering, statement);
+    if (field == FIELD_CT_STATE || field == FIELD_CT_STATUS)
+        return lower_bits(lowering, statement);
 
     r = require(lowering, field);
     if (r < 0)
@@ -372,6 +373,17 @@ static int lower_counter_map(struct lowering *lowering, const struct statement *
                : 0;
 }
 
+static void fill_limit(struct nftnl_expr *expression, const struct statement *statement,
+                       uint64_t per_seconds)
+{
+    nftnl_expr_set_u64(expression, NFTNL_EXPR_LIMIT_RATE, statement->rate);
+    nftnl_expr_set_u64(expression, NFTNL_EXPR_LIMIT_UNIT, per_seconds);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_BURST,
+                       statement->burst > 0 ? statement->burst : BURST_DEFAULT);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_FLAGS, 0);
+}
+
 static int lower_limit(struct lowering *lowering, const struct statement *statement)
 {
     struct nftnl_expr *expression = append(lowering, "limit");
@@ -379,13 +391,51 @@ static int lower_limit(struct lowering *lowering, const struct statement *statem
     if (!expression)
         return -ENOMEM;
 
-    nftnl_expr_set_u64(expression, NFTNL_EXPR_LIMIT_RATE, statement->rate);
-    nftnl_expr_set_u64(expression, NFTNL_EXPR_LIMIT_UNIT, 1);
-    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_BURST,
-                       statement->burst > 0 ? statement->burst : BURST_DEFAULT);
-    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_FLAGS, 0);
+    fill_limit(expression, statement, 1);
     return 0;
+}
+
+/* A budget for each key: `budget` is the expression that every element gets a copy of. */
+static int lower_meter(struct lowering *lowering, const struct statement *statement,
+                       uint32_t operation, struct nftnl_expr *budget)
+{
+    cleanup_(nftnl_expr_freep) struct nftnl_expr *owned = budget;
+    struct nftnl_expr *expression;
+    int r;
+
+    if (!owned)
+        return -ENOMEM;
+    r = load_fields(lowering, statement);
+    if (r < 0)
+        return r;
+    expression = append(lowering, "dynset");
+    if (!expression)
+        return -ENOMEM;
+
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_DYNSET_SREG_KEY, register_at(0));
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_DYNSET_OP, operation);
+    nftnl_expr_add_expr(expression, NFTNL_EXPR_DYNSET_EXPRESSIONS, TAKE_PTR(owned));
+    return nftnl_expr_set_str(expression, NFTNL_EXPR_DYNSET_SET_NAME, statement->object) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+static int lower_meter_rate(struct lowering *lowering, const struct statement *statement)
+{
+    struct nftnl_expr *limit = nftnl_expr_alloc("limit");
+
+    if (limit)
+        fill_limit(limit, statement, statement->per_seconds);
+    return lower_meter(lowering, statement, NFT_DYNSET_OP_UPDATE, limit);
+}
+
+static int lower_meter_count(struct lowering *lowering, const struct statement *statement)
+{
+    struct nftnl_expr *count = nftnl_expr_alloc("connlimit");
+
+    if (count)
+        nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_COUNT, statement->rate);
+    return lower_meter(lowering, statement, NFT_DYNSET_OP_ADD, count);
 }
 
 static int lower_log(struct lowering *lowering, const struct statement *statement)
@@ -440,6 +490,10 @@ static int lower(struct lowering *lowering, const struct statement *statement)
         return lower_counter_map(lowering, statement);
     case STATEMENT_LIMIT:
         return lower_limit(lowering, statement);
+    case STATEMENT_METER_RATE:
+        return lower_meter_rate(lowering, statement);
+    case STATEMENT_METER_COUNT:
+        return lower_meter_count(lowering, statement);
     case STATEMENT_LOG:
         return lower_log(lowering, statement);
     case STATEMENT_VERDICT:

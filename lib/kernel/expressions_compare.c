@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define ATTRIBUTES_MAX 6
+/* Expressions of a dynamic set's elements, NFT_SET_EXPR_MAX. */
+#define COPIED_MAX 2
 
 struct expression_row {
     const char *name;
@@ -45,6 +47,11 @@ static const struct expression_row rows[] = {
      {NFTNL_EXPR_LIMIT_RATE, NFTNL_EXPR_LIMIT_UNIT, NFTNL_EXPR_LIMIT_BURST, NFTNL_EXPR_LIMIT_TYPE,
       NFTNL_EXPR_LIMIT_FLAGS},
      5},
+    {"connlimit", {NFTNL_EXPR_CONNLIMIT_COUNT, NFTNL_EXPR_CONNLIMIT_FLAGS}, 2},
+    {"dynset",
+     {NFTNL_EXPR_DYNSET_SREG_KEY, NFTNL_EXPR_DYNSET_SREG_DATA, NFTNL_EXPR_DYNSET_OP,
+      NFTNL_EXPR_DYNSET_SET_NAME},
+     4},
     {"log",
      {NFTNL_EXPR_LOG_PREFIX, NFTNL_EXPR_LOG_GROUP, NFTNL_EXPR_LOG_SNAPLEN,
       NFTNL_EXPR_LOG_QTHRESHOLD, NFTNL_EXPR_LOG_LEVEL, NFTNL_EXPR_LOG_FLAGS},
@@ -70,7 +77,7 @@ static bool attribute_equal(const struct nftnl_expr *a, const struct nftnl_expr 
     return length_a == length_b && (length_a == 0 || memcmp(bytes_a, bytes_b, length_a) == 0);
 }
 
-static bool expression_equal(const struct nftnl_expr *a, const struct nftnl_expr *b)
+static bool attributes_equal(const struct nftnl_expr *a, const struct nftnl_expr *b)
 {
     const char *name = nftnl_expr_get_str(a, NFTNL_EXPR_NAME);
 
@@ -86,6 +93,48 @@ static bool expression_equal(const struct nftnl_expr *a, const struct nftnl_expr
         return true;
     }
     return false;
+}
+
+/* What each element of a dynamic set gets a copy of. */
+struct copied {
+    const struct nftnl_expr *expressions[COPIED_MAX];
+    size_t n_expressions;
+};
+
+static int collect_copied(struct nftnl_expr *expression, void *userdata)
+{
+    struct copied *copied = userdata;
+
+    if (copied->n_expressions == COPIED_MAX)
+        return -1;
+    copied->expressions[copied->n_expressions++] = expression;
+    return 0;
+}
+
+/* The kernel also writes a timeout and flags that are zero. */
+static bool dynset_equal(const struct nftnl_expr *a, const struct nftnl_expr *b)
+{
+    struct copied copied_a = {0}, copied_b = {0};
+
+    if (nftnl_expr_get_u64(a, NFTNL_EXPR_DYNSET_TIMEOUT) !=
+            nftnl_expr_get_u64(b, NFTNL_EXPR_DYNSET_TIMEOUT) ||
+        nftnl_expr_get_u32(a, NFTNL_EXPR_DYNSET_FLAGS) !=
+            nftnl_expr_get_u32(b, NFTNL_EXPR_DYNSET_FLAGS) ||
+        nftnl_expr_expr_foreach(a, collect_copied, &copied_a) < 0 ||
+        nftnl_expr_expr_foreach(b, collect_copied, &copied_b) < 0 ||
+        copied_a.n_expressions != copied_b.n_expressions)
+        return false;
+
+    for (size_t i = 0; i < copied_a.n_expressions; i++)
+        if (!attributes_equal(copied_a.expressions[i], copied_b.expressions[i]))
+            return false;
+    return true;
+}
+
+static bool expression_equal(const struct nftnl_expr *a, const struct nftnl_expr *b)
+{
+    return attributes_equal(a, b) &&
+           (strcmp(nftnl_expr_get_str(a, NFTNL_EXPR_NAME), "dynset") != 0 || dynset_equal(a, b));
 }
 
 bool expressions_equal(const struct nftnl_rule *a, const struct nftnl_rule *b)

@@ -28,7 +28,7 @@
 /* Flags of a set that a ruleset expresses, and those that do not change what it does. */
 #define SET_FLAGS_KNOWN                                                                            \
     (NFT_SET_INTERVAL | NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_OBJECT | NFT_SET_CONCAT |          \
-     NFT_SET_EXPR)
+     NFT_SET_EXPR | NFT_SET_EVAL)
 
 static bool is_text(const char *text, const char *wanted)
 {
@@ -138,10 +138,15 @@ static bool describe_set(const struct nftnl_set *object, struct set *set)
 {
     uint32_t flags = nftnl_set_get_u32(object, NFTNL_SET_FLAGS);
     uint32_t key = nftnl_set_get_u32(object, NFTNL_SET_KEY_TYPE);
+    uint64_t timeout = nftnl_set_get_u64(object, NFTNL_SET_TIMEOUT);
 
     if (objects_key_types(key, set->key, &set->n_key) < 0 || flags & ~(uint32_t)SET_FLAGS_KNOWN ||
-        nftnl_set_get_u64(object, NFTNL_SET_TIMEOUT) != 0 ||
-        nftnl_set_get_u32(object, NFTNL_SET_DESC_SIZE) != 0)
+        timeout % 1000 != 0 || timeout / 1000 > UINT32_MAX)
+        return false;
+    set->dynamic = flags & NFT_SET_EVAL;
+    set->size = nftnl_set_get_u32(object, NFTNL_SET_DESC_SIZE);
+    set->lifetime = (uint32_t)(timeout / 1000);
+    if (!set->dynamic && (set->size > 0 || set->lifetime > 0))
         return false;
 
     set->key_length = datatypes_length(set->key, set->n_key);
@@ -186,6 +191,9 @@ static int dump_set(const struct nlmsghdr *message, void *userdata)
     set->interval = seen.interval;
     set->timeout = seen.timeout;
     set->counters = seen.counters;
+    set->dynamic = seen.dynamic;
+    set->size = seen.size;
+    set->lifetime = seen.lifetime;
     return 0;
 }
 

@@ -302,7 +302,13 @@ static int describe_set(struct nftnl_set *object, const char *table, const struc
         if (describe_concatenation(object, set) < 0)
             return -ENOMEM;
     }
+    if (set->dynamic)
+        flags |= NFT_SET_EVAL;
     nftnl_set_set_u32(object, NFTNL_SET_FLAGS, flags);
+    if (set->size > 0)
+        nftnl_set_set_u32(object, NFTNL_SET_DESC_SIZE, set->size);
+    if (set->lifetime > 0)
+        nftnl_set_set_u64(object, NFTNL_SET_TIMEOUT, set->lifetime * (uint64_t)1000);
     if (describe_byte_orders(object, set) < 0)
         return -ENOMEM;
 

@@ -43,6 +43,7 @@ static const struct field_row fields[] = {
     [FIELD_IIFNAME] = {"iifname", 16, DATATYPE_IFNAME, true},
     [FIELD_OIFNAME] = {"oifname", 16, DATATYPE_IFNAME, true},
     [FIELD_CT_STATE] = {"ct state", 4, 0, false},
+    [FIELD_CT_STATUS] = {"ct status", 4, 0, false},
     [FIELD_CT_DIRECTION] = {"ct direction", 1, DATATYPE_CT_DIR, true},
     [FIELD_CT_MARK] = {"ct mark", 4, DATATYPE_MARK, true},
     [FIELD_CT_ORIG_SADDR] = {"ct original ip saddr", 4, DATATYPE_IPV4_ADDR, true},

@@ -168,6 +168,23 @@ static void print_element(FILE *stream, const struct set *set, const struct elem
     }
 }
 
+static void print_flags(FILE *stream, const struct set *set)
+{
+    const char *flags[3];
+    size_t n = 0;
+
+    if (set->dynamic)
+        flags[n++] = "dynamic";
+    if (set->interval)
+        flags[n++] = "interval";
+    if (set->timeout)
+        flags[n++] = "timeout";
+    for (size_t i = 0; i < n; i++)
+        fprintf(stream, "%s%s", i == 0 ? "\t\tflags " : ", ", flags[i]);
+    if (n > 0)
+        fputc('\n', stream);
+}
+
 static void print_set(FILE *stream, const struct set *set, usec_t now)
 {
     static const char *const data[] = {"", " : verdict", " : mark", " : counter"};
@@ -177,9 +194,11 @@ static void print_set(FILE *stream, const struct set *set, usec_t now)
         fprintf(stream, "%s%s", i > 0 ? " . " : "", datatype_name(set->key[i]));
     fprintf(stream, "%s\n", data[set->data]);
 
-    if (set->interval || set->timeout)
-        fprintf(stream, "\t\tflags %s%s%s\n", set->interval ? "interval" : "",
-                set->interval && set->timeout ? ", " : "", set->timeout ? "timeout" : "");
+    if (set->size > 0)
+        fprintf(stream, "\t\tsize %" PRIu32 "\n", set->size);
+    print_flags(stream, set);
+    if (set->lifetime > 0)
+        fprintf(stream, "\t\ttimeout %" PRIu32 "s\n", set->lifetime);
     if (set->counters)
         fputs("\t\tcounter\n", stream);
 
@@ -237,7 +256,10 @@ static void print_match(FILE *stream, const struct statement *statement)
     uint32_t number;
 
     memcpy(&number, statement->value, sizeof(number));
-    fprintf(stream, "%s %s", field_name(field), statement->negate ? "!= " : "");
+    fprintf(stream, "%s %s", field_name(field),
+            !statement->negate         ? ""
+            : field == FIELD_CT_STATUS ? "! "
+                                       : "!= ");
 
     switch (field) {
     case FIELD_NFPROTO:
@@ -245,6 +267,9 @@ static void print_match(FILE *stream, const struct statement *statement)
         break;
     case FIELD_CT_STATE:
         print_states(stream, number);
+        break;
+    case FIELD_CT_STATUS:
+        fputs("confirmed", stream);
         break;
     case FIELD_FIB_DADDR_TYPE:
         print_fib_type(stream, number);
@@ -281,6 +306,18 @@ static void print_fields(FILE *stream, const struct statement *statement)
         fprintf(stream, "%s%s", i > 0 ? " . " : "", field_name(statement->fields[i]));
 }
 
+static void print_meter_rate(FILE *stream, const struct statement *statement)
+{
+    const char *unit = statement->per_seconds == 1    ? "second"
+                       : statement->per_seconds == 60 ? "minute"
+                                                      : "hour";
+
+    fprintf(stream, "update @%s { ", statement->object);
+    print_fields(stream, statement);
+    fprintf(stream, " limit rate %" PRIu32 "/%s burst %" PRIu32 " packets }", statement->rate, unit,
+            statement->burst);
+}
+
 static void print_statement(FILE *stream, const struct statement *statement)
 {
     switch (statement->kind) {
@@ -311,6 +348,14 @@ static void print_statement(FILE *stream, const struct statement *statement)
     case STATEMENT_LIMIT:
         fprintf(stream, "limit rate %" PRIu32 "/second burst %" PRIu32 " packets", statement->rate,
                 statement->burst);
+        break;
+    case STATEMENT_METER_RATE:
+        print_meter_rate(stream, statement);
+        break;
+    case STATEMENT_METER_COUNT:
+        fprintf(stream, "add @%s { ", statement->object);
+        print_fields(stream, statement);
+        fprintf(stream, " ct count %" PRIu32 " }", statement->rate);
         break;
     case STATEMENT_LOG:
         fprintf(stream, "log prefix \"%s\" group %u snaplen %" PRIu32, statement->object,

@@ -244,8 +244,8 @@ static bool statement_equal(const struct statement *a, const struct statement *b
            memcmp(a->fields, b->fields, a->n_fields * sizeof(*a->fields)) == 0 &&
            a->negate == b->negate && memcmp(a->value, b->value, sizeof(a->value)) == 0 &&
            a->prefix == b->prefix && text_equal(a->object, b->object) && a->verdict == b->verdict &&
-           a->rate == b->rate && a->burst == b->burst && a->group == b->group &&
-           a->snaplen == b->snaplen;
+           a->rate == b->rate && a->burst == b->burst && a->per_seconds == b->per_seconds &&
+           a->group == b->group && a->snaplen == b->snaplen;
 }
 
 bool rule_equal(const struct rule *a, const struct rule *b)
@@ -277,7 +277,8 @@ bool set_definition_equal(const struct set *a, const struct set *b)
 {
     return strcmp(a->name, b->name) == 0 && a->n_key == b->n_key &&
            memcmp(a->key, b->key, a->n_key * sizeof(*a->key)) == 0 && a->data == b->data &&
-           a->interval == b->interval && a->timeout == b->timeout && a->counters == b->counters;
+           a->interval == b->interval && a->timeout == b->timeout && a->counters == b->counters &&
+           a->dynamic == b->dynamic && a->size == b->size && a->lifetime == b->lifetime;
 }
 
 /*

@@ -39,6 +39,7 @@ enum field {
     FIELD_IIFNAME,        /* iifname */
     FIELD_OIFNAME,        /* oifname */
     FIELD_CT_STATE,       /* ct state */
+    FIELD_CT_STATUS,      /* ct status */
     FIELD_CT_DIRECTION,   /* ct direction */
     FIELD_CT_MARK,        /* ct mark */
     FIELD_CT_ORIG_SADDR,  /* ct original ip saddr */
@@ -65,6 +66,11 @@ enum {
     CT_STATE_UNTRACKED = 64,
 };
 
+/* The bit of ct status that the first packet of a connection sets when it has passed. */
+enum {
+    CT_STATUS_CONFIRMED = 8,
+};
+
 enum verdict {
     VERDICT_NONE, /* not a verdict: in elements of sets and of data maps */
     VERDICT_ACCEPT,
@@ -78,7 +84,8 @@ enum verdict {
 
 enum statement_kind {
     /* fields[0] compared with `value`; where `prefix` is shorter than the field only so many
-     * leading bits; for FIELD_CT_STATE: any bit of `value` is set. Negated by `negate`. */
+     * leading bits; for FIELD_CT_STATE and FIELD_CT_STATUS: any bit of `value` is set. Negated by
+     * `negate`. */
     STATEMENT_MATCH,
     STATEMENT_LOOKUP,      /* fields . fields [!=] @object */
     STATEMENT_VERDICT_MAP, /* fields . fields vmap @object */
@@ -86,8 +93,13 @@ enum statement_kind {
     STATEMENT_COUNTER,     /* counter name "object" */
     STATEMENT_COUNTER_MAP, /* counter name fields . fields map @object */
     STATEMENT_LIMIT,       /* limit rate `rate`/second burst `burst` packets */
-    STATEMENT_LOG,         /* log prefix "object" group `group` snaplen `snaplen` */
-    STATEMENT_VERDICT,     /* `verdict` [object] */
+    /* Each key has a budget of its own in a dynamic set. The rule goes on where the packet is
+     * within it; not where the set is full: update @object { fields limit rate `rate`/`per_seconds`
+     * burst `burst` packets } add @object { fields ct count `rate` } */
+    STATEMENT_METER_RATE,
+    STATEMENT_METER_COUNT,
+    STATEMENT_LOG,     /* log prefix "object" group `group` snaplen `snaplen` */
+    STATEMENT_VERDICT, /* `verdict` [object] */
 };
 
 struct statement {
@@ -101,6 +113,7 @@ struct statement {
     enum verdict verdict;
     uint32_t rate;
     uint32_t burst;
+    uint32_t per_seconds; /* 1, 60 or 3600 */
     uint16_t group;
     uint32_t snaplen;
 };
@@ -163,6 +176,10 @@ struct set {
     bool interval;
     bool timeout;  /* elements may have one */
     bool counters; /* each element counts packets and bytes */
+    /* Rules add its elements. They are state of the kernel, and no ruleset holds them. */
+    bool dynamic;
+    uint32_t size;     /* of a dynamic set: elements at most */
+    uint32_t lifetime; /* of a dynamic set: seconds that an unused element stays; 0: forever */
     struct element *elements;
     size_t n_elements;
     size_t capacity;
@@ -225,8 +242,9 @@ size_t datatype_length(enum datatype type);
 uint32_t datatype_number(enum datatype type);
 /* Bytes of a key of these types with each field padded to 4. */
 size_t datatypes_length(const enum datatype *types, size_t n);
-/* nft's words for the field, and its type. `ct state`, nfproto, icmpv6 type and fib types have no
- * datatype here: they are only matched, never part of a key. field_length() is in bytes. */
+/* nft's words for the field, and its type. `ct state` and `ct status`, nfproto, icmpv6 type and fib
+ * types have no datatype here: they are only matched, never part of a key. field_length() is in
+ * bytes. */
 const char *field_name(enum field field);
 enum datatype field_type(enum field field);
 size_t field_length(enum field field);

@@ -50,6 +50,14 @@ struct statement statement_match_states(uint32_t states)
     return statement_match_number(FIELD_CT_STATE, states);
 }
 
+struct statement statement_match_first(void)
+{
+    struct statement statement = statement_match_number(FIELD_CT_STATUS, CT_STATUS_CONFIRMED);
+
+    statement.negate = true;
+    return statement;
+}
+
 struct statement statement_match_fib_type(uint32_t type)
 {
     return statement_match_number(FIELD_FIB_DADDR_TYPE, type);
@@ -95,6 +103,26 @@ struct statement statement_counter_map(struct field_list fields, const char *map
 struct statement statement_limit(uint32_t rate, uint32_t burst)
 {
     return (struct statement){.kind = STATEMENT_LIMIT, .rate = rate, .burst = burst};
+}
+
+/* After a pause the whole rate may come at once. */
+struct statement statement_meter_rate(enum field field, const char *set, uint32_t rate,
+                                      uint32_t per_seconds)
+{
+    struct statement statement = statement_with_fields(STATEMENT_METER_RATE, FIELDS(field), set);
+
+    statement.rate = rate;
+    statement.burst = rate;
+    statement.per_seconds = per_seconds;
+    return statement;
+}
+
+struct statement statement_meter_count(enum field field, const char *set, uint32_t count)
+{
+    struct statement statement = statement_with_fields(STATEMENT_METER_COUNT, FIELDS(field), set);
+
+    statement.rate = count;
+    return statement;
 }
 
 struct statement statement_log(const char *prefix, uint16_t group, uint32_t snaplen)

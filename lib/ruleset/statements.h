@@ -21,6 +21,8 @@ struct statement statement_match_byte(enum field field, bool negate, uint8_t val
 struct statement statement_match_name(enum field field, bool negate, const char *name);
 /* ct state: any of `states`. */
 struct statement statement_match_states(uint32_t states);
+/* The first packet of a connection, be it answered or not. */
+struct statement statement_match_first(void);
 /* An address field of `family` in a prefix. */
 struct statement statement_match_prefix(enum field field, enum family family, struct prefix prefix);
 struct statement statement_match_fib_type(uint32_t type);
@@ -30,6 +32,9 @@ struct statement statement_set_ct_mark(struct field_list fields, const char *map
 struct statement statement_counter(const char *name);
 struct statement statement_counter_map(struct field_list fields, const char *map);
 struct statement statement_limit(uint32_t rate, uint32_t burst);
+struct statement statement_meter_rate(enum field field, const char *set, uint32_t rate,
+                                      uint32_t per_seconds);
+struct statement statement_meter_count(enum field field, const char *set, uint32_t count);
 struct statement statement_log(const char *prefix, uint16_t group, uint32_t snaplen);
 struct statement statement_verdict(enum verdict verdict);
 struct statement statement_go(enum verdict verdict, const char *chain);

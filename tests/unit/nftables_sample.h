@@ -282,6 +282,34 @@ static inline void sample_intervals(struct ruleset *ruleset)
     sample_element(ruleset, set, &key, &key_end, (struct element){.mark = 7});
 }
 
+static inline struct set *sample_budgets(struct ruleset *ruleset, const char *name,
+                                         enum datatype type, uint32_t lifetime)
+{
+    struct set *set = sample_set(ruleset, name, KEY(type), SET_DATA_NONE);
+
+    set->dynamic = true;
+    set->size = 3;
+    set->timeout = lifetime > 0;
+    set->lifetime = lifetime;
+    return set;
+}
+
+/* What one source may do: sets whose elements rules add. */
+static inline void sample_limits(struct ruleset *ruleset)
+{
+    struct chain *chain;
+
+    sample_budgets(ruleset, "limit/web/ip/2-per-minute", DATATYPE_IPV4_ADDR, 61);
+    sample_budgets(ruleset, "limit/web/ip6/2-open", DATATYPE_IPV6_ADDR, 0);
+    chain = sample_chain(ruleset, "limit/web", HOOK_NONE, 0);
+    RULE(ruleset, chain,
+         statement_meter_rate(FIELD_CT_ORIG_SADDR, "limit/web/ip/2-per-minute", 2, 60),
+         statement_verdict(VERDICT_RETURN));
+    RULE(ruleset, chain, statement_meter_count(FIELD_CT_ORIG_SADDR6, "limit/web/ip6/2-open", 2),
+         statement_verdict(VERDICT_RETURN));
+    RULE(ruleset, chain, statement_match_first(), statement_verdict(VERDICT_DROP));
+}
+
 static inline void sample_chains(struct ruleset *ruleset)
 {
     const struct prefix prefix = {.address = 0x0a010000, .length = 24};
@@ -337,6 +365,7 @@ static inline struct ruleset *sample_gateway(void)
 
     sample_maps(ruleset);
     sample_intervals(ruleset);
+    sample_limits(ruleset);
     sample_chains(ruleset);
     ruleset_finish(ruleset);
     return ruleset;

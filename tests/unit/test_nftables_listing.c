@@ -290,6 +290,24 @@ static const struct words words[] = {
     {"limit rate 100/second burst 20 packets log prefix \"segd no-flow \" group 5 snaplen 128",
      {{.kind = STATEMENT_LIMIT, .rate = 100, .burst = 20},
       {.kind = STATEMENT_LOG, .object = "segd no-flow ", .group = 5, .snaplen = 128}}},
+    {"ct status ! confirmed accept", {NOT(FIELD_CT_STATUS, 8), GO(VERDICT_ACCEPT, NULL)}},
+    {"update @limit/web/ip/2-per-minute { ct original ip saddr limit rate 7/hour burst 8 packets }"
+     " return",
+     {{.kind = STATEMENT_METER_RATE,
+       .fields = {FIELD_CT_ORIG_SADDR},
+       .n_fields = 1,
+       .object = "limit/web/ip/2-per-minute",
+       .rate = 7,
+       .burst = 8,
+       .per_seconds = 3600},
+      GO(VERDICT_RETURN, NULL)}},
+    {"add @limit/web/ip6/2-open { ct original ip6 saddr ct count 9 } return",
+     {{.kind = STATEMENT_METER_COUNT,
+       .fields = {FIELD_CT_ORIG_SADDR6},
+       .n_fields = 1,
+       .object = "limit/web/ip6/2-open",
+       .rate = 9},
+      GO(VERDICT_RETURN, NULL)}},
     {"log prefix \"segd new \" group 7",
      {{.kind = STATEMENT_LOG, .object = "segd new ", .group = 7}}},
     {"jump a/b/ip/1", {GO(VERDICT_JUMP, "a/b/ip/1")}},
@@ -319,6 +337,7 @@ START_TEST(every_statement_is_listed_in_words)
     nftables = sample_open();
     sample_maps(wanted);
     sample_intervals(wanted);
+    sample_limits(wanted);
     sample_chains(wanted);
     chain = sample_chain(wanted, "words", HOOK_NONE, 0);
     ck_assert_int_eq(ruleset_add_rule(wanted, chain, c->statements, count_statements(c)), 0);
