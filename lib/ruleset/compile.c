@@ -407,8 +407,11 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
         r = compile_hook_open(compiler, shape);
     if (r == 0)
         r = compiler_rule(compiler, statement_go(VERDICT_JUMP, judge));
+    if (r == 0 && compiler_limits(compiler))
+        r = compiler_rule(compiler, statement_match_first(),
+                          statement_verdict_map(FIELDS(FIELD_CT_MARK), RULESET_LIMITED));
     if (r == 0 && compiler_logs(compiler))
-        r = compiler_rule(compiler, statement_match_states(CT_STATE_NEW),
+        r = compiler_rule(compiler, statement_match_first(),
                           statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
                           statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
                           statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
@@ -451,6 +454,7 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
         .diagram = diagram,
         .policy = diagram->policy,
         .now = options->now,
+        .widest_limits = options->widest_limits,
     };
     cleanup_(standings_freep) struct standings *standings = NULL;
     int r = standings_new(diagram->policy, options->overrides, options->now, &standings);
@@ -468,6 +472,8 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
         r = compile_drops(&compiler);
     if (r == 0)
         r = compile_live(&compiler);
+    if (r == 0)
+        r = compile_limits(&compiler);
     if (r == 0)
         r = compile_interfaces(&compiler);
     if (r == 0 && compiler.policy->gateway_protect)

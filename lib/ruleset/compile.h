@@ -14,6 +14,9 @@ struct ruleset_options {
     /* The number of the generation that the kernel holds with this ruleset: a chain without rules,
      * `generation/NUMBER`, tells it. 0: none. */
     uint64_t generation;
+    /* Every limit is compiled with the largest numbers: for rehearsal, in which one address stands
+     * for many. */
+    bool widest_limits;
 };
 
 /*
@@ -39,6 +42,7 @@ int ruleset_lockdown(struct ruleset **ret_ruleset);
 /* The table's name in the kernel, and of its parts that others read. */
 #define RULESET_TABLE "segd"
 #define RULESET_LIVE "live"
+#define RULESET_LIMITED "limited"
 #define RULESET_GENERATION "generation/"
 /* NFLOG group of refused packets; the prefix is `segd REASON `, of new connections `segd new `. */
 #define RULESET_LOG_GROUP 5

@@ -16,6 +16,7 @@ struct compiler {
     struct ruleset *ruleset;
     usec_t now;
     const struct standings *standings; /* of the flows, at the instant of compiling */
+    bool widest_limits;
 };
 
 /* Reasons for which packets are dropped: counters are named REASON/FROM/TO or REASON/ZONE. */
@@ -25,6 +26,7 @@ struct compiler {
 #define REASON_MAC_MISMATCH "mac-mismatch"
 #define REASON_UNKNOWN_INTERFACE "unknown-interface"
 #define REASON_INVALID "invalid"
+#define REASON_LIMITED "limited"
 #define REASON_ISOLATED "isolated"
 
 #define CHAIN_NAME_MAX 256
@@ -85,6 +87,11 @@ int compile_ingress(struct compiler *compiler);
 int compile_live(struct compiler *compiler);
 struct statement compiler_ask_live(void); /* accepts what is live */
 bool compiler_logs(const struct compiler *compiler);
+bool compiler_is_live(const struct compiler *compiler, const struct flow *flow);
+/* What one source may do by a flow, in limit.c: the map `limited` and chains `limit`, where a flow
+ * has a limit. */
+int compile_limits(struct compiler *compiler);
+bool compiler_limits(const struct compiler *compiler);
 
 /* Packets of one kind written to NFLOG per second at most, and bytes of each. */
 #define DROP_LOG_RATE 100

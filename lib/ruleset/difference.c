@@ -504,6 +504,7 @@ static bool is_calm(const struct differ *differ)
         const struct set *set = new ? new : old;
 
         if (set->data == SET_DATA_VERDICT && strcmp(set->name, RULESET_LIVE) != 0 &&
+            strcmp(set->name, RULESET_LIMITED) != 0 &&
             (!old || !new || !set_definition_equal(old, new) || !elements_equal(old, new)))
             return false;
     }

@@ -30,6 +30,13 @@ static bool flow_is_live(const struct compiler *compiler, const struct flow *flo
     return true;
 }
 
+bool compiler_is_live(const struct compiler *compiler, const struct flow *flow)
+{
+    usec_t timeout;
+
+    return flow_is_live(compiler, flow, &timeout);
+}
+
 static int add_direction(struct compiler *compiler, struct set *live, const struct flow *flow,
                          uint8_t direction, usec_t timeout)
 {
@@ -69,9 +76,8 @@ static int add_logged(struct compiler *compiler)
     for (size_t i = 0; i < policy->n_flows; i++) {
         const struct flow *flow = &policy->flows[i];
         struct key key = {0};
-        usec_t timeout;
 
-        if (!flow->log_new || !flow_is_live(compiler, flow, &timeout))
+        if (!flow->log_new || !compiler_is_live(compiler, flow))
             continue;
 
         key_put(&key, &flow->id, sizeof(flow->id));
