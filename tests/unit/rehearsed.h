@@ -70,7 +70,10 @@ static inline struct fixture furnish(const char *policy)
     if (r < 0)
         diagnostics_print(fixture.diagnostics, fixture.sources, stderr, false);
     ck_assert_int_eq(r, 0);
-    ck_assert_int_eq(ruleset_compile(fixture.diagram, &(struct ruleset_options){.now = fixture.now}, &fixture.ruleset), 0);
+    r = ruleset_compile(fixture.diagram,
+                        &(struct ruleset_options){.now = fixture.now, .widest_limits = true},
+                        &fixture.ruleset);
+    ck_assert_int_eq(r, 0);
     return fixture;
 }
 

@@ -136,6 +136,28 @@ START_TEST(hosts_without_an_address_are_rehearsed)
 }
 END_TEST
 
+/* One address stands for all sources of a flow and would soon have used up what it may. */
+START_TEST(flows_with_limits_are_rehearsed)
+{
+    static const char limited[] =
+        "segd: 1\n"
+        "zones:\n"
+        "  a: { class: lgwan, interfaces: [vlan10], networks: [10.10.0.0/16, 'fd00:10::/64'] }\n"
+        "  b: { class: lgwan, interfaces: [vlan20], networks: [10.20.0.0/16, 'fd00:20::/64'] }\n"
+        "flows:\n"
+        "  f: { from: a, to: b, services: [tcp/443, tcp/80, udp/53, udp/1000-2000],"
+        " limit: { new: 1/h, concurrent: 1 } }\n";
+    cleanup_(fixture_clear) struct fixture fixture = furnish(limited);
+    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
+
+    sandbox_enter();
+    ck_assert_ptr_nonnull(ruleset_find_chain(fixture.ruleset, "limit/f/open"));
+    rehearsal = rehearse(&fixture);
+    assert_agrees(rehearsal);
+    ck_assert_uint_gt(rehearsal->totals[REHEARSED_PASS].sent, 4);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("rehearsal");
@@ -147,6 +169,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, the_machines_own_network_is_refused);
     tcase_add_test(tests, an_expectation_against_the_flows_is_reported);
     tcase_add_test(tests, hosts_without_an_address_are_rehearsed);
+    tcase_add_test(tests, flows_with_limits_are_rehearsed);
     suite_add_tcase(suite, tests);
     return suite;
 }

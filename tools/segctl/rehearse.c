@@ -155,7 +155,8 @@ static int load_and_rehearse(const char *path, bool json)
 
     if (exit_code != EXIT_YES)
         return exit_code;
-    if (ruleset_compile(loaded.diagram, &(struct ruleset_options){.now = now}, &ruleset) < 0)
+    if (ruleset_compile(loaded.diagram,
+                        &(struct ruleset_options){.now = now, .widest_limits = true}, &ruleset) < 0)
         return command_no_memory();
     return rehearse_in_child(&loaded, ruleset, now, json);
 }
