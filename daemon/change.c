@@ -48,20 +48,15 @@ void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_M
         policy_texts_fingerprint(texts.texts, texts.n_texts, buffer);
 }
 
-int change_prepare(struct manager *manager, const struct policy_text *texts, size_t n_texts,
-                   const struct overrides *overrides, uint64_t generation, struct outcome *outcome,
+static int prepare(struct manager *manager, struct prepared_input *input, struct outcome *outcome,
                    struct prepared **ret_prepared)
 {
-    const struct prepared_input input = {
-        .texts = texts,
-        .n_texts = n_texts,
-        .overrides = overrides,
-        .generation = generation,
-        .now = calendar_now(),
-        .features = enforcement_features(manager->enforcement),
-    };
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
-    int r = prepared_new(&input, outcome->diagnostics, &prepared);
+    int r;
+
+    input->now = calendar_now();
+    input->features = enforcement_features(manager->enforcement);
+    r = prepared_new(input, outcome->diagnostics, &prepared);
 
     /* Diagnostics go on with the texts they speak of. */
     if (prepared) {
@@ -75,6 +70,35 @@ int change_prepare(struct manager *manager, const struct policy_text *texts, siz
 
     *ret_prepared = TAKE_PTR(prepared);
     return 0;
+}
+
+int change_prepare(struct manager *manager, const struct policy_text *texts, size_t n_texts,
+                   const struct overrides *overrides, uint64_t generation, struct outcome *outcome,
+                   struct prepared **ret_prepared)
+{
+    struct prepared_input input = {
+        .texts = texts,
+        .n_texts = n_texts,
+        .overrides = overrides,
+        .generation = generation,
+    };
+
+    return prepare(manager, &input, outcome, ret_prepared);
+}
+
+int change_prepare_strictly(struct manager *manager, const struct policy_texts *texts,
+                            const struct overrides *overrides, uint64_t generation,
+                            struct outcome *outcome, struct prepared **ret_prepared)
+{
+    struct prepared_input input = {
+        .texts = texts->texts,
+        .n_texts = texts->n_texts,
+        .overrides = overrides,
+        .generation = generation,
+        .strict = true,
+    };
+
+    return prepare(manager, &input, outcome, ret_prepared);
 }
 
 int change_read_policy(struct manager *manager, const struct generation *generation,
@@ -392,7 +416,7 @@ static void await_confirmation(struct transition *change, uint64_t previous, use
         .previous = previous,
         .actor = change->generation.actor,
         .deadline = boot_time() + span,
-        .deadline_wall = calendar_now() + span,
+        .deadline_wall = change_second(calendar_now() + span),
     };
     change_boot_id(confirmation->boot_id);
 }
@@ -420,7 +444,7 @@ static int change_new(struct manager *manager, const struct actor *actor, const 
     change->generation.number = manager->state.next_generation;
     change->generation.previous = manager->state.generation;
     change->generation.actor = *actor;
-    change->generation.when = calendar_now();
+    change->generation.when = change_second(calendar_now());
     change->generation.outcome = GENERATION_PREPARED;
     if (reason && !(change->generation.reason = strdup(reason)))
         return -ENOMEM;

@@ -186,7 +186,7 @@ static int turn_add(struct turn *turn, struct override *override)
     override->reason = (char *)turn->reason;
     override->uid = turn->actor->uid;
     override->who = (char *)turn->actor->name;
-    override->since = calendar_now();
+    override->since = change_second(calendar_now());
     r = overrides_add(&turn->candidate.overrides, override);
     if (r == -EEXIST) {
         const struct override *there =
@@ -199,9 +199,10 @@ static int turn_add(struct turn *turn, struct override *override)
     return r;
 }
 
+/* On a whole second, as it will be read again. */
 static usec_t span_end(usec_t span)
 {
-    return span > 0 ? calendar_now() + span : USEC_NEVER;
+    return span > 0 ? change_second(calendar_now() + span + USEC_PER_SEC - 1) : USEC_NEVER;
 }
 
 static int isolate(struct turn *turn, struct override *override)
@@ -422,7 +423,8 @@ int change_grant(struct manager *manager, const struct actor *actor, const struc
     if (r == 0)
         r = turn_add(&turn, &override);
     if (r == 0)
-        r = turn_prepare(&turn, &prepared);
+        r = change_prepare_strictly(manager, &turn.texts, &turn.candidate.overrides,
+                                    manager->current.number, ret_outcome, &prepared);
     if (r == 0)
         r = turn_run(&turn, prepared);
     if (r == 0)

@@ -21,11 +21,20 @@ struct transition {
 int change_prepare(struct manager *manager, const struct policy_text *texts, size_t n_texts,
                    const struct overrides *overrides, uint64_t generation, struct outcome *outcome,
                    struct prepared **ret_prepared);
+/* The same, and every grant must fit the policy. */
+int change_prepare_strictly(struct manager *manager, const struct policy_texts *texts,
+                            const struct overrides *overrides, uint64_t generation,
+                            struct outcome *outcome, struct prepared **ret_prepared);
 /* The texts of a generation, and where `ret_policy` is not NULL what they mean. */
 int change_read_policy(struct manager *manager, const struct generation *generation,
                        struct outcome *outcome, struct policy_texts *texts,
                        struct policy **ret_policy);
 /* Of the policy files as they are now; empty where they cannot be read. */
 void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_MAX]);
+/* Rounded down to a second: instants that are kept have no more. */
+static inline usec_t change_second(usec_t instant)
+{
+    return instant - instant % USEC_PER_SEC;
+}
 /* Of this boot of the machine. */
 void change_boot_id(char buffer[40]);

@@ -38,6 +38,10 @@ int manager_audit(struct manager *manager, const struct audit_event *event)
         return r;
     }
     findings_drop(manager->findings, "storage", "audit-not-written", NULL);
+    if (audit_condition(manager->audit) == AUDIT_TAMPERED &&
+        findings_report(manager->findings, "start", "audit-tampered", FINDING_CRITICAL, NULL,
+                        "the audit log was changed by others: its chain is broken") > 0)
+        log_message(LOG_CRIT, MESSAGE_STORAGE, "the audit log was changed by others");
     log_message(LOG_INFO, MESSAGE_AUDIT_HEAD, "audit %" PRIu64 " %s %s: %s",
                 audit_sequence(manager->audit), event->action, event->outcome,
                 audit_head(manager->audit));

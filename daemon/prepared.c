@@ -19,13 +19,18 @@
 struct all_texts {
     struct policy_text *texts;
     size_t n_texts;
-    size_t n_own; /* the first of them are borrowed */
+    size_t n_own;        /* the first of them are borrowed */
+    const char **lapsed; /* names of grants that were left out; owned */
+    size_t n_lapsed;
 };
 
 static void all_texts_clear(struct all_texts *all)
 {
     for (size_t i = all->n_own; i < all->n_texts; i++)
         free((char *)all->texts[i].name);
+    for (size_t i = 0; i < all->n_lapsed; i++)
+        free((char *)all->lapsed[i]);
+    free(all->lapsed);
     free(all->texts);
 }
 
@@ -34,7 +39,8 @@ static int all_texts_fill(struct all_texts *all, const struct prepared_input *in
     size_t n_overrides = input->overrides ? input->overrides->n_overrides : 0;
 
     all->texts = calloc(input->n_texts + n_overrides + 1, sizeof(*all->texts));
-    if (!all->texts)
+    all->lapsed = calloc(n_overrides + 1, sizeof(*all->lapsed));
+    if (!all->texts || !all->lapsed)
         return -ENOMEM;
 
     for (size_t i = 0; i < input->n_texts; i++)
@@ -67,7 +73,13 @@ int prepared_parse(const struct prepared_input *input, struct sources *sources,
 
     if (r < 0)
         return r;
-    return policy_parse_texts(all.texts, all.n_texts, sources, diagnostics, ret_policy);
+    r = policy_parse_texts(all.texts, all.n_texts, sources, diagnostics, ret_policy);
+    /* A grant may have lapsed: the policy itself was enforced once. */
+    if (r == -EBADMSG && all.n_texts > all.n_own) {
+        diagnostics_clear(diagnostics);
+        r = policy_parse_texts(all.texts, all.n_own, sources, diagnostics, ret_policy);
+    }
+    return r;
 }
 
 /* What the policy needs of the kernel is a mistake in it where the kernel has it not. */
@@ -121,8 +133,9 @@ static int compile(struct prepared *prepared, const struct prepared_input *input
     return r;
 }
 
-int prepared_new(const struct prepared_input *input, struct diagnostics *diagnostics,
-                 struct prepared **ret_prepared)
+/* From texts to all that the enforcement takes over. */
+static int attempt(const struct all_texts *all, const struct prepared_input *input,
+                   struct diagnostics *diagnostics, struct prepared **ret_prepared)
 {
     cleanup_(prepared_freep) struct prepared *prepared = calloc(1, sizeof(*prepared));
     int r;
@@ -135,10 +148,79 @@ int prepared_new(const struct prepared_input *input, struct diagnostics *diagnos
     r = sources_new(&prepared->sources);
     if (r < 0)
         return r;
-
-    r = prepared_parse(input, prepared->sources, diagnostics, &prepared->policy);
+    r = policy_parse_texts(all->texts, all->n_texts, prepared->sources, diagnostics,
+                           &prepared->policy);
     if (r == 0)
         r = compile(prepared, input, diagnostics);
+    if (r == 0 || r == -EBADMSG)
+        *ret_prepared = TAKE_PTR(prepared);
+    return r;
+}
+
+/* Whether the first `n` texts make a policy. Returns 0, -EBADMSG or -errno. */
+static int try_texts(const struct all_texts *all, size_t n, const struct prepared_input *input)
+{
+    cleanup_(diagnostics_freep) struct diagnostics *ignored = NULL;
+    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    const struct all_texts some = {.texts = all->texts, .n_texts = n};
+    int r = diagnostics_new(&ignored);
+
+    return r < 0 ? r : attempt(&some, input, ignored, &prepared);
+}
+
+/* Leaves out each grant that does not fit behind the policy and the grants before it. Returns 1
+ * where any was, 0 where the policy itself is wrong, or -errno. */
+static int leave_out_lapsed(struct all_texts *all, const struct prepared_input *input)
+{
+    int r = try_texts(all, all->n_own, input);
+
+    if (r < 0)
+        return r == -EBADMSG ? 0 : r;
+    for (size_t i = all->n_own; i < all->n_texts;) {
+        r = try_texts(all, i + 1, input);
+        if (r == 0) {
+            i++;
+            continue;
+        }
+        if (r != -EBADMSG)
+            return r;
+        all->lapsed[all->n_lapsed++] = all->texts[i].name;
+        memmove(all->texts + i, all->texts + i + 1, (--all->n_texts - i) * sizeof(*all->texts));
+    }
+    return all->n_lapsed > 0;
+}
+
+static int warn_of_lapsed(const struct all_texts *all, struct diagnostics *diagnostics)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < all->n_lapsed; i++)
+        r = diagnostics_add(diagnostics, SEVERITY_WARNING, "grant-lapsed", (struct location){0},
+                            "revoke it, or grant it again in the words of this policy",
+                            "%s does not fit this policy and is left out", all->lapsed[i]);
+    return r;
+}
+
+int prepared_new(const struct prepared_input *input, struct diagnostics *diagnostics,
+                 struct prepared **ret_prepared)
+{
+    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(all_texts_clear) struct all_texts all = {0};
+    int r = all_texts_fill(&all, input), left_out = 0;
+
+    if (r == 0)
+        r = attempt(&all, input, diagnostics, &prepared);
+    if (r == -EBADMSG && !input->strict && all.n_texts > all.n_own)
+        left_out = leave_out_lapsed(&all, input);
+    if (left_out < 0)
+        return left_out;
+    if (left_out > 0) {
+        prepared = prepared_free(prepared);
+        diagnostics_clear(diagnostics);
+        r = attempt(&all, input, diagnostics, &prepared);
+    }
+    if (r == 0)
+        r = warn_of_lapsed(&all, diagnostics);
     if (r == 0 || r == -EBADMSG)
         *ret_prepared = TAKE_PTR(prepared);
     return r;

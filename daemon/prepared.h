@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "diagram/diagram.h"
@@ -33,6 +35,10 @@ struct prepared_input {
     uint64_t generation;
     usec_t now;
     const struct nftables_features *features;
+    /* A grant that makes no sense with this policy (its zone has gone, a flow of the policy covers
+     * it by now) is an error. Otherwise it is left out with a warning, `grant-lapsed`, so that an
+     * operator's grant of yesterday does not stand in the way of a policy. */
+    bool strict;
 };
 
 /*

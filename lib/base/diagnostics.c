@@ -47,14 +47,20 @@ static void diagnostic_clear(struct diagnostic *diagnostic)
     *diagnostic = (struct diagnostic){0};
 }
 
+void diagnostics_clear(struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < diagnostics->n_list; i++)
+        diagnostic_clear(&diagnostics->list[i]);
+    free(diagnostics->list);
+    *diagnostics = (struct diagnostics){0};
+}
+
 struct diagnostics *diagnostics_free(struct diagnostics *diagnostics)
 {
     if (!diagnostics)
         return NULL;
 
-    for (size_t i = 0; i < diagnostics->n_list; i++)
-        diagnostic_clear(&diagnostics->list[i]);
-    free(diagnostics->list);
+    diagnostics_clear(diagnostics);
     free(diagnostics);
     return NULL;
 }

@@ -58,6 +58,8 @@ struct diagnostic {
 
 int diagnostics_new(struct diagnostics **ret_diagnostics);
 struct diagnostics *diagnostics_free(struct diagnostics *diagnostics);
+/* Forgets all that was added. */
+void diagnostics_clear(struct diagnostics *diagnostics);
 DEFINE_CLEANUP(struct diagnostics, diagnostics_free)
 
 /*

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ struct files {
     char folder[64];
     char policy[80];
     char text[80];
+    char state[80]; /* of segd; new for each start */
+    char socket[80];
 };
 
 static int files_make(struct files *files)
@@ -39,16 +42,40 @@ static int files_make(struct files *files)
     }
     snprintf(files->policy, sizeof(files->policy), "%s/policy.yaml", files->folder);
     snprintf(files->text, sizeof(files->text), "%s/ruleset.nft", files->folder);
+    snprintf(files->state, sizeof(files->state), "%s/state", files->folder);
+    snprintf(files->socket, sizeof(files->socket), "%s/control", files->folder);
     return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void files_clear(struct files *files)
 {
-    if (!files->folder[0])
-        return;
-    unlink(files->policy);
-    unlink(files->text);
-    rmdir(files->folder);
+    if (files->folder[0])
+        remove_tree(files->folder);
+}
+
+/* Starts segd as on a machine that never had it: it keeps its first generation, then enforces it.
+ */
+static int start_segd(const struct settings *settings, const struct files *files,
+                      const char *policy, struct process_cost *cost)
+{
+    const char *const segd[] = {settings->segd, "--policy", policy,        "--state-dir",
+                                files->state,   "--socket", files->socket, NULL};
+
+    remove_tree(files->state);
+    return process_start(segd, cost);
 }
 
 static int write_text(const char *path, const struct ruleset *ruleset)
@@ -160,7 +187,6 @@ static int report_load(const struct load_samples *samples, size_t n, enum shape 
 static int measure_shape(const struct settings *settings, const struct files *files,
                          enum shape shape, size_t n_flows, struct figures *figures)
 {
-    const char *const segd[] = {settings->segd, "--policy", files->policy, NULL};
     const char *const nft[] = {"nft", "-f", files->text, NULL};
     cleanup_(freep) double *block = NULL;
     struct load_samples samples;
@@ -174,7 +200,7 @@ static int measure_shape(const struct settings *settings, const struct files *fi
 
         fprintf(stderr, "loads: %zu flows, %s, round %zu of %zu\n", n_flows, shape_name(shape),
                 i + 1, settings->n_loads);
-        r = process_start(segd, &ours);
+        r = start_segd(settings, files, files->policy, &ours);
         if (r == 0)
             r = process_run(nft, &theirs);
         if (r < 0)
@@ -187,9 +213,9 @@ static int measure_shape(const struct settings *settings, const struct files *fi
     return r < 0 ? r : report_load(&samples, settings->n_loads, shape, n_flows, figures);
 }
 
-static int measure_sample(const struct settings *settings, struct figures *figures)
+static int measure_sample(const struct settings *settings, const struct files *files,
+                          struct figures *figures)
 {
-    const char *const segd[] = {settings->segd, "--policy", settings->sample, NULL};
     cleanup_(freep) double *block = NULL;
     struct load_samples samples;
     size_t n = settings->n_loads;
@@ -198,7 +224,7 @@ static int measure_sample(const struct settings *settings, struct figures *figur
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct process_cost cost = {0};
 
-        r = process_start(segd, &cost);
+        r = start_segd(settings, files, settings->sample, &cost);
         samples.msec[i] = cost.msec;
         samples.peak[i] = cost.peak_kib / 1024;
         samples.resident[i] = cost.resident_kib / 1024;
@@ -229,7 +255,7 @@ int measure_loads(const struct settings *settings, struct figures *figures)
     int r = files_make(&files);
 
     if (r == 0)
-        r = measure_sample(settings, figures);
+        r = measure_sample(settings, &files, figures);
     for (size_t i = 0; r == 0 && i < ELEMENTS_OF(shapes); i++)
         r = measure_shape(settings, &files, shapes[i], n_flows, figures);
     return r;
