@@ -2,7 +2,8 @@
 
 /*
  * segctl explain: would this pass, by which line of the policy, approved by whom; and if not, why
- * not, and what would. Needs neither the daemon nor root.
+ * not, and what would. It is asked of the policy that is enforced; of files with neither the daemon
+ * nor root.
  */
 
 #include <errno.h>
@@ -14,10 +15,12 @@
 #include "explain.h"
 #include "instant.h"
 #include "policy/spelling.h"
+#include "running.h"
 #include "words.h"
 
 struct explain_options {
-    const char *path;
+    const char *path; /* of files; NULL: what is enforced */
+    const char *socket;
     bool json;
     bool families[FAMILIES]; /* those that may be judged */
     const char *at;          /* a date, or NULL for now */
@@ -209,9 +212,10 @@ static int explain_families(const struct loaded *loaded, const struct question *
     cleanup_(explanation_freep) struct explanation *other = NULL;
     int r, exit_code;
 
-    r = explanation_new(loaded->diagram, NULL, question, family, now, &explanation);
+    r = explanation_new(loaded->diagram, &loaded->overrides, question, family, now, &explanation);
     if (r == 0 && options->families[other_family] && question->families[other_family].possible)
-        r = explanation_new(loaded->diagram, NULL, question, other_family, now, &other);
+        r = explanation_new(loaded->diagram, &loaded->overrides, question, other_family, now,
+                            &other);
     if (r < 0)
         return instant_failed(r);
 
@@ -232,7 +236,7 @@ static int explain(const struct command *command, const struct explain_options *
     usec_t now;
     int r;
 
-    r = loaded_require(&loaded, options->path, options->json);
+    r = running_or_files(command, options->path, options->socket, options->json, &loaded);
     if (r == EXIT_YES)
         r = instant_read(command, loaded.policy, options->at, &now);
     if (r != EXIT_YES)
@@ -254,6 +258,7 @@ int run_explain(const struct command *command, int argc, char **argv)
 {
     static const struct option long_options[] = {
         {"policy", required_argument, NULL, OPTION_POLICY},
+        {"socket", required_argument, NULL, OPTION_SOCKET},
         {"at", required_argument, NULL, 'a'},
         {"ipv4", no_argument, NULL, '4'},
         {"ipv6", no_argument, NULL, '6'},
@@ -261,13 +266,16 @@ int run_explain(const struct command *command, int argc, char **argv)
         {"help", no_argument, NULL, OPTION_HELP},
         {0},
     };
-    struct explain_options options = {.path = POLICY_PATH_DEFAULT, .families = {true, true}};
+    struct explain_options options = {.socket = CONTROL_SOCKET_DEFAULT, .families = {true, true}};
     int option;
 
     while ((option = getopt_long(argc, argv, "46", long_options, NULL)) >= 0) {
         switch (option) {
         case OPTION_POLICY:
             options.path = optarg;
+            break;
+        case OPTION_SOCKET:
+            options.socket = optarg;
             break;
         case 'a':
             options.at = optarg;

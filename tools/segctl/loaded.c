@@ -37,6 +37,7 @@ void loaded_clear(struct loaded *loaded)
     policy_free(loaded->policy);
     diagnostics_free(loaded->diagnostics);
     sources_free(loaded->sources);
+    overrides_clear(&loaded->overrides);
     *loaded = (struct loaded){0};
 }
 

@@ -7,17 +7,19 @@
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
 #include "diagram/diagram.h"
+#include "policy/overrides.h"
 #include "policy/policy.h"
 
 /*
- * A policy as the offline commands have it: read, compiled, and with what was found wrong on the
- * way. A zeroed structure is nothing loaded.
+ * A policy as commands have it that answer by themselves: read, compiled, and with what was found
+ * wrong on the way. A zeroed structure is nothing loaded.
  */
 struct loaded {
     struct sources *sources;
     struct diagnostics *diagnostics;
     struct policy *policy;
     struct diagram *diagram;
+    struct overrides overrides; /* none, but where the policy is the one that is enforced */
 };
 
 /* Reads and compiles. Returns 0, -EBADMSG where `diagnostics` has errors, or -ENOMEM. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segctl: the table of commands, and what is common to them: help, version, wrong usage. Commands
- * that need neither the daemon nor root say so by not asking for them.
+ * segctl: what is common to its commands: help, version, wrong usage, and an answer that did not
+ * arrive.
  */
 
 #include <locale.h>
@@ -10,79 +10,37 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "command.h"
 
-static const struct command commands[] = {
-    {
-        .name = "check",
-        .arguments = "[--json] [PATH]",
-        .summary = "is the policy valid, and does it do what it expects?",
-        .options = "  PATH     a policy file, or a directory of *.yaml files\n"
-                   "           (default " POLICY_PATH_DEFAULT ")\n"
-                   "  --json   print the result as JSON\n",
-        .run = run_check,
-    },
-    {
-        .name = "show",
-        .arguments = "[--nftables] [--json] [--policy PATH]",
-        .summary = "print the policy in its canonical form",
-        .options = "  --policy PATH   a policy file, or a directory of *.yaml files\n"
-                   "                  (default " POLICY_PATH_DEFAULT ")\n"
-                   "  --nftables      print the table that segd gives the kernel for it\n"
-                   "  --json          print the text within a JSON object\n",
-        .run = run_show,
-    },
-    {
-        .name = "explain",
-        .arguments = "[--json] [--policy PATH] [--at DATE] [-4 | -6] FROM TO SERVICE",
-        .summary = "would this pass, by which line of the policy, and if not, why not?",
-        .options = "  FROM, TO        an address, or the name of a host, a group or a zone,\n"
-                   "                  or `gateway`\n"
-                   "  SERVICE         the name of a service, or a literal such as tcp/443\n"
-                   "  --policy PATH   a policy file, or a directory of *.yaml files\n"
-                   "                  (default " POLICY_PATH_DEFAULT ")\n"
-                   "  --at DATE       as on that day, for flows that expire\n"
-                   "  -4, --ipv4      over IPv4 (the first choice where both are possible)\n"
-                   "  -6, --ipv6      over IPv6\n"
-                   "  --json          print the result as JSON\n",
-        .run = run_explain,
-    },
-    {
-        .name = "matrix",
-        .arguments = "[--json] [--policy PATH] [--at DATE] [-l] [FROM [TO]]",
-        .summary = "which zone may open connections to which?",
-        .options = "  FROM, TO        the flows from this zone, to this zone; `gateway` is the\n"
-                   "                  machine itself, where the policy protects it\n"
-                   "  -l, --list      the flows of all pairs of zones, a line for each\n"
-                   "  --policy PATH   a policy file, or a directory of *.yaml files\n"
-                   "                  (default " POLICY_PATH_DEFAULT ")\n"
-                   "  --at DATE       as on that day, for flows that expire\n"
-                   "  --json          print the result as JSON\n",
-        .run = run_matrix,
-    },
-    {
-        .name = "rehearse",
-        .arguments = "[--json] [PATH]",
-        .summary = "does the kernel do what the policy says? with real packets in a sandbox",
-        .options = "  PATH     a policy file, or a directory of *.yaml files\n"
-                   "           (default " POLICY_PATH_DEFAULT ")\n"
-                   "  --json   print the result as JSON\n",
-        .run = run_rehearse,
-    },
-};
+static const char *group_title(enum command_group group)
+{
+    switch (group) {
+    case GROUP_OFFLINE:
+        return "The policy files, without segd and without root:";
+    case GROUP_READ:
+        return "What is, now:";
+    case GROUP_CHANGE:
+        return "Change it:";
+    case GROUP_EVIDENCE:
+        return "Evidence:";
+    }
+    return "";
+}
 
 static void print_help(FILE *stream)
 {
     fputs("Usage: segctl COMMAND [OPTION]... [ARGUMENT]...\n\n", stream);
-    for (size_t i = 0; i < ELEMENTS_OF(commands); i++)
+    for (size_t i = 0; i < n_commands; i++) {
+        if (i == 0 || commands[i].group != commands[i - 1].group)
+            fprintf(stream, "%s%s\n", i > 0 ? "\n" : "", group_title(commands[i].group));
         fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
     fputs("\n"
           "  --help     show this help; behind a command, that of the command\n"
           "  --version  show the version\n"
           "\n"
           "Exit codes: 0 yes, 1 no, 2 wrong usage, 3 policy invalid, 4 daemon unreachable,\n"
-          "5 not permitted, 6 refused or failed in the kernel.\n",
+          "5 not permitted, 6 refused or failed in the kernel, not stored, or busy.\n",
           stream);
 }
 
@@ -148,7 +106,7 @@ int main(int argc, char **argv)
         return EXIT_YES;
     }
 
-    for (size_t i = 0; i < ELEMENTS_OF(commands); i++) {
+    for (size_t i = 0; i < n_commands; i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
             return run(&commands[i], argc - 1, argv + 1);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segctl matrix: which zone may open connections to which. Needs neither the daemon nor root.
+ * segctl matrix: which zone may open connections to which, by the policy that is enforced; or by
+ * files, with neither the daemon nor root.
  */
 
 #include <errno.h>
@@ -14,9 +15,11 @@
 #include "loaded.h"
 #include "matrix.h"
 #include "policy/spelling.h"
+#include "running.h"
 
 struct matrix_options {
-    const char *path;
+    const char *path; /* of files; NULL: what is enforced */
+    const char *socket;
     const char *at;
     bool list;
     bool json;
@@ -65,13 +68,13 @@ static int matrix(const struct command *command, const struct matrix_options *op
     usec_t now;
     int r;
 
-    r = loaded_require(&loaded, options->path, options->json);
+    r = running_or_files(command, options->path, options->socket, options->json, &loaded);
     if (r == EXIT_YES)
         r = instant_read(command, loaded.policy, options->at, &now);
     if (r != EXIT_YES)
         return r;
 
-    r = matrix_new(loaded.policy, NULL, now, &matrix);
+    r = matrix_new(loaded.policy, &loaded.overrides, now, &matrix);
     if (r < 0)
         return instant_failed(r);
 
@@ -88,19 +91,23 @@ int run_matrix(const struct command *command, int argc, char **argv)
 {
     static const struct option long_options[] = {
         {"policy", required_argument, NULL, OPTION_POLICY},
+        {"socket", required_argument, NULL, OPTION_SOCKET},
         {"at", required_argument, NULL, 'a'},
         {"list", no_argument, NULL, 'l'},
         {"json", no_argument, NULL, OPTION_JSON},
         {"help", no_argument, NULL, OPTION_HELP},
         {0},
     };
-    struct matrix_options options = {.path = POLICY_PATH_DEFAULT};
+    struct matrix_options options = {.socket = CONTROL_SOCKET_DEFAULT};
     int option;
 
     while ((option = getopt_long(argc, argv, "l", long_options, NULL)) >= 0) {
         switch (option) {
         case OPTION_POLICY:
             options.path = optarg;
+            break;
+        case OPTION_SOCKET:
+            options.socket = optarg;
             break;
         case 'a':
             options.at = optarg;

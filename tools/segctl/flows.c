@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* segctl flows: what is approved, whether it passes now, and what it carried. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "loaded.h"
+#include "policy/spelling.h"
+#include "remote.h"
+#include "reply.h"
+
+enum {
+    COLUMN_STATE,
+    COLUMN_FLOW,
+    COLUMN_FROM,
+    COLUMN_TO,
+    COLUMN_SERVICES,
+    COLUMN_UNTIL,
+    COLUMN_THERE,
+    COLUMN_BACK,
+    COLUMN_LABEL,
+    COLUMNS,
+};
+
+#define COUNT_TEXT_MAX 64
+
+/* `1234 (5.6 MB)` */
+static const char *count_text(const json_t *count, char buffer[COUNT_TEXT_MAX])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double bytes = (double)reply_number(count, "bytes");
+    size_t unit = 0;
+
+    while (bytes >= 1000 && unit + 1 < ELEMENTS_OF(units)) {
+        bytes /= 1000;
+        unit++;
+    }
+    snprintf(buffer, COUNT_TEXT_MAX, "%" JSON_INTEGER_FORMAT " (%.*f %s)",
+             reply_number(count, "packets"), unit > 0 && bytes < 10 ? 1 : 0, bytes, units[unit]);
+    return buffer;
+}
+
+static int add_flow(struct table *table, const json_t *flow)
+{
+    cleanup_(freep) char *from = reply_list_text(json_object_get(flow, "from"));
+    cleanup_(freep) char *to = reply_list_text(json_object_get(flow, "to"));
+    cleanup_(freep) char *services = reply_list_text(json_object_get(flow, "services"));
+    const char *name = reply_text(flow, "name"), *label = reply_text(flow, "label");
+    char until[WHEN_MAX], there[COUNT_TEXT_MAX], back[COUNT_TEXT_MAX];
+
+    if (!from || !to || !services)
+        return -ENOMEM;
+    return table_add(
+        table,
+        (const char *[COLUMNS]){
+            [COLUMN_STATE] = reply_true(flow, "live") ? "live" : reply_text(flow, "why"),
+            [COLUMN_FLOW] = name,
+            [COLUMN_FROM] = from,
+            [COLUMN_TO] = to,
+            [COLUMN_SERVICES] = services,
+            [COLUMN_UNTIL] =
+                reply_has(flow, "until") ? reply_when(reply_text(flow, "until"), until) : "-",
+            [COLUMN_THERE] = count_text(json_object_get(flow, "original"), there),
+            [COLUMN_BACK] = count_text(json_object_get(flow, "reply"), back),
+            [COLUMN_LABEL] = strcmp(label, name) == 0 ? "" : label,
+        });
+}
+
+static int print_flows(const json_t *reply, bool colour)
+{
+    static const char *const titles[COLUMNS] = {"STATE", "FLOW",  "FROM", "TO",   "SERVICES",
+                                                "UNTIL", "THERE", "BACK", "LABEL"};
+    static const enum table_align aligns[COLUMNS] = {
+        [COLUMN_THERE] = TABLE_RIGHT, [COLUMN_BACK] = TABLE_RIGHT};
+    const json_t *flows = json_object_get(reply, "flows");
+    cleanup_(table_freep) struct table *table = NULL;
+    json_t *flow;
+    size_t i;
+    int r = table_new(COLUMNS, titles, aligns, &table);
+
+    json_array_foreach(flows, i, flow)
+    {
+        if (r == 0)
+            r = add_flow(table, flow);
+    }
+    if (r < 0)
+        return r;
+    if (json_array_size(flows) == 0)
+        puts("no flow is approved");
+    else
+        table_print(table, stdout, colour);
+    return 0;
+}
+
+/* Leaves the flows that are named. Returns an exit code. */
+static int choose(const struct remote *remote, json_t *reply)
+{
+    json_t *chosen = json_array(), *flow;
+    size_t i;
+
+    for (int k = 0; chosen && k < remote->n_arguments; k++) {
+        struct spelling_search search = {.text = remote->arguments[k]};
+        bool found = false;
+
+        json_array_foreach(json_object_get(reply, "flows"), i, flow)
+        {
+            const char *name = reply_text(flow, "name");
+
+            spelling_try(&search, name);
+            if (strcmp(name, remote->arguments[k]) != 0)
+                continue;
+            found = true;
+            json_array_append(chosen, flow);
+        }
+        if (found)
+            continue;
+        json_decref(chosen);
+        if (search.nearest)
+            return remote_fail(remote, EXIT_NO, "not-found", NULL,
+                               "there is no flow `%s`; did you mean `%s`?", remote->arguments[k],
+                               search.nearest);
+        return remote_fail(remote, EXIT_NO, "not-found", "segctl flows lists them",
+                           "there is no flow `%s`", remote->arguments[k]);
+    }
+    return json_object_set_new(reply, "flows", chosen) < 0 ? command_no_memory() : EXIT_YES;
+}
+
+int run_flows(const struct command *command, int argc, char **argv)
+{
+    cleanup_(remote_clear) struct remote remote = {0};
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    int exit_code;
+
+    if (!remote_begin(&remote, command, argc, argv, NULL, 0, argc, &exit_code))
+        return exit_code;
+    exit_code = remote_call(&remote, "GetFlows", &reply);
+    if (exit_code == EXIT_YES && remote.n_arguments > 0)
+        exit_code = choose(&remote, reply);
+    return exit_code == EXIT_YES ? remote_print(&remote, reply, print_flows, EXIT_YES) : exit_code;
+}

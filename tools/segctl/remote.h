@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "command.h"
+#include "control/client.h"
+
+/*
+ * What every command that asks the daemon begins with: options that become the parameters of a
+ * method, the call, and errors that become a message and an exit code.
+ */
+enum field_kind {
+    FIELD_TEXT,   /* a text */
+    FIELD_TEXTS,  /* a text, and the option may stand there several times: a list */
+    FIELD_NUMBER, /* a whole number that is not negative */
+    FIELD_SPAN,   /* `2m`: seconds */
+    FIELD_FLAG,   /* true where it stands there */
+    FIELD_POLICY, /* a path: the texts of its files */
+};
+
+/* One option or argument of a command. */
+struct field {
+    const char *option;    /* without its `--`; NULL: the next argument */
+    const char *parameter; /* of the method */
+    const char *title;     /* of an argument: `ZONE` */
+    enum field_kind kind;
+    bool required;
+};
+
+/* A command that is at it. A zeroed structure is none. */
+struct remote {
+    const struct command *command;
+    const char *socket;
+    bool json;
+    json_t *parameters; /* what the options and arguments said */
+    /* What stands behind the arguments that have a field; borrowed. */
+    char *const *arguments;
+    int n_arguments;
+};
+void remote_clear(struct remote *remote);
+
+/*
+ * Reads the command line. `--socket`, `--json` and `--help` need no field. Returns true to go on;
+ * false where `*ret_exit_code` is all that is left to do.
+ */
+bool remote_begin(struct remote *remote, const struct command *command, int argc, char **argv,
+                  const struct field *fields, size_t n_fields, int n_arguments_max,
+                  int *ret_exit_code);
+/* Takes a parameter away that is none of the method. */
+bool remote_take_flag(struct remote *remote, const char *parameter);
+
+/* Calls the method with the parameters. Returns EXIT_YES and a new reference; else an exit code,
+ * and what went wrong has been said. */
+int remote_call(struct remote *remote, const char *method, json_t **ret_reply);
+/* What a reply is for people; returns 0 or -ENOMEM. */
+typedef int (*remote_printer)(const json_t *reply, bool colour);
+/* Reads the command line, calls the method, and prints its reply: all of a command that has nothing
+ * else to do. Returns an exit code. */
+int remote_run(const struct command *command, int argc, char **argv, const struct field *fields,
+               size_t n_fields, const char *method, remote_printer print);
+/* Prints a reply, or its JSON where that is wanted. Returns an exit code: `exit_code`, unless there
+ * is no memory. */
+int remote_print(const struct remote *remote, json_t *reply, remote_printer print, int exit_code);
+/* Calls a method with `more`; the handler's negative return ends it: -ENOMEM, or -EPIPE where
+ * nobody reads. */
+int remote_follow(struct remote *remote, const char *method, client_handler handler,
+                  void *userdata);
+
+/* Says what went wrong: to people with what to do about it (may be NULL), to programs as JSON.
+ * Returns `exit_code`. */
+int remote_fail(const struct remote *remote, int exit_code, const char *code, const char *remedy,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Says an error of the daemon by its full name; `reply` are its parameters. Returns an exit code.
+ */
+int remote_refused(const struct remote *remote, const char *error, const json_t *reply);
+
+/* Fields of a reply: what is missing or null is an empty text, 0, false or an empty list. */
+const char *reply_text(const json_t *json, const char *key);
+json_int_t reply_number(const json_t *json, const char *key);
+bool reply_true(const json_t *json, const char *key);
+bool reply_has(const json_t *json, const char *key);
