@@ -145,6 +145,9 @@ static void write_flow(FILE *text, struct random *random, unsigned flow, bool ga
         fprintf(text, ", %s", second);
     fputs("]\n", text);
     write_services(text, random);
+    /* More than any test uses up. */
+    if (flow % 5 == 3)
+        fputs("    limit: { new: 1000000/s, concurrent: 1000000 }\n", text);
     fputs(disabled ? "    enabled: false\n" : "", text);
 }
 
