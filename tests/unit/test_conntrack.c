@@ -181,7 +181,8 @@ END_TEST
 START_TEST(counts_are_told_where_the_kernel_counts)
 {
     cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
-    static const char *const on[] = {"sysctl", "-q", "net.netfilter.nf_conntrack_acct=1", NULL};
+    static const char *const on[] = {"sh", "-c",
+                                     "echo 1 >/proc/sys/net/netfilter/nf_conntrack_acct", NULL};
     struct connection connection;
 
     send_datagram(1024, "127.0.0.1", 5001);
