@@ -31,6 +31,11 @@ int change_read_policy(struct manager *manager, const struct generation *generat
                        struct policy **ret_policy);
 /* Of the policy files as they are now; empty where they cannot be read. */
 void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_MAX]);
+/* change_reused.c: before the commit of a policy in which a flow has the number that another flow
+ * of the old one had. `old` may be NULL. */
+int change_commit_reused(struct manager *manager, const struct transition *change,
+                         struct prepared *prepared, const struct policy *old,
+                         struct nftables_refusal *refusal, struct outcome *outcome);
 /* Rounded down to a second: instants that are kept have no more. */
 static inline usec_t change_second(usec_t instant)
 {
