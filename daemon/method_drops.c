@@ -2,7 +2,7 @@
 
 /*
  * Refused packets. The kernel counts them in named counters, whose names tell the reason and, as
- * far as the reason knows them, where from and where to.
+ * far as the reason knows them, where from and where to, or of which flow.
  */
 
 #include <errno.h>
@@ -10,6 +10,8 @@
 
 #include "method.h"
 #include "ruleset/compile.h"
+
+#define LIMITED "limited"
 
 /* What a counter of refused packets may be called by; others are no refusals. */
 static const char *const reasons[] = {
@@ -41,21 +43,24 @@ static json_t *next_part(const char **name)
     return json_stringn(*name, length);
 }
 
-/* A counter is named `REASON/FROM/TO`, `REASON/FROM` or `REASON`. */
+/* A counter is named `REASON/FROM/TO`, `REASON/ZONE`, `limited/FLOW` or `REASON`. */
 static int add_drop(const char *name, struct nftables_count count, void *userdata)
 {
     const char *reason = find_reason(name);
-    json_t *array = userdata, *from, *to;
+    json_t *array = userdata, *first, *second;
+    bool of_flow;
 
     if (!reason || count.packets == 0)
         return 0;
 
-    from = next_part(&name);
-    to = next_part(&name);
-    if (json_array_append_new(array,
-                              json_pack("{s:s, s:o, s:o, s:I, s:I}", "reason", reason, "from", from,
-                                        "to", to, "packets", (json_int_t)count.packets, "bytes",
-                                        (json_int_t)count.bytes)) < 0)
+    of_flow = strcmp(reason, LIMITED) == 0;
+    first = next_part(&name);
+    second = next_part(&name);
+    if (json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:I, s:I}", "reason", reason,
+                                               "from", of_flow ? json_null() : first, "to", second,
+                                               "flow", of_flow ? first : json_null(), "packets",
+                                               (json_int_t)count.packets, "bytes",
+                                               (json_int_t)count.bytes)) < 0)
         return -ENOMEM;
     return 0;
 }

@@ -328,6 +328,14 @@ START_TEST(a_grant_is_a_flow_as_long_as_it_lasts)
 }
 END_TEST
 
+/* NULL is null. */
+static json_t *drop(const char *reason, const char *from, const char *to, const char *flow,
+                    int packets, int bytes)
+{
+    return json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:i}", "reason", reason, "from", from, "to", to,
+                     "flow", flow, "packets", packets, "bytes", bytes);
+}
+
 /* All drops, each as expected; the list is stolen. */
 static void assert_drops(const struct scene *scene, json_t *expected)
 {
@@ -336,10 +344,10 @@ static void assert_drops(const struct scene *scene, json_t *expected)
 
     ck_assert_uint_eq(json_array_size(drops), json_array_size(expected));
     for (size_t i = 0; i < json_array_size(expected); i++) {
-        json_t *drop = json_array_get(expected, i);
-        const char *reason = json_string_value(json_object_get(drop, "reason"));
+        json_t *one = json_array_get(expected, i);
+        const char *reason = json_string_value(json_object_get(one, "reason"));
 
-        assert_json(find_text(drops, "reason", reason), json_incref(drop));
+        assert_json(find_text(drops, "reason", reason), json_incref(one));
     }
     json_decref(expected);
 }
@@ -358,12 +366,9 @@ START_TEST(drops_are_counted_by_reason_and_zones)
     wires_drop(scene.lab, WIRE_A, &refused, NULL, "no-flow/a/b");
     wires_drop(scene.lab, WIRE_A, &spoofed, NULL, "spoofed/a");
     wires_drop(scene.lab, WIRE_STRAY, &stray, NULL, "unknown-interface");
-    assert_drops(&scene, json_pack("[{s:s, s:s, s:s, s:i, s:i}, {s:s, s:s, s:n, s:i, s:i}, "
-                                   "{s:s, s:n, s:n, s:i, s:i}]",
-                                   "reason", "no-flow", "from", "a", "to", "b", "packets", 2,
-                                   "bytes", 2 * UDP_BYTES, "reason", "spoofed", "from", "a", "to",
-                                   "packets", 1, "bytes", UDP_BYTES, "reason", "unknown-interface",
-                                   "from", "to", "packets", 1, "bytes", UDP_BYTES6));
+    assert_drops(&scene, json_pack("[o, o, o]", drop("no-flow", "a", "b", NULL, 2, 2 * UDP_BYTES),
+                                   drop("spoofed", "a", NULL, NULL, 1, UDP_BYTES),
+                                   drop("unknown-interface", NULL, NULL, NULL, 1, UDP_BYTES6)));
 }
 END_TEST
 
@@ -375,8 +380,22 @@ START_TEST(what_an_isolation_refuses_is_counted_by_its_zone)
     enter(&scene, policy);
     json_decref(isolate_b(&scene, NULL));
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "isolated/b");
-    assert_drops(&scene, json_pack("[{s:s, s:s, s:n, s:i, s:i}]", "reason", "isolated", "from", "b",
-                                   "to", "packets", 1, "bytes", UDP_BYTES));
+    assert_drops(&scene, json_pack("[o]", drop("isolated", "b", NULL, NULL, 1, UDP_BYTES)));
+}
+END_TEST
+
+START_TEST(what_a_limit_refuses_is_counted_by_its_flow)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, PORT);
+
+    enter(&scene, WIRES_POLICY
+          "flows:\n"
+          "  main: { from: a, to: b, services: [udp/5000], limit: { concurrent: 1 } }\n");
+    wires_pass(scene.lab, WIRE_A, WIRE_B, &frame, NULL);
+    frame.source_port++;
+    wires_drop(scene.lab, WIRE_A, &frame, NULL, "limited/main");
+    assert_drops(&scene, json_pack("[o]", drop("limited", NULL, NULL, "main", 1, UDP_BYTES)));
 }
 END_TEST
 
@@ -392,8 +411,7 @@ START_TEST(lockdown_has_no_flows_and_counts_what_it_refuses)
     assert_json(flows, json_pack("{s:[]}", "flows"));
     zones = ask(scene.gateway, "GetZones", NULL);
     assert_json(zones, json_pack("{s:[]}", "zones"));
-    assert_drops(&scene, json_pack("[{s:s, s:n, s:n, s:i, s:i}]", "reason", "lockdown", "from",
-                                   "to", "packets", 1, "bytes", UDP_BYTES));
+    assert_drops(&scene, json_pack("[o]", drop("lockdown", NULL, NULL, NULL, 1, UDP_BYTES)));
     status = ask(scene.gateway, "GetStatus", NULL);
     assert_json(json_object_get(status, "mode"), json_string("lockdown"));
     assert_json(json_object_get(status, "generation"), json_null());
@@ -515,6 +533,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_grant_is_a_flow_as_long_as_it_lasts);
     tcase_add_test(tests, drops_are_counted_by_reason_and_zones);
     tcase_add_test(tests, what_an_isolation_refuses_is_counted_by_its_zone);
+    tcase_add_test(tests, what_a_limit_refuses_is_counted_by_its_flow);
     tcase_add_test(tests, lockdown_has_no_flows_and_counts_what_it_refuses);
     tcase_add_test(tests, zones_are_told_with_their_interfaces);
     tcase_add_test(tests, status_is_all_in_one_look);
