@@ -17,7 +17,7 @@
 void varlink_input_clear(struct varlink_input *input)
 {
     free(input->bytes);
-    *input = (struct varlink_input){.limit = input->limit};
+    *input = (struct varlink_input){.limit = input->limit, .values = input->values};
 }
 
 int varlink_input_read(struct varlink_input *input, int fd)
@@ -34,7 +34,7 @@ int varlink_input_read(struct varlink_input *input, int fd)
         return r;
 
     do
-        n = recv(fd, input->bytes + input->size, input->capacity - input->size, MSG_DONTWAIT);
+        n = recv(fd, input->bytes + input->size, room, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
@@ -66,11 +66,38 @@ static bool is_too_deep(const json_t *json, unsigned depth)
     return false;
 }
 
-static int parse(const char *bytes, size_t size, json_t **ret_message)
+/*
+ * Whether the text has more values than it may, by what stands between values outside of texts. A
+ * list of empty lists needs fifty times its own size in memory, so this is found out before it is
+ * parsed. Of what is no JSON it may say anything.
+ */
+static bool has_too_many(const char *bytes, size_t size, size_t limit)
+{
+    bool quoted = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < size && n <= limit; i++) {
+        if (bytes[i] == '"')
+            quoted = !quoted;
+        else if (quoted)
+            i += bytes[i] == '\\';
+        else
+            n += bytes[i] == ',' || bytes[i] == '[' || bytes[i] == '{';
+    }
+    return n > limit;
+}
+
+static int parse(const struct varlink_input *input, size_t size, json_t **ret_message)
 {
     json_error_t error;
-    json_t *message = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+    json_t *message;
 
+    if (size > input->limit)
+        return -EMSGSIZE;
+    if (input->values > 0 && has_too_many(input->bytes, size, input->values))
+        return -EMSGSIZE;
+
+    message = json_loadb(input->bytes, size, JSON_REJECT_DUPLICATES, &error);
     if (!message)
         return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
     if (!json_is_object(message) || is_too_deep(message, 0)) {
@@ -106,7 +133,7 @@ int varlink_input_next(struct varlink_input *input, json_t **ret_message)
     }
 
     length = (size_t)(end - start);
-    r = length > input->limit ? -EMSGSIZE : parse(start, length, ret_message);
+    r = parse(input, length, ret_message);
     input->size -= length + 1;
     memmove(start, end + 1, input->size);
     input->searched = 0;
