@@ -48,23 +48,16 @@ static int refuse(const struct checker *checker, const struct place *place)
     if (!stream)
         return -ENOMEM;
     write_place(place, stream);
-    if (fclose(stream) != 0)
+    if (fclose(stream) != 0) {
+        free(text);
         return -ENOMEM;
+    }
     *checker->ret_field = text;
     return -EINVAL;
 }
 
 static int check(const struct checker *checker, const struct type *type, const json_t *value,
                  const struct place *place, unsigned depth);
-
-static const struct field_type *find_field(const struct type *type, const char *name)
-{
-    for (size_t i = 0; i < type->n_fields; i++) {
-        if (strcmp(type->fields[i].name, name) == 0)
-            return &type->fields[i];
-    }
-    return NULL;
-}
 
 static int check_struct(const struct checker *checker, const struct type *type, const json_t *value,
                         const struct place *place, unsigned depth)
@@ -76,7 +69,7 @@ static int check_struct(const struct checker *checker, const struct type *type, 
         return refuse(checker, place);
     json_object_foreach((json_t *)value, key, field)
     {
-        if (!find_field(type, key))
+        if (!interface_find_field(type, key))
             return refuse(checker, &(struct place){place, key, 0});
     }
     for (size_t i = 0; i < type->n_fields; i++) {
@@ -153,7 +146,7 @@ static int check(const struct checker *checker, const struct type *type, const j
         good = json_is_object(value);
         break;
     case TYPE_ENUM:
-        good = json_is_string(value) && find_field(type, json_string_value(value));
+        good = json_is_string(value) && interface_find_field(type, json_string_value(value));
         break;
     case TYPE_STRUCT:
         return check_struct(checker, type, value, place, depth);

@@ -24,6 +24,7 @@ struct type {
     enum type_kind kind;
     bool nullable;
     const char *name;          /* of TYPE_NAMED */
+    unsigned line;             /* where it stands */
     struct type *element;      /* of arrays and maps */
     struct field_type *fields; /* of structures; of enumerations their names */
     size_t n_fields;
@@ -57,3 +58,5 @@ struct interface {
 
 const struct interface_method *interface_find(const struct interface *interface,
                                               enum member_kind kind, const char *name);
+
+const struct field_type *interface_find_field(const struct type *type, const char *name);
