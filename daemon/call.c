@@ -3,8 +3,11 @@
 /* One call: is there such a method, may the caller, do the parameters fit, and then the handler. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "server_private.h"
 
@@ -61,19 +64,29 @@ static int send_reply(struct call *call, json_t *message)
     return r;
 }
 
+/* Goes on with a connection whose call was kept. One that could not be answered is closed, since
+ * its client would wait for ever. */
+static void end_kept(struct connection *connection, bool good)
+{
+    connection->call = NULL;
+    if (good)
+        good = sd_event_source_set_io_events(connection->source, EPOLLOUT) >= 0;
+    if (!good)
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
 /* The last reply to a call. */
 static int end_call(struct call *call, json_t *message)
 {
+    struct connection *connection = call->connection;
     int r = send_reply(call, message);
 
-    if (r < 0)
-        return r;
-    call->answered = true;
-    if (call->kept && call->connection) {
-        call->connection->call = NULL;
+    call->answered = r >= 0;
+    if (call->kept && connection) {
         call_free(call);
+        end_kept(connection, r >= 0);
     }
-    return 0;
+    return r;
 }
 
 int call_reply(struct call *call, json_t *parameters)
@@ -105,15 +118,6 @@ int call_continue(struct call *call, json_t *parameters)
     return send_reply(call, parameters
                                 ? json_pack("{s:o, s:b}", "parameters", parameters, "continues", 1)
                                 : NULL);
-}
-
-static void tell_refused(const struct call *call, const char *why)
-{
-    const struct server *server = call->connection->server;
-
-    if (server->options.refused)
-        server->options.refused(&call->connection->actor, call->method, why,
-                                server->options.userdata);
 }
 
 static int get_info(struct call *call)
@@ -168,7 +172,8 @@ static int run_method(struct call *call, const char *name, const json_t *paramet
     if (!method)
         return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", name));
     if (call->connection->role < method->role) {
-        tell_refused(call, "the role is not enough");
+        server_tell_refused(call->connection->server, &call->connection->actor, call->method,
+                            "the role is not enough");
         return call_error(call, "NotPermitted",
                           json_pack("{s:s}", "needs", role_to_string(method->role)));
     }
@@ -239,8 +244,10 @@ int call_run(struct connection *connection, const json_t *message)
     if (call->kept && r == 0)
         return 0;
     connection->call = NULL;
-    if (r == 0 && !call->answered)
-        r = -EPROTO;
+    call->kept = false;
+    if (!call->answered)
+        r = call_error(call, "Failed",
+                       json_pack("{s:s}", "message", strerror(r < 0 ? -r : EPROTO)));
     call_free(call);
     return r;
 }

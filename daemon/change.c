@@ -483,11 +483,17 @@ int change_plan(struct manager *manager, const struct policy_text *texts, size_t
 
     if (r == 0 && !texts)
         r = load_files(manager, &files, ret_outcome);
+    if (r == 0 && !texts) {
+        texts = files.texts;
+        n_texts = files.n_texts;
+    }
     if (r == 0)
-        r = change_prepare(manager, texts ? texts : files.texts, texts ? n_texts : files.n_texts,
-                           &manager->state.overrides, 0, ret_outcome, &prepared);
+        r = change_prepare(manager, texts, n_texts, &manager->state.overrides, 0, ret_outcome,
+                           &prepared);
     if (r == 0)
         r = make_plan(manager, prepared, &old, ret_outcome);
+    if (r == 0)
+        policy_texts_fingerprint(texts, n_texts, ret_outcome->fingerprint);
     return r > 0 ? 0 : r;
 }
 

@@ -2,7 +2,9 @@
 
 /*
  * One client. It is read only while nothing waits to be sent to it and no call of it is being
- * answered, so that whoever sends without reading fills the kernel's buffers and then its own.
+ * answered, so that whoever sends without reading fills the kernel's buffers and then its own. One
+ * message is answered in each turn of the event loop, so that whoever sends a thousand waits for
+ * everybody else a thousand times; and what else the daemon waits for comes first.
  */
 
 #include <errno.h>
@@ -13,6 +15,9 @@
 
 #include "base/array.h"
 #include "server_private.h"
+
+/* Behind timers and the kernel, whatever clients do. */
+#define SERVER_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 struct connection *connection_free(struct connection *connection)
 {
@@ -43,6 +48,18 @@ struct connection *connection_free(struct connection *connection)
     return NULL;
 }
 
+/* Bytes that the connections of a user hold. */
+static size_t count_waiting(const struct server *server, int64_t uid)
+{
+    size_t n = 0;
+
+    for (const struct connection *c = server->connections; c; c = c->next) {
+        if (c->actor.uid == uid)
+            n += c->input.size + c->output.size;
+    }
+    return n;
+}
+
 int connection_send(struct connection *connection, const json_t *message)
 {
     struct connection_queue *output = &connection->output;
@@ -53,6 +70,13 @@ int connection_send(struct connection *connection, const json_t *message)
     text = varlink_encode(message, &size);
     if (!text)
         return -ENOMEM;
+    if (connection->actor.uid != 0) {
+        size_t waiting = count_waiting(connection->server, connection->actor.uid);
+
+        /* One answer of any size is fine. */
+        if (waiting > 0 && waiting + size > SERVER_WAITING_USER)
+            return -ENOBUFS;
+    }
     r = array_reserve(&output->bytes, &output->capacity, output->size + size, 1);
     if (r < 0)
         return r;
@@ -81,32 +105,19 @@ static int flush(struct connection *connection)
     return 1;
 }
 
-/* Answers what has been read, one message after the other. */
-static int run_messages(struct connection *connection)
+/* Answers the next message of what has been read. Returns 1 where there may be another one, 0 where
+ * there is none, or -errno. */
+static int run_message(struct connection *connection)
 {
-    while (!connection->call && connection->output.size == 0) {
-        cleanup_(json_decrefp) json_t *message = NULL;
-        int r = varlink_input_next(&connection->input, &message);
+    cleanup_(json_decrefp) json_t *message = NULL;
+    int r = varlink_input_next(&connection->input, &message);
 
-        if (r <= 0)
-            return r;
-        r = call_run(connection, message);
-        if (r == 0)
-            r = flush(connection);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-/* What to wait for: to send, or else to read, also while a call is kept, to hear of its end. */
-static int await(struct connection *connection)
-{
-    uint32_t events = connection->output.size > 0             ? EPOLLOUT
-                      : connection->call || connection->ended ? EPOLLRDHUP
-                                                              : EPOLLIN;
-
-    return sd_event_source_set_io_events(connection->source, events);
+    if (r <= 0)
+        return r;
+    r = call_run(connection, message);
+    if (r == 0)
+        r = flush(connection);
+    return r < 0 ? r : 1;
 }
 
 static int read_input(struct connection *connection)
@@ -115,35 +126,71 @@ static int read_input(struct connection *connection)
 
     if (r == 0)
         connection->ended = true;
-    return r == -EAGAIN ? 0 : r < 0 ? r : 0;
+    if (r < 0 && r != -EAGAIN)
+        return r;
+    if (connection->input.size > SERVER_MESSAGE_MAX_VIEWER && connection->actor.uid != 0 &&
+        count_waiting(connection->server, connection->actor.uid) > SERVER_WAITING_USER)
+        return -EMSGSIZE;
+    return 0;
+}
+
+/* Answers one message, and reads only where there is none. Returns as run_message(). */
+static int take_turn(struct connection *connection)
+{
+    int r = run_message(connection);
+
+    if (r != 0 || connection->ended)
+        return r;
+    r = read_input(connection);
+    return r < 0 ? r : run_message(connection);
+}
+
+/* What to wait for: to send, or else to read, also while a call is kept, to hear of its end. Where
+ * there is another message the socket can be written to, and so it is this connection's turn again
+ * when the others had theirs. */
+static int await(struct connection *connection)
+{
+    uint32_t events = connection->output.size > 0 ? EPOLLOUT
+                      : connection->call          ? EPOLLRDHUP
+                      : connection->again         ? EPOLLOUT
+                                                  : EPOLLIN;
+
+    return sd_event_source_set_io_events(connection->source, events);
 }
 
 int connection_serve(struct connection *connection)
 {
     int r = flush(connection);
 
-    if (r < 0)
-        return r;
-    if (r == 1 && !connection->call && !connection->ended)
-        r = read_input(connection);
-    if (r >= 0)
-        r = run_messages(connection);
+    if (r == 1 && !connection->call) {
+        r = take_turn(connection);
+        connection->again = r > 0;
+    }
     if (r < 0)
         return r;
     /* Nothing more comes, and nothing is left to say. */
-    if (connection->ended && !connection->call && connection->output.size == 0)
+    if (connection->ended && !connection->again && !connection->call &&
+        connection->output.size == 0)
         return -ECONNRESET;
     return await(connection);
 }
 
+/* A client that is gone is answered no more, but what it sent before is done: a call may be one
+ * that wants no answer. */
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct connection *connection = userdata;
-    bool gone = events & (EPOLLERR | EPOLLHUP) || (events & EPOLLRDHUP && connection->call);
+    bool gone = events & EPOLLERR || (events & (EPOLLHUP | EPOLLRDHUP) && connection->call);
+    int r = gone ? -ECONNRESET : connection_serve(connection);
 
     (void)source;
     (void)fd;
-    if (gone || connection_serve(connection) < 0)
+    if (r == -EBADMSG)
+        server_tell_refused(connection->server, &connection->actor, NULL, "it sent no message");
+    else if (r == -EMSGSIZE)
+        server_tell_refused(connection->server, &connection->actor, NULL,
+                            "it sent a message that is too large");
+    if (r < 0)
         connection_free(connection);
     return 0;
 }
@@ -164,6 +211,7 @@ int connection_new(struct server *server, int fd, const struct actor *actor, enu
     connection->role = role;
     connection->input.limit =
         role >= ROLE_OPERATOR ? SERVER_MESSAGE_MAX : SERVER_MESSAGE_MAX_VIEWER;
+    connection->input.values = SERVER_VALUES_MAX;
 
     connection->next = server->connections;
     if (connection->next)
@@ -172,6 +220,8 @@ int connection_new(struct server *server, int fd, const struct actor *actor, enu
     server->n_connections++;
 
     r = sd_event_add_io(server->event, &connection->source, fd, EPOLLIN, on_io, connection);
+    if (r >= 0)
+        r = sd_event_source_set_priority(connection->source, SERVER_PRIORITY);
     if (r < 0)
         connection_free(connection);
     return r < 0 ? r : 0;

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "kernel/bypass.h"
@@ -19,6 +20,8 @@
 
 /* Interfaces are looked at when they have been quiet for so long. */
 #define SETTLE_USEC 200000
+/* A repair that failed is tried again. */
+#define RETRY_USEC 1000000
 
 struct repair {
     struct drift *drift;
@@ -59,29 +62,55 @@ static void report_repair(struct manager *manager, const struct watched *by, siz
                            });
 }
 
-static void repair(struct manager *manager, const struct watched *by)
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void retry_later(struct manager *manager)
+{
+    sd_event_add_time_relative(manager->event, NULL, CLOCK_MONOTONIC, RETRY_USEC, 0, on_retry,
+                               manager);
+}
+
+static int repair(struct manager *manager, const struct watched *by, bool *ret_new)
 {
     struct repair repair = {.drift = &manager->drift};
     size_t n = 0;
     int r = enforcement_repair(manager->enforcement, note_difference, &repair, &n);
 
     if (r < 0) {
-        findings_report(manager->findings, "drift", "not-repaired", FINDING_CRITICAL, NULL,
-                        "the table was changed by others and could not be repaired: %s",
+        *ret_new =
+            findings_report(manager->findings, "drift", "not-repaired", FINDING_CRITICAL, NULL,
+                            "the table was changed by others and could not be repaired: %s",
+                            strerror(-r)) > 0;
+        if (*ret_new)
+            log_message(LOG_CRIT, MESSAGE_DRIFT, "the table could not be repaired: %s",
                         strerror(-r));
-        log_message(LOG_CRIT, MESSAGE_DRIFT, "the table could not be repaired: %s", strerror(-r));
-        return;
+        return r;
     }
     findings_drop(manager->findings, "drift", "not-repaired", NULL);
     if (n > 0)
         report_repair(manager, by, n);
+    return 0;
+}
+
+/* Who keeps others from the table may let go of it without any notification. */
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct manager *manager = userdata;
+    const struct watched nobody = {0};
+    bool new = false;
+
+    (void)source;
+    (void)usec;
+    if (repair(manager, &nobody, &new) < 0)
+        retry_later(manager);
+    return 0;
 }
 
 static int on_tables(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct manager *manager = userdata;
     struct watched watched = {0}, culprit = {0};
-    bool look = false;
+    bool look = false, new = false;
     int r;
 
     (void)source;
@@ -95,7 +124,8 @@ static int on_tables(sd_event_source *source, int fd, uint32_t events, void *use
             break;
         }
         if (watched.touches_table) {
-            culprit = watched;
+            if (watched.process != getpid())
+                culprit = watched;
             look = true;
         } else {
             /* Another table's affair. */
@@ -104,7 +134,9 @@ static int on_tables(sd_event_source *source, int fd, uint32_t events, void *use
     }
 
     if (look && !enforcement_stands(manager->enforcement))
-        repair(manager, &culprit);
+        repair(manager, &culprit, &new);
+    if (new)
+        retry_later(manager);
     return 0;
 }
 

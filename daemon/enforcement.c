@@ -16,11 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ruleset/compile.h"
 #include "ruleset/describe.h"
 #include "ruleset/difference.h"
 #include "ruleset/isolation.h"
+#include "step.h"
 
 #define COMMIT_TRIES_MAX 3
 
@@ -49,6 +51,18 @@ static void content_clear(struct content *content)
     *content = (struct content){0};
 }
 
+/* A stored socket that is none, or of another network namespace, is no reason not to start. */
+static int open_nftables(int fd, struct nftables **ret_nftables)
+{
+    int r = fd >= 0 ? nftables_adopt_fd(fd, ret_nftables) : -EBADF;
+
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    if (fd >= 0)
+        close(fd);
+    return nftables_open(ret_nftables);
+}
+
 int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = calloc(1, sizeof(*enforcement));
@@ -57,8 +71,7 @@ int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **r
     if (!enforcement)
         return -ENOMEM;
 
-    r = fd >= 0 ? nftables_adopt_fd(fd, &enforcement->nftables)
-                : nftables_open(&enforcement->nftables);
+    r = open_nftables(fd, &enforcement->nftables);
     if (r < 0)
         return r;
 
@@ -69,7 +82,7 @@ int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **r
     if (*ret_missing)
         return -EOPNOTSUPP;
 
-    r = nftables_own(enforcement->nftables, true);
+    r = nftables_own(enforcement->nftables, !step_without_owner());
     if (r < 0)
         return r;
 

@@ -182,7 +182,7 @@ static void on_refused(const struct actor *actor, const char *method, const char
     struct manager *manager = userdata;
 
     log_message(LOG_NOTICE, MESSAGE_REFUSED_CALL, "%s[%d] was refused %s: %s", actor->name,
-                (int)actor->pid, method, why);
+                (int)actor->pid, method ? method : "a message", why);
     manager_audit(manager, &(struct audit_event){
                                .actor = *actor,
                                .action = "refuse",

@@ -20,11 +20,13 @@ json_t *method_findings(const struct manager *manager);
 json_t *method_diagnostics(const struct outcome *outcome);
 json_t *method_plan_changes(const struct plan *plan);
 json_t *method_plan_zones(const struct plan *plan);
-json_t *method_text(const char *text); /* null for NULL */
+/* Null for NULL. What comes from elsewhere, such as the names of processes and interfaces, may hold
+ * bytes that are no UTF-8, which JSON has no room for: they become U+FFFD. */
+json_t *method_text(const char *text);
 json_t *method_zones(const struct manager *manager);
 
 /* Answers a call with what became of a change: its error, or `parameters` (stolen) where it is
- * done. A refusal also goes to the audit log. */
+ * done. A refused attempt to change something also goes to the audit log. */
 int method_answer(struct call *call, struct manager *manager, const struct outcome *outcome,
                   json_t *parameters);
 

@@ -54,6 +54,21 @@ static json_t *take_entries(struct manager *manager, uint64_t *after, size_t lim
     return json_pack("{s:o}", "entries", entries);
 }
 
+/* Gives a follower all that it has not seen. */
+static int tell(struct manager *manager, struct call *call, uint64_t *after)
+{
+    size_t n;
+    int r;
+
+    do {
+        json_t *entries = take_entries(manager, after, LIMIT_DEFAULT);
+
+        n = json_array_size(json_object_get(entries, "entries"));
+        r = call_continue(call, entries);
+    } while (r == 0 && n == LIMIT_DEFAULT);
+    return r;
+}
+
 void manager_tell_followers(struct manager *manager)
 {
     struct follower *follower = manager->followers ? manager->followers->first : NULL;
@@ -62,8 +77,7 @@ void manager_tell_followers(struct manager *manager)
         struct follower *next = follower->next;
 
         /* One that does not read is let go: it can ask again from where it stopped. */
-        if (call_continue(follower->call, take_entries(manager, &follower->after, LIMIT_DEFAULT)) <
-            0) {
+        if (tell(manager, follower->call, &follower->after) < 0) {
             struct call *call = follower->call;
 
             unlink_follower(follower);
@@ -76,8 +90,10 @@ void manager_tell_followers(struct manager *manager)
 
 struct followers *followers_free(struct followers *followers)
 {
-    while (followers && followers->first)
+    while (followers && followers->first) {
+        call_keep(followers->first->call, NULL, NULL);
         unlink_follower(followers->first);
+    }
     free(followers);
     return NULL;
 }
@@ -94,7 +110,7 @@ static int follow(struct call *call, struct manager *manager, uint64_t after)
         return -ENOMEM;
     }
     *follower = (struct follower){manager->followers, manager->followers->first, call, after};
-    r = call_continue(call, take_entries(manager, &follower->after, LIMIT_DEFAULT));
+    r = tell(manager, call, &follower->after);
     if (r < 0) {
         free(follower);
         return r;

@@ -12,18 +12,34 @@
 /* Seconds from outside, which must not overflow: beyond a year nothing is temporary. */
 #define SECONDS_MAX (366 * 86400)
 
+/* Whether the call would have changed something. What only reads is not for the audit log, also
+ * where there is nothing to be read. */
+static bool is_change(const struct call *call)
+{
+    const char *name = strrchr(call_method(call), '.') + 1;
+
+    for (size_t i = 0; i < manager_n_methods; i++) {
+        const struct method *method = &manager_methods[i];
+
+        if (strcmp(method->name, name) == 0)
+            return method->role > ROLE_VIEWER && method->handler != method_plan;
+    }
+    return true;
+}
+
 static int refuse(struct call *call, struct manager *manager, const char *error,
                   const struct outcome *outcome, json_t *parameters)
 {
-    manager_audit(manager, &(struct audit_event){
-                               .actor = *call_actor(call),
-                               .action = "refuse",
-                               .object = call_method(call),
-                               .reason = outcome->message,
-                               .from = manager->current.number,
-                               .to = manager->current.number,
-                               .outcome = outcome_to_string(outcome),
-                           });
+    if (is_change(call))
+        manager_audit(manager, &(struct audit_event){
+                                   .actor = *call_actor(call),
+                                   .action = "refuse",
+                                   .object = call_method(call),
+                                   .reason = outcome->message,
+                                   .from = manager->current.number,
+                                   .to = manager->current.number,
+                                   .outcome = outcome_to_string(outcome),
+                               });
     return call_error(call, error, parameters);
 }
 
@@ -44,17 +60,17 @@ int method_answer(struct call *call, struct manager *manager, const struct outco
                       json_pack("{s:o}", "confirmation", method_confirmation(manager)));
     case OUTCOME_NOT_FOUND:
         return refuse(call, manager, "NotFound", outcome,
-                      json_pack("{s:s}", "message", outcome->message));
+                      json_pack("{s:o}", "message", method_text(outcome->message)));
     case OUTCOME_REFUSED:
         return refuse(call, manager, "Refused", outcome,
-                      json_pack("{s:s}", "message", outcome->message));
+                      json_pack("{s:o}", "message", method_text(outcome->message)));
     case OUTCOME_KERNEL:
         return refuse(call, manager, "KernelRefused", outcome,
-                      json_pack("{s:s, s:o, s:i}", "message", outcome->message, "file",
+                      json_pack("{s:o, s:o, s:i}", "message", method_text(outcome->message), "file",
                                 method_text(outcome->file), "line", (int)outcome->line));
     case OUTCOME_STORAGE:
         return refuse(call, manager, "StorageFailed", outcome,
-                      json_pack("{s:s}", "message", outcome->message));
+                      json_pack("{s:o}", "message", method_text(outcome->message)));
     }
     return -EINVAL;
 }
@@ -139,10 +155,10 @@ int method_plan(struct call *call, const json_t *parameters, void *userdata)
         return r;
     return method_answer(
         call, manager, &outcome,
-        json_pack("{s:o, s:o, s:I, s:o, s:o}", "changes", method_plan_changes(outcome.plan),
+        json_pack("{s:o, s:o, s:I, s:o, s:s, s:o}", "changes", method_plan_changes(outcome.plan),
                   "zones", method_plan_zones(outcome.plan), "cut",
                   (json_int_t)(outcome.plan ? outcome.plan->cut : 0), "diagnostics",
-                  method_diagnostics(&outcome), "generation",
+                  method_diagnostics(&outcome), "fingerprint", outcome.fingerprint, "generation",
                   manager->current.number > 0 ? json_integer((json_int_t)manager->current.number)
                                               : json_null()));
 }
@@ -196,8 +212,10 @@ int method_apply(struct call *call, const json_t *parameters, void *userdata)
     if (outcome.kind == OUTCOME_DONE) {
         manager_look_for_bypasses(manager);
         reply = applied(manager, &outcome);
-        if (json_object_set_new(reply, "confirmation", method_confirmation(manager)) < 0)
+        if (json_object_set_new(reply, "confirmation", method_confirmation(manager)) < 0) {
+            json_decref(reply);
             return -ENOMEM;
+        }
     }
     return method_answer(call, manager, &outcome, reply);
 }

@@ -2,16 +2,38 @@
 
 /* The daemon's objects as the types of the interface's description. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/instant.h"
+#include "base/text.h"
 #include "method.h"
+
+/* Text with U+FFFD for each byte that is no UTF-8. */
+static json_t *repaired(const char *text)
+{
+    char *shown = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&shown, &size);
+    json_t *json = NULL;
+
+    if (!stream)
+        return NULL;
+    text_show(stream, text, strlen(text));
+    if (fclose(stream) == 0)
+        json = json_stringn(shown, size);
+    free(shown);
+    return json;
+}
 
 json_t *method_text(const char *text)
 {
-    return text ? json_string(text) : json_null();
+    if (!text)
+        return json_null();
+    return utf8_invalid_offset(text, strlen(text)) < strlen(text) ? repaired(text)
+                                                                  : json_string(text);
 }
 
 json_t *method_instant(usec_t instant)
@@ -25,8 +47,8 @@ json_t *method_instant(usec_t instant)
 
 json_t *method_actor(const struct actor *actor)
 {
-    return json_pack("{s:I, s:i, s:s}", "uid", (json_int_t)actor->uid, "pid", (int)actor->pid,
-                     "name", actor->name);
+    return json_pack("{s:I, s:i, s:o}", "uid", (json_int_t)actor->uid, "pid", (int)actor->pid,
+                     "name", method_text(actor->name));
 }
 
 json_t *method_generation(const struct manager *manager, const struct generation *generation)
@@ -105,10 +127,10 @@ json_t *method_findings(const struct manager *manager)
     json_t *array = json_array();
 
     for (size_t i = 0; array && i < n; i++) {
-        json_t *finding = json_pack("{s:s, s:s, s:o, s:s, s:o}", "code", list[i]->code, "severity",
-                                    finding_severity_to_string(list[i]->severity), "object",
-                                    method_text(list[i]->object), "message", list[i]->message,
-                                    "since", method_instant(list[i]->since));
+        json_t *finding = json_pack(
+            "{s:s, s:s, s:o, s:o, s:o}", "code", list[i]->code, "severity",
+            finding_severity_to_string(list[i]->severity), "object", method_text(list[i]->object),
+            "message", method_text(list[i]->message), "since", method_instant(list[i]->since));
 
         if (json_array_append_new(array, finding) < 0) {
             json_decref(array);
@@ -145,10 +167,10 @@ static json_t *diagnostic_json(const struct outcome *outcome, const struct diagn
             ? sources_name(outcome->sources, at->source)
             : NULL;
 
-    return json_pack("{s:s, s:s, s:o, s:i, s:i, s:s, s:o, s:o}", "severity",
+    return json_pack("{s:s, s:s, s:o, s:i, s:i, s:o, s:o, s:o}", "severity",
                      diagnostic->severity == SEVERITY_ERROR ? "error" : "warning", "code",
                      diagnostic->code, "file", method_text(file), "line", (int)at->line, "column",
-                     (int)at->column, "message", diagnostic->message, "remedy",
+                     (int)at->column, "message", method_text(diagnostic->message), "remedy",
                      method_text(diagnostic->remedy), "source",
                      source_line(file ? outcome->sources : NULL, *at));
 }

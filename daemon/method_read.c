@@ -84,12 +84,12 @@ int method_get_status(struct call *call, const json_t *parameters, void *userdat
     struct manager *manager = userdata;
     const struct policy *outline = enforcement_outline(manager->enforcement);
     json_t *status = json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:b}", "version", SEGD_VERSION,
+        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "version", SEGD_VERSION,
         "mode", outline ? "enforcing" : "lockdown", "live", (json_int_t)count_live(manager),
         "zones", method_zones(manager), "overrides", method_overrides(&manager->state.overrides),
         "findings", method_findings(manager), "expiring", expiring_json(manager), "drift",
         drift_json(&manager->drift), "confirmation", method_confirmation(manager), "audit",
-        audit_json(manager), "policy", manager->options.policy_path, "owned",
+        audit_json(manager), "policy", method_text(manager->options.policy_path), "owned",
         enforcement_owns(manager->enforcement));
 
     (void)parameters;
@@ -184,8 +184,8 @@ static int add_difference(const char *object, const char *message, void *userdat
 {
     json_t *array = userdata;
 
-    return json_array_append_new(array,
-                                 json_pack("{s:s, s:s}", "object", object, "message", message));
+    return json_array_append_new(array, json_pack("{s:o, s:o}", "object", method_text(object),
+                                                  "message", method_text(message)));
 }
 
 int method_verify(struct call *call, const json_t *parameters, void *userdata)

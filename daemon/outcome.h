@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/diagnostics.h"
+#include "base/sha256.h"
 #include "kernel/nftables.h"
 #include "plan.h"
 
@@ -27,7 +28,8 @@ struct outcome {
     char *file;                      /* the line that the kernel refused, or NULL */
     uint32_t line;
     struct plan *plan;
-    char *evidence; /* of an isolation: the folder within the state's */
+    char fingerprint[SHA256_TEXT_MAX]; /* of the texts that a plan is about */
+    char *evidence;                    /* of an isolation: the folder within the state's */
 };
 void outcome_clear(struct outcome *outcome);
 /* Gives it diagnostics and sources. Returns 0 or -ENOMEM. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +19,7 @@
 /* Without descriptors or memory nobody is let in for so long, instead of asking over and over. */
 #define PAUSE_USEC 1000000
 #define BACKLOG 128
+#define DESCRIPTORS_KEPT 256
 
 static size_t count_connections(const struct server *server, int64_t uid)
 {
@@ -33,7 +35,7 @@ static bool is_full(const struct server *server, const struct actor *actor)
 {
     if (actor->uid == 0)
         return false;
-    return server->n_connections >= SERVER_CONNECTIONS_MAX ||
+    return server->n_connections >= server->connections_max ||
            count_connections(server, actor->uid) >= SERVER_CONNECTIONS_USER;
 }
 
@@ -65,8 +67,12 @@ static int pause_listening(struct server *server)
     if (r < 0)
         return r;
     server->pause = sd_event_source_unref(server->pause);
-    return sd_event_add_time_relative(server->event, &server->pause, CLOCK_MONOTONIC, PAUSE_USEC,
-                                      1000, on_pause_over, server);
+    r = sd_event_add_time_relative(server->event, &server->pause, CLOCK_MONOTONIC, PAUSE_USEC, 1000,
+                                   on_pause_over, server);
+    /* Better busy than deaf. */
+    if (r < 0)
+        sd_event_source_set_enabled(server->listening, SD_EVENT_ON);
+    return r;
 }
 
 static int on_connect(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -83,6 +89,26 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *us
     return 0;
 }
 
+/* Makes room for descriptors as far as it may, and leaves some to root and to the daemon itself. */
+static size_t count_possible(void)
+{
+    const rlim_t wanted = SERVER_CONNECTIONS_MAX + DESCRIPTORS_KEPT;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return SERVER_CONNECTIONS_USER;
+    if (limit.rlim_cur < wanted) {
+        struct rlimit raised = {limit.rlim_max < wanted ? limit.rlim_max : wanted, limit.rlim_max};
+
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit = raised;
+    }
+    if (limit.rlim_cur >= wanted)
+        return SERVER_CONNECTIONS_MAX;
+    return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
+                                                 : limit.rlim_cur / 2;
+}
+
 int server_new(const struct server_options *options, struct server **ret_server)
 {
     cleanup_(server_freep) struct server *server = calloc(1, sizeof(*server));
@@ -95,6 +121,7 @@ int server_new(const struct server_options *options, struct server **ret_server)
     }
     server->options = *options;
     server->event = sd_event_ref(options->event);
+    server->connections_max = count_possible();
     roles_resolve(&server->roles);
 
     r = interface_parse(varlink_control_description, &server->interface, &line);

@@ -24,12 +24,20 @@ enum role {
 const char *role_to_string(enum role role);
 
 /* Bytes of one message from an admin or operator, who may send a policy with it; and from others.
- */
+ * The comment of io.segd.Control.varlink tells both. */
 #define SERVER_MESSAGE_MAX ((size_t)128 * 1024 * 1024)
 #define SERVER_MESSAGE_MAX_VIEWER ((size_t)64 * 1024)
+/* JSON values in one message: a policy of many files has some thousands. */
+#define SERVER_VALUES_MAX 100000
 /* Connections of one user, of those root's are not counted; and of all. */
 #define SERVER_CONNECTIONS_USER 256
 #define SERVER_CONNECTIONS_MAX 2048
+/* Bytes that all connections of one user, but root, may keep in the daemon: half messages, and
+ * answers that were not read. Who goes beyond is let go. */
+#define SERVER_WAITING_USER ((size_t)192 * 1024 * 1024)
+/* Refusals of one user that are told in a minute; beyond that they are counted. Otherwise somebody
+ * without any role could fill the audit log. */
+#define SERVER_REFUSALS_USER 20
 /* Bytes of answers that wait for a client that does not read, when its `more` is cut off. */
 #define SERVER_OUTPUT_MAX ((size_t)4 * 1024 * 1024)
 
@@ -39,7 +47,7 @@ struct call;
 /*
  * Answers with call_reply() or call_error(), then or later (where it keeps the call). Parameters
  * have been checked against the interface's description. A negative return is a failure within the
- * daemon and answered as such.
+ * daemon and answered as `Failed`.
  */
 typedef int (*method_handler)(struct call *call, const json_t *parameters, void *userdata);
 
@@ -55,7 +63,9 @@ const struct actor *call_actor(const struct call *call);
 const char *call_method(const struct call *call);
 enum role call_role(const struct call *call);
 bool call_wants_more(const struct call *call);
-/* Parameters are stolen; NULL counts as no memory. Returns 0 or -ENOMEM. */
+/* Parameters are stolen; NULL counts as no memory. Returns 0, -ENOMEM, or -ENOBUFS where too many
+ * answers of this user wait. A call that was kept is over in any case: one that cannot be answered
+ * loses its connection. */
 int call_reply(struct call *call, json_t *parameters);
 /* An error of io.segd.Control by its short name (`NotFound`). */
 int call_error(struct call *call, const char *error, json_t *parameters);
@@ -68,7 +78,8 @@ void call_keep(struct call *call, call_gone on_gone, void *userdata);
 
 struct server;
 
-/* Called when a client was refused for its role or for what it sent, for the audit log. */
+/* Called when a client was refused for its role or for what it sent, for the audit log. The method
+ * is NULL for what is no call. */
 typedef void (*server_refused)(const struct actor *actor, const char *method, const char *why,
                                void *userdata);
 

@@ -35,10 +35,18 @@ struct connection {
     struct connection_queue output;
     struct call *call; /* that is being answered */
     bool ended;        /* the client sends nothing more */
+    bool again;        /* there may be another whole message in what was read */
 };
 
 struct roles {
     gid_t groups[ROLE_ADMIN + 1]; /* (gid_t)-1: there is no such group */
+};
+
+/* Refusals of a user since a moment. */
+struct refusals {
+    int64_t uid;
+    uint64_t since; /* 0: an entry that is free */
+    unsigned told, untold;
 };
 
 struct server {
@@ -49,7 +57,9 @@ struct server {
     sd_event_source *pause; /* after accept() failed for lack of something */
     struct connection *connections;
     size_t n_connections;
+    size_t connections_max; /* as many as there are descriptors for */
     uint64_t n_accepted;
+    struct refusals refusals[64];
     struct roles roles;
 };
 
@@ -57,11 +67,16 @@ struct server {
 void roles_resolve(struct roles *roles);
 int peer_identify(const struct roles *roles, int fd, struct actor *ret_actor, enum role *ret_role);
 
+/* refusals.c: tells of a refusal, unless there were too many of this user. */
+void server_tell_refused(struct server *server, const struct actor *actor, const char *method,
+                         const char *why);
+
 /* connection.c */
 int connection_new(struct server *server, int fd, const struct actor *actor, enum role role);
 struct connection *connection_free(struct connection *connection);
 /* Sends what waits, reads what may be read, closes what has ended. */
 int connection_serve(struct connection *connection);
+/* Returns 0, -ENOMEM, or -ENOBUFS where too much waits for this user. */
 int connection_send(struct connection *connection, const json_t *message);
 
 /* call.c: takes a message from a client and has it answered. 0, or -errno where the connection is

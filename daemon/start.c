@@ -61,7 +61,8 @@ static void open_audit(struct manager *manager)
                        words[condition]);
 }
 
-static void read_state(struct manager *manager)
+/* Returns false where there was a state that cannot be read. */
+static bool read_state(struct manager *manager)
 {
     cleanup_(freep) char *problem = NULL;
     int r = state_read(manager->state_directory, &manager->state, &problem);
@@ -76,6 +77,34 @@ static void read_state(struct manager *manager)
         manager->state.next_generation = 1;
     /* Connections are numbered anew by each process. */
     manager->state.confirmation.actor.connection = 0;
+    return r == 0 || r == -ENOENT;
+}
+
+/*
+ * Without the state, what was closed by hand stays closed as far as the newest generation tells;
+ * what was granted does not come back.
+ */
+static void recover_overrides(struct manager *manager)
+{
+    struct overrides *overrides = &manager->state.overrides;
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (generations_list(manager->generations, &numbers, &n) < 0)
+        return;
+    while (n-- > 0) {
+        cleanup_(generation_clear) struct generation generation = {0};
+
+        if (generations_read(manager->generations, numbers[n], &generation, NULL) < 0)
+            continue;
+        if (overrides_copy(&generation.overrides, overrides) < 0)
+            return;
+        for (size_t i = overrides->n_overrides; i-- > 0;) {
+            if (overrides->overrides[i].kind == OVERRIDE_GRANT)
+                overrides_remove(overrides, OVERRIDE_GRANT, overrides->overrides[i].name);
+        }
+        return;
+    }
 }
 
 /* Numbers of generations are never used twice, also where the state was lost. */
@@ -89,9 +118,11 @@ static void number_generations(struct manager *manager)
         manager->state.next_generation = numbers[n - 1] + 1;
 }
 
-static void open_state(struct manager *manager)
+/* Returns as read_state(). */
+static bool open_state(struct manager *manager)
 {
     char message[256];
+    bool known;
     int folder;
 
     manager->state_directory = open_folder(AT_FDCWD, manager->options.state_path);
@@ -101,16 +132,19 @@ static void open_state(struct manager *manager)
         manager->state_directory = -1;
         manager->state.next_generation = 1;
         report_storage(manager, "no-state", message);
-        return;
+        return true;
     }
 
     open_audit(manager);
-    read_state(manager);
+    known = read_state(manager);
     folder = open_folder(manager->state_directory, "generations");
     if (folder < 0 || generations_open(folder, &manager->generations) < 0)
         report_storage(manager, "no-generations", "the folder of generations cannot be used");
     else
         number_generations(manager);
+    if (!known && manager->generations)
+        recover_overrides(manager);
+    return known;
 }
 
 /* Enforces a generation that is kept. Returns 0, 1 where it cannot be (the outcome says why), or
@@ -161,20 +195,32 @@ static void log_outcome(const struct outcome *outcome, const char *consequence)
     log_message(LOG_ERR, MESSAGE_POLICY_INVALID, "%s; %s", outcome->message, consequence);
 }
 
+static void report_generation(struct manager *manager, uint64_t number,
+                              const struct outcome *outcome, const char *consequence)
+{
+    char object[24];
+
+    snprintf(object, sizeof(object), "%" PRIu64, number);
+    log_outcome(outcome, consequence);
+    findings_report(manager->findings, "start", "generation-not-enforced", FINDING_CRITICAL, object,
+                    "generation %s was not enforced at the start: %s", object, outcome->message);
+}
+
 /* The newest generation that can be enforced, the state's own first. */
 static int resume_last_good(struct manager *manager)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
+    const uint64_t own = manager->state.generation;
     size_t n = 0;
     int r = manager->generations ? generations_list(manager->generations, &numbers, &n) : 0;
 
     for (size_t i = n + 1; r >= 0 && i-- > 0;) {
         cleanup_(outcome_clear) struct outcome outcome = {0};
         cleanup_(generation_clear) struct generation generation = {0};
-        uint64_t number = i == n ? manager->state.generation : numbers[i];
+        uint64_t number = i == n ? own : numbers[i];
 
         r = outcome_begin(&outcome);
-        if (r < 0 || number == 0)
+        if (r < 0 || number == 0 || (i < n && number == own))
             continue;
         /* One that the kernel refused or nobody confirmed is not good. */
         if (i < n && (generations_read(manager->generations, number, &generation, NULL) < 0 ||
@@ -184,7 +230,7 @@ static int resume_last_good(struct manager *manager)
         if (r == 0)
             return 0;
         if (r > 0)
-            log_outcome(&outcome, "trying an earlier generation");
+            report_generation(manager, number, &outcome, "trying an earlier generation");
     }
     return r < 0 ? r : 1;
 }
@@ -201,28 +247,8 @@ static int resume_from_kernel(struct manager *manager, uint64_t generation)
         manager->state.confirmation = (struct confirmation){0};
     r = resume(manager, generation, &outcome);
     if (r > 0)
-        log_outcome(&outcome, "looking for another policy");
+        report_generation(manager, generation, &outcome, "looking for another policy");
     return r;
-}
-
-/* Policy files that say something new since somebody last decided. */
-static int apply_files(struct manager *manager)
-{
-    cleanup_(outcome_clear) struct outcome outcome = {0};
-    char message[640];
-    int r = change_apply(manager, &boot_actor, NULL, 0, NULL, 0, &outcome);
-
-    if (r < 0)
-        return r;
-    if (outcome.kind == OUTCOME_DONE)
-        return 0;
-
-    log_outcome(&outcome, "looking for the last good generation");
-    snprintf(message, sizeof(message), "the policy at %s was not applied at the start: %s",
-             manager->options.policy_path, outcome.message);
-    findings_report(manager->findings, "start", "policy-not-applied", FINDING_CRITICAL, NULL, "%s",
-                    message);
-    return 1;
 }
 
 /* Files that are enforced without being kept, where nothing can be kept. */
@@ -240,7 +266,8 @@ static int enforce_files(struct manager *manager)
     if (r == 0)
         r = policy_texts_from_sources(outcome.sources, &texts);
     if (r == 0)
-        r = change_prepare(manager, texts.texts, texts.n_texts, NULL, 0, &outcome, &prepared);
+        r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, 0,
+                           &outcome, &prepared);
     if (r == 0)
         r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
     if (r == -ENOMEM)
@@ -253,6 +280,30 @@ static int enforce_files(struct manager *manager)
     }
     manager_take_policy(manager, prepared);
     return 0;
+}
+
+/* Policy files that say something new since somebody last decided. */
+static int apply_files(struct manager *manager)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    char message[640];
+    int r = change_apply(manager, &boot_actor, NULL, 0, NULL, 0, &outcome);
+
+    if (r == 0 && outcome.kind == OUTCOME_DONE)
+        return 0;
+    if (r < 0)
+        outcome_set(&outcome, OUTCOME_INVALID, "%s", strerror(-r));
+
+    if (outcome.kind == OUTCOME_STORAGE) {
+        report_storage(manager, "policy-not-kept", outcome.message);
+        return enforce_files(manager);
+    }
+    log_outcome(&outcome, "looking for the last good generation");
+    snprintf(message, sizeof(message), "the policy at %s was not applied at the start: %s",
+             manager->options.policy_path, outcome.message);
+    findings_report(manager->findings, "start", "policy-not-applied", FINDING_CRITICAL, NULL, "%s",
+                    message);
+    return 1;
 }
 
 /* The machine went down before anybody confirmed: the generation before is the one to enforce. */
@@ -273,39 +324,38 @@ static void drop_unconfirmed(struct manager *manager)
     *confirmation = (struct confirmation){0};
 }
 
-static int boot(struct manager *manager)
+/* `known`: the state could be read. Who last decided what else is not known any more. */
+static int boot(struct manager *manager, bool known)
 {
     char files[SHA256_TEXT_MAX];
+    bool new;
     int r = 1;
 
     if (manager->state.confirmation.pending) {
         drop_unconfirmed(manager);
-    } else {
-        change_files_fingerprint(manager, files);
-        if (manager->state.generation == 0 || strcmp(files, manager->state.files) != 0)
-            r = manager->generations && manager->audit ? apply_files(manager)
-                                                       : enforce_files(manager);
+        return resume_last_good(manager);
     }
+
+    change_files_fingerprint(manager, files);
+    new = manager->state.generation == 0 || strcmp(files, manager->state.files) != 0;
+    if (known && new)
+        r = apply_files(manager);
     if (r == 1)
         r = resume_last_good(manager);
+    if (r == 1 && !known)
+        r = apply_files(manager);
     return r;
 }
 
-/* Nothing to enforce. What the kernel holds of us stays: it was approved once. */
-static int lock_down(struct manager *manager, bool table)
+/*
+ * Nothing to enforce. A table that the kernel holds does not stay: while nobody owned it anybody
+ * could change it, and without its policy nobody can tell.
+ */
+static int lock_down(struct manager *manager)
 {
     struct nftables_refusal refusal = {0};
-    int r;
+    int r = enforcement_lock_down(manager->enforcement, &refusal);
 
-    if (table) {
-        findings_report(manager->findings, "start", "unknown-table", FINDING_CRITICAL, NULL,
-                        "the kernel holds a ruleset that is not known any more; it is left as it "
-                        "is until a policy is applied");
-        log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
-                    "no policy to enforce; the ruleset that the kernel holds is left as it is");
-        return 0;
-    }
-    r = enforcement_lock_down(manager->enforcement, &refusal);
     if (r < 0) {
         log_message(LOG_CRIT, MESSAGE_LOCKDOWN, "the lockdown could not be committed: %s",
                     strerror(-r));
@@ -349,22 +399,26 @@ static void note_start(struct manager *manager)
 int manager_start(struct manager *manager)
 {
     uint64_t generation = 0;
-    bool table = false;
+    bool known, table = false;
     int r;
 
     manager->until = USEC_NEVER;
-    open_state(manager);
+    known = open_state(manager);
     r = enforcement_observe(manager->enforcement, &table, &generation);
     if (r < 0)
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
 
     r = generation > 0 ? resume_from_kernel(manager, generation) : 1;
     if (r == 1)
-        r = boot(manager);
+        r = boot(manager, known);
     if (r != 0)
-        r = lock_down(manager, table && generation > 0);
+        r = lock_down(manager);
     if (r < 0)
         return r;
+    /* Files that were there when the state was lost do not undo at the next boot what is enforced.
+     */
+    if (!known && manager->current.number > 0)
+        change_files_fingerprint(manager, manager->state.files);
 
     note_start(manager);
     r = check_confirmation(manager);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 /*
  * Marks a step of a change, for tests that kill the daemon exactly there. In a build with
  * -Dsteps=true a daemon with SEGD_KILL_AT=NAME in its environment ends itself by SIGKILL at the
@@ -8,9 +10,16 @@
  */
 #ifdef SEGD_STEPS
 void step_reached(const char *name);
+/* True with SEGD_WITHOUT_OWNER in the environment: as on a kernel that cannot keep others from the
+ * table. */
+bool step_without_owner(void);
 #else
 static inline void step_reached(const char *name)
 {
     (void)name;
+}
+static inline bool step_without_owner(void)
+{
+    return false;
 }
 #endif
