@@ -176,10 +176,19 @@ static int open_enforcement(struct manager *manager, struct handed *handed)
     return 0;
 }
 
-static void on_refused(const struct actor *actor, const char *method, const char *why,
-                       void *userdata)
+void manager_refuse(struct manager *manager, const struct actor *actor, const char *method,
+                    const char *why, const char *outcome)
 {
-    struct manager *manager = userdata;
+    cleanup_(json_decrefp) json_t *detail = NULL;
+    struct timespec now;
+    uint64_t omitted;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!refusals_count(&manager->refusals, actor->uid,
+                        now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000, &omitted))
+        return;
+    if (omitted > 0)
+        detail = json_pack("{s:I}", "omitted", (json_int_t)omitted);
 
     log_message(LOG_NOTICE, MESSAGE_REFUSED_CALL, "%s[%d] was refused %s: %s", actor->name,
                 (int)actor->pid, method ? method : "a message", why);
@@ -190,8 +199,15 @@ static void on_refused(const struct actor *actor, const char *method, const char
                                .reason = why,
                                .from = manager->current.number,
                                .to = manager->current.number,
-                               .outcome = "refused",
+                               .outcome = outcome,
+                               .detail = detail,
                            });
+}
+
+static void on_refused(const struct actor *actor, const char *method, const char *why,
+                       void *userdata)
+{
+    manager_refuse(userdata, actor, method, why, "refused");
 }
 
 static int open_server(struct manager *manager, struct handed *handed)

@@ -12,6 +12,7 @@
 #include "kernel/conntrack.h"
 #include "kernel/links.h"
 #include "kernel/watch.h"
+#include "refusal.h"
 #include "server.h"
 #include "state.h"
 
@@ -70,6 +71,7 @@ struct manager {
     sd_event_source *look;               /* for a look at the interfaces when they have settled */
 
     struct server *server;
+    struct refusals refusals;
     struct followers *followers; /* of the audit log; method_audit.c */
 };
 
@@ -97,6 +99,9 @@ int manager_watch_kernel(struct manager *manager);
 void manager_look_for_bypasses(struct manager *manager);
 /* Writes to the audit log; a failure becomes a finding and is returned. */
 int manager_audit(struct manager *manager, const struct audit_event *event);
+/* Writes a refused attempt, unless the user has made too many of them (refusal.h). */
+void manager_refuse(struct manager *manager, const struct actor *actor, const char *method,
+                    const char *why, const char *outcome);
 /* method_audit.c: gives new entries of the audit log to those who follow it. */
 void manager_tell_followers(struct manager *manager);
 struct followers *followers_free(struct followers *followers);

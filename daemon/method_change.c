@@ -31,15 +31,8 @@ static int refuse(struct call *call, struct manager *manager, const char *error,
                   const struct outcome *outcome, json_t *parameters)
 {
     if (is_change(call))
-        manager_audit(manager, &(struct audit_event){
-                                   .actor = *call_actor(call),
-                                   .action = "refuse",
-                                   .object = call_method(call),
-                                   .reason = outcome->message,
-                                   .from = manager->current.number,
-                                   .to = manager->current.number,
-                                   .outcome = outcome_to_string(outcome),
-                               });
+        manager_refuse(manager, call_actor(call), call_method(call), outcome->message,
+                       outcome_to_string(outcome));
     return call_error(call, error, parameters);
 }
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <check.h>
+
+#include "daemon/refusal.h"
+
+#define SECOND USEC_PER_SEC
+
+static uint64_t omitted;
+
+static unsigned count_written(struct refusals *refusals, int64_t uid, usec_t now, unsigned n)
+{
+    unsigned written = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        written += refusals_count(refusals, uid, now, &omitted);
+    return written;
+}
+
+START_TEST(so_many_a_minute_are_written)
+{
+    struct refusals refusals = {0};
+
+    ck_assert_uint_eq(count_written(&refusals, 1000, SECOND, 500), REFUSALS_PER_MINUTE);
+    ck_assert_uint_eq(count_written(&refusals, 1000, 60 * SECOND, 500), 0);
+    ck_assert_uint_eq(count_written(&refusals, 1000, 61 * SECOND, 1), 1);
+    ck_assert_uint_eq(omitted, 1000 - REFUSALS_PER_MINUTE);
+    ck_assert_uint_eq(count_written(&refusals, 1000, 61 * SECOND, 1), 1);
+    ck_assert_uint_eq(omitted, 0);
+}
+END_TEST
+
+START_TEST(one_user_does_not_speak_for_another)
+{
+    struct refusals refusals = {0};
+
+    count_written(&refusals, 1000, SECOND, 500);
+    ck_assert_uint_eq(count_written(&refusals, 0, SECOND, 1), 1);
+    ck_assert_uint_eq(count_written(&refusals, 1001, SECOND, 1), 1);
+}
+END_TEST
+
+START_TEST(of_too_many_users_the_quietest_is_forgotten)
+{
+    struct refusals refusals = {0};
+
+    for (int64_t uid = 1; uid <= REFUSAL_USERS; uid++)
+        count_written(&refusals, uid, uid * SECOND, 100);
+    ck_assert_uint_eq(count_written(&refusals, 5000, 65 * SECOND, 1), 1);
+    /* The second is still there and has had its share; the first begins anew. */
+    ck_assert_uint_eq(count_written(&refusals, 2, 61 * SECOND, 1), 0);
+    ck_assert_uint_eq(count_written(&refusals, 1, 66 * SECOND, 1), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("refusal");
+    TCase *tests = tcase_create("refusal");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tests, 0);
+    tcase_add_test(tests, so_many_a_minute_are_written);
+    tcase_add_test(tests, one_user_does_not_speak_for_another);
+    tcase_add_test(tests, of_too_many_users_the_quietest_is_forgotten);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
