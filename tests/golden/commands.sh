@@ -4,10 +4,13 @@
 # What commands of segctl print, word for word. A case is a file NAME.case: its first line is the
 # command, `$ segctl …`, run in the folder of the sources; then all that it prints, and its exit code.
 #
+# Where the folder has a replies.json, the command asks a daemon that answers what is written there,
+# or in NAME.json for the case NAME; then what it was asked is part of what is expected.
+#
 #   commands.sh SEGCTL CASES                checks the cases, a folder of this one
 #   commands.sh --regenerate SEGCTL CASES   writes what is expected; read the difference with git
 set -u
-export LC_ALL=C.UTF-8 NO_COLOR=1
+export LC_ALL=C.UTF-8 NO_COLOR=1 TZ=JST-9
 
 regenerate=false
 if [ "${1-}" = --regenerate ]; then
@@ -27,7 +30,15 @@ trap 'rm -rf "$work"' EXIT
 
 # The name by which cases call it.
 segctl() {
-    "$program" "$@"
+    if [ ! -e "$cases/replies.json" ]; then
+        "$program" "$@"
+        return
+    fi
+    more=${case%.case}.json
+    [ -e "$more" ] || more=
+    # The language is for segctl alone.
+    LC_ALL=C.UTF-8 tests/golden/answer.py "$cases/replies.json" ${more:+"$more"} -- \
+        env LC_ALL="$LC_ALL" "$program" "$@"
 }
 
 n=0

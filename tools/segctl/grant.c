@@ -10,12 +10,12 @@
 #include "reply.h"
 #include "words.h"
 
-/* `segctl resume FLOW ends it` */
+/* How to end it before its time. */
 static void print_end(const char *command, const json_t *override)
 {
-    printf("segctl %s ", command);
+    printf("`segctl %s ", command);
     words_text(stdout, reply_text(override, "name"));
-    puts(" ends it");
+    puts("` ends it");
 }
 
 static int print_suspended(const json_t *reply, bool colour)

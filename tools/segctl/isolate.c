@@ -18,9 +18,9 @@ static int print_isolated(const json_t *reply, bool colour)
     reply_print_override(override, colour);
     fputs("evidence: ", stdout);
     words_text(stdout, reply_text(reply, "evidence"));
-    fputs("\na second person ends it: segctl release ", stdout);
+    fputs("\na second person ends it: `segctl release ", stdout);
     words_text(stdout, zone);
-    putchar('\n');
+    puts("`");
     return 0;
 }
 

@@ -155,7 +155,9 @@ static int tell_invalid(const struct remote *remote, const json_t *reply)
     json_t *diagnostics = json_object_get(reply, "diagnostics");
 
     if (remote->json)
-        return print_json(json_pack("{s:b, s:O?}", "ok", 0, "diagnostics", diagnostics),
+        return print_json(json_pack("{s:b, s:{s:s, s:s}, s:O?}", "ok", 0, "error", "code",
+                                    "invalid-policy", "message", "the policy has errors",
+                                    "diagnostics", diagnostics),
                           EXIT_POLICY_INVALID);
     if (reply_print_diagnostics(diagnostics) < 0)
         return command_no_memory();
@@ -202,6 +204,9 @@ int remote_refused(const struct remote *remote, const char *error, const json_t 
     if (strcmp(word, "StorageFailed") == 0)
         return tell(remote, EXIT_FAILED, "storage-failed", reply_text(reply, "message"),
                     "nothing has changed: what was enforced is enforced", reply);
+    if (strcmp(word, "Failed") == 0)
+        return remote_fail(remote, EXIT_FAILED, "failed", "journalctl -u segd may tell more",
+                           "segd failed: %s", reply_text(reply, "message"));
     return tell_service(remote, error, reply);
 }
 

@@ -278,12 +278,29 @@ static int print_expiring(const json_t *expiring, bool colour)
     return 0;
 }
 
+/* `  7 days  clerk-to-web (窓口 → ウェブ) until 2026-12-01 00:00` */
+static void print_ending(const json_t *expiring, bool colour)
+{
+    json_t *flow;
+    size_t i;
+
+    if (json_array_size(expiring) > 0)
+        print_title("expiring", colour);
+    json_array_foreach(expiring, i, flow)
+    {
+        json_int_t days = reply_number(flow, "days");
+        char when[WHEN_MAX];
+
+        printf("  %2" JSON_INTEGER_FORMAT " %s  ", days, days == 1 ? "day " : "days");
+        words_name(stdout, reply_text(flow, "name"), reply_text(flow, "label"));
+        printf(" until %s\n", reply_when(reply_text(flow, "expires"), when));
+    }
+}
+
 static int print_status(const json_t *status, bool colour)
 {
     const json_t *findings = json_object_get(status, "findings");
-    const json_t *expiring = json_object_get(status, "expiring");
     const json_t *audit = json_object_get(status, "audit");
-    int r = 0;
 
     print_mode(status, colour);
     print_since(status);
@@ -294,17 +311,14 @@ static int print_status(const json_t *status, bool colour)
     print_overrides(json_object_get(status, "overrides"), colour);
     print_zones(json_object_get(status, "zones"), colour);
     print_drift(json_object_get(status, "drift"), colour);
-    if (json_array_size(expiring) > 0) {
-        print_title("expiring", colour);
-        r = print_expiring(expiring, false);
-    }
+    print_ending(json_object_get(status, "expiring"), colour);
 
     fputs("\npolicy ", stdout);
     words_text(stdout, reply_text(status, "policy"));
     printf(", audit log %" JSON_INTEGER_FORMAT " entries, head %.*s, segd %s\n",
            reply_number(audit, "sequence"), FINGERPRINT_SHOWN, reply_text(audit, "head"),
            reply_text(status, "version"));
-    return r;
+    return 0;
 }
 
 int run_status(const struct command *command, int argc, char **argv)

@@ -79,25 +79,30 @@ int run_zones(const struct command *command, int argc, char **argv)
     return remote_run(command, argc, argv, NULL, 0, "GetZones", print_zones);
 }
 
+/* What the reason does not tell. */
+static const char *text_or_dash(const json_t *json, const char *key)
+{
+    return reply_has(json, key) ? reply_text(json, key) : "-";
+}
+
 static int add_drop(struct table *table, const json_t *drop)
 {
     char packets[32], bytes[32];
 
     snprintf(packets, sizeof(packets), "%" JSON_INTEGER_FORMAT, reply_number(drop, "packets"));
     snprintf(bytes, sizeof(bytes), "%" JSON_INTEGER_FORMAT, reply_number(drop, "bytes"));
-    return table_add(table,
-                     (const char *[]){packets, bytes, reply_text(drop, "reason"),
-                                      reply_has(drop, "from") ? reply_text(drop, "from") : "-",
-                                      reply_has(drop, "to") ? reply_text(drop, "to") : "-"});
+    return table_add(table, (const char *[]){packets, bytes, reply_text(drop, "reason"),
+                                             text_or_dash(drop, "from"), text_or_dash(drop, "to"),
+                                             reply_text(drop, "flow")});
 }
 
 /* Counters that stand at 0 tell nothing; for programs they are there. */
 static int print_drops(const json_t *reply, bool colour)
 {
     const json_t *drops = json_object_get(reply, "drops");
-    static const char *const titles[] = {"PACKETS", "BYTES", "REASON", "FROM", "TO"};
-    static const enum table_align aligns[] = {TABLE_RIGHT, TABLE_RIGHT, TABLE_LEFT, TABLE_LEFT,
-                                              TABLE_LEFT};
+    static const char *const titles[] = {"PACKETS", "BYTES", "REASON", "FROM", "TO", "FLOW"};
+    static const enum table_align aligns[] = {TABLE_RIGHT, TABLE_RIGHT, TABLE_LEFT,
+                                              TABLE_LEFT,  TABLE_LEFT,  TABLE_LEFT};
     cleanup_(table_freep) struct table *table = NULL;
     size_t i, n_rows = 0;
     json_t *drop;
