@@ -3,141 +3,14 @@
 /* What was the case is told whole, of the zone alone, and cannot be changed unseen:
  * daemon/evidence.h. */
 
-#include <arpa/inet.h>
 #include <jansson.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "base/instant.h"
-#include "daemon/evidence.h"
-#include "daemon/prepared.h"
-#include "folder.h"
+#include "evidence_sample.h"
 
 #define FILES_BEFORE 4
 #define FILES 7
-
-/* Interfaces that are not there: packets of this test stay on the loopback. */
-static const char policy_text[] =
-    "segd: 1\n"
-    "timezone: Asia/Tokyo\n"
-    "zones:\n"
-    "  a: { class: lgwan, interfaces: [a0], networks: [10.20.0.0/16, 'fd00:20::/32'] }\n"
-    "  b: { class: other, interfaces: [b0], networks: [10.30.0.0/16, 'fd00:30::/32'] }\n"
-    "  c: { class: other, interfaces: [c0], networks: [10.40.0.0/16] }\n"
-    "flows:\n"
-    "  mail: { from: a, to: b, services: [udp/5000] }\n"
-    "  web: { from: b, to: c, services: [tcp/80] }\n";
-
-static const char addresses[] = "link set lo up\n"
-                                "address add 10.20.0.1/32 dev lo\n"
-                                "address add 10.30.0.1/32 dev lo\n"
-                                "address add 10.40.0.1/32 dev lo\n"
-                                "link add a0 type veth peer name other\n"
-                                "address add 10.20.0.2/16 dev a0\n"
-                                "link set a0 up\n"
-                                "link set other up\n";
-
-/* An incident that can happen at any time. */
-struct scene {
-    int directory;
-    struct enforcement *enforcement;
-    struct conntrack *conntrack;
-    struct links *links;
-    uint32_t mail; /* the mark of the flow */
-    struct actor actor;
-    struct state state;
-    struct evidence_subject subject;
-};
-
-static void scene_clear(struct scene *scene)
-{
-    links_close(scene->links);
-    conntrack_close(scene->conntrack);
-    enforcement_free(scene->enforcement);
-    state_clear(&scene->state);
-    close(scene->directory);
-}
-
-static void enforce(struct scene *scene)
-{
-    const struct policy_text text = {"policy.yaml", policy_text, strlen(policy_text), 0};
-    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
-    const char *missing = NULL;
-
-    ck_assert_int_eq(enforcement_new(-1, &scene->enforcement, &missing), 0);
-    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    ck_assert_int_eq(prepared_new(
-                         &(struct prepared_input){
-                             .texts = &text,
-                             .n_texts = 1,
-                             .generation = 5,
-                             .now = calendar_now(),
-                             .features = enforcement_features(scene->enforcement),
-                         },
-                         diagnostics, &prepared),
-                     0);
-    scene->mail = prepared->policy->flows[0].id;
-    ck_assert_int_eq(enforcement_commit(scene->enforcement, prepared, &refusal, &cost), 0);
-}
-
-static void enter(struct scene *scene, const char *size)
-{
-    static const char *const arguments[] = {"ip", "-batch", "-", NULL};
-    const struct override suspension = {
-        .kind = OVERRIDE_SUSPENSION,
-        .name = (char *)"web",
-        .reason = (char *)"slow",
-        .uid = 1001,
-        .who = (char *)"sato",
-        .since = USEC_PER_SEC,
-        .until = USEC_NEVER,
-    };
-
-    *scene = (struct scene){
-        .directory = folder_enter(size),
-        .actor = {.uid = 1000, .pid = 812, .name = "tanaka"},
-        .state = {.generation = 5, .next_generation = 6},
-    };
-    ck_assert_int_eq(sandbox_run(arguments, addresses, NULL), 0);
-    enforce(scene);
-    ck_assert_int_eq(conntrack_open(&scene->conntrack), 0);
-    ck_assert_int_eq(links_open(&scene->links), 0);
-    ck_assert_int_eq(overrides_add(&scene->state.overrides, &suspension), 0);
-    scene->subject = (struct evidence_subject){
-        .directory = scene->directory,
-        .actor = &scene->actor,
-        .zone = "a",
-        .reason = "不審な通信",
-        .state = &scene->state,
-        .fingerprint = "f1",
-        .audit_head = "h1",
-        .enforcement = scene->enforcement,
-        .conntrack = scene->conntrack,
-        .links = scene->links,
-    };
-}
-
-static struct sockaddr_in address_of(const char *text, uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-    ck_assert_int_eq(inet_pton(AF_INET, text, &address.sin_addr), 1);
-    return address;
-}
-
-/* Opens a connection, which the kernel then tracks. */
-static void send_datagram(const char *from, const char *to, uint16_t port)
-{
-    cleanup_(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in own = address_of(from, 4000), address = address_of(to, port);
-
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
-    ck_assert_int_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)), 1);
-}
 
 static json_t *read_json(const struct scene *scene, const struct evidence *evidence,
                          const char *name)
@@ -190,8 +63,8 @@ START_TEST(evidence_is_whole_and_sha256sum_agrees)
                                         "clock.json",       "counters.json", "ruleset.nft"};
     char path[256];
 
-    enter(&scene, "4m");
-    send_datagram("10.20.0.1", "10.30.0.1", 5000);
+    scene_enter(&scene, "4m");
+    scene_send("10.20.0.1", "10.30.0.1", 5000);
     evidence = write_evidence(&scene);
     ck_assert_uint_eq(count_files(&scene, evidence_path(evidence)), FILES);
     ck_assert_int_eq(check_sums(evidence), 0);
@@ -218,7 +91,7 @@ START_TEST(what_the_cut_would_change_is_written_before_it)
     cleanup_(scene_clear) struct scene scene;
     cleanup_(evidence_freep) struct evidence *evidence = NULL;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), 0);
     ck_assert_uint_eq(count_files(&scene, evidence_path(evidence)), FILES_BEFORE);
     ck_assert_int_ne(check_sums(evidence), 0);
@@ -238,7 +111,7 @@ START_TEST(folders_are_named_by_instant_and_zone_for_their_owner_alone)
     struct stat status;
     int end = 0;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     umask(0);
     instant_format(calendar_now(), before);
     evidence = write_evidence(&scene);
@@ -268,7 +141,7 @@ START_TEST(no_two_incidents_share_a_folder)
     cleanup_(scene_clear) struct scene scene;
     cleanup_(evidence_freep) struct evidence *first = NULL, *second = NULL, *third = NULL;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     first = write_evidence(&scene);
     second = write_evidence(&scene);
     third = write_evidence(&scene);
@@ -313,16 +186,16 @@ START_TEST(connections_are_those_with_an_end_in_the_zone)
     const json_t *list, *from, *to;
     char rules[256];
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     snprintf(rules, sizeof(rules),
              "add table inet t\n"
              "add chain inet t output { type filter hook output priority 0; }\n"
              "add rule inet t output udp dport 5000 ct mark set %u\n",
              scene.mail);
     sandbox_nft(rules);
-    send_datagram("10.20.0.1", "10.30.0.1", 5000);
-    send_datagram("10.40.0.1", "10.20.0.2", 7000);
-    send_datagram("10.30.0.1", "10.40.0.1", 8000);
+    scene_send("10.20.0.1", "10.30.0.1", 5000);
+    scene_send("10.40.0.1", "10.20.0.2", 7000);
+    scene_send("10.30.0.1", "10.40.0.1", 8000);
 
     evidence = write_evidence(&scene);
     json = read_json(&scene, evidence, "connections.json");
@@ -353,7 +226,7 @@ START_TEST(counters_are_of_refusals_and_flows)
     cleanup_(json_decrefp) json_t *json = NULL;
     const json_t *flow;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     evidence = write_evidence(&scene);
     json = read_json(&scene, evidence, "counters.json");
     ck_assert(json_is_null(json_object_get(json, "problem")));
@@ -376,7 +249,7 @@ START_TEST(state_tells_who_why_and_what_was_enforced)
     cleanup_(json_decrefp) json_t *json = NULL;
     cleanup_(overrides_clear) struct overrides overrides = {0};
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     evidence = write_evidence(&scene);
     json = read_json(&scene, evidence, "state.json");
     assert_text(json, "zone", "a");
@@ -409,7 +282,7 @@ START_TEST(clock_tells_what_time_it_was_and_who_kept_it)
     cleanup_(json_decrefp) json_t *json = NULL;
     usec_t before = calendar_now(), realtime;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     evidence = write_evidence(&scene);
     json = read_json(&scene, evidence, "clock.json");
     realtime = json_integer_value(json_object_get(json, "realtime"));
@@ -433,7 +306,7 @@ START_TEST(links_are_told_whatever_they_are_called)
     cleanup_(json_decrefp) json_t *json = NULL;
     const json_t *links, *link;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
     ck_assert_int_eq(links_read(scene.links), 1);
     evidence = write_evidence(&scene);
@@ -459,7 +332,7 @@ START_TEST(the_ruleset_can_be_loaded_again)
     const char *const arguments[] = {"nft", "-f", path, NULL};
     cleanup_(freep) char *output = NULL, *listed = NULL;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     evidence = write_evidence(&scene);
     snprintf(path, sizeof(path), FOLDER "/%s/ruleset.nft", evidence_path(evidence));
 
@@ -479,7 +352,7 @@ START_TEST(what_the_kernel_does_not_tell_is_noted)
     cleanup_(evidence_freep) struct evidence *evidence = NULL;
     cleanup_(json_decrefp) json_t *connections = NULL, *links = NULL;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     scene.subject.conntrack = NULL;
     scene.subject.links = NULL;
     ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), 0);
@@ -506,7 +379,7 @@ START_TEST(nothing_is_left_of_evidence_of_no_zone)
     cleanup_(scene_clear) struct scene scene;
     struct evidence *evidence = NULL;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     scene.subject.zone = zones[_i].zone;
     ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), zones[_i].result);
     ck_assert_uint_eq(count_files(&scene, "incidents"), 0);
@@ -529,7 +402,7 @@ START_TEST(a_full_disk_leaves_nothing_of_what_was_begun)
     size_t rooms = 0;
     int r;
 
-    enter(&scene, "256k");
+    scene_enter(&scene, "256k");
     folder_fill(scene.directory);
     while ((r = evidence_begin(&scene.subject, &evidence)) != 0 && rooms < 16) {
         ck_assert_int_eq(r, -ENOSPC);
@@ -552,7 +425,7 @@ START_TEST(a_read_only_disk_is_told)
     cleanup_(scene_clear) struct scene scene;
     struct evidence *evidence = NULL;
 
-    enter(&scene, "4m");
+    scene_enter(&scene, "4m");
     folder_make_read_only(true);
     ck_assert_int_eq(evidence_begin(&scene.subject, &evidence), -EROFS);
 }
