@@ -79,6 +79,23 @@ START_TEST(row_goes_at_once_where_sources_change)
 }
 END_TEST
 
+/* The map of limits leads no packet to other rows, unlike other maps of verdicts. */
+START_TEST(row_stays_a_while_where_limits_change)
+{
+    static const char *const names[] = {"limited", "pairs/ip"};
+    cleanup_(ruleset_freep) struct ruleset *old = make(1, 1);
+    cleanup_(ruleset_freep) struct ruleset *new = make(1, 0);
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    const struct sample_key key = {.bytes = {1}, .length = 4};
+
+    sample_element(new, sample_set(new, names[_i], KEY(DATATYPE_MARK), SET_DATA_VERDICT), &key,
+                   NULL, (struct element){.verdict = VERDICT_JUMP, .target = "limit/flow"});
+    ruleset_finish(new);
+    ck_assert_int_eq(difference_new(old, new, &difference), 0);
+    ck_assert_int_eq(find_leaving(difference, "rows"), _i == 0 ? PHASE_ROWS : PHASE_CHANGE);
+}
+END_TEST
+
 START_TEST(each_transaction_counts)
 {
     cleanup_(ruleset_freep) struct ruleset *old = make(cases[_i].old[0], cases[_i].old[1]);
@@ -114,6 +131,7 @@ int main(void)
     tcase_add_loop_test(tests, flow_leaves_the_switchboard_after_its_rows, 0,
                         (int)ELEMENTS_OF(cases));
     tcase_add_loop_test(tests, row_goes_at_once_where_sources_change, 0, 2);
+    tcase_add_loop_test(tests, row_stays_a_while_where_limits_change, 0, 2);
     tcase_add_loop_test(tests, each_transaction_counts, 0, (int)ELEMENTS_OF(cases));
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
