@@ -37,8 +37,9 @@ segctl() {
     more=${case%.case}.json
     [ -e "$more" ] || more=
     # The language is for segctl alone.
+    language=$LC_ALL
     LC_ALL=C.UTF-8 tests/golden/answer.py "$cases/replies.json" ${more:+"$more"} -- \
-        env LC_ALL="$LC_ALL" "$program" "$@"
+        env LC_ALL="$language" "$program" "$@"
 }
 
 n=0
