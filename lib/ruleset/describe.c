@@ -54,9 +54,14 @@ static bool has_element(const struct ruleset *ruleset, const struct set *set,
 
 static void describe_deleted_table(const struct change *change, FILE *stream)
 {
-    fputs(change->held && change->held->dormant ? "the table was switched off (dormant)"
-                                                : "the table has no owner and never had one",
-          stream);
+    const struct ruleset *held = change->held;
+
+    if (held && held->dormant)
+        fputs("the table was switched off (dormant)", stream);
+    else if (held && held->persists)
+        fputs("the table had lost its owner, and a base chain was changed", stream);
+    else
+        fputs("the table has no owner and never had one", stream);
 }
 
 static void describe_added_table(const struct change *change, FILE *stream)

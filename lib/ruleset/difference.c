@@ -546,14 +546,33 @@ static int differ_run(struct differ *differ)
     return r == 0 ? mark_generation(differ) : r;
 }
 
+/* Whether a base chain is to be added or to become another. */
+static bool changes_base_chain(const struct ruleset *old, const struct ruleset *new)
+{
+    for (size_t i = 0; i < new->n_chains; i++) {
+        const struct chain *chain = &new->chains[i];
+        const struct chain *held;
+
+        if (chain->hook == HOOK_NONE)
+            continue;
+        held = ruleset_find_chain(old, chain->name);
+        if (!held || !chain_shape_equal(held, chain))
+            return true;
+    }
+    return false;
+}
+
 /*
  * The kernel takes no base chains in the transaction that wakes their table; what is dormant
- * enforces nothing, so nothing is lost with it. Nor does it give a table that is nobody's an owner,
- * unless that table persisted its last one; within the one transaction no packet sees it missing.
+ * enforces nothing, so nothing is lost with it. Nor does it take them in the one that adopts an
+ * orphan, or give a table that is nobody's an owner unless that table persisted its last one;
+ * within the one transaction no packet sees it missing.
  */
-static bool must_be_replaced(const struct ruleset *old)
+static bool must_be_replaced(const struct ruleset *old, const struct ruleset *new)
 {
-    return old->dormant || (old->to_own && !old->owned && !old->persists);
+    if (old->dormant)
+        return true;
+    return old->to_own && !old->owned && (!old->persists || changes_base_chain(old, new));
 }
 
 int difference_new(const struct ruleset *old, const struct ruleset *new,
@@ -561,7 +580,7 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
 {
     static const struct ruleset nothing = {0};
     cleanup_(difference_freep) struct difference *difference = calloc(1, sizeof(*difference));
-    bool replaced = old && must_be_replaced(old), kept = old && !replaced;
+    bool replaced = old && must_be_replaced(old, new), kept = old && !replaced;
     struct differ differ = {.old = kept ? old : &nothing, .new = new, .difference = difference};
     int r = 0;
 

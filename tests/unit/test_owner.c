@@ -226,6 +226,16 @@ START_TEST(orphan_is_adopted_with_its_counters)
 }
 END_TEST
 
+/* The kernel adopts no table in the transaction that gives it a base chain. */
+static const char *const orphan_damages[] = {
+    "flush chain inet segd forward\nadd rule inet segd forward accept\n"
+    "delete element inet segd live { original . 0x1001 }",
+    "delete chain inet segd forward",
+    "delete chain inet segd forward\n"
+    "add chain inet segd forward { type filter hook forward priority 7; policy accept; }",
+    "add chain inet segd forward { policy accept; }",
+};
+
 START_TEST(orphan_is_adopted_and_repaired_at_once)
 {
     cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
@@ -235,8 +245,7 @@ START_TEST(orphan_is_adopted_and_repaired_at_once)
     sandbox_enter();
     wanted = sample_gateway();
     make_orphan();
-    sandbox_nft("flush chain inet segd forward\nadd rule inet segd forward accept\n"
-                "delete element inet segd live { original . 0x1001 }");
+    sandbox_nft(orphan_damages[_i]);
     owner = open_owner();
     ck_assert_int_eq(nftables_generation(owner, &before), 0);
     enforce(owner, wanted);
@@ -500,7 +509,8 @@ static void add_owner_tests(TCase *tests)
     tcase_add_test(tests, flush_of_everything_leaves_the_table);
     tcase_add_test(tests, table_survives_the_death_of_its_owner);
     tcase_add_test(tests, orphan_is_adopted_with_its_counters);
-    tcase_add_test(tests, orphan_is_adopted_and_repaired_at_once);
+    tcase_add_loop_test(tests, orphan_is_adopted_and_repaired_at_once, 0,
+                        (int)ELEMENTS_OF(orphan_damages));
     tcase_add_loop_test(tests, plain_table_is_replaced_in_one_transaction, 0,
                         (int)ELEMENTS_OF(plain_tables));
     tcase_add_test(tests, who_does_not_own_changes_what_is_there);
