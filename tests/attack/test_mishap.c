@@ -56,19 +56,37 @@ START_TEST(dormant_table_is_replaced_at_the_start)
 }
 END_TEST
 
-START_TEST(reload_of_the_same_policy_repairs_the_table)
+static const char *const damages[] = {
+    "delete table inet segd\n",
+    "delete table inet segd; add table inet segd { flags dormant ; }\n",
+    "insert rule inet segd forward accept\n",
+    "delete chain inet segd forward\n",
+};
+#define N_DAMAGES ((int)(sizeof(damages) / sizeof(damages[0])))
+
+START_TEST(damage_while_segd_runs_is_refused_by_the_kernel)
 {
-    static const char *const damages[] = {
-        "delete table inet segd\n",
-        "add table inet segd { flags dormant ; }\n",
-        "insert rule inet segd forward accept\n",
-        "delete chain inet segd forward\n",
-    };
+    static const char *const nft[] = {"nft", "-f", "-", NULL};
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(freep) char *answer = NULL;
+
+    ck_assert_int_ne(sandbox_run(nft, damages[_i], &answer), 0);
+    ck_assert_msg(strstr(answer, "Operation not permitted"), "%s", answer);
+    assert_enforced(lab);
+    gateway_reload(gateway, policy);
+    assert_enforced(lab);
+}
+END_TEST
+
+START_TEST(damage_while_segd_is_dead_is_repaired_at_the_start)
+{
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
 
+    gateway_kill(gateway);
     sandbox_nft(damages[_i]);
-    gateway_reload(gateway, policy);
+    gateway_start_again(gateway);
     assert_enforced(lab);
 }
 END_TEST
@@ -104,6 +122,8 @@ START_TEST(point_among_ranges_lists_and_loads_again)
                                          "  f1: { from: ha, to: hb, services: [tcp/1-100] }\n"
                                          "  f2: { from: ha, to: hb, services: [any] }\n");
     ck_assert_int_eq(sandbox_run(list, NULL, &listing), 0);
+    gateway_cut_owner(listing);
+    sandbox_enter();
     ck_assert_ptr_nonnull(strstr(listing, "10.1.0.7 . 10.3.0.9 . tcp . 1-100 : "));
     ck_assert_msg(sandbox_run(check, listing, &output) == 0, "nft -c -f: %.1000s", output);
 }
@@ -187,7 +207,8 @@ int main(void)
     sandbox_require();
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, dormant_table_is_replaced_at_the_start, 0, 3);
-    tcase_add_loop_test(tests, reload_of_the_same_policy_repairs_the_table, 0, 4);
+    tcase_add_loop_test(tests, damage_while_segd_runs_is_refused_by_the_kernel, 0, N_DAMAGES);
+    tcase_add_loop_test(tests, damage_while_segd_is_dead_is_repaired_at_the_start, 0, N_DAMAGES);
     tcase_add_test(tests, expiry_at_the_end_of_the_calendar_is_enforced);
     tcase_add_test(tests, point_among_ranges_lists_and_loads_again);
     tcase_add_test(tests, networks_inside_networks_are_enforced);

@@ -104,6 +104,34 @@ static void cut_times(char *text)
     }
 }
 
+/* Cuts from `from` up to and with `end`. */
+static void cut_part(char *from, const char *end)
+{
+    char *rest = strstr(from, end);
+
+    ck_assert_ptr_nonnull(rest);
+    rest += strlen(end);
+    memmove(from, rest, strlen(rest) + 1);
+}
+
+/* `table inet segd { # handle 7 progname segd`, `flags owner` and a blank line; of an orphan only
+ * `flags`, with nothing behind it. */
+void gateway_cut_owner(char *listing)
+{
+    char *head = strstr(listing, "table inet segd {"), *line, *name;
+
+    ck_assert_ptr_nonnull(head);
+    line = strchr(head, '\n') + 1;
+    if (strncmp(line, "\tflags ", strlen("\tflags ")) == 0)
+        cut_part(line, "\n\n");
+    /* With a handle before it the name is one word of a comment, else all of it. */
+    name = strstr(head, " # progname ");
+    if (!name || name > line)
+        name = strstr(head, " progname ");
+    if (name && name < line)
+        memmove(name, line - 1, strlen(line - 1) + 1);
+}
+
 char *gateway_list(void)
 {
     static const char *const arguments[] = {"nft", "-a", "list", "table", "inet", "segd", NULL};
@@ -112,6 +140,7 @@ char *gateway_list(void)
 
     ck_assert_int_eq(status, 0);
     cut_times(text);
+    gateway_cut_owner(text);
     return text;
 }
 

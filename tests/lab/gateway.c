@@ -29,6 +29,7 @@
 
 #define NOTIFICATION_MAX 512
 #define PATH_LENGTH_MAX 100
+#define FIRST_HANDED 3
 
 struct gateway {
     const char *policy;
@@ -41,6 +42,8 @@ struct gateway {
     int notify_socket;
     pid_t process; /* 0: not running */
     int process_fd;
+    bool has_store;
+    int stored; /* what segd gave to the file-descriptor store, or -1 */
     char notification[NOTIFICATION_MAX];
 };
 
@@ -56,6 +59,22 @@ static int open_notify_socket(const char *path)
     return fd;
 }
 
+/* As systemd hands over what its file-descriptor store holds: from descriptor 3 on. */
+static bool hand_over(int stored)
+{
+    char process[16];
+
+    if (stored < 0)
+        return true;
+    snprintf(process, sizeof(process), "%d", (int)getpid());
+    setenv("LISTEN_PID", process, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    setenv("LISTEN_FDNAMES", "nftables", 1);
+    if (stored == FIRST_HANDED)
+        return fcntl(stored, F_SETFD, 0) == 0;
+    return dup2(stored, FIRST_HANDED) >= 0;
+}
+
 static _Noreturn void run_segd(const struct gateway *gateway)
 {
     const char *program = getenv("SEGD");
@@ -66,24 +85,13 @@ static _Noreturn void run_segd(const struct gateway *gateway)
     memset(&all, 0xff, sizeof(all));
     sched_setaffinity(0, sizeof(all), &all);
     if (program && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != 1 && log >= 0 &&
-        dup2(log, STDERR_FILENO) >= 0) {
+        dup2(log, STDERR_FILENO) >= 0 && hand_over(gateway->stored)) {
         unsetenv("JOURNAL_STREAM");
         setenv("NOTIFY_SOCKET", gateway->notify, 1);
         execl(program, "segd", "--policy", gateway->policy, "--state-dir", gateway->state,
               "--socket", gateway->socket, NULL);
     }
     _exit(127);
-}
-
-static void spawn(struct gateway *gateway)
-{
-    ck_assert(!lab_in_root_namespace());
-    gateway->process = fork();
-    ck_assert_int_ge(gateway->process, 0);
-    if (gateway->process == 0)
-        run_segd(gateway);
-    gateway->process_fd = (int)syscall(SYS_pidfd_open, gateway->process, 0);
-    ck_assert_int_ge(gateway->process_fd, 0);
 }
 
 static struct gateway *gateway_new(void)
@@ -102,6 +110,7 @@ static struct gateway *gateway_new(void)
     snprintf(gateway->socket, sizeof(gateway->socket), "%s/control", gateway->folder);
     snprintf(gateway->notify, sizeof(gateway->notify), "%s/notify", gateway->folder);
     gateway->notify_socket = open_notify_socket(gateway->notify);
+    gateway->stored = -1;
     return gateway;
 }
 
@@ -116,6 +125,28 @@ struct gateway *gateway_start(const char *policy)
     return gateway;
 }
 
+struct gateway *gateway_start_stored(const char *policy)
+{
+    struct gateway *gateway = gateway_new();
+
+    gateway->has_store = true;
+    gateway->policy = gateway->file;
+    gateway_write_policy(gateway, policy);
+    gateway_start_again(gateway);
+    return gateway;
+}
+
+int gateway_stored(const struct gateway *gateway)
+{
+    return gateway->stored;
+}
+
+void gateway_empty_store(struct gateway *gateway)
+{
+    closep(&gateway->stored);
+    gateway->stored = -1;
+}
+
 struct gateway *gateway_start_at(const char *path)
 {
     struct gateway *gateway = gateway_new();
@@ -125,10 +156,21 @@ struct gateway *gateway_start_at(const char *path)
     return gateway;
 }
 
+void gateway_spawn(struct gateway *gateway)
+{
+    ck_assert(!lab_in_root_namespace());
+    ck_assert_int_eq(gateway->process, 0);
+    gateway->process = fork();
+    ck_assert_int_ge(gateway->process, 0);
+    if (gateway->process == 0)
+        run_segd(gateway);
+    gateway->process_fd = (int)syscall(SYS_pidfd_open, gateway->process, 0);
+    ck_assert_int_ge(gateway->process_fd, 0);
+}
+
 void gateway_start_again(struct gateway *gateway)
 {
-    ck_assert_int_eq(gateway->process, 0);
-    spawn(gateway);
+    gateway_spawn(gateway);
     gateway_wait_ready(gateway);
 }
 
@@ -177,6 +219,7 @@ struct gateway *gateway_free(struct gateway *gateway)
     if (gateway->process > 0)
         gateway_kill(gateway);
     close(gateway->notify_socket);
+    closep(&gateway->stored);
     nftw(gateway->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(gateway);
     return NULL;
@@ -197,6 +240,41 @@ void gateway_signal_reload(struct gateway *gateway)
     ck_assert_int_eq(kill(gateway->process, SIGHUP), 0);
 }
 
+/* Keeps the descriptor that came with a message, where there is a store; else it is closed. */
+static void take_descriptor(struct gateway *gateway, struct msghdr *message)
+{
+    struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    int fd;
+
+    if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+        return;
+    memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+    if (!gateway->has_store || !strstr(gateway->notification, "FDSTORE=1")) {
+        close(fd);
+        return;
+    }
+    closep(&gateway->stored);
+    gateway->stored = fd;
+}
+
+static void receive(struct gateway *gateway)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control;
+    struct iovec text = {gateway->notification, NOTIFICATION_MAX - 1};
+    struct msghdr message = {.msg_iov = &text,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t n = recvmsg(gateway->notify_socket, &message, MSG_CMSG_CLOEXEC);
+
+    ck_assert_int_ge(n, 0);
+    gateway->notification[n] = '\0';
+    take_descriptor(gateway, &message);
+}
+
 const char *gateway_notification(struct gateway *gateway, bool wait)
 {
     struct pollfd events[] = {
@@ -204,7 +282,6 @@ const char *gateway_notification(struct gateway *gateway, bool wait)
         {.fd = gateway->process_fd, .events = POLLIN},
     };
     cleanup_(freep) char *log = NULL;
-    ssize_t n;
     int r;
 
     do
@@ -216,9 +293,7 @@ const char *gateway_notification(struct gateway *gateway, bool wait)
         ck_assert_msg(!log, "segd has ended; it wrote:\n%s", log);
         return NULL;
     }
-    n = recv(gateway->notify_socket, gateway->notification, NOTIFICATION_MAX - 1, 0);
-    ck_assert_int_ge(n, 0);
-    gateway->notification[n] = '\0';
+    receive(gateway);
     return gateway->notification;
 }
 

@@ -19,10 +19,21 @@ struct gateway;
  * Returns when segd says READY. The path of segd is in the environment, SEGD.
  */
 struct gateway *gateway_start(const char *policy);
-/* The same on a policy that is there already: a file or a folder, which stays as it is. */
+/*
+ * The same with systemd's file-descriptor store: what segd gives to it stays open when segd ends,
+ * and is handed over at the next start.
+ */
+struct gateway *gateway_start_stored(const char *policy);
+/* What the store holds, borrowed, or -1; and closes it. */
+int gateway_stored(const struct gateway *gateway);
+void gateway_empty_store(struct gateway *gateway);
+/* As gateway_start(), on a policy that is there already: a file or a folder, which stays as it is.
+ */
 struct gateway *gateway_start_at(const char *path);
 /* Starts segd again, after gateway_stop(), on what is in the policy file now. */
 void gateway_start_again(struct gateway *gateway);
+/* The same without waiting for READY. */
+void gateway_spawn(struct gateway *gateway);
 /* Ends segd by SIGTERM and asserts that it leaves with 0. */
 void gateway_stop(struct gateway *gateway);
 /* Ends segd by SIGKILL. */
@@ -73,9 +84,14 @@ uint64_t gateway_passed(const char *flow, bool reply);
 
 /*
  * `nft -a list table inet segd`: with the handles of the kernel's objects, without the times that
- * elements have left. The caller frees it.
+ * elements have left, and without the owner. The caller frees it.
  */
 char *gateway_list(void);
+/*
+ * Takes out of a listing whose the table is. nft 1.0.6 knows the flag `owner` and not `persist`:
+ * loaded as it is listed, the table would go with the nft that made it.
+ */
+void gateway_cut_owner(char *listing);
 /* Asserts that two listings are equal; shows the first line that is not. */
 void gateway_same(const char *before, const char *after);
 
