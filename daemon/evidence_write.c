@@ -338,7 +338,7 @@ static int put_flows(FILE *stream, const struct ruleset *ruleset, struct nftable
                      int *ret_problem)
 {
     cleanup_(live_counts_clear) struct live_counts counts = {0};
-    int r = live_counts_read(nftables, &counts);
+    int r = live_counts_read(nftables, ruleset, &counts);
     struct list list;
 
     if (r == -ENOMEM)

@@ -74,11 +74,15 @@ static void join_directions(struct live_counts *counts)
     counts->n_counts = n;
 }
 
-int live_counts_read(struct nftables *nftables, struct live_counts *ret_counts)
+int live_counts_read(struct nftables *nftables, const struct ruleset *ruleset,
+                     struct live_counts *ret_counts)
 {
+    const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
     cleanup_(live_counts_clear) struct live_counts counts = {0};
-    int r = nftables_read_elements(nftables, RULESET_TABLE, RULESET_LIVE, add_element, &counts);
+    int r = 0;
 
+    if (live)
+        r = nftables_read_known(nftables, RULESET_TABLE, live, add_element, &counts);
     if (r < 0)
         return r;
     if (counts.n_counts > 0)

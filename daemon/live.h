@@ -20,7 +20,8 @@ struct live_counts {
 };
 void live_counts_clear(struct live_counts *counts);
 
-/* Returns 0, or as nftables_read_elements(): -ENOENT where no policy is enforced. */
-int live_counts_read(struct nftables *nftables, struct live_counts *ret_counts);
+/* Of the flows of a ruleset that was committed; NULL has none. Returns as nftables_read_known(). */
+int live_counts_read(struct nftables *nftables, const struct ruleset *ruleset,
+                     struct live_counts *ret_counts);
 /* Of one flow; zeros where the kernel has it not. */
 struct live_count live_counts_of(const struct live_counts *counts, uint32_t mark);

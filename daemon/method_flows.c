@@ -171,7 +171,8 @@ static int list_flows(struct manager *manager, const struct policy *policy, json
     int r = standings_new(policy, flows.overrides, calendar_now(), &flows.standings);
 
     if (r == 0)
-        r = live_counts_read(enforcement_nftables(manager->enforcement), &flows.counts);
+        r = live_counts_read(enforcement_nftables(manager->enforcement),
+                             enforcement_ruleset(manager->enforcement), &flows.counts);
     if (r < 0)
         return r;
 
