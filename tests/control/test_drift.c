@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Others at the table, on a kernel that cannot keep them from it. Nothing here waits for a moment
+ * to come round: segd has to hear of a change, and each repair is a transaction that the test hears
+ * of in the same way.
+ */
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/watch.h"
+#include "ruleset/compile.h"
+#include "sandbox.h"
+#include "told.h"
+#include "wires.h"
+
+#define PORT 7001
+#define NFTABLES_GROUP 7 /* NFNLGRP_NFTABLES */
+
+static const char policy[] = WIRES_POLICY "flows:\n"
+                                          "  open: { from: a, to: b, services: [udp/7001] }\n";
+
+static struct gateway *start_without_owner(void)
+{
+    struct gateway *gateway;
+
+    setenv("SEGD_WITHOUT_OWNER", "1", 1);
+    gateway = gateway_start(policy);
+    ck_assert(!told_owned(gateway));
+    return gateway;
+}
+
+static void assert_enforced(struct lab *lab)
+{
+    struct frame approved = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, PORT);
+    struct frame other = wires_udp(FAMILY_IPV4, WIRE_C, WIRE_B, PORT);
+
+    wires_pass(lab, WIRE_A, WIRE_B, &approved, NULL);
+    wires_drop(lab, WIRE_C, &other, NULL, "no-flow/c/b");
+}
+
+/* The next transaction that touches the table of segd. */
+static struct watched next_of_table(struct watch *watch)
+{
+    struct watched watched = {0};
+
+    for (;;) {
+        struct pollfd event = {.fd = watch_fd(watch), .events = POLLIN};
+        int r = watch_read(watch, "segd", &watched);
+
+        ck_assert_int_ge(r, 0);
+        if (r > 0 && watched.touches_table)
+            return watched;
+        if (r == 0)
+            ck_assert_int_gt(poll(&event, 1, -1), 0);
+    }
+}
+
+/* Waits for the transaction of segd behind one of others. */
+static void wait_for_repair(const struct gateway *gateway, struct watch *watch)
+{
+    while (next_of_table(watch).process != gateway_process(gateway))
+        ;
+}
+
+static const struct {
+    const char *text;
+    const char *what; /* is part of what segd tells of it */
+} changes[] = {
+    {"insert rule inet segd forward accept\n", "forward"},
+    {"flush chain inet segd forward\n", "forward"},
+    {"flush map inet segd live\n", "live"},
+    {"delete table inet segd\n", "missing"},
+    {"flush ruleset\n", "missing"},
+    {"add chain inet segd forward { policy accept; }\n", "forward"},
+    {"add table inet segd { flags dormant; }\n", "dormant"},
+    {"flush chain inet segd prerouting\n", "prerouting"},
+    {"delete chain inet segd forward\n", "forward"},
+    {"add chain inet segd mine\n", "mine"},
+    {"add set inet segd mine { type ipv4_addr; }\n", "mine"},
+    {"add counter inet segd mine\n", "mine"},
+};
+
+static void is_audited(const struct gateway *gateway, const char *what)
+{
+    json_t *reply = ask(gateway, "ShowAudit", NULL);
+    const json_t *entry = find_text(json_object_get(reply, "entries"), "action", "repair");
+    const char *reason;
+
+    ck_assert_ptr_nonnull(entry);
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(entry, "object")), "nft["));
+    reason = json_string_value(json_object_get(entry, "reason"));
+    ck_assert_msg(strstr(reason, what), "%s", reason);
+    json_decref(reply);
+}
+
+START_TEST(foreign_change_is_repaired_counted_and_audited)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(watch_closep) struct watch *watch = NULL;
+    json_t *status;
+    const json_t *drift;
+
+    ck_assert_int_eq(watch_open(&watch), 0);
+    sandbox_nft(changes[_i].text);
+    wait_for_repair(gateway, watch);
+    assert_enforced(lab);
+    told_verified(gateway);
+
+    status = ask(gateway, "GetStatus", NULL);
+    drift = json_object_get(status, "drift");
+    ck_assert_int_eq(json_integer_value(json_object_get(drift, "repairs")), 1);
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(drift, "by")), "nft["));
+    ck_assert(json_is_string(json_object_get(drift, "last")));
+    ck_assert_msg(strstr(json_string_value(json_object_get(drift, "what")), changes[_i].what), "%s",
+                  json_string_value(json_object_get(drift, "what")));
+    json_decref(status);
+    is_audited(gateway, changes[_i].what);
+}
+END_TEST
+
+static long memory_of(pid_t process)
+{
+    char path[64];
+    long pages = 0, resident = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)process);
+    file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%ld %ld", &pages, &resident), 2);
+    fclose(file);
+    return resident;
+}
+
+static int descriptors_of(pid_t process)
+{
+    char command[64];
+    const char *const arguments[] = {"sh", "-c", command, NULL};
+    cleanup_(freep) char *output = NULL;
+
+    snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)process);
+    ck_assert_int_eq(sandbox_run(arguments, NULL, &output), 0);
+    return atoi(output);
+}
+
+#define CHANGES 1000
+#define SETTLED 200
+
+/* A page of memory for each change would show. */
+START_TEST(thousand_changes_leave_nothing_behind)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(watch_closep) struct watch *watch = NULL;
+    int descriptors = 0;
+    long memory = 0;
+    pid_t process;
+
+    /* A sanitizer shall not keep what was freed. */
+    setenv("ASAN_OPTIONS", "quarantine_size_mb=0:thread_local_quarantine_size_kb=0", 1);
+    gateway = start_without_owner();
+    process = gateway_process(gateway);
+    ck_assert_int_eq(watch_open(&watch), 0);
+    for (int i = 0; i < CHANGES; i++) {
+        sandbox_nft("insert rule inet segd forward accept\n");
+        wait_for_repair(gateway, watch);
+        if (i == SETTLED) {
+            memory = memory_of(process);
+            descriptors = descriptors_of(process);
+        }
+    }
+    told_verified(gateway);
+    ck_assert_int_eq(told_repairs(gateway), CHANGES);
+    ck_assert_int_eq(descriptors_of(process), descriptors);
+    ck_assert_int_lt(memory_of(process), memory + CHANGES - SETTLED);
+    assert_enforced(lab);
+}
+END_TEST
+
+/* A copy of the socket on which segd hears of changes. */
+static int steal_watch(pid_t process)
+{
+    int home = (int)syscall(SYS_pidfd_open, process, 0);
+
+    ck_assert_int_ge(home, 0);
+    for (int i = 3; i < 64; i++) {
+        int fd = (int)syscall(SYS_pidfd_getfd, home, i, 0), protocol = -1;
+        uint32_t groups = 0;
+        socklen_t length = sizeof(protocol), groups_length = sizeof(groups);
+
+        if (fd < 0)
+            continue;
+        if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+            protocol == NETLINK_NETFILTER &&
+            getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, &groups, &groups_length) == 0 &&
+            groups & 1U << (NFTABLES_GROUP - 1)) {
+            close(home);
+            return fd;
+        }
+        close(fd);
+    }
+    ck_abort_msg("segd hears of nothing");
+    return -1;
+}
+
+/* Stopped, segd hears of nothing but of as much as its queue holds; the rest is lost. */
+START_TEST(lost_notifications_lead_to_a_full_comparison)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(watch_closep) struct watch *watch = NULL;
+    cleanup_(closep) int queue = steal_watch(gateway_process(gateway));
+    int size = 1, status;
+
+    ck_assert_int_eq(setsockopt(queue, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+    ck_assert_int_eq(kill(gateway_process(gateway), SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(gateway_process(gateway), &status, WUNTRACED),
+                     gateway_process(gateway));
+    /* Another table's affairs fill the queue, so that the one change that matters is lost. */
+    for (int i = 0; i < 50; i++)
+        sandbox_nft("add table inet other\nadd chain inet other x\ndelete table inet other\n");
+    sandbox_nft("insert rule inet segd forward accept\n");
+    ck_assert_int_eq(watch_open(&watch), 0);
+    ck_assert_int_eq(kill(gateway_process(gateway), SIGCONT), 0);
+    wait_for_repair(gateway, watch);
+    assert_enforced(lab);
+    told_verified(gateway);
+    ck_assert_int_eq(told_repairs(gateway), 1);
+}
+END_TEST
+
+static void hear(int queue, bool yes)
+{
+    int group = NFTABLES_GROUP;
+
+    ck_assert_int_eq(setsockopt(queue, SOL_NETLINK,
+                                yes ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
+                                sizeof(group)),
+                     0);
+}
+
+/* Were the table read after a change of another one, what segd did not hear of would be found. */
+START_TEST(changes_of_other_tables_are_passed_over)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(watch_closep) struct watch *watch = NULL;
+    cleanup_(closep) int queue = steal_watch(gateway_process(gateway));
+    cleanup_(freep) char *before = NULL, *after = NULL;
+
+    hear(queue, false);
+    sandbox_nft("add chain inet segd unheard\n");
+    hear(queue, true);
+    before = gateway_list();
+    for (int i = 0; i < 20; i++) {
+        sandbox_nft("add table inet other\nadd chain inet other x\ndelete table inet other\n");
+        /* Answered behind what came before. */
+        ck_assert_int_eq(told_repairs(gateway), 0);
+    }
+    after = gateway_list();
+    gateway_same(before, after);
+
+    ck_assert_int_eq(watch_open(&watch), 0);
+    sandbox_nft("add chain inet segd heard\n");
+    wait_for_repair(gateway, watch);
+    ck_assert_int_eq(told_repairs(gateway), 1);
+    told_verified(gateway);
+    assert_enforced(lab);
+}
+END_TEST
+
+/* Then the difference to the next policy is taken from what was committed, as before. */
+START_TEST(change_behind_other_tables_is_committed)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+
+    for (int i = 0; i < 5; i++) {
+        sandbox_nft("add table inet other\n");
+        gateway_reload(gateway, i % 2 ? policy : WIRES_POLICY "flows: {}\n");
+        sandbox_nft("delete table inet other\n");
+        told_verified(gateway);
+    }
+    gateway_reload(gateway, policy);
+    assert_enforced(lab);
+    ck_assert_int_eq(told_repairs(gateway), 0);
+}
+END_TEST
+
+/* Replaces the table by one that this process owns. */
+static struct nftables *take_table(void)
+{
+    cleanup_(ruleset_freep) struct ruleset *wanted = NULL, *held = NULL;
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+
+    ck_assert_int_eq(nftables_open(&nftables), 0);
+    ck_assert_int_eq(nftables_own(nftables, true), 0);
+    ck_assert_int_eq(ruleset_lockdown(&wanted), 0);
+    ck_assert_int_eq(nftables_dump(nftables, "segd", wanted, &held), 0);
+    ck_assert_int_eq(difference_new(held, wanted, &difference), 0);
+    ck_assert_int_eq(nftables_apply(nftables, wanted, difference, calendar_now(), NULL, NULL), 0);
+    return TAKE_PTR(nftables);
+}
+
+/* The kernel tells nobody when an owner lets go. */
+START_TEST(table_that_another_owned_is_repaired_when_it_is_let_go)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(watch_closep) struct watch *watch = NULL;
+    struct nftables *other = take_table();
+
+    told_finding(gateway, "not-repaired", true);
+    ck_assert_int_eq(watch_open(&watch), 0);
+    nftables_close(other);
+    wait_for_repair(gateway, watch);
+    told_finding(gateway, "not-repaired", false);
+    told_verified(gateway);
+    assert_enforced(lab);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("drift");
+    TCase *tests = tcase_create("drift");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, foreign_change_is_repaired_counted_and_audited, 0,
+                        (int)ELEMENTS_OF(changes));
+    tcase_add_test(tests, thousand_changes_leave_nothing_behind);
+    tcase_add_test(tests, lost_notifications_lead_to_a_full_comparison);
+    tcase_add_test(tests, changes_of_other_tables_are_passed_over);
+    tcase_add_test(tests, change_behind_other_tables_is_committed);
+    tcase_add_test(tests, table_that_another_owned_is_repaired_when_it_is_let_go);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Whose the table is, over the life and death of segd: its own while it runs, an orphan where it
+ * was killed, still its own where systemd kept the socket. Frames stream through the gateway
+ * meanwhile: neither death nor return may cost one.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+#include "told.h"
+#include "wires.h"
+
+#define PORT 7001
+#define FORBIDDEN_PORT 7009
+#define ROUNDS 20
+
+static const char policy[] = WIRES_POLICY "flows:\n"
+                                          "  open: { from: a, to: b, services: [udp/7001] }\n";
+
+/* One packet of the open connection in each direction, and one that nothing approves. */
+static void pass_round(struct lab *lab)
+{
+    for (enum family family = 0; family < FAMILIES; family++) {
+        struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
+        struct frame reply = wires_answer(&request);
+        struct frame forbidden = wires_udp(family, WIRE_A, WIRE_B, FORBIDDEN_PORT);
+
+        ck_assert(wires_try(lab, WIRE_A, &request, NULL));
+        ck_assert(wires_try(lab, WIRE_B, &reply, NULL));
+        ck_assert(!wires_try(lab, WIRE_A, &forbidden, NULL));
+    }
+}
+
+/* Streams until segd says that it is ready; it is asked to start before. */
+static void pass_until_ready(struct gateway *gateway, struct lab *lab)
+{
+    const char *text;
+
+    do {
+        pass_round(lab);
+        text = gateway_notification(gateway, false);
+    } while (!text || !strstr(text, "READY=1"));
+}
+
+static int others_try(const char *text, char **ret_answer)
+{
+    static const char *const nft[] = {"nft", "-f", "-", NULL};
+
+    return sandbox_run(nft, text, ret_answer);
+}
+
+static void others_are_refused(void)
+{
+    static const char *const tries[] = {
+        "delete table inet segd\n",
+        "flush map inet segd live\n",
+        "insert rule inet segd forward accept\n",
+    };
+    cleanup_(freep) char *before = gateway_list(), *after = NULL;
+
+    for (size_t i = 0; i < ELEMENTS_OF(tries); i++) {
+        cleanup_(freep) char *answer = NULL;
+
+        ck_assert_int_ne(others_try(tries[i], &answer), 0);
+        ck_assert_msg(strstr(answer, "Operation not permitted"), "%s", answer);
+    }
+    ck_assert_int_eq(others_try("flush ruleset\n", NULL), 0);
+    after = gateway_list();
+    gateway_same(before, after);
+}
+
+START_TEST(death_and_return_cost_no_packet_and_no_count)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    uint64_t passed = 0;
+
+    ck_assert(told_owned(gateway));
+    for (int i = 0; i < ROUNDS; i++) {
+        pass_round(lab);
+        gateway_kill(gateway);
+        pass_round(lab);
+        gateway_spawn(gateway);
+        pass_until_ready(gateway, lab);
+        ck_assert_uint_ge(gateway_passed("open", false), passed + 3 * FAMILIES);
+        passed = gateway_passed("open", false);
+        others_are_refused();
+    }
+    ck_assert_int_eq(told_generation(gateway), 1);
+    ck_assert_int_eq(told_repairs(gateway), 0);
+    told_verified(gateway);
+}
+END_TEST
+
+START_TEST(killed_segd_leaves_an_orphan_that_the_next_one_adopts)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+
+    gateway_kill(gateway);
+    sandbox_nft("add chain inet segd mine\n");
+    gateway_start_again(gateway);
+    others_are_refused();
+    told_verified(gateway);
+    pass_round(lab);
+}
+END_TEST
+
+START_TEST(stored_socket_keeps_the_table_owned)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start_stored(policy);
+    int domain = 0;
+    socklen_t length = sizeof(domain);
+
+    ck_assert_int_ge(gateway_stored(gateway), 0);
+    ck_assert_int_eq(getsockopt(gateway_stored(gateway), SOL_SOCKET, SO_DOMAIN, &domain, &length),
+                     0);
+    ck_assert_int_eq(domain, AF_NETLINK);
+    for (int i = 0; i < 5; i++) {
+        pass_round(lab);
+        if (i % 2 == 0)
+            gateway_kill(gateway);
+        else
+            gateway_stop(gateway);
+        others_are_refused();
+        gateway_spawn(gateway);
+        others_are_refused();
+        pass_until_ready(gateway, lab);
+        others_are_refused();
+        told_verified(gateway);
+        gateway_reload(gateway, policy);
+    }
+    /* The store was emptied by hand: an orphan again, which is adopted. */
+    gateway_kill(gateway);
+    gateway_empty_store(gateway);
+    sandbox_nft("delete chain inet segd forward\n");
+    gateway_start_again(gateway);
+    others_are_refused();
+    told_verified(gateway);
+}
+END_TEST
+
+/* What is handed over as the stored socket, and is none. */
+static int open_useless(int kind)
+{
+    switch (kind) {
+    case 0:
+        return open("/dev/null", O_RDWR | O_CLOEXEC);
+    case 1:
+        return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    default:
+        return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+    }
+}
+
+START_TEST(useless_stored_socket_does_not_keep_segd_from_starting)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start_stored(policy);
+    cleanup_(closep) int useless = open_useless(_i);
+
+    gateway_kill(gateway);
+    ck_assert_int_ge(dup3(useless, gateway_stored(gateway), O_CLOEXEC), 0);
+    gateway_start_again(gateway);
+    others_are_refused();
+    told_verified(gateway);
+    pass_round(lab);
+}
+END_TEST
+
+/* A socket of a namespace that segd has left. */
+START_TEST(stored_socket_of_another_namespace_is_not_used)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start_stored(policy);
+    gateway_stop(gateway);
+    sandbox_enter();
+    gateway_start_again(gateway);
+    others_are_refused();
+    told_verified(gateway);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ownership");
+    TCase *tests = tcase_create("ownership");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_test(tests, death_and_return_cost_no_packet_and_no_count);
+    tcase_add_test(tests, killed_segd_leaves_an_orphan_that_the_next_one_adopts);
+    tcase_add_test(tests, stored_socket_keeps_the_table_owned);
+    tcase_add_loop_test(tests, useless_stored_socket_does_not_keep_segd_from_starting, 0, 3);
+    tcase_add_test(tests, stored_socket_of_another_namespace_is_not_used);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What segd enforces when it begins: after a boot, and after everything that can happen to its
+ * state folder. A boot is a daemon that ended and a kernel that holds no table.
+ */
+
+#include <check.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+#include "told.h"
+
+#define ZONES                                                                                      \
+    "segd: 1\n"                                                                                    \
+    "zones:\n"                                                                                     \
+    "  a: { class: other, interfaces: [a0], networks: [10.1.0.0/16] }\n"                           \
+    "  b: { class: other, interfaces: [b0], networks: [10.2.0.0/16] }\n"                           \
+    "flows:\n"
+
+static const char first[] = ZONES "  first: { from: a, to: b, services: [tcp/1] }\n";
+static const char second[] = ZONES "  second: { from: a, to: b, services: [tcp/2] }\n";
+static const char third[] = ZONES "  third: { from: a, to: b, services: [tcp/3] }\n";
+static const char broken[] = ZONES "  broken: { from: a, to: nowhere, services: [tcp/3] }\n";
+
+static bool is_live(const char *flow)
+{
+    struct nftables_count count;
+
+    return gateway_live(flow, false, &count);
+}
+
+/* This flow and no other passes. */
+static void only_live(const char *flow)
+{
+    static const char *const flows[] = {"first", "second", "third"};
+
+    for (size_t i = 0; i < ELEMENTS_OF(flows); i++)
+        ck_assert_msg(is_live(flows[i]) == (strcmp(flow, flows[i]) == 0), "%s", flows[i]);
+}
+
+static void go_down(struct gateway *gateway)
+{
+    gateway_stop(gateway);
+    sandbox_nft("delete table inet segd\n");
+}
+
+static void boot(struct gateway *gateway)
+{
+    go_down(gateway);
+    gateway_start_again(gateway);
+}
+
+static void state_file(const struct gateway *gateway, const char *name, char buffer[256])
+{
+    snprintf(buffer, 256, "%s/%s", gateway_state_path(gateway), name);
+}
+
+/* One way to damage a file. */
+enum damage {
+    DAMAGE_EMPTY,
+    DAMAGE_HALF,
+    DAMAGE_LETTER, /* one character is another */
+    DAMAGE_NONSENSE,
+    N_DAMAGE,
+};
+
+static void damage(const struct gateway *gateway, const char *name, enum damage how)
+{
+    cleanup_(closep) int fd = -1;
+    struct stat status;
+    char path[256], letter;
+
+    state_file(gateway, name, path);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fstat(fd, &status), 0);
+    switch (how) {
+    case DAMAGE_EMPTY:
+    case DAMAGE_NONSENSE:
+        ck_assert_int_eq(ftruncate(fd, 0), 0);
+        break;
+    case DAMAGE_HALF:
+        ck_assert_int_eq(ftruncate(fd, status.st_size / 2), 0);
+        return;
+    case DAMAGE_LETTER:
+        ck_assert_int_eq(pread(fd, &letter, 1, status.st_size - 10), 1);
+        letter ^= 1;
+        ck_assert_int_eq(pwrite(fd, &letter, 1, status.st_size - 10), 1);
+        return;
+    case N_DAMAGE:
+        return;
+    }
+    if (how == DAMAGE_NONSENSE)
+        ck_assert_int_eq(pwrite(fd, "\0{]\xff", 4, 0), 4);
+}
+
+START_TEST(boot_keeps_a_rollback)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_reload(gateway, second);
+    json_decref(ask(gateway, "Rollback", NULL));
+    only_live("first");
+    for (int i = 0; i < 2; i++) {
+        boot(gateway);
+        only_live("first");
+        ck_assert_int_eq(told_generation(gateway), 3);
+        told_verified(gateway);
+    }
+}
+END_TEST
+
+START_TEST(boot_applies_files_that_changed)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    go_down(gateway);
+    gateway_write_policy(gateway, second);
+    gateway_start_again(gateway);
+    only_live("second");
+    ck_assert_int_eq(told_generation(gateway), 2);
+    told_finding(gateway, "policy-not-applied", false);
+    boot(gateway);
+    ck_assert_int_eq(told_generation(gateway), 2);
+}
+END_TEST
+
+START_TEST(boot_with_broken_files_enforces_the_last_good_generation)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_reload(gateway, second);
+    go_down(gateway);
+    if (_i == 0)
+        gateway_write_policy(gateway, broken);
+    else
+        ck_assert_int_eq(remove(gateway_policy_path(gateway)), 0);
+    gateway_start_again(gateway);
+    only_live("second");
+    ck_assert_int_eq(told_generation(gateway), 2);
+    told_finding(gateway, "policy-not-applied", true);
+    gateway_reload(gateway, third);
+    only_live("third");
+    told_finding(gateway, "policy-not-applied", false);
+}
+END_TEST
+
+START_TEST(damaged_state_leads_to_the_last_good_generation)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    bool restart = _i >= N_DAMAGE;
+    char path[256];
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_reload(gateway, second);
+    json_decref(ask(gateway, "Rollback", NULL));
+    gateway_stop(gateway);
+    if (!restart)
+        sandbox_nft("delete table inet segd\n");
+    damage(gateway, "state.json", (enum damage)(_i % N_DAMAGE));
+    gateway_start_again(gateway);
+    only_live("first");
+    ck_assert_int_eq(told_generation(gateway), 3);
+    told_finding(gateway, "state-damaged", true);
+    state_file(gateway, "state.json.damaged", path);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    /* No number is used twice, and the next boot knows again. */
+    boot(gateway);
+    only_live("first");
+    told_finding(gateway, "state-damaged", false);
+    gateway_reload(gateway, third);
+    ck_assert_int_eq(told_generation(gateway), 4);
+}
+END_TEST
+
+/* What was closed by hand before the last change of the policy does not open. */
+START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    json_decref(
+        ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test")));
+    gateway_reload(gateway, first);
+    ck_assert(!is_live("first"));
+    gateway_stop(gateway);
+    if (_i == 1)
+        sandbox_nft("delete table inet segd\n");
+    damage(gateway, "state.json", DAMAGE_HALF);
+    gateway_start_again(gateway);
+    ck_assert(!is_live("first"));
+    json_decref(ask(gateway, "Resume", json_pack("{s:s}", "flow", "first")));
+    ck_assert(is_live("first"));
+}
+END_TEST
+
+START_TEST(damaged_generation_leads_to_the_one_before)
+{
+    static const char *const files[] = {"generations/2.json", "generations/2.policy.json"};
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_reload(gateway, second);
+    go_down(gateway);
+    damage(gateway, files[_i % 2], (enum damage)(_i / 2));
+    gateway_start_again(gateway);
+    only_live("first");
+    ck_assert_int_eq(told_generation(gateway), 1);
+    told_finding(gateway, "generation-not-enforced", true);
+    told_verified(gateway);
+    gateway_reload(gateway, third);
+    ck_assert_int_eq(told_generation(gateway), 3);
+}
+END_TEST
+
+static void is_locked_down(const struct gateway *gateway)
+{
+    json_t *status = ask(gateway, "GetStatus", NULL);
+
+    ck_assert_str_eq(json_string_value(json_object_get(status, "mode")), "lockdown");
+    json_decref(status);
+    told_finding(gateway, "lockdown", true);
+    told_verified(gateway);
+}
+
+START_TEST(without_anything_nothing_passes)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(_i == 0 ? NULL : broken);
+    is_locked_down(gateway);
+    boot(gateway);
+    is_locked_down(gateway);
+    gateway_reload(gateway, first);
+    only_live("first");
+    told_finding(gateway, "lockdown", false);
+}
+END_TEST
+
+/* Anybody may have changed an orphan whose policy is lost. */
+START_TEST(table_that_nobody_knows_does_not_stay)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_stop(gateway);
+    sandbox_nft("insert rule inet segd forward accept\n");
+    gateway_write_policy(gateway, broken);
+    damage(gateway, "generations/1.json", DAMAGE_HALF);
+    gateway_start_again(gateway);
+    is_locked_down(gateway);
+}
+END_TEST
+
+/* Ways in which nothing can be kept. */
+enum spoiled {
+    SPOILED_READ_ONLY,
+    SPOILED_READ_ONLY_EMPTY,
+    SPOILED_FILE,             /* it is a file */
+    SPOILED_GENERATIONS_FILE, /* the folder of generations is a file */
+    N_SPOILED,
+};
+
+/* A mount is the test's own. */
+static void mount_here(const char *source, const char *path, const char *type, unsigned long flags)
+{
+    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    ck_assert_int_eq(mount(source, path, type, flags, NULL), 0);
+}
+
+static void put_file_in_place_of(const char *path)
+{
+    char away[300];
+    int fd;
+
+    snprintf(away, sizeof(away), "%s.away", path);
+    ck_assert_int_eq(rename(path, away), 0);
+    fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+
+static void spoil_folder(const struct gateway *gateway, enum spoiled way)
+{
+    const char *path = gateway_state_path(gateway);
+    char name[256];
+
+    switch (way) {
+    case SPOILED_READ_ONLY:
+        mount_here(path, path, NULL, MS_BIND);
+        ck_assert_int_eq(mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+        break;
+    case SPOILED_READ_ONLY_EMPTY:
+        mount_here("none", path, "tmpfs", MS_RDONLY);
+        break;
+    case SPOILED_FILE:
+        put_file_in_place_of(path);
+        break;
+    case SPOILED_GENERATIONS_FILE:
+        state_file(gateway, "generations", name);
+        put_file_in_place_of(name);
+        break;
+    case N_SPOILED:
+        break;
+    }
+}
+
+START_TEST(without_a_state_folder_the_files_are_enforced)
+{
+    static const char *const findings[] = {"policy-not-kept", "no-generations", "no-state",
+                                           "no-generations"};
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    go_down(gateway);
+    spoil_folder(gateway, (enum spoiled)_i);
+    gateway_write_policy(gateway, second);
+    gateway_start_again(gateway);
+    only_live("second");
+    told_finding(gateway, findings[_i], true);
+    told_verified(gateway);
+    told_refused(gateway, "Apply", NULL, "StorageFailed");
+    gateway_reload_refused(gateway, third);
+    only_live("second");
+    /* And once more: what the kernel holds has no number. */
+    gateway_kill(gateway);
+    gateway_start_again(gateway);
+    only_live("third");
+}
+END_TEST
+
+START_TEST(suspension_holds_where_nothing_can_be_written)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    json_decref(
+        ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test")));
+    go_down(gateway);
+    spoil_folder(gateway, SPOILED_READ_ONLY);
+    gateway_write_policy(gateway, first);
+    if (_i == 1)
+        gateway_write_policy(gateway, ZONES "  first: { from: a, to: b, services: [tcp/9] }\n");
+    gateway_start_again(gateway);
+    ck_assert(!is_live("first"));
+}
+END_TEST
+
+static json_t *history_outcome(const struct gateway *gateway, json_int_t number)
+{
+    json_t *history = ask(gateway, "GetHistory", NULL), *outcome = NULL;
+    const json_t *generations = json_object_get(history, "generations");
+
+    for (size_t i = 0; i < json_array_size(generations); i++) {
+        const json_t *generation = json_array_get(generations, i);
+
+        if (json_integer_value(json_object_get(generation, "number")) == number)
+            outcome = json_incref(json_object_get(generation, "outcome"));
+    }
+    json_decref(history);
+    ck_assert_ptr_nonnull(outcome);
+    return outcome;
+}
+
+START_TEST(boot_takes_back_what_nobody_confirmed)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    json_t *outcome;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_write_policy(gateway, second);
+    json_decref(ask(gateway, "Apply", json_pack("{s:i}", "confirm", 3600)));
+    only_live("second");
+    for (int i = 0; i < 2; i++) {
+        boot(gateway);
+        only_live("first");
+        ck_assert_int_eq(told_generation(gateway), 1);
+    }
+    outcome = history_outcome(gateway, 2);
+    ck_assert_str_eq(json_string_value(outcome), "unconfirmed");
+    json_decref(outcome);
+    told_refused(gateway, "Confirm", NULL, "NotFound");
+}
+END_TEST
+
+START_TEST(restart_goes_on_waiting_for_the_confirmation)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    gateway_write_policy(gateway, second);
+    json_decref(ask(gateway, "Apply", json_pack("{s:i}", "confirm", 3600)));
+    gateway_kill(gateway);
+    gateway_start_again(gateway);
+    only_live("second");
+    told_refused(gateway, "Apply", NULL, "Busy");
+    json_decref(ask(gateway, "Confirm", NULL));
+    boot(gateway);
+    only_live("second");
+    ck_assert_int_eq(told_generation(gateway), 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("start");
+    TCase *tests = tcase_create("start");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_test(tests, boot_keeps_a_rollback);
+    tcase_add_test(tests, boot_applies_files_that_changed);
+    tcase_add_loop_test(tests, boot_with_broken_files_enforces_the_last_good_generation, 0, 2);
+    tcase_add_loop_test(tests, damaged_state_leads_to_the_last_good_generation, 0, 2 * N_DAMAGE);
+    tcase_add_loop_test(tests, damaged_state_keeps_what_the_generation_knows_as_suspended, 0, 2);
+    tcase_add_loop_test(tests, damaged_generation_leads_to_the_one_before, 0, 2 * N_DAMAGE);
+    tcase_add_loop_test(tests, without_anything_nothing_passes, 0, 2);
+    tcase_add_test(tests, table_that_nobody_knows_does_not_stay);
+    tcase_add_loop_test(tests, without_a_state_folder_the_files_are_enforced, 0, N_SPOILED);
+    tcase_add_loop_test(tests, suspension_holds_where_nothing_can_be_written, 0, 2);
+    tcase_add_test(tests, boot_takes_back_what_nobody_confirmed);
+    tcase_add_test(tests, restart_goes_on_waiting_for_the_confirmation);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
