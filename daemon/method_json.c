@@ -159,20 +159,36 @@ static json_t *source_line(const struct sources *sources, struct location locati
     return line ? line : json_null();
 }
 
-static json_t *diagnostic_json(const struct outcome *outcome, const struct diagnostic *diagnostic)
+/* A place and what is said of it; nulls where there is none. */
+static json_t *place_json(const struct outcome *outcome, struct location at, const char *message)
 {
-    const struct location *at = &diagnostic->location;
     const char *file =
-        at->line > 0 && outcome->sources && at->source < sources_count(outcome->sources)
-            ? sources_name(outcome->sources, at->source)
+        at.line > 0 && outcome->sources && at.source < sources_count(outcome->sources)
+            ? sources_name(outcome->sources, at.source)
             : NULL;
 
-    return json_pack("{s:s, s:s, s:o, s:i, s:i, s:o, s:o, s:o}", "severity",
-                     diagnostic->severity == SEVERITY_ERROR ? "error" : "warning", "code",
-                     diagnostic->code, "file", method_text(file), "line", (int)at->line, "column",
-                     (int)at->column, "message", method_text(diagnostic->message), "remedy",
-                     method_text(diagnostic->remedy), "source",
-                     source_line(file ? outcome->sources : NULL, *at));
+    return json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", method_text(file), "line", (int)at.line,
+                     "column", (int)at.column, "message", method_text(message), "source",
+                     source_line(file ? outcome->sources : NULL, at));
+}
+
+static json_t *diagnostic_json(const struct outcome *outcome, const struct diagnostic *diagnostic)
+{
+    cleanup_(json_decrefp) json_t *place =
+        place_json(outcome, diagnostic->location, diagnostic->message);
+    json_t *related = diagnostic->related.line > 0
+                          ? place_json(outcome, diagnostic->related, diagnostic->related_message)
+                          : json_null();
+    json_t *json =
+        json_pack("{s:s, s:s, s:o, s:o}", "severity",
+                  diagnostic->severity == SEVERITY_ERROR ? "error" : "warning", "code",
+                  diagnostic->code, "remedy", method_text(diagnostic->remedy), "related", related);
+
+    if (!place || !json || json_object_update(json, place) < 0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
 }
 
 json_t *method_diagnostics(const struct outcome *outcome)

@@ -37,7 +37,9 @@ static const char wider[] = WIRES_POLICY "flows:\n"
                                          " services: [udp/5000] }\n"
                                          "  more: { from: a, to: b, services: [udp/6000] }\n";
 static const char broken[] = WIRES_POLICY "flows:\n"
-                                          "  open: { fron: a, to: b, services: [udp/5000] }\n";
+                                          "  open: { fron: a, to: b, services: [udp/5000] }\n"
+                                          "  same: { from: a, to: b, services: [udp/1] }\n"
+                                          "  same: { from: b, to: a, services: [udp/1] }\n";
 
 /* Who types. */
 struct person {
@@ -270,6 +272,8 @@ START_TEST(mistakes_are_told_as_check_tells_them)
     type(&scene, &admin, 3, "check", path, NULL);
     checked = strdup(scene.output);
     ck_assert_ptr_nonnull(checked);
+    reads(&scene, "unknown key `fron`");
+    reads(&scene, "`same`");
 
     type(&scene, &admin, 3, "apply", path, NULL);
     reads(&scene, checked);
