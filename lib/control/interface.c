@@ -241,8 +241,10 @@ static int take_interface(struct parser *parser)
         else
             break;
     }
+    if (r < 0)
+        return r;
     skip(parser);
-    return r < 0 ? r : *parser->at == '\0' ? 0 : -EBADMSG;
+    return *parser->at == '\0' ? 0 : -EBADMSG;
 }
 
 /* Whether all types that are named exist. Of one that does not, its line becomes the parser's. */
