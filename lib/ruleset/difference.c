@@ -107,12 +107,6 @@ static int difference_add(struct difference *difference, const struct change *ch
     return 0;
 }
 
-static bool chain_shape_equal(const struct chain *old, const struct chain *new)
-{
-    return old->hook == new->hook && old->priority == new->priority &&
-           old->policy_drop == new->policy_drop;
-}
-
 /* True where the set is made anew, so that rules bound to the old one must be written again. */
 static bool set_is_replaced(const struct differ *differ, const char *name)
 {
@@ -546,22 +540,6 @@ static int differ_run(struct differ *differ)
     return r == 0 ? mark_generation(differ) : r;
 }
 
-/* Whether a base chain is to be added or to become another. */
-static bool changes_base_chain(const struct ruleset *old, const struct ruleset *new)
-{
-    for (size_t i = 0; i < new->n_chains; i++) {
-        const struct chain *chain = &new->chains[i];
-        const struct chain *held;
-
-        if (chain->hook == HOOK_NONE)
-            continue;
-        held = ruleset_find_chain(old, chain->name);
-        if (!held || !chain_shape_equal(held, chain))
-            return true;
-    }
-    return false;
-}
-
 /*
  * The kernel takes no base chains in the transaction that wakes their table; what is dormant
  * enforces nothing, so nothing is lost with it. Nor does it take them in the one that adopts an
@@ -572,7 +550,7 @@ static bool must_be_replaced(const struct ruleset *old, const struct ruleset *ne
 {
     if (old->dormant)
         return true;
-    return old->to_own && !old->owned && (!old->persists || changes_base_chain(old, new));
+    return old->to_own && !old->owned && (!old->persists || !ruleset_has_base_chains(old, new));
 }
 
 int difference_new(const struct ruleset *old, const struct ruleset *new,

@@ -302,3 +302,21 @@ int element_compare(const struct set *set, const struct element *a, const struct
         return (a->key_end != NULL) - (b->key_end != NULL);
     return memcmp(a->key_end, b->key_end, set->key_length);
 }
+
+bool chain_shape_equal(const struct chain *a, const struct chain *b)
+{
+    return a->hook == b->hook && a->priority == b->priority && a->policy_drop == b->policy_drop;
+}
+
+bool ruleset_has_base_chains(const struct ruleset *held, const struct ruleset *wanted)
+{
+    for (size_t i = 0; i < wanted->n_chains; i++) {
+        const struct chain *chain = &wanted->chains[i];
+        const struct chain *other =
+            chain->hook == HOOK_NONE ? chain : ruleset_find_chain(held, chain->name);
+
+        if (!other || !chain_shape_equal(other, chain))
+            return false;
+    }
+    return true;
+}

@@ -260,6 +260,10 @@ void element_print_key(FILE *stream, const struct set *set, const struct element
 
 /* Equality of single objects, elements aside for sets. */
 bool rule_equal(const struct rule *a, const struct rule *b);
+/* Hook, priority and policy; not the rules. */
+bool chain_shape_equal(const struct chain *a, const struct chain *b);
+/* Whether `held` has every base chain of `wanted`, in the same shape. */
+bool ruleset_has_base_chains(const struct ruleset *held, const struct ruleset *wanted);
 bool chain_equal(const struct chain *a, const struct chain *b);
 bool set_definition_equal(const struct set *a, const struct set *b);
 bool element_equal(const struct set *set, const struct element *a, const struct element *b);
