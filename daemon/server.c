@@ -60,19 +60,12 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(server->listening, SD_EVENT_ON);
 }
 
-static int pause_listening(struct server *server)
+/* The timer is there from the beginning, since it would need a descriptor. */
+static void pause_listening(struct server *server)
 {
-    int r = sd_event_source_set_enabled(server->listening, SD_EVENT_OFF);
-
-    if (r < 0)
-        return r;
-    server->pause = sd_event_source_unref(server->pause);
-    r = sd_event_add_time_relative(server->event, &server->pause, CLOCK_MONOTONIC, PAUSE_USEC, 1000,
-                                   on_pause_over, server);
-    /* Better busy than deaf. */
-    if (r < 0)
-        sd_event_source_set_enabled(server->listening, SD_EVENT_ON);
-    return r;
+    if (sd_event_source_set_time_relative(server->pause, PAUSE_USEC) >= 0 &&
+        sd_event_source_set_enabled(server->pause, SD_EVENT_ONESHOT) >= 0)
+        sd_event_source_set_enabled(server->listening, SD_EVENT_OFF);
 }
 
 static int on_connect(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -128,6 +121,11 @@ int server_new(const struct server_options *options, struct server **ret_server)
     if (r == 0)
         r = sd_event_add_io(server->event, &server->listening, options->fd, EPOLLIN, on_connect,
                             server);
+    if (r >= 0)
+        r = sd_event_add_time_relative(server->event, &server->pause, CLOCK_MONOTONIC, 0, 1000,
+                                       on_pause_over, server);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(server->pause, SD_EVENT_OFF);
     if (r < 0)
         return r;
 

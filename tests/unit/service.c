@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The server in a process of its own, so that a test can stop it, count its processor time and its
+ * memory, and limit its descriptors, and so that a client that waits does not hold it up.
+ */
+
+#include "service.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* With AddressSanitizer malloc has no books of its own. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+#define KEPT_MAX 16
+
+struct books {
+    json_int_t handled, gone, refused;
+    struct call *kept[KEPT_MAX];
+    size_t n_kept;
+};
+
+static size_t memory_now(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+    return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+static int get_status(struct call *call, const json_t *parameters, void *userdata)
+{
+    struct books *books = userdata;
+
+    (void)parameters;
+    return call_reply(call, json_pack("{s:I, s:I, s:I, s:I}", "handled", books->handled, "gone",
+                                      books->gone, "refused", books->refused, "memory",
+                                      (json_int_t)memory_now()));
+}
+
+static int diff(struct call *call, const json_t *parameters, void *userdata)
+{
+    struct books *books = userdata;
+
+    books->handled++;
+    return call_reply(
+        call, json_pack("{s:O, s:O, s:I}", "from", json_object_get(parameters, "from"), "to",
+                        json_object_get(parameters, "to"), "handled", books->handled));
+}
+
+static json_t *text_of(size_t size)
+{
+    char *text = malloc(size + 1);
+    json_t *json;
+
+    if (!text)
+        return NULL;
+    memset(text, 'x', size);
+    text[size] = '\0';
+    json = json_pack("{s:s}", "text", text);
+    free(text);
+    return json;
+}
+
+static int get_policy(struct call *call, const json_t *parameters, void *userdata)
+{
+    json_int_t size = json_integer_value(json_object_get(parameters, "generation"));
+
+    (void)userdata;
+    return call_reply(call, text_of((size_t)size));
+}
+
+static void forget(struct books *books, const struct call *call)
+{
+    for (size_t i = 0; i < books->n_kept; i++) {
+        if (books->kept[i] == call)
+            books->kept[i] = books->kept[--books->n_kept];
+    }
+}
+
+static void on_gone(struct call *call, void *userdata)
+{
+    struct books *books = userdata;
+
+    books->gone++;
+    forget(books, call);
+}
+
+static int get_flows(struct call *call, const json_t *parameters, void *userdata)
+{
+    struct books *books = userdata;
+
+    (void)parameters;
+    if (books->n_kept == KEPT_MAX)
+        return -ENOSPC;
+    if (call_wants_more(call) && call_continue(call, text_of(1)) < 0)
+        return -ENOMEM;
+    books->kept[books->n_kept++] = call;
+    call_keep(call, on_gone, books);
+    return 0;
+}
+
+static int get_drops(struct call *call, const json_t *parameters, void *userdata)
+{
+    struct books *books = userdata;
+    json_int_t sent = 0, slow = 0;
+
+    (void)parameters;
+    for (size_t i = books->n_kept; i-- > 0;) {
+        struct call *kept = books->kept[i];
+        int r = 0;
+
+        for (int n = 0; r == 0 && n < 100; n++) {
+            r = call_continue(kept, text_of(64 * 1024));
+            sent += r == 0;
+        }
+        if (r == -ENOBUFS) {
+            slow++;
+            forget(books, kept);
+            call_error(kept, "Refused", text_of(1));
+        }
+    }
+    return call_reply(call, json_pack("{s:I, s:I}", "sent", sent, "slow", slow));
+}
+
+static int get_history(struct call *call, const json_t *parameters, void *userdata)
+{
+    (void)parameters;
+    (void)userdata;
+    for (int i = 0; call_wants_more(call) && i < 3; i++) {
+        if (call_continue(call, json_pack("{s:i}", "n", i)) < 0)
+            return -ENOMEM;
+    }
+    return call_reply(call, json_pack("{s:i}", "n", 3));
+}
+
+static int get_zones(struct call *call, const json_t *parameters, void *userdata)
+{
+    struct books *books = userdata;
+
+    (void)parameters;
+    while (books->n_kept > 0)
+        call_reply(books->kept[--books->n_kept], text_of(2));
+    return call_reply(call, json_object());
+}
+
+static int break_down(struct call *call, const json_t *parameters, void *userdata)
+{
+    (void)call;
+    (void)parameters;
+    (void)userdata;
+    return -EIO;
+}
+
+static int say_nothing(struct call *call, const json_t *parameters, void *userdata)
+{
+    (void)call;
+    (void)parameters;
+    (void)userdata;
+    return 0;
+}
+
+static void on_refused(const struct actor *actor, const char *method, const char *why,
+                       void *userdata)
+{
+    struct books *books = userdata;
+
+    (void)actor;
+    (void)method;
+    (void)why;
+    books->refused++;
+}
+
+static const struct method methods[] = {
+    {"GetStatus", ROLE_NONE, get_status},    {"Diff", ROLE_NONE, diff},
+    {"GetPolicy", ROLE_NONE, get_policy},    {"GetFlows", ROLE_NONE, get_flows},
+    {"GetDrops", ROLE_NONE, get_drops},      {"GetHistory", ROLE_NONE, get_history},
+    {"GetZones", ROLE_NONE, get_zones},      {"Verify", ROLE_NONE, break_down},
+    {"VerifyAudit", ROLE_NONE, say_nothing}, {"Confirm", ROLE_ADMIN, get_zones},
+};
+
+static void limit_descriptors(rlim_t n)
+{
+    const struct rlimit limit = {n, n};
+
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        perror("service: RLIMIT_NOFILE");
+        _exit(1);
+    }
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
+                        void *userdata)
+{
+    (void)info;
+    (void)userdata;
+    return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* What is left at the end is freed, and the sanitizer sees what is not. */
+static int serve(int fd, unsigned descriptors)
+{
+    cleanup_(server_freep) struct server *server = NULL;
+    struct books books = {0};
+    struct server_options options = {
+        .fd = fd,
+        .methods = methods,
+        .n_methods = ELEMENTS_OF(methods),
+        .refused = on_refused,
+        .userdata = &books,
+    };
+    int r;
+
+    if (descriptors > 0)
+        limit_descriptors(descriptors);
+    if (sd_event_new(&options.event) < 0 ||
+        sd_event_add_signal(options.event, NULL, SIGTERM, on_terminate, NULL) < 0 ||
+        server_new(&options, &server) < 0)
+        return 1;
+    r = sd_event_loop(options.event);
+    server = server_free(server);
+    sd_event_unref(options.event);
+    return r < 0;
+}
+
+struct service *service_start(unsigned descriptors)
+{
+    struct service *service = calloc(1, sizeof(*service));
+    sigset_t signals;
+    int fd;
+
+    ck_assert_ptr_nonnull(service);
+    strcpy(service->folder, "/tmp/segd-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(service->folder));
+    ck_assert_int_eq(chmod(service->folder, 0755), 0);
+    snprintf(service->path, sizeof(service->path), "%s/control", service->folder);
+    fd = server_listen(service->path);
+    ck_assert_int_ge(fd, 0);
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &signals, NULL), 0);
+    service->process = fork();
+    ck_assert_int_ge(service->process, 0);
+    if (service->process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        free(service);
+        exit(serve(fd, descriptors));
+    }
+    close(fd);
+    return service;
+}
+
+struct service *service_stop(struct service *service)
+{
+    int status;
+
+    ck_assert_int_eq(kill(service->process, SIGTERM), 0);
+    ck_assert_int_eq(waitpid(service->process, &status, 0), service->process);
+    unlink(service->path);
+    rmdir(service->folder);
+    free(service);
+    ck_assert_int_eq(status, 0);
+    return NULL;
+}
+
+void service_pause(const struct service *service, bool pause)
+{
+    int status;
+
+    ck_assert_int_eq(kill(service->process, pause ? SIGSTOP : SIGCONT), 0);
+    if (pause)
+        ck_assert_int_eq(waitpid(service->process, &status, WUNTRACED), service->process);
+}
+
+long service_cpu(const struct service *service)
+{
+    struct timespec time;
+    clockid_t clock;
+
+    ck_assert_int_eq(clock_getcpuclockid(service->process, &clock), 0);
+    ck_assert_int_eq(clock_gettime(clock, &time), 0);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+json_int_t service_number(const struct service *service, const char *name)
+{
+    int fd = service_connect(service, -1);
+    cleanup_(json_decrefp) json_t *reply = client_ask(fd, CALL("GetStatus"));
+    const json_t *number = json_object_get(json_object_get(reply, "parameters"), name);
+
+    ck_assert(json_is_integer(number));
+    close(fd);
+    return json_integer_value(number);
+}
+
+/* The kernel tells the other side who it was that connected. */
+int service_connect(const struct service *service, int uid)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_ge(fd, 0);
+    strcpy(address.sun_path, service->path);
+    if (uid > 0) {
+        ck_assert_int_eq(setgroups(0, NULL), 0);
+        ck_assert_int_eq(setegid((gid_t)uid), 0);
+        ck_assert_int_eq(seteuid((uid_t)uid), 0);
+    }
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    if (uid > 0) {
+        ck_assert_int_eq(seteuid(0), 0);
+        ck_assert_int_eq(setegid(0), 0);
+    }
+    return fd;
+}
+
+void client_send(int fd, const void *bytes, size_t size)
+{
+    const char *at = bytes;
+
+    while (size > 0) {
+        ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
+
+        ck_assert_msg(n > 0, "send: %s", strerror(errno));
+        at += n;
+        size -= (size_t)n;
+    }
+}
+
+void client_say(int fd, const char *text)
+{
+    client_send(fd, text, strlen(text) + 1);
+}
+
+/* Looks before it takes, so that nothing is taken of what comes behind the message. */
+json_t *client_hear(int fd)
+{
+    static char bytes[65536];
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    const char *end = NULL;
+    json_t *json;
+    ssize_t n = 1;
+
+    ck_assert_ptr_nonnull(stream);
+    while (!end && (n = recv(fd, bytes, sizeof(bytes), MSG_PEEK)) > 0) {
+        end = memchr(bytes, '\0', (size_t)n);
+        n = recv(fd, bytes, end ? (size_t)(end - bytes) + 1 : (size_t)n, 0);
+        fwrite(bytes, 1, (size_t)n, stream);
+    }
+    ck_assert_int_eq(fclose(stream), 0);
+    if (n <= 0) {
+        ck_assert_msg(n == 0 || errno == ECONNRESET, "recv: %s", strerror(errno));
+        free(text);
+        return NULL;
+    }
+    json = json_loads(text, 0, NULL);
+    ck_assert_msg(json, "not JSON: %s", text);
+    free(text);
+    return json;
+}
+
+void client_is_closed(int fd)
+{
+    json_t *reply = client_hear(fd);
+
+    ck_assert_ptr_null(reply);
+    close(fd);
+}
+
+json_t *client_ask(int fd, const char *text)
+{
+    json_t *reply;
+
+    client_say(fd, text);
+    reply = client_hear(fd);
+    ck_assert_ptr_nonnull(reply);
+    return reply;
+}
+
+void client_is_served(int fd)
+{
+    json_t *reply = client_ask(fd, CALL("GetStatus"));
+
+    ck_assert(json_is_object(json_object_get(reply, "parameters")));
+    ck_assert_ptr_null(json_object_get(reply, "error"));
+    json_decref(reply);
+}
+
+void client_is_error(json_t *reply, const char *error)
+{
+    ck_assert_ptr_nonnull(reply);
+    ck_assert_str_eq(json_string_value(json_object_get(reply, "error")), error);
+    json_decref(reply);
+}
