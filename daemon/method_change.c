@@ -273,8 +273,9 @@ int method_isolate(struct call *call, const json_t *parameters, void *userdata)
     if (r < 0)
         return r;
     if (outcome.kind == OUTCOME_DONE)
-        reply = json_pack("{s:s, s:o}", "evidence", outcome.evidence, "override",
-                          stands(manager, OVERRIDE_ISOLATION, zone));
+        reply = json_pack("{s:o, s:o}", "evidence",
+                          json_sprintf("%s/%s", manager->options.state_path, outcome.evidence),
+                          "override", stands(manager, OVERRIDE_ISOLATION, zone));
     return method_answer(call, manager, &outcome, reply);
 }
 

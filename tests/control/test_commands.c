@@ -291,7 +291,7 @@ START_TEST(a_zone_is_isolated_and_released_by_another)
     enter(&scene);
     ck_assert(passes(&scene, PORT));
     type(&scene, &admin, 0, "isolate", "a", "--reason", "ransomware", "--for", "2h", NULL);
-    reads(&scene, "evidence: ");
+    reads(&scene, "evidence: /");
     ck_assert(!passes(&scene, PORT));
 
     type(&scene, &viewer, 0, "status", NULL);
