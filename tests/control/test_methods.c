@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The interface's description is a promise: the table of methods and the description have the same
+ * methods with the same roles, whatever a real daemon answers is of the type it promised, and each
+ * error that it gives is described. Clients that know nothing of segd can use it.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "asking.h"
+#include "control/varlink.h"
+#include "daemon/manager.h"
+#include "sandbox.h"
+
+#define ZONES                                                                                      \
+    "segd: 1\n"                                                                                    \
+    "timezone: Asia/Tokyo\n"                                                                       \
+    "zones:\n"                                                                                     \
+    "  a: { class: other, interfaces: [a0], networks: [10.1.0.0/24, 'fd00:1::/64'] }\n"            \
+    "  b: { class: other, interfaces: [b0], networks: [10.2.0.0/24, 'fd00:2::/64'] }\n"
+#define MAIN "  main: { from: a, to: b, services: [tcp/7001] }\n"
+
+static const char policy[] = ZONES "flows:\n" MAIN;
+
+static struct interface *description(void)
+{
+    struct interface *interface = NULL;
+    unsigned line = 0;
+
+    ck_assert_int_eq(interface_parse(varlink_control_description, &interface, &line), 0);
+    return interface;
+}
+
+START_TEST(table_and_description_have_the_same_methods)
+{
+    cleanup_(interface_freep) struct interface *interface = description();
+
+    ck_assert_uint_eq(interface_count_methods(interface), manager_n_methods);
+    for (size_t i = 0; i < manager_n_methods; i++)
+        ck_assert_msg(interface_find_method(interface, manager_methods[i].name), "%s",
+                      manager_methods[i].name);
+}
+END_TEST
+
+/* The line above a method, and no other, says the role. */
+START_TEST(description_tells_the_roles_of_the_table)
+{
+    for (size_t i = 0; i < manager_n_methods; i++) {
+        char text[160];
+
+        snprintf(text, sizeof(text), "\n# Role: %s.\nmethod %s(",
+                 role_to_string(manager_methods[i].role), manager_methods[i].name);
+        ck_assert_msg(strstr(varlink_control_description, text), "no%s", text);
+        ck_assert_int_gt(manager_methods[i].role, ROLE_NONE);
+        ck_assert_ptr_nonnull(manager_methods[i].handler);
+    }
+}
+END_TEST
+
+static struct gateway *start(void)
+{
+    sandbox_enter();
+    return gateway_start(policy);
+}
+
+/* What a call is answered: NULL, or the short name of the error, which must be described; the
+ * answer must be of the type that the description promises. */
+static char *checked(const struct gateway *gateway, const char *name, json_t *parameters)
+{
+    cleanup_(interface_freep) struct interface *interface = description();
+    cleanup_(client_closep) struct client *client = NULL;
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(freep) char *error = NULL;
+    cleanup_(freep) char *field = NULL;
+    cleanup_(freep) char *text = NULL;
+    const char *dot;
+    int r;
+
+    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &client), 0);
+    r = client_call(client, name, parameters, &reply, &error);
+    text = reply ? json_dumps(reply, 0) : NULL;
+    if (r == 0) {
+        r = interface_check(interface, interface_find_method(interface, name), false, reply,
+                            &field);
+        ck_assert_msg(r == 0, "%s: `%s` of %s", name, field ? field : "", text);
+        return NULL;
+    }
+    ck_assert_msg(r == -EREMOTEIO, "%s: %s", name, strerror(-r));
+    dot = strrchr(error, '.');
+    ck_assert_msg(strncmp(error, VARLINK_INTERFACE ".", strlen(VARLINK_INTERFACE) + 1) == 0,
+                  "%s: %s %s", name, error, text);
+    ck_assert_msg(interface_has_error(interface, dot + 1), "%s: %s", name, error);
+    return strdup(dot + 1);
+}
+
+/* One after the other, over one daemon. */
+static const struct {
+    const char *method, *parameters, *error;
+} calls[] = {
+    {"GetStatus", "{}", NULL},
+    {"GetPolicy", "{}", NULL},
+    {"GetPolicy", "{'generation': 1}", NULL},
+    {"GetPolicy", "{'generation': 99}", "NotFound"},
+    {"GetPolicy", "{'generation': -1}", "NotFound"},
+    {"GetZones", "{}", NULL},
+    {"GetFlows", "{}", NULL},
+    {"GetDrops", "{}", NULL},
+    {"GetHistory", "{}", NULL},
+    {"Verify", "{}", NULL},
+    {"ShowAudit", "{}", NULL},
+    {"ShowAudit", "{'after': 1, 'limit': 1}", NULL},
+    {"ShowAudit", "{'after': -1, 'limit': -1}", NULL},
+    {"ShowAudit", "{'after': 9223372036854775807}", NULL},
+    {"VerifyAudit", "{}", NULL},
+    {"Plan", "{}", NULL},
+    {"Plan", "{'texts': [{'name': 'x', 'text': 'nonsense'}]}", "InvalidPolicy"},
+    {"Plan", "{'texts': []}", "InvalidPolicy"},
+    {"Suspend", "{'flow': 'main', 'reason': 'test'}", NULL},
+    {"Suspend", "{'flow': 'main', 'reason': 'test'}", "Refused"},
+    {"Suspend", "{'flow': 'none', 'reason': 'test'}", "NotFound"},
+    {"GetFlows", "{}", NULL},
+    {"Resume", "{'flow': 'main'}", NULL},
+    {"Resume", "{'flow': 'main', 'reason': 'again'}", "NotFound"},
+    {"Grant", "{'from': ['b'], 'to': ['a'], 'services': ['tcp/1'], 'seconds': 60, 'reason': 'r'}",
+     NULL},
+    {"Grant", "{'from': ['b'], 'to': ['a'], 'services': ['tcp/1'], 'seconds': 0, 'reason': 'r'}",
+     "Refused"},
+    {"Grant", "{'from': [], 'to': ['a'], 'services': ['tcp/1'], 'seconds': 9, 'reason': 'r'}",
+     "Refused"},
+    {"Grant", "{'from': ['z'], 'to': ['a'], 'services': ['tcp/1'], 'seconds': 9, 'reason': 'r'}",
+     "InvalidPolicy"},
+    {"GetStatus", "{}", NULL},
+    {"Revoke", "{'grant': 'grant-1'}", NULL},
+    {"Revoke", "{'grant': 'grant-1'}", "NotFound"},
+    {"Isolate", "{'zone': 'a', 'reason': 'r', 'seconds': 600, 'keep': ['main']}", NULL},
+    {"Isolate", "{'zone': 'a', 'reason': 'r'}", "Refused"},
+    {"Isolate", "{'zone': 'z', 'reason': 'r'}", "NotFound"},
+    {"Isolate", "{'zone': 'b', 'reason': 'r', 'seconds': 9223372036854775807}", "Refused"},
+    {"Isolate", "{'zone': 'b', 'reason': 'r', 'keep': ['none']}", "NotFound"},
+    {"GetStatus", "{}", NULL},
+    {"GetZones", "{}", NULL},
+    {"GetFlows", "{}", NULL},
+    {"Release", "{'zone': 'a'}", "Refused"},
+    {"Release", "{'zone': 'a', 'alone': true}", "Refused"},
+    {"Release", "{'zone': 'a', 'alone': true, 'reason': 'r'}", NULL},
+    {"Release", "{'zone': 'a'}", "NotFound"},
+    {"Apply", "{'texts': [{'name': 'x', 'text': 'nonsense'}]}", "InvalidPolicy"},
+    {"Apply", "{'confirm': -1}", "Refused"},
+    {"Apply", "{'reason': 'r', 'confirm': 600}", NULL},
+    {"GetStatus", "{}", NULL},
+    {"Apply", "{}", "Busy"},
+    {"Rollback", "{}", "Busy"},
+    {"Confirm", "{}", NULL},
+    {"Confirm", "{}", "NotFound"},
+    {"Rollback", "{'reason': 'r'}", NULL},
+    {"Rollback", "{'generation': 99}", "NotFound"},
+    {"Rollback", "{'generation': -1}", "NotFound"},
+    {"Diff", "{'from': 1, 'to': 2}", NULL},
+    {"Diff", "{'from': 1, 'to': 99}", "NotFound"},
+    {"Diff", "{'from': 0, 'to': 0}", "NotFound"},
+    {"GetHistory", "{}", NULL},
+    {"ShowAudit", "{}", NULL},
+    {"VerifyAudit", "{}", NULL},
+};
+
+static json_t *parameters_of(const char *text)
+{
+    char quoted[512];
+    json_t *json;
+
+    snprintf(quoted, sizeof(quoted), "%s", text);
+    for (char *c = quoted; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    json = json_loads(quoted, 0, NULL);
+    ck_assert_msg(json, "%s", text);
+    return json;
+}
+
+START_TEST(answers_are_what_the_description_promises)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = start();
+    bool called[64] = {false};
+
+    for (size_t i = 0; i < ELEMENTS_OF(calls); i++) {
+        cleanup_(freep) char *error =
+            checked(gateway, calls[i].method, parameters_of(calls[i].parameters));
+
+        ck_assert_msg(
+            error ? calls[i].error && strcmp(error, calls[i].error) == 0 : !calls[i].error,
+            "call %zu, %s %s: %s", i, calls[i].method, calls[i].parameters, error ? error : "done");
+        for (size_t m = 0; m < manager_n_methods; m++)
+            called[m] |= !error && strcmp(manager_methods[m].name, calls[i].method) == 0;
+    }
+    for (size_t m = 0; m < manager_n_methods; m++)
+        ck_assert_msg(called[m], "%s was not seen to succeed", manager_methods[m].name);
+}
+END_TEST
+
+/* Nothing is enforced but the lockdown: what may be missing is. */
+START_TEST(answers_without_a_policy_are_what_the_description_promises)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    gateway = gateway_start(NULL);
+    for (size_t i = 0; i < ELEMENTS_OF(calls); i++)
+        free(checked(gateway, calls[i].method, parameters_of(calls[i].parameters)));
+}
+END_TEST
+
+START_TEST(program_with_a_socket_is_a_client)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = start();
+    const char *const arguments[] = {"python3", getenv("PYTHON_CLIENT"),
+                                     gateway_socket_path(gateway), NULL};
+    cleanup_(freep) char *output = NULL;
+    int status = sandbox_run(arguments, NULL, &output);
+
+    ck_assert_msg(status == 0 && strstr(output, "\"mode\": \"enforcing\""), "%d: %s", status,
+                  output);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("methods");
+    TCase *tests = tcase_create("methods");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    suite_add_tcase(suite, tests);
+    tcase_add_test(tests, table_and_description_have_the_same_methods);
+    tcase_add_test(tests, description_tells_the_roles_of_the_table);
+    tcase_add_test(tests, answers_are_what_the_description_promises);
+    tcase_add_test(tests, answers_without_a_policy_are_what_the_description_promises);
+    tcase_add_test(tests, program_with_a_socket_is_a_client);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
