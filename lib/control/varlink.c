@@ -108,10 +108,10 @@ static int parse(const struct varlink_input *input, size_t size, json_t **ret_me
     return 1;
 }
 
-/* Gives memory of a large message back: a connection that idles holds next to nothing. */
+/* Gives memory back: a connection that idles holds next to nothing. */
 static void shrink(struct varlink_input *input)
 {
-    if (input->size > 0 || input->capacity <= READ_SIZE)
+    if (input->size > 0)
         return;
     free(input->bytes);
     input->bytes = NULL;
