@@ -232,6 +232,8 @@ static int commit_generation(struct manager *manager, struct transition *change,
 
     if (r != 0)
         return r;
+    /* Its number is taken, whatever becomes of it. */
+    manager->state.next_generation = change->candidate.next_generation;
     step_reached("generation-written");
     r = write_state(manager, &change->candidate, outcome);
     if (r != 0) {
