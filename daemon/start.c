@@ -381,6 +381,16 @@ static int check_confirmation(struct manager *manager)
     return 0;
 }
 
+/* Overrides whose time was over while no daemon ran. */
+static bool any_ended(const struct overrides *overrides)
+{
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].until <= calendar_now())
+            return true;
+    }
+    return false;
+}
+
 static void note_start(struct manager *manager)
 {
     if (manager->state_directory >= 0 && state_write(manager->state_directory, &manager->state) < 0)
@@ -422,5 +432,7 @@ int manager_start(struct manager *manager)
 
     note_start(manager);
     r = check_confirmation(manager);
-    return r < 0 ? r : manager_arm(manager);
+    if (r < 0)
+        return r;
+    return any_ended(&manager->state.overrides) ? change_by_time(manager) : manager_arm(manager);
 }
