@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+/* Refused attempts must be written down, and must not fill the disk. */
+
 #include <check.h>
 
 #include "daemon/refusal.h"
