@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A change for which something is missing: room on the disk, the right to write, memory, a kernel
+ * that listens. Whoever asked is told so, nothing has changed in the kernel or in the state, and
+ * what is enforced goes on. Disks are tried with a daemon of its own; memory and the kernel by its
+ * parts in this process, where the linker hands over allocations and transactions.
+ */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "daemon/change.h"
+#include "sandbox.h"
+#include "wires.h"
+
+#define FIRST                                                                                      \
+    WIRES_POLICY "flows:\n"                                                                        \
+                 "  kept: { from: a, to: b, services: [udp/7001] }\n"
+#define SECOND FIRST "  second: { from: a, to: b, services: [udp/7002] }\n"
+
+struct netlink;
+struct netlink_errors;
+struct iovec;
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+int __real_netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors,
+                            size_t bytes, struct netlink_errors *errors);
+int __wrap_netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors,
+                            size_t bytes, struct netlink_errors *errors);
+
+/* What fails. A test program may have this one variable. */
+static struct {
+    long allocations_left; /* that still succeed; negative: all do */
+    int transaction;       /* what a transaction returns; 0: what the kernel says */
+} faults = {-1, 0};
+
+static bool may_allocate(void)
+{
+    if (faults.allocations_left == 0)
+        return false;
+    if (faults.allocations_left > 0)
+        faults.allocations_left--;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return may_allocate() ? __real_calloc(n, size) : NULL;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return may_allocate() ? __real_realloc(memory, size) : NULL;
+}
+
+int __wrap_netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors,
+                            size_t bytes, struct netlink_errors *errors)
+{
+    if (faults.transaction < 0)
+        return faults.transaction;
+    return __real_netlink_transact(netlink, vectors, n_vectors, bytes, errors);
+}
+
+/* A file system of its own for the daemon's folder, so that it can be full also for root. */
+static void enter_disk(char *folder)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    ck_assert_int_eq(mount("faults", folder, "tmpfs", 0, "mode=0700,size=512k"), 0);
+    setenv("TMPDIR", folder, 1);
+}
+
+static void leave_disk(const char *folder)
+{
+    ck_assert_int_eq(umount2(folder, MNT_DETACH), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static void fill(const char *folder)
+{
+    static const char block[4096];
+    char path[96];
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/filler", folder);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    do
+        n = write(fd, block, sizeof(block));
+    while (n > 0);
+    ck_assert_int_eq(errno, ENOSPC);
+    close(fd);
+}
+
+/* What the state says, but for the number of the next generation: one that was refused has had its
+ * own. */
+static char *read_state(const char *folder)
+{
+    cleanup_(json_decrefp) json_t *state = NULL;
+    json_t *content = NULL;
+    char path[128];
+    char *text;
+
+    snprintf(path, sizeof(path), "%s/state.json", folder);
+    state = json_load_file(path, 0, NULL);
+    ck_assert_ptr_nonnull(state);
+    content = json_object_get(state, "content");
+    ck_assert_int_eq(json_object_del(content, "next_generation"), 0);
+    text = json_dumps(content, JSON_SORT_KEYS);
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
+/* The calls that change something, each of which must be refused. */
+static void assert_all_refused(struct gateway *gateway, const char *error)
+{
+    const struct {
+        const char *method;
+        json_t *parameters;
+    } calls[] = {
+        {"Apply", calls_policy(SECOND, 0)},
+        {"Isolate", json_pack("{s:s, s:s}", "zone", "b", "reason", "test")},
+        {"Suspend", json_pack("{s:s, s:s}", "flow", "kept", "reason", "test")},
+        {"Grant", json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "10.1.0.7", "to", "10.3.0.9",
+                            "services", "udp/7002", "seconds", 600, "reason", "test")},
+    };
+
+    for (size_t i = 0; i < ELEMENTS_OF(calls); i++) {
+        cleanup_(json_decrefp) json_t *reply =
+            calls_refused(gateway, calls[i].method, calls[i].parameters, error);
+        const char *message = json_string_value(json_object_get(reply, "message"));
+
+        ck_assert_msg(message && *message, "%s: no message", calls[i].method);
+    }
+}
+
+/* Nothing is other than before, and frames are judged as before. */
+struct before {
+    char *listing;
+    char *state;
+};
+
+static void before_clear(struct before *before)
+{
+    free(before->listing);
+    free(before->state);
+}
+
+static void assert_same(struct lab *lab, const struct before *before, const char *state_path)
+{
+    cleanup_(freep) char *listing = calls_listing();
+    cleanup_(freep) char *state = read_state(state_path);
+    struct frame kept = wires_udp(FAMILY_IPV6, WIRE_A, WIRE_B, 7001), second = kept;
+
+    second.port = 7002;
+    gateway_same(before->listing, listing);
+    ck_assert_str_eq(before->state, state);
+    ck_assert(wires_try(lab, WIRE_A, &kept, NULL));
+    ck_assert(!wires_try(lab, WIRE_A, &second, NULL));
+}
+
+START_TEST(full_disk_refuses_changes_until_there_is_room)
+{
+    char folder[] = "/var/tmp/segd-faults-XXXXXX", filler[64];
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(before_clear) struct before before = {0};
+    struct gateway *gateway;
+
+    enter_disk(folder);
+    snprintf(filler, sizeof(filler), "%s/filler", folder);
+    gateway = gateway_start(FIRST);
+    before = (struct before){calls_listing(), read_state(gateway_state_path(gateway))};
+    fill(folder);
+    assert_all_refused(gateway, "StorageFailed");
+    assert_same(lab, &before, gateway_state_path(gateway));
+
+    ck_assert_int_eq(unlink(filler), 0);
+    json_decref(calls_do(gateway, "Apply", calls_policy(SECOND, 0)));
+    calls_verify(gateway);
+    gateway_free(gateway);
+    leave_disk(folder);
+}
+END_TEST
+
+START_TEST(read_only_disk_refuses_changes_and_enforces)
+{
+    char folder[] = "/var/tmp/segd-faults-XXXXXX";
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(before_clear) struct before before = {0};
+    struct gateway *gateway;
+
+    enter_disk(folder);
+    gateway = gateway_start(FIRST);
+    before = (struct before){calls_listing(), read_state(gateway_state_path(gateway))};
+    gateway_stop(gateway);
+    ck_assert_int_eq(
+        mount(gateway_state_path(gateway), gateway_state_path(gateway), NULL, MS_BIND, NULL), 0);
+    ck_assert_int_eq(
+        mount(NULL, gateway_state_path(gateway), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+    gateway_start_again(gateway);
+    assert_all_refused(gateway, "StorageFailed");
+    assert_same(lab, &before, gateway_state_path(gateway));
+
+    gateway_stop(gateway);
+    ck_assert_int_eq(umount2(gateway_state_path(gateway), MNT_DETACH), 0);
+    gateway_free(gateway);
+    leave_disk(folder);
+}
+END_TEST
+
+static const struct actor somebody = {.uid = 0, .name = "root"};
+
+/* The daemon's parts in this process. */
+struct subject {
+    char folder[64];
+    char state[96];
+    char socket[96];
+    char file[96];
+    struct manager *manager;
+    struct lab *lab;
+    struct before before;
+};
+
+static void subject_start(struct subject *subject)
+{
+    struct manager_options options = {subject->file, subject->state, subject->socket};
+    const char *temporary = getenv("TMPDIR");
+    FILE *file;
+
+    subject->lab = wires_new();
+    snprintf(subject->folder, sizeof(subject->folder), "%.40s/segd-faults-XXXXXX",
+             temporary ? temporary : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(subject->folder));
+    snprintf(subject->file, sizeof(subject->file), "%s/policy.yaml", subject->folder);
+    snprintf(subject->state, sizeof(subject->state), "%s/state", subject->folder);
+    snprintf(subject->socket, sizeof(subject->socket), "%s/control", subject->folder);
+    file = fopen(subject->file, "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(FIRST, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(manager_new(&options, &subject->manager), 0);
+    ck_assert_int_eq(manager_start(subject->manager), 0);
+    subject->before = (struct before){calls_listing(), read_state(subject->state)};
+}
+
+static void subject_clear(struct subject *subject)
+{
+    const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
+
+    manager_free(subject->manager);
+    before_clear(&subject->before);
+    lab_free(subject->lab);
+    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
+}
+
+static int try_apply(struct manager *manager, struct outcome *outcome)
+{
+    const struct policy_text text = {.name = "policy.yaml", .text = SECOND, .size = strlen(SECOND)};
+
+    return change_apply(manager, &somebody, &text, 1, "test", 0, outcome);
+}
+
+static int try_isolate(struct manager *manager, struct outcome *outcome)
+{
+    return change_isolate(manager, &somebody, "b", "test", 0, NULL, 0, outcome);
+}
+
+static int try_suspend(struct manager *manager, struct outcome *outcome)
+{
+    return change_suspend(manager, &somebody, "kept", "test", outcome);
+}
+
+static int try_grant(struct manager *manager, struct outcome *outcome)
+{
+    static const char *const from = "10.1.0.7", *const to = "10.3.0.9", *const service = "tcp/22";
+    const struct grant_wish wish = {NULL, &from, 1, &to, 1, &service, 1, "test"};
+
+    return change_grant(manager, &somebody, &wish, 600 * USEC_PER_SEC, outcome);
+}
+
+static int (*const tries[])(struct manager *, struct outcome *) = {try_apply, try_isolate,
+                                                                   try_suspend, try_grant};
+
+static const int errors[] = {-EPERM, -ENOBUFS, -EINTR, -ENOMEM};
+
+START_TEST(kernel_that_does_not_listen_changes_nothing)
+{
+    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(outcome_clear) struct outcome applied = {0};
+    size_t n = 1;
+
+    subject_start(&subject);
+    for (size_t i = 0; i < ELEMENTS_OF(tries); i++) {
+        cleanup_(outcome_clear) struct outcome outcome = {0};
+        int r;
+
+        faults.transaction = errors[_i];
+        r = tries[i](subject.manager, &outcome);
+        faults.transaction = 0;
+        ck_assert_int_eq(r, 0);
+        ck_assert_msg(outcome.kind == OUTCOME_KERNEL, "%s", outcome.message);
+        ck_assert_msg(strstr(outcome.message, strerror(-errors[_i])), "%s", outcome.message);
+        ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 0);
+    }
+    ck_assert_uint_eq(subject.manager->current.number, 1);
+    ck_assert_int_eq(enforcement_verify(subject.manager->enforcement, NULL, NULL, &n), 0);
+    ck_assert_uint_eq(n, 0);
+    assert_same(subject.lab, &subject.before, subject.state);
+    ck_assert_int_eq(try_apply(subject.manager, &applied), 0);
+    ck_assert_msg(applied.kind == OUTCOME_DONE, "%s", applied.message);
+}
+END_TEST
+
+/* One allocation more each time, until there are enough. */
+START_TEST(no_memory_changes_nothing)
+{
+    cleanup_(subject_clear) struct subject subject = {0};
+    long failures = 0;
+    bool done = false;
+
+    subject_start(&subject);
+    while (!done) {
+        cleanup_(outcome_clear) struct outcome outcome = {0};
+        uint64_t number = subject.manager->current.number;
+        size_t n_overrides = subject.manager->state.overrides.n_overrides, n = 1;
+        int r;
+
+        faults.allocations_left = failures;
+        r = tries[_i](subject.manager, &outcome);
+        done = faults.allocations_left > 0;
+        faults.allocations_left = -1;
+
+        if (r == 0 && outcome.kind == OUTCOME_DONE)
+            break;
+        ck_assert_msg(!done, "%d: %s", r, outcome.message);
+        ck_assert(r == -ENOMEM || outcome.kind == OUTCOME_STORAGE ||
+                  outcome.kind == OUTCOME_KERNEL);
+        ck_assert_uint_eq(subject.manager->current.number, number);
+        ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, n_overrides);
+        if (failures % 16 == 0) {
+            ck_assert_int_eq(enforcement_verify(subject.manager->enforcement, NULL, NULL, &n), 0);
+            ck_assert_uint_eq(n, 0);
+        }
+        failures++;
+    }
+    ck_assert_int_gt(failures, 5);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("faults");
+    TCase *tests = tcase_create("faults");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_test(tests, full_disk_refuses_changes_until_there_is_room);
+    tcase_add_test(tests, read_only_disk_refuses_changes_and_enforces);
+    tcase_add_loop_test(tests, kernel_that_does_not_listen_changes_nothing, 0,
+                        (int)ELEMENTS_OF(errors));
+    tcase_add_loop_test(tests, no_memory_changes_nothing, 0, (int)ELEMENTS_OF(tries));
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Time, from the policy to the timeouts in the kernel. The clock of the machine cannot be moved for
+ * one test, so the daemon's parts run in this process with a clock of the test's own, and time goes
+ * by as it does for the daemon: its timer fires, or it is told that the clock was set. What lasts
+ * for seconds, grants and confirmations, is tried with a daemon of its own.
+ */
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/instant.h"
+#include "calls.h"
+#include "daemon/change.h"
+#include "sandbox.h"
+#include "wires.h"
+
+usec_t __wrap_calendar_now(void);
+
+/* What the clock shows. A test program may have this one variable. */
+static usec_t clock_now;
+
+usec_t __wrap_calendar_now(void)
+{
+    return clock_now;
+}
+
+static void set_clock(const char *instant)
+{
+    ck_assert_int_eq(instant_parse(instant, &clock_now), 0);
+}
+
+static const struct actor somebody = {.uid = 0, .name = "root"};
+
+/* A daemon in this process that never waits for events. */
+struct subject {
+    char folder[64];
+    char state[96];
+    char socket[96];
+    char file[96];
+    struct manager *manager;
+};
+
+static void subject_clear(struct subject *subject)
+{
+    const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
+
+    manager_free(subject->manager);
+    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
+}
+
+static void subject_start(struct subject *subject, const char *policy)
+{
+    struct manager_options options = {subject->file, subject->state, subject->socket};
+    const char *temporary = getenv("TMPDIR");
+    FILE *file;
+
+    snprintf(subject->folder, sizeof(subject->folder), "%.40s/segd-time-XXXXXX",
+             temporary ? temporary : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(subject->folder));
+    snprintf(subject->file, sizeof(subject->file), "%s/policy.yaml", subject->folder);
+    snprintf(subject->state, sizeof(subject->state), "%s/state", subject->folder);
+    snprintf(subject->socket, sizeof(subject->socket), "%s/control", subject->folder);
+    file = fopen(subject->file, "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(policy, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(manager_new(&options, &subject->manager), 0);
+    ck_assert_int_eq(manager_start(subject->manager), 0);
+    ck_assert_uint_eq(subject->manager->current.number, 1);
+}
+
+/* The clock goes on to this instant; `set`: it was put there. */
+static void go_to(struct subject *subject, const char *instant, bool set)
+{
+    set_clock(instant);
+    if (set)
+        enforcement_distrust(subject->manager->enforcement);
+    ck_assert_int_eq(change_by_time(subject->manager), 0);
+}
+
+/* `1d2h3m4s500ms` as seconds, rounded up. */
+static int64_t read_span(const char *text)
+{
+    int64_t seconds = 0;
+    char *end;
+
+    for (;; text = end) {
+        long n = strtol(text, &end, 10);
+
+        if (end == text)
+            return seconds;
+        if (strncmp(end, "ms", 2) == 0) {
+            seconds += n > 0;
+            end += 2;
+            continue;
+        }
+        seconds += n * (*end == 'd' ? 86400 : *end == 'h' ? 3600 : *end == 'm' ? 60 : 1);
+        end++;
+    }
+}
+
+#define CLOSED (-1)
+#define FOR_EVER 0
+/* Seconds by which a timeout may be off without being set anew. */
+#define SLACK 1
+
+/* The seconds after which the kernel ends the flow, as nft lists them. */
+static int64_t listed_timeout(const char *flow, const char *direction)
+{
+    static const char *const arguments[] = {"nft", "list", "map", "inet", "segd", "live", NULL};
+    cleanup_(freep) char *text = NULL;
+    char comment[64], *rest, *element, *timeout;
+
+    ck_assert_int_eq(sandbox_run(arguments, NULL, &text), 0);
+    snprintf(comment, sizeof(comment), "comment \"%s\"", flow);
+    rest = strstr(text, "elements = {");
+    while (rest && (element = strsep(&rest, ","))) {
+        if (!strstr(element, comment) || !strstr(element, direction))
+            continue;
+        timeout = strstr(element, "expires ");
+        return timeout ? read_span(timeout + strlen("expires ")) : FOR_EVER;
+    }
+    return CLOSED;
+}
+
+/* What has passed since the commit is of this process alone: some seconds at most. */
+static void assert_timeout(const char *flow, int64_t left, const char *instant)
+{
+    static const char *const directions[] = {"original . ", "reply . "};
+
+    for (size_t i = 0; i < ELEMENTS_OF(directions); i++) {
+        int64_t listed = listed_timeout(flow, directions[i]);
+        bool equal = left <= 0 ? listed == left : listed > 0 && listed <= left + SLACK;
+
+        /* One second is gone before it can be listed. */
+        if (left == 1 && listed == CLOSED)
+            continue;
+        ck_assert_msg(equal && listed >= left - (left > 0 ? 20 : 0),
+                      "%s at %s: %s%lld s, should be %lld s", flow, instant, directions[i],
+                      (long long)listed, (long long)left);
+    }
+}
+
+struct moment {
+    const char *instant;
+    int64_t left;
+};
+
+#define MOMENTS_MAX 8
+
+static const struct {
+    const char *timezone;
+    const char *when; /* of the flow */
+    struct moment moments[MOMENTS_MAX];
+} schedules[] = {
+    /* Office hours in Tokyo go over midnight UTC; Tuesday, then Saturday. */
+    {"Asia/Tokyo",
+     "schedule: { days: mon-fri, hours: '08:30-17:15' }",
+     {{"2026-11-23T23:29:59Z", CLOSED},
+      {"2026-11-23T23:30:00Z", 31500},
+      {"2026-11-23T23:59:59Z", 29701},
+      {"2026-11-24T00:00:00Z", 29700},
+      {"2026-11-24T08:14:30Z", 30},
+      {"2026-11-24T08:15:00Z", CLOSED},
+      {"2026-11-28T00:00:00Z", CLOSED}}},
+    /* The last minute of a day, and one night into the next. */
+    {"UTC",
+     "schedule: { days: mon-sun, hours: '23:59-00:00' }",
+     {{"2026-11-23T23:58:59Z", CLOSED},
+      {"2026-11-23T23:59:00Z", 60},
+      {"2026-11-24T00:00:00Z", CLOSED},
+      {"2026-11-24T23:59:20Z", 40}}},
+    {"UTC",
+     "schedule: { days: mon-sun, hours: '22:00-06:00' }",
+     {{"2026-12-31T21:59:59Z", CLOSED},
+      {"2026-12-31T22:00:00Z", 28800},
+      {"2027-01-01T00:00:00Z", 21600},
+      {"2027-01-01T06:00:00Z", CLOSED}}},
+    /* To the end of a leap day. */
+    {"UTC",
+     "expires: 2028-02-29",
+     {{"2028-02-28T23:59:59Z", 86401},
+      {"2028-02-29T00:00:00Z", 86400},
+      {"2028-02-29T23:59:30Z", 30},
+      {"2028-03-01T00:00:00Z", CLOSED}}},
+    /* An hour that is not there, and one that comes twice. */
+    {"Europe/Berlin",
+     "schedule: { days: mon-sun, hours: '01:30-03:30' }",
+     {{"2027-03-28T00:29:59Z", CLOSED},
+      {"2027-03-28T00:30:00Z", 3600},
+      {"2027-03-28T01:00:00Z", 1800},
+      {"2027-03-28T01:30:00Z", CLOSED},
+      {"2027-10-30T23:30:00Z", 10800},
+      {"2027-10-31T01:00:00Z", 5400},
+      {"2027-10-31T02:30:00Z", CLOSED}}},
+};
+
+static char *write_policy(const char *timezone, const char *when)
+{
+    char *text = NULL;
+
+    ck_assert_int_gt(asprintf(&text,
+                              "segd: 1\ntimezone: %s\n%sflows:\n"
+                              "  timed: { from: a, to: b, services: [udp/7001], %s }\n"
+                              "  always: { from: a, to: b, services: [udp/7002] }\n",
+                              timezone, strstr(WIRES_POLICY, "zones:"), when),
+                     0);
+    return text;
+}
+
+START_TEST(flow_is_live_in_its_time)
+{
+    const struct moment *moments = schedules[_i].moments;
+    cleanup_(freep) char *policy = write_policy(schedules[_i].timezone, schedules[_i].when);
+    cleanup_(subject_clear) struct subject subject = {0};
+
+    sandbox_enter();
+    set_clock(moments[0].instant);
+    subject_start(&subject, policy);
+    for (size_t i = 0; i < MOMENTS_MAX && moments[i].instant; i++) {
+        /* Of what stays live the kernel would have counted the time that this clock leaps over. */
+        go_to(&subject, moments[i].instant,
+              i > 0 && moments[i - 1].left > 0 && moments[i].left > 0);
+        assert_timeout("timed", moments[i].left, moments[i].instant);
+        assert_timeout("always", FOR_EVER, moments[i].instant);
+    }
+    /* And from where the last one left off back to the first, and on again. */
+    go_to(&subject, moments[1].instant, true);
+    assert_timeout("timed", moments[1].left, moments[1].instant);
+    go_to(&subject, moments[2].instant, true);
+    assert_timeout("timed", moments[2].left, moments[2].instant);
+}
+END_TEST
+
+START_TEST(clock_that_jumps_a_year_sets_timeouts_anew)
+{
+    static const struct moment moments[] = {
+        {"2026-11-24T00:00:00Z", 127 * 86400 + 54000},
+        {"2027-11-24T00:00:00Z", CLOSED},
+        {"2026-11-24T00:00:00Z", 127 * 86400 + 54000},
+        {"2025-11-24T00:00:00Z", 492 * 86400 + 54000},
+    };
+    cleanup_(freep) char *policy = write_policy("Asia/Tokyo", "expires: 令和9年3月31日");
+    cleanup_(subject_clear) struct subject subject = {0};
+
+    sandbox_enter();
+    set_clock(moments[0].instant);
+    subject_start(&subject, policy);
+    for (size_t i = 0; i < ELEMENTS_OF(moments); i++) {
+        go_to(&subject, moments[i].instant, true);
+        assert_timeout("timed", moments[i].left, moments[i].instant);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *when;
+    const char *open, *over;
+} ends[] = {
+    {"expires: 2026-11-30", "2026-11-30T14:00:00Z", "2026-11-30T15:00:00Z"},
+    {"schedule: { days: mon-fri, hours: '08:30-17:15' }", "2026-11-24T08:00:00Z",
+     "2026-11-24T08:15:00Z"},
+};
+
+START_TEST(open_connection_ends_with_the_time_of_its_flow)
+{
+    cleanup_(freep) char *policy = write_policy("Asia/Tokyo", ends[_i].when);
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    struct frame frame = wires_udp(FAMILY_IPV6, WIRE_A, WIRE_B, 7001);
+    struct frame answer = wires_answer(&frame);
+
+    set_clock(ends[_i].open);
+    subject_start(&subject, policy);
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
+    go_to(&subject, ends[_i].over, false);
+    wires_drop(lab, WIRE_A, &frame, NULL, "suspended/a/b");
+    ck_assert(!wires_try(lab, WIRE_B, &answer, NULL));
+    go_to(&subject, ends[_i].open, true);
+    ck_assert(wires_try(lab, WIRE_A, &frame, NULL));
+    ck_assert(wires_try(lab, WIRE_B, &answer, NULL));
+}
+END_TEST
+
+/* Overrides end by the same clock; what the kernel has let go the state forgets too. */
+START_TEST(overrides_end_when_their_time_is_over)
+{
+    static const char *const from = "10.1.0.7", *const to = "10.3.0.9", *const service = "tcp/22";
+    const struct grant_wish wish = {NULL, &from, 1, &to, 1, &service, 1, "test"};
+    cleanup_(freep) char *policy = write_policy("Asia/Tokyo", "expires: 2099-03-31");
+    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(outcome_clear) struct outcome granted = {0}, isolated = {0};
+
+    sandbox_enter();
+    set_clock("2026-11-24T00:00:00Z");
+    subject_start(&subject, policy);
+    ck_assert_int_eq(change_grant(subject.manager, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
+                     0);
+    ck_assert_msg(granted.kind == OUTCOME_DONE, "%s", granted.message);
+    ck_assert_int_eq(change_isolate(subject.manager, &somebody, "c", "test", 7200 * USEC_PER_SEC,
+                                    NULL, 0, &isolated),
+                     0);
+    ck_assert_msg(isolated.kind == OUTCOME_DONE, "%s", isolated.message);
+    assert_timeout("grant-1", 3600, "the grant");
+
+    go_to(&subject, "2026-11-24T00:59:00Z", true);
+    assert_timeout("grant-1", 60, "its last minute");
+    ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 2);
+    go_to(&subject, "2026-11-24T01:00:00Z", false);
+    assert_timeout("grant-1", CLOSED, "its end");
+    ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 1);
+    go_to(&subject, "2026-11-24T02:00:00Z", false);
+    ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 0);
+    /* A clock that goes back does not bring them back. */
+    go_to(&subject, "2026-11-24T00:30:00Z", true);
+    assert_timeout("grant-1", CLOSED, "after its end");
+}
+END_TEST
+int main(void)
+{
+    Suite *suite = suite_create("time");
+    TCase *tests = tcase_create("time");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, flow_is_live_in_its_time, 0, (int)ELEMENTS_OF(schedules));
+    tcase_add_test(tests, clock_that_jumps_a_year_sets_timeouts_anew);
+    tcase_add_loop_test(tests, open_connection_ends_with_the_time_of_its_flow, 0,
+                        (int)ELEMENTS_OF(ends));
+    tcase_add_test(tests, overrides_end_when_their_time_is_over);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
