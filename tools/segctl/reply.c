@@ -15,6 +15,9 @@
 #include "remote.h"
 #include "words.h"
 
+/* Items of a list in a cell: a column is as wide as its widest cell. */
+#define LIST_SHOWN 2
+
 const char *reply_when(const char *instant, char buffer[WHEN_MAX])
 {
     char date[DATE_TEXT_MAX];
@@ -68,18 +71,26 @@ void reply_write_actor(FILE *stream, const json_t *actor)
     }
 }
 
-void reply_write_list(FILE *stream, const json_t *list)
+/* The first items; what is left over is told by its number, unless that is one. */
+static void write_items(FILE *stream, const json_t *list, size_t limit)
 {
-    json_t *item;
-    size_t i;
+    size_t n = json_array_size(list);
 
-    json_array_foreach(list, i, item)
-    {
-        const char *text = json_string_value(item);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
 
+        if (i == limit && n > limit + 1) {
+            fprintf(stream, " and %zu more", n - i);
+            return;
+        }
         fputs(i > 0 ? ", " : "", stream);
         words_text(stream, text ? text : "");
     }
+}
+
+void reply_write_list(FILE *stream, const json_t *list)
+{
+    write_items(stream, list, json_array_size(list));
 }
 
 char *reply_list_text(const json_t *list)
@@ -90,7 +101,7 @@ char *reply_list_text(const json_t *list)
 
     if (!stream)
         return NULL;
-    reply_write_list(stream, list);
+    write_items(stream, list, LIST_SHOWN);
     if (fclose(stream) != 0) {
         free(text);
         return NULL;

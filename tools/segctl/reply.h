@@ -23,7 +23,8 @@ json_int_t reply_age(const char *instant);
 void reply_write_actor(FILE *stream, const json_t *actor);
 /* A list of texts with a comma between. */
 void reply_write_list(FILE *stream, const json_t *list);
-/* The same as a text that the caller frees; NULL without memory. */
+/* The first few and how many more, for a cell of a table, which `--json` has in full. The caller
+ * frees it; NULL without memory. */
 char *reply_list_text(const json_t *list);
 
 /* Diagnostics as `check` prints them, to stderr. Returns 0 or -ENOMEM. */
