@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A client that others wrote, systemd's varlinkctl, understands the daemon and its description. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "asking.h"
+#include "sandbox.h"
+
+#define PROGRAM "/usr/bin/varlinkctl"
+
+static const char policy[] = "segd: 1\n"
+                             "timezone: Asia/Tokyo\n"
+                             "zones:\n"
+                             "  a: { class: other, interfaces: [a0], networks: [10.1.0.0/24] }\n"
+                             "  b: { class: other, interfaces: [b0], networks: [10.2.0.0/24] }\n"
+                             "flows:\n"
+                             "  main: { from: a, to: b, services: [tcp/7001] }\n";
+
+/* Where `address` stands, the socket. */
+static const struct {
+    const char *arguments[8];
+    const char *shows;
+} runs[] = {
+    {{PROGRAM, "info", "address"}, "Product: segd"},
+    {{PROGRAM, "list-interfaces", "address"}, "io.segd.Control"},
+    {{PROGRAM, "introspect", "address", "io.segd.Control"}, "error NotPermitted"},
+    {{PROGRAM, "introspect", "address", "org.varlink.service"}, "method GetInfo"},
+    {{PROGRAM, "-j", "call", "address", "io.segd.Control.GetStatus", "{}"},
+     "\"mode\":\"enforcing\""},
+    {{PROGRAM, "-j", "--more", "call", "address", "io.segd.Control.GetFlows", "{}"},
+     "\"name\":\"main\""},
+    {{PROGRAM, "-j", "call", "address", "io.segd.Control.Confirm", "{}"},
+     "io.segd.Control.NotFound"},
+};
+
+START_TEST(varlinkctl_is_a_client)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(freep) char *output = NULL;
+    const char *arguments[8];
+    char address[256];
+
+    sandbox_enter();
+    gateway = gateway_start(policy);
+    snprintf(address, sizeof(address), "unix:%s", gateway_socket_path(gateway));
+    for (size_t i = 0; i < ELEMENTS_OF(arguments); i++) {
+        const char *argument = runs[_i].arguments[i];
+
+        arguments[i] = argument && strcmp(argument, "address") == 0 ? address : argument;
+    }
+    sandbox_run(arguments, NULL, &output);
+    ck_assert_msg(strstr(output, runs[_i].shows), "%s", output);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("varlinkctl");
+    TCase *tests = tcase_create("varlinkctl");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    sandbox_require();
+    if (access(PROGRAM, X_OK) < 0) {
+        printf("SKIP: varlinkctl is not installed (" PROGRAM ")\n");
+        return 77;
+    }
+    tcase_set_timeout(tests, 0);
+    suite_add_tcase(suite, tests);
+    tcase_add_loop_test(tests, varlinkctl_is_a_client, 0, (int)ELEMENTS_OF(runs));
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
