@@ -20,6 +20,16 @@ void varlink_input_clear(struct varlink_input *input)
     *input = (struct varlink_input){.limit = input->limit, .values = input->values};
 }
 
+/* Gives memory back: a connection that idles holds next to nothing. */
+static void shrink(struct varlink_input *input)
+{
+    if (input->size > 0)
+        return;
+    free(input->bytes);
+    input->bytes = NULL;
+    input->capacity = 0;
+}
+
 int varlink_input_read(struct varlink_input *input, int fd)
 {
     size_t room = input->size == 0 ? 4096 : READ_SIZE;
@@ -36,10 +46,11 @@ int varlink_input_read(struct varlink_input *input, int fd)
     do
         n = recv(fd, input->bytes + input->size, room, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-    input->size += (size_t)n;
-    return n > 0;
+    r = n >= 0 ? n > 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    if (n > 0)
+        input->size += (size_t)n;
+    shrink(input);
+    return r;
 }
 
 static bool is_too_deep(const json_t *json, unsigned depth)
@@ -106,16 +117,6 @@ static int parse(const struct varlink_input *input, size_t size, json_t **ret_me
     }
     *ret_message = message;
     return 1;
-}
-
-/* Gives memory back: a connection that idles holds next to nothing. */
-static void shrink(struct varlink_input *input)
-{
-    if (input->size > 0)
-        return;
-    free(input->bytes);
-    input->bytes = NULL;
-    input->capacity = 0;
 }
 
 int varlink_input_next(struct varlink_input *input, json_t **ret_message)
