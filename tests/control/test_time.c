@@ -201,7 +201,7 @@ static const struct {
       {"2027-10-31T02:30:00Z", CLOSED}}},
 };
 
-static char *write_policy(const char *timezone, const char *when)
+static char *write_policy(const char *zone, const char *when)
 {
     char *text = NULL;
 
@@ -209,7 +209,7 @@ static char *write_policy(const char *timezone, const char *when)
                               "segd: 1\ntimezone: %s\n%sflows:\n"
                               "  timed: { from: a, to: b, services: [udp/7001], %s }\n"
                               "  always: { from: a, to: b, services: [udp/7002] }\n",
-                              timezone, strstr(WIRES_POLICY, "zones:"), when),
+                              zone, strstr(WIRES_POLICY, "zones:"), when),
                      0);
     return text;
 }
