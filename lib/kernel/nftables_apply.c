@@ -491,7 +491,9 @@ int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                                         .n_changes = difference->n_phase[phase]};
 
         r = apply_changes(nftables, target, now, &part, &refusal, &cost);
-        changes += part.n_changes;
+        /* An empty difference has no array to point into. */
+        if (part.n_changes > 0)
+            changes += part.n_changes;
     }
 
     if (r == -EREMOTEIO && ret_refusal)
