@@ -140,7 +140,7 @@ static enum answer call_as(const struct gateway *gateway, const struct user *use
             setresgid(user->gid, user->gid, user->gid) < 0 ||
             setresuid(user->uid, user->uid, user->uid) < 0)
             _exit(NO_ANSWER);
-        _exit(call(gateway_socket_path(gateway), method, parameters));
+        _exit((int)call(gateway_socket_path(gateway), method, parameters));
     }
     json_decref(parameters);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
