@@ -171,7 +171,7 @@ static int write_generation(struct manager *manager, const struct transition *ch
     return r < 0 ? outcome_set_storage(outcome, "the generation", r) : 0;
 }
 
-/* Writes the state that is to be; `step` marks where a test may kill the daemon. */
+/* Writes the state that is to be. */
 static int write_state(struct manager *manager, const struct state *state, struct outcome *outcome)
 {
     int r = state_write(manager->state_directory, state);
