@@ -203,6 +203,18 @@ static void log_commit(const struct transition *change, const struct prepared *p
                 prepared_count_flows(prepared), cost->bytes, cost->messages, cost->commit_usec);
 }
 
+/* What was wrong at the start and is mended by a policy that is enforced. */
+static void drop_start_findings(struct manager *manager)
+{
+    static const char *const codes[] = {
+        "lockdown",      "policy-not-applied", "policy-not-kept", "generation-not-enforced",
+        "unknown-table",
+    };
+
+    for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
+        findings_drop(manager->findings, "start", codes[i], NULL);
+}
+
 /* The kernel has it: what was the candidate is the state. */
 static void take_over(struct manager *manager, struct transition *change, struct prepared *prepared)
 {
@@ -212,6 +224,7 @@ static void take_over(struct manager *manager, struct transition *change, struct
                     "generation %" PRIu64 " is enforced, but could not be noted as applied",
                     change->generation.number);
 
+    policy_texts_clear(&manager->unkept);
     generation_clear(&manager->current);
     manager->current = change->generation;
     change->generation = (struct generation){0};
@@ -220,6 +233,7 @@ static void take_over(struct manager *manager, struct transition *change, struct
     change->candidate = (struct state){0};
     manager->since = calendar_now();
     manager_take_policy(manager, prepared);
+    drop_start_findings(manager);
 }
 
 static int commit_generation(struct manager *manager, struct transition *change,

@@ -178,15 +178,16 @@ static bool end_overrides(struct manager *manager, usec_t now)
 static int enforce_again(struct manager *manager, struct outcome *outcome)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    const struct policy_texts *enforced = manager->current.number > 0 ? &texts : &manager->unkept;
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
     int r = outcome_begin(outcome);
 
-    if (r == 0)
+    if (r == 0 && manager->current.number > 0)
         r = change_read_policy(manager, &manager->current, outcome, &texts, NULL);
     if (r == 0)
-        r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides,
+        r = change_prepare(manager, enforced->texts, enforced->n_texts, &manager->state.overrides,
                            manager->current.number, outcome, &prepared);
     if (r != 0)
         return r;
@@ -202,7 +203,7 @@ int change_by_time(struct manager *manager)
     cleanup_(outcome_clear) struct outcome outcome = {0};
     int r;
 
-    if (manager->current.number == 0)
+    if (!enforcement_outline(manager->enforcement))
         return manager_arm(manager);
 
     if (end_overrides(manager, calendar_now()))

@@ -149,9 +149,9 @@ int manager_arm(struct manager *manager)
     }
     if (when <= now)
         when = now + RETRY;
-    if (manager->current.number > 0 && when > now + DAY)
+    if (when > now + DAY)
         when = now + DAY;
-    if (manager->current.number == 0)
+    if (!enforcement_outline(manager->enforcement))
         when = USEC_NEVER;
 
     r = set_timer(manager->event, &manager->timer, CLOCK_REALTIME, when, on_time, manager);

@@ -116,7 +116,10 @@ void findings_drop(struct findings *findings, const char *source, const char *co
                    const char *object)
 {
     for (size_t i = findings->n_entries; i-- > 0;) {
-        if (is_same(&findings->entries[i]->finding, source, code, object))
+        const struct finding *finding = &findings->entries[i]->finding;
+
+        if (strcmp(finding->source, source) == 0 && strcmp(finding->code, code) == 0 &&
+            (!object || same_text(finding->object, object)))
             remove_at(findings, i);
     }
 }

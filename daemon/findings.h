@@ -42,7 +42,7 @@ int findings_report(struct findings *findings, const char *source, const char *c
     __attribute__((format(printf, 6, 7)));
 /* Ends the look. Returns how many findings of the source went. */
 size_t findings_end(struct findings *findings, const char *source);
-/* Takes one away. */
+/* Takes one away; with `object` NULL all of the code. */
 void findings_drop(struct findings *findings, const char *source, const char *code,
                    const char *object);
 

@@ -93,8 +93,6 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
                     manager->options.policy_path, r < 0 ? strerror(-r) : outcome.message);
         sd_notify(0, "READY=1\nSTATUS=Enforcing; the last reload was refused");
     } else {
-        findings_drop(manager->findings, "start", "lockdown", NULL);
-        findings_drop(manager->findings, "start", "policy-not-applied", NULL);
         notify_status(manager, "READY=1\n");
     }
     manager_look_for_bypasses(manager);
@@ -159,6 +157,7 @@ static void handed_close(struct handed *handed)
 static int open_enforcement(struct manager *manager, struct handed *handed)
 {
     const char *missing = NULL;
+    int stored = handed->nftables;
     int r = enforcement_new(TAKE_FD(handed->nftables), &manager->enforcement, &missing);
 
     if (r < 0) {
@@ -168,6 +167,10 @@ static int open_enforcement(struct manager *manager, struct handed *handed)
                                   : strerror(-r));
         return r;
     }
+
+    /* What was stored and is of no use must not be handed over again. */
+    if (stored >= 0 && enforcement_fd(manager->enforcement) != stored)
+        sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STORED_NAME);
 
     r = conntrack_open(&manager->conntrack);
     if (r < 0)
@@ -276,6 +279,7 @@ struct manager *manager_free(struct manager *manager)
     watch_close(manager->watch);
     links_close(manager->links);
     manager_forget_policy(manager);
+    policy_texts_clear(&manager->unkept);
     generation_clear(&manager->current);
     state_clear(&manager->state);
     audit_close(manager->audit);

@@ -245,6 +245,9 @@ static int resume_from_kernel(struct manager *manager, uint64_t generation)
         return r;
     if (manager->state.confirmation.pending && manager->state.confirmation.generation != generation)
         manager->state.confirmation = (struct confirmation){0};
+    /* A change had come no further than the disk: its files are new again at the next boot. */
+    if (manager->state.generation != generation)
+        manager->state.files[0] = '\0';
     r = resume(manager, generation, &outcome);
     if (r > 0)
         report_generation(manager, generation, &outcome, "looking for another policy");
@@ -279,6 +282,8 @@ static int enforce_files(struct manager *manager)
         return 1;
     }
     manager_take_policy(manager, prepared);
+    manager->unkept = texts;
+    texts = (struct policy_texts){0};
     return 0;
 }
 
