@@ -268,7 +268,7 @@ static uint64_t parse_file_name(const char *name)
         return 0;
     for (const char *digit = name + strlen(prefix); *digit >= '0' && *digit <= '9'; digit++) {
         number = number * 10 + (uint64_t)(*digit - '0');
-        if (number > AUDIT_CLAIM_MAX)
+        if (number > AUDIT_LINK_MAX)
             return 0;
     }
     return strcmp(audit_file_name(number, again), name) == 0 ? number : 0;
