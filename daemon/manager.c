@@ -179,20 +179,13 @@ static int open_enforcement(struct manager *manager, struct handed *handed)
     return 0;
 }
 
-void manager_refuse(struct manager *manager, const struct actor *actor, const char *method,
-                    const char *why, const char *outcome)
+static void write_refusal(struct manager *manager, const struct actor *actor, const char *method,
+                          const char *why, const char *outcome, uint64_t omitted)
 {
     cleanup_(json_decrefp) json_t *detail = NULL;
-    struct timespec now;
-    uint64_t omitted;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (!refusals_count(&manager->refusals, actor->uid,
-                        now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000, &omitted))
-        return;
     if (omitted > 0)
         detail = json_pack("{s:I}", "omitted", (json_int_t)omitted);
-
     log_message(LOG_NOTICE, MESSAGE_REFUSED_CALL, "%s[%d] was refused %s: %s", actor->name,
                 (int)actor->pid, method ? method : "a message", why);
     manager_audit(manager, &(struct audit_event){
@@ -207,10 +200,23 @@ void manager_refuse(struct manager *manager, const struct actor *actor, const ch
                            });
 }
 
+void manager_refuse(struct manager *manager, const struct actor *actor, const char *method,
+                    const char *why, const char *outcome)
+{
+    struct timespec now;
+    uint64_t omitted;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (refusals_count(&manager->refusals, actor->uid,
+                       now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000, &omitted))
+        write_refusal(manager, actor, method, why, outcome, omitted);
+}
+
+/* The server counts by itself. */
 static void on_refused(const struct actor *actor, const char *method, const char *why,
                        void *userdata)
 {
-    manager_refuse(userdata, actor, method, why, "refused");
+    write_refusal(userdata, actor, method, why, "refused", 0);
 }
 
 static int open_server(struct manager *manager, struct handed *handed)

@@ -5,7 +5,9 @@
 #include "server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -100,6 +102,23 @@ static size_t count_possible(void)
         return SERVER_CONNECTIONS_MAX;
     return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
                                                  : limit.rlim_cur / 2;
+}
+
+void server_tell_refused(struct server *server, const struct actor *actor, const char *method,
+                         const char *why)
+{
+    uint64_t now = 1, omitted;
+    char text[160];
+
+    sd_event_now(server->event, CLOCK_MONOTONIC, &now);
+    if (!server->options.refused ||
+        !refusals_count(&server->refusals, actor->uid, (usec_t)now, &omitted))
+        return;
+    if (omitted > 0)
+        snprintf(text, sizeof(text), "%s; so were %" PRIu64 " more before", why, omitted);
+    else
+        snprintf(text, sizeof(text), "%s", why);
+    server->options.refused(actor, method, text, server->options.userdata);
 }
 
 int server_new(const struct server_options *options, struct server **ret_server)

@@ -35,9 +35,6 @@ const char *role_to_string(enum role role);
 /* Bytes that all connections of one user, but root, may keep in the daemon: half messages, and
  * answers that were not read. Who goes beyond is let go. */
 #define SERVER_WAITING_USER ((size_t)192 * 1024 * 1024)
-/* Refusals of one user that are told in a minute; beyond that they are counted. Otherwise somebody
- * without any role could fill the audit log. */
-#define SERVER_REFUSALS_USER 20
 /* Bytes of answers that wait for a client that does not read, when its `more` is cut off. */
 #define SERVER_OUTPUT_MAX ((size_t)4 * 1024 * 1024)
 

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "refusal.h"
 #include "server.h"
 
 /* What the files of the server share. */
@@ -42,13 +43,6 @@ struct roles {
     gid_t groups[ROLE_ADMIN + 1]; /* (gid_t)-1: there is no such group */
 };
 
-/* Refusals of a user since a moment. */
-struct refusals {
-    int64_t uid;
-    uint64_t since; /* 0: an entry that is free */
-    unsigned told, untold;
-};
-
 struct server {
     sd_event *event;
     struct server_options options;
@@ -59,7 +53,7 @@ struct server {
     size_t n_connections;
     size_t connections_max; /* as many as there are descriptors for */
     uint64_t n_accepted;
-    struct refusals refusals[64];
+    struct refusals refusals;
     struct roles roles;
 };
 
@@ -67,7 +61,7 @@ struct server {
 void roles_resolve(struct roles *roles);
 int peer_identify(const struct roles *roles, int fd, struct actor *ret_actor, enum role *ret_role);
 
-/* refusals.c: tells of a refusal, unless there were too many of this user. */
+/* server.c: tells of a refusal, unless there were too many of this user. */
 void server_tell_refused(struct server *server, const struct actor *actor, const char *method,
                          const char *why);
 

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "daemon/refusal.h"
 #include "service.h"
 
 #define USER 65534
@@ -352,13 +353,13 @@ START_TEST(refusals_of_one_user_are_told_some_times)
     fd = service_connect(service, USER);
     client_say(fd, "nonsense");
     client_is_closed(fd);
-    ck_assert_int_eq(service_number(service, "refused"), SERVER_REFUSALS_USER);
+    ck_assert_int_eq(service_number(service, "refused"), REFUSALS_PER_MINUTE);
 
     /* That hides nobody else. */
     fd = service_connect(service, OTHER_USER);
     client_is_error(client_ask(fd, CALL("Confirm")), "io.segd.Control.NotPermitted");
     close(fd);
-    ck_assert_int_eq(service_number(service, "refused"), SERVER_REFUSALS_USER + 1);
+    ck_assert_int_eq(service_number(service, "refused"), REFUSALS_PER_MINUTE + 1);
 }
 END_TEST
 
