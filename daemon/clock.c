@@ -162,10 +162,11 @@ int manager_arm(struct manager *manager)
     return r < 0 ? r : 0;
 }
 
-/* Never fires; it is cancelled by each setting of the clock (timerfd_create(2)). */
+/* Never fires, however far ahead the clock is put; it is cancelled by each setting of the clock
+ * (timerfd_create(2)). */
 static int arm_clock(int fd)
 {
-    const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
+    const struct itimerspec never = {.it_value = {.tv_sec = INT64_MAX}};
 
     return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0
                ? -errno
