@@ -335,15 +335,17 @@ void change_boot_id(char buffer[40])
     snprintf(buffer, 40, SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(id));
 }
 
-static void await_confirmation(struct transition *change, uint64_t previous, usec_t span)
+static void await_confirmation(const struct manager *manager, struct transition *change,
+                               usec_t span)
 {
     struct confirmation *confirmation = &change->candidate.confirmation;
 
     *confirmation = (struct confirmation){
         .pending = span > 0,
         .generation = change->generation.number,
-        .previous = previous,
+        .previous = manager->state.generation,
         .actor = change->generation.actor,
+        .connections = manager->server ? server_newest(manager->server) : 0,
         .deadline = boot_time() + span,
         .deadline_wall = change_second(calendar_now() + span),
     };
@@ -441,7 +443,7 @@ int change_apply(struct manager *manager, const struct actor *actor,
     if (r != 0)
         return r > 0 ? 0 : r;
 
-    await_confirmation(&change, manager->state.generation, confirm);
+    await_confirmation(manager, &change, confirm);
     return run(manager, &change, texts ? &given : &files, ret_outcome);
 }
 

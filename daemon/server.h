@@ -92,6 +92,8 @@ struct server_options {
 int server_new(const struct server_options *options, struct server **ret_server);
 struct server *server_free(struct server *server);
 DEFINE_CLEANUP(struct server, server_free)
+/* The number of the newest connection, which is that of its actor. */
+uint64_t server_newest(const struct server *server);
 
 /* Makes a socket that listens at the path, mode 0666 (roles decide), in place of one that nobody
  * listens on. Returns the descriptor, -EADDRINUSE where somebody does, or -errno. */

@@ -23,6 +23,7 @@ struct confirmation {
     uint64_t generation;  /* that waits */
     uint64_t previous;    /* that comes back; 0: lockdown */
     struct actor actor;   /* who applied it */
+    uint64_t connections; /* number of the newest connection then; 0: of another process */
     usec_t deadline;      /* by CLOCK_BOOTTIME, which no setting of the clock moves */
     usec_t deadline_wall; /* the same as a time of day, for people */
     char boot_id[40];     /* of the boot in which `deadline` counts: another boot is too late */

@@ -102,20 +102,32 @@ START_TEST(change_that_nobody_confirms_goes_back)
 }
 END_TEST
 
+static void refuse_confirmation(struct client *client)
+{
+    cleanup_(json_decrefp) json_t *refused = NULL;
+    cleanup_(freep) char *error = NULL;
+
+    ck_assert_int_eq(client_call(client, "Confirm", NULL, &refused, &error), -EREMOTEIO);
+    ck_assert_str_eq(error, "io.segd.Control.Refused");
+}
+
 START_TEST(change_is_confirmed_over_a_new_connection_alone)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
     cleanup_(client_closep) struct client *client = NULL;
+    cleanup_(client_closep) struct client *older = NULL;
+    cleanup_(json_decrefp) json_t *status = NULL;
     cleanup_(json_decrefp) json_t *applied = NULL;
-    cleanup_(json_decrefp) json_t *refused = NULL;
     cleanup_(freep) char *error = NULL;
     struct frame frame = second_frame();
 
     ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &client), 0);
+    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &older), 0);
+    ck_assert_int_eq(client_call(older, "GetStatus", NULL, &status, &error), 0);
     ck_assert_int_eq(client_call(client, "Apply", calls_policy(SECOND, 600), &applied, &error), 0);
-    ck_assert_int_eq(client_call(client, "Confirm", NULL, &refused, &error), -EREMOTEIO);
-    ck_assert_str_eq(error, "io.segd.Control.Refused");
+    refuse_confirmation(client);
+    refuse_confirmation(older);
     ck_assert(is_pending(gateway));
     if (_i == 1) {
         gateway_kill(gateway);
