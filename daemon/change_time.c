@@ -46,8 +46,7 @@ int change_confirm(struct manager *manager, const struct actor *actor, struct ou
         outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "no change waits to be confirmed");
         return 0;
     }
-    if (confirmation->actor.connection != 0 &&
-        confirmation->actor.connection == actor->connection) {
+    if (actor->connection <= confirmation->connections) {
         outcome_set(ret_outcome, OUTCOME_REFUSED,
                     "confirm over a new connection: one that was open before the change proves "
                     "nothing");
