@@ -64,6 +64,27 @@ static int turn_audit(const struct turn *turn, const char *outcome)
                                         });
 }
 
+void change_note_overrides(struct manager *manager)
+{
+    struct generation *current = &manager->current;
+    cleanup_(overrides_clear) struct overrides copy = {0};
+    int r;
+
+    if (current->number == 0 || !manager->generations)
+        return;
+    r = overrides_copy(&manager->state.overrides, &copy);
+    if (r == 0) {
+        overrides_clear(&current->overrides);
+        current->overrides = copy;
+        copy = (struct overrides){0};
+        r = generations_update(manager->generations, current);
+    }
+    if (r < 0)
+        log_message(LOG_WARNING, MESSAGE_STORAGE,
+                    "overrides could not be noted beside generation %" PRIu64 ": %s",
+                    current->number, strerror(-r));
+}
+
 /* From policy and overrides that are to be; NULL: isolations alone have changed. */
 static int turn_commit(struct turn *turn, struct prepared *prepared)
 {
@@ -91,6 +112,7 @@ static int turn_commit(struct turn *turn, struct prepared *prepared)
     turn->candidate = (struct state){0};
     if (prepared)
         manager_take_policy(manager, prepared);
+    change_note_overrides(manager);
     return 0;
 }
 

@@ -36,6 +36,8 @@ void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_M
 int change_commit_reused(struct manager *manager, const struct transition *change,
                          struct prepared *prepared, const struct policy *old,
                          struct nftables_refusal *refusal, struct outcome *outcome);
+/* Keeps the overrides beside the policy too, from where a start takes them that finds no state. */
+void change_note_overrides(struct manager *manager);
 /* Rounded down to a second: instants that are kept have no more. */
 static inline usec_t change_second(usec_t instant)
 {

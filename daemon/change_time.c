@@ -140,6 +140,7 @@ int change_unconfirmed(struct manager *manager)
                 r != 0 ? outcome.message : "the one before is enforced again");
     *confirmation = (struct confirmation){0};
     write_state(manager);
+    change_note_overrides(manager);
     manager_audit(manager, &event);
     return manager_arm(manager);
 }
@@ -205,8 +206,10 @@ int change_by_time(struct manager *manager)
     if (!enforcement_outline(manager->enforcement))
         return manager_arm(manager);
 
-    if (end_overrides(manager, calendar_now()))
+    if (end_overrides(manager, calendar_now())) {
         write_state(manager);
+        change_note_overrides(manager);
+    }
     r = enforce_again(manager, &outcome);
     if (r != 0) {
         findings_report(manager->findings, "change", "behind-time", FINDING_CRITICAL, NULL,

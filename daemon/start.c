@@ -61,8 +61,8 @@ static void open_audit(struct manager *manager)
                        words[condition]);
 }
 
-/* Returns false where there was a state that cannot be read. */
-static bool read_state(struct manager *manager)
+/* Returns 0, -ENOENT where there is no state, or -errno where it cannot be read. */
+static int read_state(struct manager *manager)
 {
     cleanup_(freep) char *problem = NULL;
     int r = state_read(manager->state_directory, &manager->state, &problem);
@@ -77,34 +77,37 @@ static bool read_state(struct manager *manager)
         manager->state.next_generation = 1;
     /* Connections are numbered anew by each process. */
     manager->state.confirmation.actor.connection = 0;
-    return r == 0 || r == -ENOENT;
+    return r;
 }
 
 /*
- * Without the state, what was closed by hand stays closed as far as the newest generation tells;
- * what was granted does not come back.
+ * Without the state, what was closed by hand stays closed as the newest generation that was in
+ * force tells; what was granted does not come back. Returns false where there is none: then no
+ * state was lost.
  */
-static void recover_overrides(struct manager *manager)
+static bool recover_overrides(struct manager *manager)
 {
     struct overrides *overrides = &manager->state.overrides;
     cleanup_(freep) uint64_t *numbers = NULL;
     size_t n = 0;
 
     if (generations_list(manager->generations, &numbers, &n) < 0)
-        return;
+        return true;
     while (n-- > 0) {
         cleanup_(generation_clear) struct generation generation = {0};
 
-        if (generations_read(manager->generations, numbers[n], &generation, NULL) < 0)
+        if (generations_read(manager->generations, numbers[n], &generation, NULL) < 0 ||
+            generation.outcome != GENERATION_APPLIED)
             continue;
         if (overrides_copy(&generation.overrides, overrides) < 0)
-            return;
+            return true;
         for (size_t i = overrides->n_overrides; i-- > 0;) {
             if (overrides->overrides[i].kind == OVERRIDE_GRANT)
                 overrides_remove(overrides, OVERRIDE_GRANT, overrides->overrides[i].name);
         }
-        return;
+        return true;
     }
+    return false;
 }
 
 /* Numbers of generations are never used twice, also where the state was lost. */
@@ -118,12 +121,12 @@ static void number_generations(struct manager *manager)
         manager->state.next_generation = numbers[n - 1] + 1;
 }
 
-/* Returns as read_state(). */
+/* Returns false where there was a state that is lost. */
 static bool open_state(struct manager *manager)
 {
     char message[256];
-    bool known;
-    int folder;
+    bool lost = false;
+    int folder, r;
 
     manager->state_directory = open_folder(AT_FDCWD, manager->options.state_path);
     if (manager->state_directory < 0) {
@@ -136,15 +139,17 @@ static bool open_state(struct manager *manager)
     }
 
     open_audit(manager);
-    known = read_state(manager);
+    r = read_state(manager);
     folder = open_folder(manager->state_directory, "generations");
     if (folder < 0 || generations_open(folder, &manager->generations) < 0)
         report_storage(manager, "no-generations", "the folder of generations cannot be used");
     else
         number_generations(manager);
-    if (!known && manager->generations)
-        recover_overrides(manager);
-    return known;
+    if (r < 0 && manager->generations)
+        lost = recover_overrides(manager);
+    if (r == -ENOENT && lost)
+        report_storage(manager, "state-missing", "the state is gone, but generations are there");
+    return r == 0 || (r == -ENOENT && !lost);
 }
 
 /* Enforces a generation that is kept. Returns 0, 1 where it cannot be (the outcome says why), or
@@ -400,6 +405,7 @@ static void note_start(struct manager *manager)
 {
     if (manager->state_directory >= 0 && state_write(manager->state_directory, &manager->state) < 0)
         report_storage(manager, "state-behind", "the state could not be written");
+    change_note_overrides(manager);
     if (manager->audit)
         manager_audit(manager, &(struct audit_event){
                                    .actor = boot_actor,

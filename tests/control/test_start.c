@@ -210,6 +210,35 @@ START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
 }
 END_TEST
 
+/* Nor what was closed since; neither where the kernel holds it, nor after a boot. */
+START_TEST(lost_state_opens_nothing)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    char path[256];
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    json_decref(
+        ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test")));
+    json_decref(ask(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test")));
+    gateway_stop(gateway);
+    if (_i & 1)
+        sandbox_nft("delete table inet segd\n");
+    state_file(gateway, "state.json", path);
+    if (_i & 2)
+        ck_assert_int_eq(remove(path), 0);
+    else
+        damage(gateway, "state.json", DAMAGE_HALF);
+    gateway_start_again(gateway);
+    told_finding(gateway, _i & 2 ? "state-missing" : "state-damaged", true);
+    ck_assert(!is_live("first"));
+    json_decref(ask(gateway, "Release",
+                    json_pack("{s:s, s:b, s:s}", "zone", "a", "alone", 1, "reason", "a test")));
+    json_decref(ask(gateway, "Resume", json_pack("{s:s}", "flow", "first")));
+    ck_assert(is_live("first"));
+}
+END_TEST
+
 START_TEST(damaged_generation_leads_to_the_one_before)
 {
     static const char *const files[] = {"generations/2.json", "generations/2.policy.json"};
@@ -439,6 +468,7 @@ int main(void)
     tcase_add_loop_test(tests, boot_with_broken_files_enforces_the_last_good_generation, 0, 2);
     tcase_add_loop_test(tests, damaged_state_leads_to_the_last_good_generation, 0, 2 * N_DAMAGE);
     tcase_add_loop_test(tests, damaged_state_keeps_what_the_generation_knows_as_suspended, 0, 2);
+    tcase_add_loop_test(tests, lost_state_opens_nothing, 0, 4);
     tcase_add_loop_test(tests, damaged_generation_leads_to_the_one_before, 0, 2 * N_DAMAGE);
     tcase_add_loop_test(tests, without_anything_nothing_passes, 0, 2);
     tcase_add_test(tests, table_that_nobody_knows_does_not_stay);
