@@ -484,7 +484,8 @@ static json_t *read_evidence(const struct scene *scene, const json_t *isolated, 
     json_t *json;
 
     ck_assert_ptr_nonnull(evidence);
-    snprintf(path, sizeof(path), "%s/%s/%s", gateway_state_path(scene->gateway), evidence, name);
+    ck_assert_ptr_nonnull(strstr(evidence, gateway_state_path(scene->gateway)));
+    snprintf(path, sizeof(path), "%s/%s", evidence, name);
     json = json_load_file(path, 0, &error);
     ck_assert_msg(json, "%s: %s", path, error.text);
     return json;
