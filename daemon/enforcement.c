@@ -132,8 +132,34 @@ const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement)
     return enforcement->committed.ruleset;
 }
 
-int enforcement_observe(struct enforcement *enforcement, bool *ret_table, uint64_t *ret_generation)
+/* Each isolation has a counter of its name. */
+static int find_isolations(const struct ruleset *observed, struct overrides *isolations)
 {
+    const usec_t now = calendar_now();
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < observed->n_counters; i++) {
+        const char *name = observed->counters[i].name;
+
+        if (strncmp(name, "isolated/", strlen("isolated/")) != 0)
+            continue;
+        r = overrides_add(isolations, &(struct override){
+                                          .kind = OVERRIDE_ISOLATION,
+                                          .name = (char *)name + strlen("isolated/"),
+                                          .reason = (char *)"found in the kernel, without a state",
+                                          .uid = -1,
+                                          .who = (char *)"nobody known",
+                                          .since = now - now % USEC_PER_SEC,
+                                          .until = USEC_NEVER,
+                                      });
+    }
+    return r;
+}
+
+int enforcement_observe(struct enforcement *enforcement, bool *ret_table, uint64_t *ret_generation,
+                        struct overrides *ret_isolations)
+{
+    cleanup_(overrides_clear) struct overrides isolations = {0};
     cleanup_(ruleset_freep) struct ruleset *observed = NULL;
     int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &observed);
 
@@ -141,6 +167,11 @@ int enforcement_observe(struct enforcement *enforcement, bool *ret_table, uint64
         return r;
     *ret_table = observed && !observed->dormant;
     *ret_generation = *ret_table ? ruleset_generation(observed) : 0;
+    r = *ret_table ? find_isolations(observed, &isolations) : 0;
+    if (r < 0)
+        return r;
+    *ret_isolations = isolations;
+    isolations = (struct overrides){0};
     return 0;
 }
 

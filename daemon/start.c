@@ -417,17 +417,38 @@ static void note_start(struct manager *manager)
     manager->since = calendar_now();
 }
 
+/* What the kernel still cuts off stays so, also where nothing else remembers it. */
+static int recover_isolations(struct manager *manager, const struct overrides *isolations)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < isolations->n_overrides; i++) {
+        r = overrides_add(&manager->state.overrides, &isolations->overrides[i]);
+        r = r == -EEXIST ? 0 : r;
+    }
+    return r;
+}
+
 int manager_start(struct manager *manager)
 {
+    cleanup_(overrides_clear) struct overrides isolations = {0};
     uint64_t generation = 0;
     bool known, table = false;
     int r;
 
     manager->until = USEC_NEVER;
     known = open_state(manager);
-    r = enforcement_observe(manager->enforcement, &table, &generation);
+    r = enforcement_observe(manager->enforcement, &table, &generation, &isolations);
     if (r < 0)
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
+
+    if (generation > 0 && (!known || manager->state.generation == 0)) {
+        r = recover_isolations(manager, &isolations);
+        if (r < 0)
+            return r;
+        if (known)
+            report_storage(manager, "state-missing", "the kernel enforces what no state tells of");
+    }
 
     r = generation > 0 ? resume_from_kernel(manager, generation) : 1;
     if (r == 1)

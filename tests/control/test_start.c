@@ -284,6 +284,27 @@ START_TEST(without_anything_nothing_passes)
 }
 END_TEST
 
+/* The folder as well: then the kernel alone remembers. */
+START_TEST(lost_state_folder_leaves_isolated_what_the_kernel_isolates)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    char path[256];
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    json_decref(ask(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test")));
+    gateway_stop(gateway);
+    state_file(gateway, "../gone", path);
+    ck_assert_int_eq(rename(gateway_state_path(gateway), path), 0);
+    gateway_start_again(gateway);
+    told_finding(gateway, "state-missing", true);
+    only_live("first");
+    told_verified(gateway);
+    json_decref(ask(gateway, "Release", json_pack("{s:s}", "zone", "a")));
+    told_verified(gateway);
+}
+END_TEST
+
 /* Anybody may have changed an orphan whose policy is lost. */
 START_TEST(table_that_nobody_knows_does_not_stay)
 {
@@ -471,6 +492,7 @@ int main(void)
     tcase_add_loop_test(tests, lost_state_opens_nothing, 0, 4);
     tcase_add_loop_test(tests, damaged_generation_leads_to_the_one_before, 0, 2 * N_DAMAGE);
     tcase_add_loop_test(tests, without_anything_nothing_passes, 0, 2);
+    tcase_add_test(tests, lost_state_folder_leaves_isolated_what_the_kernel_isolates);
     tcase_add_test(tests, table_that_nobody_knows_does_not_stay);
     tcase_add_loop_test(tests, without_a_state_folder_the_files_are_enforced, 0, N_SPOILED);
     tcase_add_loop_test(tests, suspension_holds_where_nothing_can_be_written, 0, 2);
