@@ -172,6 +172,9 @@ static int check_kept(struct turn *turn, const char *const *keep, size_t n_keep)
 {
     cleanup_(policy_freep) struct policy *policy = NULL;
 
+    if (n_keep > ISOLATION_KEEP_MAX)
+        return outcome_set(turn->outcome, OUTCOME_REFUSED, "an isolation keeps at most %d flows",
+                           ISOLATION_KEEP_MAX);
     for (size_t i = 0; i < n_keep; i++) {
         int r = 0;
 

@@ -142,6 +142,26 @@ START_TEST(change_is_confirmed_over_a_new_connection_alone)
 }
 END_TEST
 
+/* Each of them slows every later change down. */
+START_TEST(isolation_keeps_a_bounded_number_of_flows)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
+    json_t *keep = json_array();
+
+    for (int i = 0; i < 257; i++)
+        ck_assert_int_eq(json_array_append_new(keep, json_string("kept")), 0);
+    json_decref(calls_refused(
+        gateway, "Isolate",
+        json_pack("{s:s, s:s, s:O}", "zone", "a", "reason", "a test", "keep", keep), "Refused"));
+    ck_assert_int_eq(json_array_remove(keep, 0), 0);
+    json_decref(
+        calls_do(gateway, "Isolate",
+                 json_pack("{s:s, s:s, s:o}", "zone", "a", "reason", "a test", "keep", keep)));
+    calls_verify(gateway);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("confirm");
@@ -154,6 +174,7 @@ int main(void)
     tcase_add_loop_test(tests, grant_ends_on_time, 0, 2);
     tcase_add_loop_test(tests, change_that_nobody_confirms_goes_back, 0, 2);
     tcase_add_loop_test(tests, change_is_confirmed_over_a_new_connection_alone, 0, 2);
+    tcase_add_test(tests, isolation_keeps_a_bounded_number_of_flows);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
