@@ -150,17 +150,35 @@ static int run_verify_audit(const struct command *command, int argc, char **argv
                         reply_true(reply, "ok") ? EXIT_YES : EXIT_NO);
 }
 
+static bool is_word(const char *text)
+{
+    return strcmp(text, "show") == 0 || strcmp(text, "verify") == 0;
+}
+
+/* Brings the word to the front, also where options stand before it. */
+static const char *take_word(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+
+        if (!is_word(word))
+            continue;
+        memmove(argv + 2, argv + 1, (size_t)(i - 1) * sizeof(*argv));
+        /* getopt_long() speaks of the command by its first word. */
+        argv[1] = argv[0];
+        return word;
+    }
+    return NULL;
+}
+
 int run_audit(const struct command *command, int argc, char **argv)
 {
-    const char *what = argc > 1 ? argv[1] : "";
+    const char *word = take_word(argc, argv);
 
-    if (strcmp(what, "--help") == 0)
+    if (!word && argc > 1 && strcmp(argv[1], "--help") == 0)
         return command_help(command);
-    if (strcmp(what, "show") != 0 && strcmp(what, "verify") != 0)
+    if (!word)
         return command_usage(command, "`show` or `verify` is needed");
-
-    /* getopt_long() speaks of the command by its first word. */
-    argv[1] = argv[0];
-    return strcmp(what, "show") == 0 ? run_show_audit(command, argc - 1, argv + 1)
+    return strcmp(word, "show") == 0 ? run_show_audit(command, argc - 1, argv + 1)
                                      : run_verify_audit(command, argc - 1, argv + 1);
 }
