@@ -173,7 +173,9 @@ int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bo
     if (r < 0)
         return r;
 
-    begun = may_begin && entry.is_beginning && entry.sequence > chain->sequence;
+    /* What begins anew is ours only with a number that we would have given it. */
+    begun = may_begin && entry.is_beginning && entry.sequence > chain->sequence &&
+            entry.sequence <= AUDIT_CLAIM_MAX + 1;
     if (!begun && entry.sequence != chain->sequence + 1)
         return problem_tell(ret_problem, "entry %llu stands where entry %llu belongs",
                             (unsigned long long)entry.sequence,
@@ -268,7 +270,7 @@ static uint64_t parse_file_name(const char *name)
         return 0;
     for (const char *digit = name + strlen(prefix); *digit >= '0' && *digit <= '9'; digit++) {
         number = number * 10 + (uint64_t)(*digit - '0');
-        if (number > AUDIT_LINK_MAX)
+        if (number > AUDIT_CLAIM_MAX)
             return 0;
     }
     return strcmp(audit_file_name(number, again), name) == 0 ? number : 0;

@@ -118,7 +118,7 @@ static int find_link(struct audit *audit, struct finding *finding)
     r = audit_chain_of_end(audit->directory, name, &finding->link, &finding->problem);
     if (r == 0 && finding->link.sequence < finding->newest)
         r = note(finding, "%s ends before it begins", name);
-    if (r == 0 && finding->link.sequence > AUDIT_LINK_MAX)
+    if (r == 0 && finding->link.sequence > AUDIT_CLAIM_MAX)
         r = note(finding, "%s ends with a number that no entry has", name);
     if (r != -EBADMSG)
         return r;
@@ -182,8 +182,6 @@ static int walk(int fd, struct finding *finding)
         if (finding->problem)
             return 0;
     }
-    if (r == 0 && finding->chain.sequence > AUDIT_END_MAX)
-        r = note(finding, AUDIT_FILE " ends with a number that no entry has");
     return r == -EBADMSG ? 0 : r;
 }
 

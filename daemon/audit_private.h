@@ -21,11 +21,7 @@
 /* Numbers that every reader of JSON takes as they are. */
 #define AUDIT_SEQUENCE_MAX (UINT64_C(1) << 53)
 /* In a broken file a higher one is nobody's but who wants to leave none for the entries behind. */
-#define AUDIT_CLAIM_MAX (AUDIT_SEQUENCE_MAX / 4)
-/* No log comes so far by itself: one that ends beyond was written by others. The bound of the log
- * that goes on is lower than that of older files, so that what was good stays so. */
-#define AUDIT_END_MAX (AUDIT_SEQUENCE_MAX / 2)
-#define AUDIT_LINK_MAX (AUDIT_END_MAX + AUDIT_CLAIM_MAX)
+#define AUDIT_CLAIM_MAX (AUDIT_SEQUENCE_MAX / 2)
 
 /* How far a chain goes: number and hash of its last line. */
 struct audit_chain {

@@ -57,9 +57,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("varlinkctl");
-    TCase *tests = tcase_create("varlinkctl");
-    SRunner *runner = srunner_create(suite);
+    Suite *suite;
+    TCase *tests;
+    SRunner *runner;
     int failed;
 
     sandbox_require();
@@ -67,6 +67,9 @@ int main(void)
         printf("SKIP: varlinkctl is not installed (" PROGRAM ")\n");
         return 77;
     }
+    suite = suite_create("varlinkctl");
+    tests = tcase_create("varlinkctl");
+    runner = srunner_create(suite);
     tcase_set_timeout(tests, 0);
     suite_add_tcase(suite, tests);
     tcase_add_loop_test(tests, varlinkctl_is_a_client, 0, (int)ELEMENTS_OF(runs));

@@ -54,6 +54,8 @@ static void put_files(const struct fuzz_folder *folder, const char *text, size_t
                     separator ? size - older - 1 : size);
 }
 
+#define NO_LOG_REACHES (UINT64_C(1) << 40)
+
 static struct audit *open_log(const struct fuzz_folder *folder, enum audit_condition *ret_condition)
 {
     struct audit *audit = NULL;
@@ -82,7 +84,7 @@ static void try(const char *text, size_t size)
     cleanup_(freep) char *problem = NULL;
     enum audit_condition condition, found;
     char head[SHA256_TEXT_MAX];
-    uint64_t n_entries;
+    uint64_t n_entries, sequence;
 
     put_files(&folder, text, size);
     audit = open_log(&folder, &found);
@@ -95,9 +97,12 @@ static void try(const char *text, size_t size)
         abort();
 
     strcpy(head, audit_head(audit));
+    sequence = audit_sequence(audit);
     audit = audit_close(audit);
     audit = open_log(&folder, &condition);
-    if (condition != AUDIT_GOOD || strcmp(head, audit_head(audit)) != 0)
+    /* Where others wrote numbers that no log reaches, it may be found tampered with once more. */
+    if (sequence < NO_LOG_REACHES &&
+        (condition != AUDIT_GOOD || strcmp(head, audit_head(audit)) != 0))
         abort();
 }
 
