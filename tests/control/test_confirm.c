@@ -145,7 +145,7 @@ END_TEST
 /* Each of them slows every later change down. */
 START_TEST(isolation_keeps_a_bounded_number_of_flows)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
+    struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
     json_t *keep = json_array();
 
@@ -159,6 +159,7 @@ START_TEST(isolation_keeps_a_bounded_number_of_flows)
         calls_do(gateway, "Isolate",
                  json_pack("{s:s, s:s, s:o}", "zone", "a", "reason", "a test", "keep", keep)));
     calls_verify(gateway);
+    lab_free(lab);
 }
 END_TEST
 
