@@ -188,8 +188,9 @@ static int resume(struct manager *manager, uint64_t number, struct outcome *outc
     manager->state.generation = number;
     manager_take_policy(manager, prepared);
     log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
-                "enforcing generation %" PRIu64 ": %zu zones, %zu flows", number,
-                prepared->policy->n_zones, prepared_count_flows(prepared));
+                "enforcing generation %" PRIu64 ": %zu zones, %zu flows; %zu bytes in %zu messages",
+                number, prepared->policy->n_zones, prepared_count_flows(prepared), cost.bytes,
+                cost.messages);
     return 0;
 }
 

@@ -19,6 +19,8 @@
 #define SOURCES 250
 #define DESTINATIONS 200
 #define MORE_MAX (16 * 1024)
+/* Bytes that tell the generation, or whose table it is. */
+#define NOTHING_MAX 512
 
 /* Hosts of both families; every source may reach every destination by one port of its own. */
 static char *generate(const char *more)
@@ -67,6 +69,22 @@ static struct ruleset *dump(void)
     return ruleset;
 }
 
+/* The chain that tells the generation: each reload has a new one. */
+static bool is_marker(const struct change *change)
+{
+    return change->chain &&
+           strncmp(change->chain->name, RULESET_GENERATION, strlen(RULESET_GENERATION)) == 0;
+}
+
+static size_t count_changes(const struct difference *difference)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < difference->n_changes; i++)
+        n += !is_marker(&difference->changes[i]);
+    return n;
+}
+
 /* Nothing but elements was added, and few of them. */
 static void only_elements_are_new(const struct ruleset *before, const struct ruleset *after)
 {
@@ -75,6 +93,8 @@ static void only_elements_are_new(const struct ruleset *before, const struct rul
 
     ck_assert_int_eq(difference_new(before, after, &difference), 0);
     for (size_t i = 0; i < difference->n_changes; i++) {
+        if (is_marker(&difference->changes[i]))
+            continue;
         ck_assert_int_eq(difference->changes[i].kind, CHANGE_ADD_ELEMENTS);
         n_elements += difference->changes[i].n_elements;
     }
@@ -143,14 +163,14 @@ START_TEST(one_more_flow_among_fifty_thousand_is_a_small_change)
     is_enforced(lab);
     again = dump();
     ck_assert_int_eq(difference_new(before, again, &back), 0);
-    ck_assert_uint_eq(back->n_changes, 0);
+    ck_assert_uint_eq(count_changes(back), 0);
 
     gateway_reload(gateway, policy);
-    ck_assert_uint_eq(bytes_sent(gateway), 0);
+    ck_assert_uint_le(bytes_sent(gateway), NOTHING_MAX);
 }
 END_TEST
 
-START_TEST(restart_on_fifty_thousand_flows_sends_nothing)
+START_TEST(restart_on_fifty_thousand_flows_sends_next_to_nothing)
 {
     cleanup_(freep) char *policy = generate("");
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
@@ -160,7 +180,7 @@ START_TEST(restart_on_fifty_thousand_flows_sends_nothing)
     ck_assert_uint_gt(bytes_sent(gateway), 1000000);
     gateway_stop(gateway);
     gateway_start_again(gateway);
-    ck_assert_uint_eq(bytes_sent(gateway), 0);
+    ck_assert_uint_le(bytes_sent(gateway), NOTHING_MAX);
 }
 END_TEST
 
@@ -174,7 +194,7 @@ int main(void)
     sandbox_require();
     tcase_set_timeout(tests, 0);
     tcase_add_test(tests, one_more_flow_among_fifty_thousand_is_a_small_change);
-    tcase_add_test(tests, restart_on_fifty_thousand_flows_sends_nothing);
+    tcase_add_test(tests, restart_on_fifty_thousand_flows_sends_next_to_nothing);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
