@@ -286,6 +286,24 @@ static struct audit_event event_of(const struct manager *manager, const struct t
     };
 }
 
+/* A suspended flow that comes again under another name would pass. */
+static int check_suspensions(const struct transition *change, const struct plan *plan,
+                             struct outcome *outcome)
+{
+    for (size_t i = 0; i < plan->n_changes; i++) {
+        const struct flow_change *renamed = &plan->changes[i];
+
+        if (renamed->kind == FLOW_RENAMED &&
+            overrides_find(change->overrides, OVERRIDE_SUSPENSION, renamed->before) &&
+            !overrides_find(change->overrides, OVERRIDE_SUSPENSION, renamed->name))
+            return outcome_set(outcome, OUTCOME_REFUSED,
+                               "flow `%s` is suspended, and would pass under the name `%s`; "
+                               "resume it first",
+                               renamed->before, renamed->name);
+    }
+    return 0;
+}
+
 /* From a prepared policy to a generation that is enforced. */
 static int change_generation(struct manager *manager, struct transition *change,
                              struct outcome *outcome)
@@ -298,7 +316,12 @@ static int change_generation(struct manager *manager, struct transition *change,
     r = change_prepare(manager, change->texts, change->n_texts, change->overrides,
                        change->generation.number, outcome, &prepared);
     if (r == 0)
+        r = change_check_isolations(enforcement_outline(manager->enforcement), prepared->policy,
+                                    change->overrides, outcome);
+    if (r == 0)
         r = make_plan(manager, prepared, &old, outcome);
+    if (r == 0)
+        r = check_suspensions(change, outcome->plan, outcome);
     if (r != 0)
         return r;
 

@@ -52,6 +52,8 @@ int change_grant(struct manager *manager, const struct actor *actor, const struc
                  usec_t span, struct outcome *ret_outcome);
 /* A grant is for days, not for ever. */
 #define GRANT_SPAN_MAX (INT64_C(31) * 86400 * USEC_PER_SEC)
+/* Each is parsed with the policy at every change. */
+#define GRANTS_MAX 64
 /* Each flow that is kept is looked for among all, by this change and every one after it. */
 #define ISOLATION_KEEP_MAX 256
 int change_revoke(struct manager *manager, const struct actor *actor, const char *grant,

@@ -37,6 +37,14 @@ static void turn_clear(struct turn *turn)
     policy_texts_clear(&turn->texts);
 }
 
+/* What is closed or opened by hand is explained by who does it. */
+static int check_reason(struct turn *turn)
+{
+    if (turn->reason && *turn->reason)
+        return 0;
+    return outcome_set(turn->outcome, OUTCOME_REFUSED, "to %s needs a reason", turn->action);
+}
+
 static int turn_begin(struct turn *turn)
 {
     struct manager *manager = turn->manager;
@@ -283,6 +291,8 @@ int change_isolate(struct manager *manager, const struct actor *actor, const cha
     int r = turn_begin(&turn);
 
     if (r == 0)
+        r = check_reason(&turn);
+    if (r == 0)
         r = check_zone(&turn, zone);
     if (r == 0)
         r = check_kept(&turn, keep, n_keep);
@@ -345,6 +355,8 @@ int change_suspend(struct manager *manager, const struct actor *actor, const cha
 
     if (r == 0)
         r = turn_begin(&turn);
+    if (r == 0)
+        r = check_reason(&turn);
     if (r == 0)
         r = turn_add(&turn, &override);
     if (r == 0)
@@ -411,6 +423,19 @@ static int write_grant(struct turn *turn, const struct grant_wish *wish, char **
     return r;
 }
 
+static int check_number(struct turn *turn)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < turn->candidate.overrides.n_overrides; i++)
+        n += turn->candidate.overrides.overrides[i].kind == OVERRIDE_GRANT;
+    if (n >= GRANTS_MAX)
+        return outcome_set(turn->outcome, OUTCOME_REFUSED,
+                           "there are %d grants already; revoke some, or change the policy",
+                           GRANTS_MAX);
+    return 0;
+}
+
 static int check_span(struct turn *turn, usec_t span)
 {
     if (span <= 0 || span > GRANT_SPAN_MAX)
@@ -437,7 +462,11 @@ int change_grant(struct manager *manager, const struct actor *actor, const struc
     if (r == 0)
         r = turn_begin(&turn);
     if (r == 0)
+        r = check_reason(&turn);
+    if (r == 0)
         r = check_span(&turn, span);
+    if (r == 0)
+        r = check_number(&turn);
     if (r == 0) {
         if (turn.candidate.overrides.next_grant == 0)
             turn.candidate.overrides.next_grant = 1;

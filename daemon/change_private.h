@@ -31,6 +31,11 @@ int change_read_policy(struct manager *manager, const struct generation *generat
                        struct policy **ret_policy);
 /* Of the policy files as they are now; empty where they cannot be read. */
 void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_MAX]);
+/* change_isolated.c: whether each isolated zone of the old policy (NULL: there is none) stays cut
+ * off in the new one: it has the zone, and no other zone that is not isolated has any of its
+ * addresses behind any of its interfaces. */
+int change_check_isolations(const struct policy *old, const struct policy *new,
+                            const struct overrides *overrides, struct outcome *outcome);
 /* change_reused.c: before the commit of a policy in which a flow has the number that another flow
  * of the old one had. `old` may be NULL. */
 int change_commit_reused(struct manager *manager, const struct transition *change,

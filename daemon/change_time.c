@@ -88,6 +88,9 @@ static int go_back(struct manager *manager, struct generation *previous, struct 
     if (r == 0)
         r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides,
                            previous->number, outcome, &prepared);
+    if (r == 0)
+        r = change_check_isolations(enforcement_outline(manager->enforcement), prepared->policy,
+                                    &manager->state.overrides, outcome);
     if (r != 0)
         return r;
     r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);

@@ -22,7 +22,7 @@
  */
 #define GENERATIONS_KEPT 32
 /* Bytes of a record, and of a file of texts: the policy's bound, with room for JSON's escapes. */
-#define GENERATION_RECORD_MAX ((size_t)4 * 1024 * 1024)
+#define GENERATION_RECORD_MAX ((size_t)16 * 1024 * 1024)
 #define GENERATION_TEXTS_MAX (2 * POLICY_SIZE_MAX)
 
 enum generation_outcome {

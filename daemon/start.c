@@ -331,6 +331,14 @@ static void drop_unconfirmed(struct manager *manager)
         generation.outcome = GENERATION_UNCONFIRMED;
         generations_update(manager->generations, &generation);
     }
+    if (manager->audit)
+        manager_audit(manager, &(struct audit_event){
+                                   .actor = boot_actor,
+                                   .action = "unconfirmed",
+                                   .from = confirmation->generation,
+                                   .to = confirmation->previous,
+                                   .outcome = "done",
+                               });
     manager->state.generation = confirmation->previous;
     *confirmation = (struct confirmation){0};
 }
