@@ -304,6 +304,26 @@ static int check_suspensions(const struct transition *change, const struct plan 
     return 0;
 }
 
+/* Whether what is isolated stays so. After a boot nothing is enforced yet: then the zones are those
+ * of the generation that was. */
+static int check_isolations(struct manager *manager, const struct transition *change,
+                            const struct prepared *prepared, struct outcome *outcome)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    cleanup_(policy_freep) struct policy *last = NULL;
+    const struct policy *old = enforcement_outline(manager->enforcement);
+    int r = 0;
+
+    if (!old && manager->state.generation > 0 && change->overrides->n_overrides > 0 &&
+        generations_read(manager->generations, manager->state.generation, &generation, NULL) == 0)
+        r = change_read_policy(manager, &generation, &ignored, &texts, &last);
+    if (r < 0)
+        return r;
+    return change_check_isolations(old ? old : last, prepared->policy, change->overrides, outcome);
+}
+
 /* From a prepared policy to a generation that is enforced. */
 static int change_generation(struct manager *manager, struct transition *change,
                              struct outcome *outcome)
@@ -316,8 +336,7 @@ static int change_generation(struct manager *manager, struct transition *change,
     r = change_prepare(manager, change->texts, change->n_texts, change->overrides,
                        change->generation.number, outcome, &prepared);
     if (r == 0)
-        r = change_check_isolations(enforcement_outline(manager->enforcement), prepared->policy,
-                                    change->overrides, outcome);
+        r = check_isolations(manager, change, prepared, outcome);
     if (r == 0)
         r = make_plan(manager, prepared, &old, outcome);
     if (r == 0)

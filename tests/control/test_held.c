@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What was closed by hand stays closed under every policy: neither another name of the zone or the
+ * flow, nor networks that go to another zone, open it again without those who must.
+ */
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "sandbox.h"
+#include "wires.h"
+
+#define ZONES(first)                                                                               \
+    "segd: 1\n"                                                                                    \
+    "zones:\n"                                                                                     \
+    "  " first ": { class: other, interfaces: [a0], networks: [10.1.0.0/16, 'fd00:1::/32'] }\n"    \
+    "  b: { class: other, interfaces: [b0], networks: [10.3.0.0/16, 'fd00:3::/32'] }\n"
+
+#define FLOW(name, from)                                                                           \
+    "flows:\n"                                                                                     \
+    "  " name ": { from: " from ", to: b, services: [udp/7001] }\n"
+
+static const char policy[] = ZONES("a") FLOW("f", "a");
+
+/* Policies under which the zone `a` would be open again, though it is isolated. */
+static const char *const openings[] = {
+    ZONES("aa") FLOW("f", "aa"),
+    /* Its networks under another name, and the name for others. */
+    "segd: 1\n"
+    "zones:\n"
+    "  a: { class: other, interfaces: [a0], networks: [10.9.0.0/16] }\n"
+    "  other: { class: other, interfaces: [a0], networks: [10.1.0.0/16] }\n"
+    "  b: { class: other, interfaces: [b0], networks: [10.3.0.0/16] }\n" FLOW("f", "other"),
+};
+
+static void close_zone(const struct gateway *gateway)
+{
+    json_decref(calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "x")));
+}
+
+static bool passes(struct lab *lab)
+{
+    struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7001);
+
+    return wires_try(lab, WIRE_A, &frame, NULL);
+}
+
+START_TEST(isolated_zone_is_opened_by_no_other_policy)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+
+    ck_assert(passes(lab));
+    close_zone(gateway);
+    ck_assert(!passes(lab));
+    json_decref(calls_refused(gateway, "Apply", calls_policy(openings[_i], 0), "Refused"));
+    ck_assert(!passes(lab));
+
+    /* Neither is it by the next boot: the table is gone, the files are new. */
+    gateway_kill(gateway);
+    gateway_write_policy(gateway, openings[_i]);
+    sandbox_nft("delete table inet segd\n");
+    gateway_start_again(gateway);
+    ck_assert(!passes(lab));
+}
+END_TEST
+
+START_TEST(isolated_zone_takes_other_changes)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+
+    close_zone(gateway);
+    json_decref(calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0)));
+    ck_assert(!passes(lab));
+    calls_verify(gateway);
+}
+END_TEST
+
+START_TEST(suspended_flow_does_not_pass_under_another_name)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+
+    json_decref(calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", "x")));
+    ck_assert(!passes(lab));
+    json_decref(
+        calls_refused(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0), "Refused"));
+    ck_assert(!passes(lab));
+    json_decref(calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "f")));
+    json_decref(calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0)));
+    ck_assert(passes(lab));
+}
+END_TEST
+
+START_TEST(nobody_closes_without_a_reason)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+
+    json_decref(calls_refused(gateway, "Isolate",
+                              json_pack("{s:s, s:s}", "zone", "a", "reason", ""), "Refused"));
+    json_decref(calls_refused(gateway, "Suspend",
+                              json_pack("{s:s, s:s}", "flow", "f", "reason", ""), "Refused"));
+    ck_assert(passes(lab));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("held");
+    TCase *tests = tcase_create("held");
+    SRunner *runner;
+    int failed;
+
+    sandbox_require();
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, isolated_zone_is_opened_by_no_other_policy, 0,
+                        (int)ELEMENTS_OF(openings));
+    tcase_add_test(tests, isolated_zone_takes_other_changes);
+    tcase_add_test(tests, suspended_flow_does_not_pass_under_another_name);
+    tcase_add_test(tests, nobody_closes_without_a_reason);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
