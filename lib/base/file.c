@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -171,12 +172,13 @@ int file_write(int directory, const char *name, const void *bytes, size_t size, 
 {
     cleanup_(closep) int folder = -1;
     char temporary[NAME_MAX + 1];
-    const char *last;
+    const char *last = NULL;
     int length, r;
 
     r = open_folder(directory, name, &folder, &last);
     if (r < 0)
         return r;
+    assert(last);
 
     length = snprintf(temporary, sizeof(temporary), ".%s" TEMPORARY_SUFFIX, last);
     if (length < 0 || (size_t)length >= sizeof(temporary))
@@ -238,6 +240,7 @@ int file_clean(int directory)
     r = file_list(directory, &stream);
     if (r < 0)
         return r;
+    assert(stream);
 
     r = 0;
     while ((errno = 0, entry = readdir(stream))) {
