@@ -317,6 +317,7 @@ static int node_settle(struct tree *tree, struct node *node, const struct source
 {
     size_t weight = members_weight(tree, *members, *n_members), above, copies;
 
+    assert(node->link == NO_CLASS || plan->classes);
     *ret_copies_down =
         weight * node->n_below <= COPY_FACTOR * (weight + node->weight_below) + COPY_FREE;
     if (*ret_copies_down || node->link == NO_CLASS ||
