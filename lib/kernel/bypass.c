@@ -9,6 +9,7 @@
 
 #include "kernel/bypass.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,6 +123,7 @@ static const struct link *member_at(const struct bypass_search *search, const st
 {
     const struct link *link = links_at(search->links, i);
 
+    assert(link);
     return link == bridge || link->master == bridge->index ? link : NULL;
 }
 
