@@ -160,6 +160,7 @@ static void type(struct scene *scene, const struct person *person, int exit_code
         arguments[n++] = argument;
     }
     va_end(list);
+    ck_assert_ptr_nonnull(arguments[7]);
     /* Nothing but what asks the daemon knows the socket. */
     if (strcmp(arguments[7], "check") != 0) {
         arguments[n++] = "--socket";

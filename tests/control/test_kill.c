@@ -193,17 +193,19 @@ static const char *judge(struct gateway *gateway, const struct change_call *chan
 START_TEST(daemon_killed_at_any_step_leaves_one_side)
 {
     const struct change_call *change = &changes[_i];
+    const char *steps = getenv("SEGD_STEPS");
     cleanup_(sides_clear) struct sides sides = {0};
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
     bool finished = false;
     char path[] = "/tmp/segd-kill-at-XXXXXX";
     unsigned step;
 
+    ck_assert_ptr_nonnull(steps);
     sandbox_enter();
     close(mkstemp(path));
     set_steps(path, 0);
     setenv("SEGD_KILL_AT", path, 1);
-    setenv("SEGD", getenv("SEGD_STEPS"), 1);
+    setenv("SEGD", steps, 1);
     gateway = gateway_start(FIRST);
     if (change->prepare)
         run_call(gateway, change->prepare, change->prepare_parameters);

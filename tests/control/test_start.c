@@ -377,10 +377,11 @@ static void spoil_folder(const struct gateway *gateway, enum spoiled way)
 
 START_TEST(without_a_state_folder_the_files_are_enforced)
 {
-    static const char *const findings[] = {"policy-not-kept", "no-generations", "no-state",
-                                           "no-generations"};
+    static const char *const findings[N_SPOILED] = {"policy-not-kept", "no-generations", "no-state",
+                                                    "no-generations"};
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
 
+    ck_assert_int_lt(_i, N_SPOILED);
     sandbox_enter();
     gateway = gateway_start(first);
     go_down(gateway);
