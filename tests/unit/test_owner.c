@@ -398,10 +398,13 @@ static int receive_fd(int channel)
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof(control.bytes)};
+    const struct cmsghdr *header;
     int fd;
 
     ck_assert_int_eq(recvmsg(channel, &message, MSG_CMSG_CLOEXEC), 1);
-    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    header = CMSG_FIRSTHDR(&message);
+    ck_assert_ptr_nonnull(header);
+    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
     return fd;
 }
 
