@@ -131,6 +131,9 @@ int change_unconfirmed(struct manager *manager)
                         confirmation->generation, outcome.message);
         event.outcome = "failed";
     } else {
+        if (confirmation->previous == 0)
+            findings_report(manager->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
+                            "there is no valid policy: nothing passes between zones");
         note_unconfirmed(manager);
         generation_clear(&manager->current);
         manager->current = previous;
