@@ -165,7 +165,7 @@ static int parse(const char *line, size_t size, struct entry *ret_entry, char **
 int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bool may_begin,
                     bool *ret_begun, char **ret_problem)
 {
-    struct entry entry;
+    struct entry entry = {0};
     bool begun;
     int r;
 
@@ -224,7 +224,7 @@ int audit_chain_of_end(int directory, const char *name, struct audit_chain *ret_
 {
     cleanup_(freep) char *buffer = NULL, *problem = NULL;
     cleanup_(closep) int fd = -1;
-    struct entry entry;
+    struct entry entry = {0};
     const char *line = NULL;
     size_t size = 0;
     int r;

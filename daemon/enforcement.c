@@ -453,7 +453,7 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
     }
 
     if (repair && n > 0) {
-        struct nftables_refusal refusal;
+        struct nftables_refusal refusal = {0};
         struct nftables_cost cost = {0};
 
         r = commit(enforcement, NULL, NULL, wanted, now, &refusal, &cost);

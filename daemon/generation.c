@@ -179,7 +179,7 @@ int generations_forget(struct generations *generations, uint64_t newest, const u
                        size_t n_keep)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
-    size_t n, left;
+    size_t n = 0, left;
     int r;
 
     r = generations_list(generations, &numbers, &n);
