@@ -14,6 +14,7 @@
 
 #include "change.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -83,8 +84,10 @@ int change_prepare(struct manager *manager, const struct policy_text *texts, siz
         .overrides = overrides,
         .generation = generation,
     };
+    int r = prepare(manager, &input, outcome, ret_prepared);
 
-    return prepare(manager, &input, outcome, ret_prepared);
+    assert(r != 0 || *ret_prepared);
+    return r;
 }
 
 int change_prepare_strictly(struct manager *manager, const struct policy_texts *texts,

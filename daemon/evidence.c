@@ -13,6 +13,7 @@
 
 #include "evidence.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -118,6 +119,7 @@ static int open_folder(struct evidence *evidence, const struct evidence_subject 
     r = make_folder(evidence, subject->zone);
     if (r < 0)
         return r;
+    assert(evidence->path);
     evidence->folder = openat(evidence->incidents, strrchr(evidence->path, '/') + 1,
                               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     return evidence->folder < 0 ? -errno : 0;
