@@ -329,10 +329,8 @@ int change_release(struct manager *manager, const struct actor *actor, const cha
     if (r != 0)
         return r > 0 ? 0 : r;
     isolation = overrides_find(&turn.candidate.overrides, OVERRIDE_ISOLATION, zone);
-    if (!isolation)
-        r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "zone `%s` is not isolated", zone);
-    if (r == 0)
-        r = check_second_person(&turn, isolation, alone);
+    r = isolation ? check_second_person(&turn, isolation, alone)
+                  : outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "zone `%s` is not isolated", zone);
     if (r == 0) {
         overrides_remove(&turn.candidate.overrides, OVERRIDE_ISOLATION, zone);
         r = turn_run(&turn, NULL);
