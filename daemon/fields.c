@@ -251,7 +251,7 @@ static json_t *repair(const char *text, size_t size)
         text += valid;
         size -= valid;
         if (size > 0) {
-            memcpy(repaired + length, replacement, strlen(replacement));
+            strcpy(repaired + length, replacement);
             length += strlen(replacement);
             text++;
             size--;
