@@ -215,7 +215,7 @@ static int judge(const struct remote *remote, int result, const char *error, con
 {
     if (result >= 0)
         return EXIT_YES;
-    if (result == -EREMOTEIO)
+    if (result == -EREMOTEIO && error)
         return remote_refused(remote, error, reply);
     return fail_connection(remote, result);
 }

@@ -176,8 +176,9 @@ static int load(struct loaded *loaded, const json_t *reply)
     cleanup_(texts_clear) struct texts texts = {0};
     int r = take_overrides(reply, &loaded->overrides);
 
-    if (r == 0)
-        r = take_texts(reply, loaded->overrides.n_overrides, &texts);
+    if (r < 0)
+        return r;
+    r = take_texts(reply, loaded->overrides.n_overrides, &texts);
     return r < 0 ? r : read_with_grants(loaded, &texts);
 }
 
