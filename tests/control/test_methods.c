@@ -174,8 +174,10 @@ static json_t *parameters_of(const char *text)
     json_t *json;
 
     snprintf(quoted, sizeof(quoted), "%s", text);
-    for (char *c = quoted; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    for (char *c = quoted; *c; c++) {
+        if (*c == '\'')
+            *c = '"';
+    }
     json = json_loads(quoted, 0, NULL);
     ck_assert_msg(json, "%s", text);
     return json;

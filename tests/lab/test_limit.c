@@ -249,8 +249,10 @@ START_TEST(source_without_room_is_refused)
 
     gateway_commit(policy, calendar_now());
     table = sandbox_nft_list();
-    while ((size = strstr(table, "size 65536")))
-        memcpy(size, "size     2", strlen("size     2"));
+    while ((size = strstr(table, "size 65536"))) {
+        memset(size + strlen("size "), ' ', strlen("6553"));
+        size[strlen("size 6553")] = '2';
+    }
     sandbox_nft("delete table inet segd");
     sandbox_nft(table);
 

@@ -220,8 +220,10 @@ static json_t *json_of(const char *text)
 
     ck_assert_uint_lt(strlen(text), sizeof(quoted));
     strcpy(quoted, text);
-    for (char *c = quoted; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    for (char *c = quoted; *c; c++) {
+        if (*c == '\'')
+            *c = '"';
+    }
     json = json_loads(quoted, 0, NULL);
     ck_assert_ptr_nonnull(json);
     return json;
