@@ -414,13 +414,45 @@ static int report_change(const struct change *change, enforcement_handler handle
     return r;
 }
 
+/* Gives what of the difference counts to the handler. */
+static int report_difference(const struct difference *difference, usec_t now,
+                             enforcement_handler handler, void *userdata, size_t *ret_n)
+{
+    *ret_n = 0;
+    for (size_t i = 0; i < difference->n_changes; i++) {
+        struct change *change = &difference->changes[i];
+        int r;
+
+        leave_out_expired(change, now);
+        if (is_of_elements(change) && change->n_elements == 0)
+            continue;
+        *ret_n += is_of_elements(change) ? change->n_elements : 1;
+        r = handler ? report_change(change, handler, userdata) : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What the kernel holds against what it should hold. */
+static int compare_with(struct enforcement *enforcement, const struct ruleset *wanted, usec_t now,
+                        enforcement_handler handler, void *userdata, size_t *ret_n)
+{
+    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    r = difference_new(observed, wanted, &difference);
+    return r < 0 ? r : report_difference(difference, now, handler, userdata, ret_n);
+}
+
 /* Compares and, where wanted, repairs. */
 static int compare(struct enforcement *enforcement, bool repair, enforcement_handler handler,
                    void *userdata, size_t *ret_n)
 {
     const struct ruleset *wanted = enforcement->committed.joined;
-    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
-    cleanup_(difference_freep) struct difference *difference = NULL;
     usec_t now = calendar_now();
     uint32_t generation;
     size_t n = 0;
@@ -431,26 +463,10 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
         return 0;
 
     r = nftables_generation(enforcement->nftables, &generation);
+    if (r == 0)
+        r = compare_with(enforcement, wanted, now, handler, userdata, &n);
     if (r < 0)
         return r;
-    r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
-    if (r < 0 && r != -ENOENT)
-        return r;
-    r = difference_new(observed, wanted, &difference);
-    if (r < 0)
-        return r;
-
-    for (size_t i = 0; i < difference->n_changes; i++) {
-        struct change *change = &difference->changes[i];
-
-        leave_out_expired(change, now);
-        if (is_of_elements(change) && change->n_elements == 0)
-            continue;
-        n += is_of_elements(change) ? change->n_elements : 1;
-        r = handler ? report_change(change, handler, userdata) : 0;
-        if (r < 0)
-            return r;
-    }
 
     if (repair && n > 0) {
         struct nftables_refusal refusal = {0};
@@ -465,6 +481,16 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
     }
     *ret_n = n;
     return 0;
+}
+
+int enforcement_compare(struct enforcement *enforcement, const struct prepared *prepared,
+                        enforcement_handler handler, void *userdata, size_t *ret_n)
+{
+    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    int r = ruleset_join(prepared->ruleset, prepared->isolation, &wanted);
+
+    *ret_n = 0;
+    return r < 0 ? r : compare_with(enforcement, wanted, prepared->now, handler, userdata, ret_n);
 }
 
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,

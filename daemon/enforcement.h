@@ -76,6 +76,9 @@ typedef int (*enforcement_handler)(const char *object, const char *message, void
  * NULL). Changes nothing. Returns 0, the handler's return, or -errno. */
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
                        size_t *ret_n);
+/* The same for what was prepared and is not committed yet. */
+int enforcement_compare(struct enforcement *enforcement, const struct prepared *prepared,
+                        enforcement_handler handler, void *userdata, size_t *ret_n);
 /* The same, and then makes the kernel hold what was committed again, in one transaction. */
 int enforcement_repair(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
                        size_t *ret_n);

@@ -22,6 +22,8 @@
 #include "change_private.h"
 #include "log.h"
 
+#define DIFFERENCE_MAX 256
+
 static const struct actor boot_actor = {.uid = -1, .name = "boot"};
 
 static void report_storage(struct manager *manager, const char *code, const char *message)
@@ -152,9 +154,46 @@ static bool open_state(struct manager *manager)
     return r == 0 || (r == -ENOENT && !lost);
 }
 
-/* Enforces a generation that is kept. Returns 0, 1 where it cannot be (the outcome says why), or
- * -errno. */
-static int resume(struct manager *manager, uint64_t number, struct outcome *outcome)
+/* The first difference that was found, in words. */
+static int note_difference(const char *object, const char *message, void *userdata)
+{
+    char *text = userdata;
+
+    if (!*text)
+        snprintf(text, DIFFERENCE_MAX, "%s: %s", object, message);
+    return 0;
+}
+
+/*
+ * What differs from a generation that the kernel still holds: time may have gone by, segd may be
+ * another version, and somebody may have changed it while nobody watched. All of it is put right by
+ * the commit, and written down.
+ */
+static void note_differences(struct manager *manager, const struct prepared *prepared)
+{
+    char text[DIFFERENCE_MAX] = "";
+    size_t n = 0;
+
+    if (enforcement_compare(manager->enforcement, prepared, note_difference, text, &n) < 0 ||
+        n == 0)
+        return;
+    log_message(LOG_WARNING, MESSAGE_DRIFT,
+                "the table differs in %zu places from generation %" PRIu64 " and is put right: %s",
+                n, prepared->generation, text);
+    if (manager->audit)
+        manager_audit(manager, &(struct audit_event){
+                                   .actor = boot_actor,
+                                   .action = "repair",
+                                   .reason = text,
+                                   .from = prepared->generation,
+                                   .to = prepared->generation,
+                                   .outcome = "done",
+                               });
+}
+
+/* Enforces a generation that is kept; `is_held`: the kernel has it. Returns 0, 1 where it cannot be
+ * (the outcome says why), or -errno. */
+static int resume(struct manager *manager, uint64_t number, bool is_held, struct outcome *outcome)
 {
     cleanup_(generation_clear) struct generation generation = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
@@ -177,6 +216,8 @@ static int resume(struct manager *manager, uint64_t number, struct outcome *outc
                            outcome, &prepared);
     if (r != 0)
         return r;
+    if (is_held)
+        note_differences(manager, prepared);
     r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
     if (r < 0)
         return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
@@ -232,7 +273,7 @@ static int resume_last_good(struct manager *manager)
         if (i < n && (generations_read(manager->generations, number, &generation, NULL) < 0 ||
                       generation.outcome != GENERATION_APPLIED))
             continue;
-        r = resume(manager, number, &outcome);
+        r = resume(manager, number, false, &outcome);
         if (r == 0)
             return 0;
         if (r > 0)
@@ -254,7 +295,7 @@ static int resume_from_kernel(struct manager *manager, uint64_t generation)
     /* A change had come no further than the disk: its files are new again at the next boot. */
     if (manager->state.generation != generation)
         manager->state.files[0] = '\0';
-    r = resume(manager, generation, &outcome);
+    r = resume(manager, generation, true, &outcome);
     if (r > 0)
         report_generation(manager, generation, &outcome, "looking for another policy");
     return r;

@@ -60,7 +60,7 @@ void step_reached(const char *name)
 
 bool step_without_owner(void)
 {
-    return false;
+    return getenv("SEGD_WITHOUT_OWNER") != NULL;
 }
 
 int __wrap_netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors,

@@ -2,7 +2,8 @@
 
 /*
  * What was closed by hand stays closed under every policy: neither another name of the zone or the
- * flow, nor networks that go to another zone, open it again without those who must.
+ * flow, nor networks that go to another zone, open it again without those who must. And what others
+ * did behind the daemon's back does not stay unknown.
  */
 
 #include <check.h>
@@ -109,6 +110,44 @@ START_TEST(nobody_closes_without_a_reason)
 }
 END_TEST
 
+/* How many repairs the audit log tells of, the last one with this word. */
+static size_t count_repairs(const struct gateway *gateway, const char *word)
+{
+    cleanup_(json_decrefp) json_t *reply = calls_do(gateway, "ShowAudit", NULL);
+    const json_t *entry;
+    size_t i, n = 0;
+
+    json_array_foreach(json_object_get(reply, "entries"), i, entry)
+    {
+        const char *reason = json_string_value(json_object_get(entry, "reason"));
+
+        if (strcmp(json_string_value(json_object_get(entry, "action")), "repair") != 0)
+            continue;
+        ck_assert_ptr_nonnull(reason);
+        ck_assert_msg(strstr(reason, word), "%s", reason);
+        n++;
+    }
+    return n;
+}
+
+START_TEST(what_was_changed_while_nobody_watched_is_written_down)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+
+    gateway_kill(gateway);
+    gateway_start_again(gateway);
+    ck_assert_uint_eq(count_repairs(gateway, ""), 0);
+
+    gateway_kill(gateway);
+    sandbox_nft("flush chain inet segd prerouting\n");
+    gateway_start_again(gateway);
+    ck_assert_uint_eq(count_repairs(gateway, "prerouting"), 1);
+    ck_assert(passes(lab));
+    calls_verify(gateway);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("held");
@@ -123,6 +162,7 @@ int main(void)
     tcase_add_test(tests, isolated_zone_takes_other_changes);
     tcase_add_test(tests, suspended_flow_does_not_pass_under_another_name);
     tcase_add_test(tests, nobody_closes_without_a_reason);
+    tcase_add_test(tests, what_was_changed_while_nobody_watched_is_written_down);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
