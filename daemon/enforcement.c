@@ -426,6 +426,9 @@ static int report_difference(const struct difference *difference, usec_t now,
         leave_out_expired(change, now);
         if (is_of_elements(change) && change->n_elements == 0)
             continue;
+        /* An orphan that is taken over as it is. */
+        if (change->kind == CHANGE_ADD_TABLE && change->held)
+            continue;
         *ret_n += is_of_elements(change) ? change->n_elements : 1;
         r = handler ? report_change(change, handler, userdata) : 0;
         if (r < 0)
