@@ -6,7 +6,7 @@
  *
  *   the generation is on the disk, as one that may or may not be in the kernel,
  *   the state names it as the one to enforce,
- *   the kernel commits, with the generation's number in the same transaction,
+ *   the kernel commits, with the generation's number in the last transaction,
  *   the generation is noted as applied.
  *
  * A daemon that starts finds out from the number in the kernel how far it came (start.c).
