@@ -42,6 +42,14 @@ static void element_reader_clear(struct element_reader *reader)
     free(reader->bounds);
 }
 
+/* The instant so many milliseconds from now; what lies beyond all instants is the last of them. */
+static usec_t expiry_of(usec_t now, uint64_t msec)
+{
+    if (msec > (uint64_t)(USEC_NEVER - now) / 1000)
+        return USEC_NEVER;
+    return now + (usec_t)msec * 1000;
+}
+
 static struct element element_of(const struct element_reader *reader,
                                  const struct element_view *view)
 {
@@ -53,7 +61,7 @@ static struct element element_of(const struct element_reader *reader,
     };
 
     if (view->expires)
-        element.expires = reader->dump->now + (usec_t)view->expires_msec * 1000;
+        element.expires = expiry_of(reader->dump->now, view->expires_msec);
     return element;
 }
 
