@@ -116,6 +116,18 @@ static size_t put_generation(uint8_t *buffer)
     return message->nlmsg_len;
 }
 
+/* Lets nobody read behind what was received, but for one zero: libnftnl takes for granted that a
+ * text ends, as those of the kernel do. */
+static void close_off(void *buffer, size_t n, size_t size)
+{
+    uint8_t *rest = (uint8_t *)buffer + n;
+
+    if (n == size)
+        return;
+    *rest = 0;
+    ASAN_POISON_MEMORY_REGION(rest + 1, size - n - 1);
+}
+
 static ssize_t deliver(uint8_t *buffer, size_t size, bool waits)
 {
     size_t n;
@@ -133,7 +145,7 @@ static ssize_t deliver(uint8_t *buffer, size_t size, bool waits)
         n = kernel.generation ? put_generation(buffer) : put_end(buffer);
     }
     kernel.transacts = kernel.asked = false;
-    ASAN_POISON_MEMORY_REGION(buffer + n, size - n);
+    close_off(buffer, n, size);
     return (ssize_t)n;
 }
 
@@ -170,7 +182,7 @@ ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct soc
         errno = EAGAIN;
         return -1;
     }
-    ASAN_POISON_MEMORY_REGION((uint8_t *)buffer + n, size - n);
+    close_off(buffer, n, size);
     return (ssize_t)n;
 }
 
