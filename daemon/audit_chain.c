@@ -6,7 +6,6 @@
  * line has no other to vouch for it.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #include "audit_private.h"
-#include "base/array.h"
 #include "base/file.h"
 #include "fields.h"
 
@@ -260,12 +258,13 @@ const char *audit_file_name(uint64_t number, char buffer[AUDIT_NAME_MAX])
 }
 
 /* 0 where it is none of ours. */
-static uint64_t parse_file_name(const char *name)
+static uint64_t parse_file_name(const char *name, const void *userdata)
 {
     static const char prefix[] = "audit-";
     char again[AUDIT_NAME_MAX];
     uint64_t number = 0;
 
+    (void)userdata;
     if (strncmp(name, prefix, strlen(prefix)) != 0)
         return 0;
     for (const char *digit = name + strlen(prefix); *digit >= '0' && *digit <= '9'; digit++) {
@@ -276,45 +275,9 @@ static uint64_t parse_file_name(const char *name)
     return strcmp(audit_file_name(number, again), name) == 0 ? number : 0;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
-
-    return (first > second) - (first < second);
-}
-
 int audit_files(int directory, uint64_t **ret_numbers, size_t *ret_n)
 {
-    cleanup_(closedirp) DIR *stream = NULL;
-    cleanup_(freep) uint64_t *numbers = NULL;
-    const struct dirent *entry;
-    size_t n = 0, capacity = 0;
-    int r;
-
-    r = file_list(directory, &stream);
-    if (r < 0)
-        return r;
-    r = array_reserve(&numbers, &capacity, 1, sizeof(*numbers));
-    if (r < 0)
-        return r;
-
-    while ((errno = 0, entry = readdir(stream))) {
-        uint64_t number = parse_file_name(entry->d_name);
-
-        if (number == 0)
-            continue;
-        r = array_reserve(&numbers, &capacity, n + 1, sizeof(*numbers));
-        if (r < 0)
-            return r;
-        numbers[n++] = number;
-    }
-    if (errno != 0)
-        return -errno;
-
-    qsort(numbers, n, sizeof(*numbers), compare_numbers);
-    *ret_numbers = TAKE_PTR(numbers);
-    *ret_n = n;
-    return 0;
+    return file_list_numbers(directory, parse_file_name, NULL, ret_numbers, ret_n);
 }
 
 int audit_file_open(int directory, const char *name, int flags)

@@ -105,6 +105,21 @@ int change_prepare_strictly(struct manager *manager, const struct policy_texts *
     return prepare(manager, &input, outcome, ret_prepared);
 }
 
+int change_commit(struct manager *manager, struct prepared *prepared, struct outcome *outcome,
+                  struct nftables_cost *ret_cost)
+{
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    int r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
+
+    if (r < 0)
+        return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
+    manager_take_policy(manager, prepared);
+    if (ret_cost)
+        *ret_cost = cost;
+    return 0;
+}
+
 int change_read_policy(struct manager *manager, const struct generation *generation,
                        struct outcome *outcome, struct policy_texts *texts,
                        struct policy **ret_policy)
@@ -210,8 +225,10 @@ static void log_commit(const struct transition *change, const struct prepared *p
 static void drop_start_findings(struct manager *manager)
 {
     static const char *const codes[] = {
-        "lockdown",      "policy-not-applied", "policy-not-kept", "generation-not-enforced",
-        "unknown-table",
+        "lockdown",
+        "policy-not-applied",
+        "policy-not-kept",
+        "generation-not-enforced",
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
@@ -219,7 +236,7 @@ static void drop_start_findings(struct manager *manager)
 }
 
 /* The kernel has it: what was the candidate is the state. */
-static void take_over(struct manager *manager, struct transition *change, struct prepared *prepared)
+static void take_over(struct manager *manager, struct transition *change)
 {
     change->generation.outcome = GENERATION_APPLIED;
     if (generations_update(manager->generations, &change->generation) < 0)
@@ -234,8 +251,6 @@ static void take_over(struct manager *manager, struct transition *change, struct
     state_clear(&manager->state);
     manager->state = change->candidate;
     change->candidate = (struct state){0};
-    manager->since = calendar_now();
-    manager_take_policy(manager, prepared);
     drop_start_findings(manager);
 }
 
@@ -243,8 +258,7 @@ static int commit_generation(struct manager *manager, struct transition *change,
                              struct prepared *prepared, const struct policy *old,
                              struct outcome *outcome)
 {
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
+    struct nftables_cost cost;
     int r = write_generation(manager, change, outcome);
 
     if (r != 0)
@@ -260,17 +274,17 @@ static int commit_generation(struct manager *manager, struct transition *change,
     }
     step_reached("state-written");
 
-    r = change_commit_reused(manager, change, prepared, old, &refusal, outcome);
+    r = change_commit_reused(manager, change, prepared, old, outcome);
     if (r == 0)
-        r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
+        r = change_commit(manager, prepared, outcome, &cost);
     step_reached("kernel-committed");
     if (r != 0) {
         take_back(manager, change);
-        return r > 0 ? r : outcome_set_kernel(outcome, &refusal, r, outcome->sources);
+        return r;
     }
 
     log_commit(change, prepared, &cost);
-    take_over(manager, change, prepared);
+    take_over(manager, change);
     step_reached("noted");
     return 0;
 }
@@ -363,14 +377,6 @@ static int change_generation(struct manager *manager, struct transition *change,
     return r;
 }
 
-static usec_t boot_time(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 void change_boot_id(char buffer[40])
 {
     sd_id128_t id;
@@ -391,7 +397,7 @@ static void await_confirmation(const struct manager *manager, struct transition 
         .previous = manager->state.generation,
         .actor = change->generation.actor,
         .connections = manager->server ? server_newest(manager->server) : 0,
-        .deadline = boot_time() + span,
+        .deadline = calendar_clock(CLOCK_BOOTTIME) + span,
         .deadline_wall = change_second(calendar_now() + span),
     };
     change_boot_id(confirmation->boot_id);
@@ -444,15 +450,19 @@ static int check_ready(const struct manager *manager, struct outcome *outcome)
     return 0;
 }
 
+/* `are_files`: the texts are those of the policy files. */
 static int run(struct manager *manager, struct transition *change, const struct policy_texts *texts,
-               struct outcome *outcome)
+               bool are_files, struct outcome *outcome)
 {
     int r;
 
     change->texts = texts->texts;
     change->n_texts = texts->n_texts;
     policy_texts_fingerprint(texts->texts, texts->n_texts, change->generation.fingerprint);
-    change_files_fingerprint(manager, change->candidate.files);
+    if (are_files)
+        strcpy(change->candidate.files, change->generation.fingerprint);
+    else
+        change_files_fingerprint(manager, change->candidate.files);
 
     r = change_generation(manager, change, outcome);
     manager_arm(manager);
@@ -489,7 +499,7 @@ int change_apply(struct manager *manager, const struct actor *actor,
         return r > 0 ? 0 : r;
 
     await_confirmation(manager, &change, confirm);
-    return run(manager, &change, texts ? &given : &files, ret_outcome);
+    return run(manager, &change, texts ? &given : &files, !texts, ret_outcome);
 }
 
 /* The record of a generation that can come back. */
@@ -533,7 +543,7 @@ int change_roll_back(struct manager *manager, const struct actor *actor, uint64_
         return r > 0 ? 0 : r;
 
     change.generation.source = generation;
-    return run(manager, &change, &texts, ret_outcome);
+    return run(manager, &change, &texts, false, ret_outcome);
 }
 
 int change_plan(struct manager *manager, const struct policy_text *texts, size_t n_texts,

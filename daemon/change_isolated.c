@@ -15,15 +15,6 @@ static bool is_isolated(const struct overrides *overrides, const struct zone *zo
     return overrides_find(overrides, OVERRIDE_ISOLATION, zone->name);
 }
 
-static const struct zone *find_zone(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->n_zones; i++) {
-        if (strcmp(policy->zones[i].name, name) == 0)
-            return &policy->zones[i];
-    }
-    return NULL;
-}
-
 static bool share_interface(const struct zone *a, const struct zone *b)
 {
     for (size_t i = 0; i < a->n_interfaces; i++) {
@@ -46,7 +37,7 @@ static bool share_addresses(const struct zone *a, const struct zone *b)
 
 static int check_name(const char *zone, const struct policy *new, struct outcome *outcome)
 {
-    if (find_zone(new, zone))
+    if (policy_zone_named(new, zone))
         return 0;
     return outcome_set(outcome, OUTCOME_REFUSED,
                        "zone `%s` is isolated, and this policy does not have it; release it first",
@@ -76,7 +67,7 @@ int change_check_isolations(const struct policy *old, const struct policy *new,
 
     for (size_t i = 0; r == 0 && overrides && i < overrides->n_overrides; i++) {
         const struct override *override = &overrides->overrides[i];
-        const struct zone *zone = old ? find_zone(old, override->name) : NULL;
+        const struct zone *zone = old ? policy_zone_named(old, override->name) : NULL;
 
         if (override->kind != OVERRIDE_ISOLATION)
             continue;

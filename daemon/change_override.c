@@ -93,33 +93,36 @@ void change_note_overrides(struct manager *manager)
                     current->number, strerror(-r));
 }
 
+static int turn_isolate(struct turn *turn)
+{
+    struct nftables_refusal refusal = {0};
+    int r = enforcement_isolate(turn->manager->enforcement, &turn->candidate.overrides, &refusal);
+
+    return r < 0 ? outcome_set_kernel(turn->outcome, &refusal, r, turn->outcome->sources) : 0;
+}
+
 /* From policy and overrides that are to be; NULL: isolations alone have changed. */
 static int turn_commit(struct turn *turn, struct prepared *prepared)
 {
     struct manager *manager = turn->manager;
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
     int r = state_write(manager->state_directory, &turn->candidate);
 
     if (r < 0)
         return outcome_set_storage(turn->outcome, "the state", r);
     step_reached("override-written");
 
-    r = prepared ? enforcement_commit(manager->enforcement, prepared, &refusal, &cost)
-                 : enforcement_isolate(manager->enforcement, &turn->candidate.overrides, &refusal);
+    r = prepared ? change_commit(manager, prepared, turn->outcome, NULL) : turn_isolate(turn);
     step_reached("override-committed");
-    if (r < 0) {
+    if (r != 0) {
         if (state_write(manager->state_directory, &manager->state) < 0)
             findings_report(manager->findings, "storage", "not-taken-back", FINDING_CRITICAL,
                             turn->object, "the state folder holds a change that was not made");
-        return outcome_set_kernel(turn->outcome, &refusal, r, turn->outcome->sources);
+        return r;
     }
 
     state_clear(&manager->state);
     manager->state = turn->candidate;
     turn->candidate = (struct state){0};
-    if (prepared)
-        manager_take_policy(manager, prepared);
     change_note_overrides(manager);
     return 0;
 }
@@ -202,12 +205,8 @@ static int check_kept(struct turn *turn, const char *const *keep, size_t n_keep)
 
 static int check_zone(struct turn *turn, const char *zone)
 {
-    const struct policy *outline = enforcement_outline(turn->manager->enforcement);
-
-    for (size_t i = 0; i < outline->n_zones; i++) {
-        if (strcmp(outline->zones[i].name, zone) == 0)
-            return 0;
-    }
+    if (policy_zone_named(enforcement_outline(turn->manager->enforcement), zone))
+        return 0;
     return outcome_set(turn->outcome, OUTCOME_NOT_FOUND,
                        "there is no zone `%s`; `segctl zones` lists them", zone);
 }

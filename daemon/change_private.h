@@ -31,6 +31,9 @@ int change_read_policy(struct manager *manager, const struct generation *generat
                        struct policy **ret_policy);
 /* Of the policy files as they are now; empty where they cannot be read. */
 void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_MAX]);
+/* Commits what was prepared, and takes its times over. `ret_cost` may be NULL. */
+int change_commit(struct manager *manager, struct prepared *prepared, struct outcome *outcome,
+                  struct nftables_cost *ret_cost);
 /* change_isolated.c: whether each isolated zone of the old policy (NULL: there is none) stays cut
  * off in the new one: it has the zone, and no other zone that is not isolated has any of its
  * addresses behind any of its interfaces. */
@@ -40,7 +43,7 @@ int change_check_isolations(const struct policy *old, const struct policy *new,
  * of the old one had. `old` may be NULL. */
 int change_commit_reused(struct manager *manager, const struct transition *change,
                          struct prepared *prepared, const struct policy *old,
-                         struct nftables_refusal *refusal, struct outcome *outcome);
+                         struct outcome *outcome);
 /* Keeps the overrides beside the policy too, from where a start takes them that finds no state. */
 void change_note_overrides(struct manager *manager);
 /* Rounded down to a second: instants that are kept have no more. */

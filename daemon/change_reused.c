@@ -66,12 +66,11 @@ static int find_reused(const struct policy *old, const struct policy *new,
 
 int change_commit_reused(struct manager *manager, const struct transition *change,
                          struct prepared *prepared, const struct policy *old,
-                         struct nftables_refusal *refusal, struct outcome *outcome)
+                         struct outcome *outcome)
 {
     cleanup_(overrides_clear) struct overrides suspended = {0};
     cleanup_(prepared_freep) struct prepared *first = NULL;
     cleanup_(freep) uint32_t *marks = NULL;
-    struct nftables_cost cost;
     size_t n = 0;
     int r = 0;
 
@@ -86,8 +85,10 @@ int change_commit_reused(struct manager *manager, const struct transition *chang
     r = change_prepare(manager, change->texts, change->n_texts, &suspended, prepared->generation,
                        outcome, &first);
     if (r == 0)
-        r = enforcement_commit(manager->enforcement, first, refusal, &cost);
+        r = change_commit(manager, first, outcome, NULL);
+    if (r != 0)
+        return r;
     for (size_t i = 0; r >= 0 && i < n; i++)
         r = conntrack_delete_mark(manager->conntrack, marks[i]);
-    return r < 0 ? r : 0;
+    return r < 0 ? outcome_set_kernel(outcome, &(struct nftables_refusal){0}, r, NULL) : 0;
 }

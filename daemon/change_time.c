@@ -75,8 +75,6 @@ static int go_back(struct manager *manager, struct generation *previous, struct 
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
     cleanup_(freep) char *problem = NULL;
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
     int r = outcome_begin(outcome);
 
     if (r == 0)
@@ -91,13 +89,7 @@ static int go_back(struct manager *manager, struct generation *previous, struct 
     if (r == 0)
         r = change_check_isolations(enforcement_outline(manager->enforcement), prepared->policy,
                                     &manager->state.overrides, outcome);
-    if (r != 0)
-        return r;
-    r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
-    if (r < 0)
-        return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
-    manager_take_policy(manager, prepared);
-    return 0;
+    return r != 0 ? r : change_commit(manager, prepared, outcome, NULL);
 }
 
 static void note_unconfirmed(struct manager *manager)
@@ -139,7 +131,6 @@ int change_unconfirmed(struct manager *manager)
         manager->current = previous;
         previous = (struct generation){0};
         manager->state.generation = confirmation->previous;
-        manager->since = calendar_now();
     }
     log_message(LOG_WARNING, MESSAGE_UNCONFIRMED,
                 "generation %" PRIu64 " was not confirmed in time; %s", event.from,
@@ -186,8 +177,6 @@ static int enforce_again(struct manager *manager, struct outcome *outcome)
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     const struct policy_texts *enforced = manager->current.number > 0 ? &texts : &manager->unkept;
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
     int r = outcome_begin(outcome);
 
     if (r == 0 && manager->current.number > 0)
@@ -195,13 +184,7 @@ static int enforce_again(struct manager *manager, struct outcome *outcome)
     if (r == 0)
         r = change_prepare(manager, enforced->texts, enforced->n_texts, &manager->state.overrides,
                            manager->current.number, outcome, &prepared);
-    if (r != 0)
-        return r;
-    r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
-    if (r < 0)
-        return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
-    manager_take_policy(manager, prepared);
-    return 0;
+    return r != 0 ? r : change_commit(manager, prepared, outcome, NULL);
 }
 
 int change_by_time(struct manager *manager)

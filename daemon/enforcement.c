@@ -156,18 +156,19 @@ static int find_isolations(const struct ruleset *observed, struct overrides *iso
     return r;
 }
 
-int enforcement_observe(struct enforcement *enforcement, bool *ret_table, uint64_t *ret_generation,
+int enforcement_observe(struct enforcement *enforcement, uint64_t *ret_generation,
                         struct overrides *ret_isolations)
 {
     cleanup_(overrides_clear) struct overrides isolations = {0};
     cleanup_(ruleset_freep) struct ruleset *observed = NULL;
     int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &observed);
+    bool enforced;
 
     if (r < 0 && r != -ENOENT)
         return r;
-    *ret_table = observed && !observed->dormant;
-    *ret_generation = *ret_table ? ruleset_generation(observed) : 0;
-    r = *ret_table ? find_isolations(observed, &isolations) : 0;
+    enforced = observed && !observed->dormant;
+    *ret_generation = enforced ? ruleset_generation(observed) : 0;
+    r = enforced ? find_isolations(observed, &isolations) : 0;
     if (r < 0)
         return r;
     *ret_isolations = isolations;

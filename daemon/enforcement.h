@@ -35,9 +35,9 @@ int enforcement_fd(const struct enforcement *enforcement);
 bool enforcement_owns(const struct enforcement *enforcement);
 
 /* The generation that the kernel holds, as the table tells; 0 where it holds none or does not tell.
- * `*ret_table`: there is a table. `*ret_isolations`: those that it enforces, without the flows that
+ * `*ret_isolations`: those that it enforces, without the flows that
  * they keep; the caller clears them. Returns 0 or -errno. */
-int enforcement_observe(struct enforcement *enforcement, bool *ret_table, uint64_t *ret_generation,
+int enforcement_observe(struct enforcement *enforcement, uint64_t *ret_generation,
                         struct overrides *ret_isolations);
 
 /*

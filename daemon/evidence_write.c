@@ -91,25 +91,10 @@ static int put_problem(FILE *stream, struct evidence *evidence, int problem)
 /* The flow with a mark, as the switchboard names it; NULL where none is live. */
 static const char *flow_of_mark(const struct ruleset *ruleset, uint32_t mark)
 {
-    const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
-    uint8_t key[8] = {0};
-    const struct element wanted = {.key = key};
-    size_t low = 0, high = live ? live->n_elements : 0;
+    const struct element *element =
+        live_find(ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL, mark);
 
-    /* The original direction is 0. */
-    memcpy(key + 4, &mark, sizeof(mark));
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = element_compare(live, &live->elements[middle], &wanted);
-
-        if (order == 0)
-            return live->elements[middle].comment;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    return element ? element->comment : NULL;
 }
 
 static json_t *count_json(struct nftables_count count)
@@ -169,20 +154,11 @@ static int add_connection(const struct connection *connection, void *userdata)
     return walk->result;
 }
 
-static const struct zone *find_zone(const struct policy *outline, const char *name)
-{
-    for (size_t i = 0; outline && i < outline->n_zones; i++) {
-        if (strcmp(outline->zones[i].name, name) == 0)
-            return &outline->zones[i];
-    }
-    return NULL;
-}
-
 int evidence_write_connections(FILE *stream, struct evidence *evidence, const void *userdata)
 {
     const struct evidence_subject *subject = userdata;
     struct walk walk = {
-        .zone = find_zone(enforcement_outline(subject->enforcement), subject->zone),
+        .zone = policy_zone_named(enforcement_outline(subject->enforcement), subject->zone),
         .ruleset = enforcement_ruleset(subject->enforcement),
     };
     int problem = -EPROTONOSUPPORT, r;
@@ -269,14 +245,6 @@ int evidence_write_state(FILE *stream, struct evidence *evidence, const void *us
     return put_document(stream, TAKE_PTR(json));
 }
 
-static json_int_t clock_usec(clockid_t clock)
-{
-    struct timespec now = {0};
-
-    clock_gettime(clock, &now);
-    return (json_int_t)now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 /* adjtimex(2) with nothing to adjust: what keeps the clock, and how well; null where it is not to
  * be asked. */
 static json_t *discipline_json(void)
@@ -302,8 +270,8 @@ int evidence_write_clock(FILE *stream, struct evidence *evidence, const void *us
     (void)evidence;
     change_boot_id(boot_id);
     if (fields_put_instant(json, "time", calendar_now()) < 0 ||
-        json_object_set_new(json, "realtime", json_integer(clock_usec(CLOCK_REALTIME))) < 0 ||
-        json_object_set_new(json, "boottime", json_integer(clock_usec(CLOCK_BOOTTIME))) < 0 ||
+        json_object_set_new(json, "realtime", json_integer(calendar_clock(CLOCK_REALTIME))) < 0 ||
+        json_object_set_new(json, "boottime", json_integer(calendar_clock(CLOCK_BOOTTIME))) < 0 ||
         fields_put_text(json, "timezone", outline ? outline->timezone : NULL) < 0 ||
         json_object_set_new(json, "discipline", discipline_json()) < 0 ||
         fields_put_text(json, "boot_id", boot_id) < 0)

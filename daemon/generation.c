@@ -8,14 +8,12 @@
 
 #include "generation.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/array.h"
 #include "base/file.h"
 #include "generation_private.h"
 
@@ -42,8 +40,9 @@ const char *generation_outcome_to_string(enum generation_outcome outcome)
 }
 
 /* The number of a file of the given kind; 0 where the name is none of ours. */
-static uint64_t parse_file_name(const char *name, enum generation_file file)
+static uint64_t parse_file_name(const char *name, const void *userdata)
 {
+    const enum generation_file file = *(const enum generation_file *)userdata;
     char again[GENERATION_NAME_MAX];
     uint64_t number = 0;
 
@@ -57,48 +56,10 @@ static uint64_t parse_file_name(const char *name, enum generation_file file)
     return strcmp(generation_file_name(number, file, again), name) == 0 ? number : 0;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
-
-    return (first > second) - (first < second);
-}
-
 /* The numbers of the files of one kind, in order. */
 static int list(int directory, enum generation_file file, uint64_t **ret_numbers, size_t *ret_n)
 {
-    cleanup_(closedirp) DIR *stream = NULL;
-    cleanup_(freep) uint64_t *numbers = NULL;
-    const struct dirent *entry;
-    size_t n = 0, capacity = 0;
-    int r;
-
-    r = file_list(directory, &stream);
-    if (r < 0)
-        return r;
-
-    /* So that also no numbers at all are memory that the caller owns. */
-    r = array_reserve(&numbers, &capacity, 1, sizeof(*numbers));
-    if (r < 0)
-        return r;
-
-    while ((errno = 0, entry = readdir(stream))) {
-        uint64_t number = parse_file_name(entry->d_name, file);
-
-        if (number == 0)
-            continue;
-        r = array_reserve(&numbers, &capacity, n + 1, sizeof(*numbers));
-        if (r < 0)
-            return r;
-        numbers[n++] = number;
-    }
-    if (errno != 0)
-        return -errno;
-
-    qsort(numbers, n, sizeof(*numbers), compare_numbers);
-    *ret_numbers = TAKE_PTR(numbers);
-    *ret_n = n;
-    return 0;
+    return file_list_numbers(directory, parse_file_name, &file, ret_numbers, ret_n);
 }
 
 static bool contains(const uint64_t *numbers, size_t n, uint64_t number)

@@ -19,6 +19,14 @@
 #define MARK_OFFSET 4
 #define KEY_LENGTH 8
 
+const struct element *live_find(const struct set *live, uint32_t mark)
+{
+    uint8_t key[KEY_LENGTH] = {IP_CT_DIR_ORIGINAL};
+
+    memcpy(key + MARK_OFFSET, &mark, sizeof(mark));
+    return set_find_element(live, &(struct element){.key = key});
+}
+
 void live_counts_clear(struct live_counts *counts)
 {
     free(counts->counts);

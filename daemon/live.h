@@ -6,6 +6,10 @@
 
 #include "kernel/nftables.h"
 
+/* The element of the switchboard for the original direction of a flow, whose comment is the flow's
+ * name; NULL where it has none, or there is no switchboard. */
+const struct element *live_find(const struct set *live, uint32_t mark);
+
 /* What the flows that pass now have carried, as the switchboard in the kernel counts it. */
 struct live_count {
     uint32_t mark; /* id of the flow */

@@ -75,14 +75,11 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     struct manager *manager = userdata;
-    struct timespec now;
     int r;
 
     (void)source;
     (void)info;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-               (int64_t)now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, calendar_clock(CLOCK_MONOTONIC));
 
     r = change_apply(manager, &signal_actor, NULL, 0, NULL, 0, &outcome);
     if (outcome.diagnostics && outcome.sources)
@@ -203,12 +200,9 @@ static void write_refusal(struct manager *manager, const struct actor *actor, co
 void manager_refuse(struct manager *manager, const struct actor *actor, const char *method,
                     const char *why, const char *outcome)
 {
-    struct timespec now;
     uint64_t omitted;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (refusals_count(&manager->refusals, actor->uid,
-                       now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000, &omitted))
+    if (refusals_count(&manager->refusals, actor->uid, calendar_clock(CLOCK_MONOTONIC), &omitted))
         write_refusal(manager, actor, method, why, outcome, omitted);
 }
 

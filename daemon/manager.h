@@ -57,7 +57,6 @@ struct manager {
     struct state state;         /* as it is on the disk, and enforced */
     struct generation current;  /* what is enforced; number 0: lockdown */
     struct policy_texts unkept; /* what is enforced where no generation can be kept; else empty */
-    usec_t since;               /* when this process began to enforce it */
 
     struct findings *findings;
     struct links *links;

@@ -31,27 +31,12 @@ static void flows_clear(struct flows *flows)
     live_counts_clear(&flows->counts);
 }
 
-static const char *end_name_of(const struct policy *policy, const struct end_name *name)
-{
-    switch (name->kind) {
-    case END_GATEWAY:
-        return "gateway";
-    case END_ZONE:
-        return policy->zones[name->index].name;
-    case END_HOST:
-        return policy->hosts[name->index].name;
-    case END_GROUP:
-        return policy->groups[name->index].name;
-    }
-    return NULL;
-}
-
 static json_t *ends_json(const struct policy *policy, const struct end_name *names, size_t n)
 {
     cleanup_(json_decrefp) json_t *array = json_array();
 
     for (size_t i = 0; i < n; i++) {
-        if (json_array_append_new(array, json_string(end_name_of(policy, &names[i]))) < 0)
+        if (json_array_append_new(array, json_string(policy_end_name(policy, &names[i]))) < 0)
             return NULL;
     }
     return TAKE_PTR(array);

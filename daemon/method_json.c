@@ -67,13 +67,11 @@ json_t *method_generation(const struct manager *manager, const struct generation
 json_t *method_confirmation(const struct manager *manager)
 {
     const struct confirmation *confirmation = &manager->state.confirmation;
-    struct timespec now;
     usec_t left;
 
     if (!confirmation->pending)
         return json_null();
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    left = confirmation->deadline - (now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
+    left = confirmation->deadline - calendar_clock(CLOCK_BOOTTIME);
     return json_pack(
         "{s:I, s:I, s:o, s:o, s:I}", "generation", (json_int_t)confirmation->generation, "previous",
         (json_int_t)confirmation->previous, "actor", method_actor(&confirmation->actor), "deadline",

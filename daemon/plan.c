@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/name_index.h"
+#include "live.h"
 #include "plan_private.h"
 #include "ruleset/compile.h"
 
@@ -261,26 +262,6 @@ struct cut {
     const struct diagram *diagram;
 };
 
-static bool is_live(const struct set *live, uint32_t mark)
-{
-    uint8_t key[8] = {0};
-    size_t first = 0, last = live ? live->n_elements : 0;
-
-    memcpy(key + 4, &mark, sizeof(mark));
-    while (first < last) {
-        size_t middle = first + (last - first) / 2;
-        int order = element_compare(live, &live->elements[middle], &(struct element){.key = key});
-
-        if (order == 0)
-            return true;
-        if (order < 0)
-            first = middle + 1;
-        else
-            last = middle;
-    }
-    return false;
-}
-
 static bool is_owned(const struct cut *cut, const struct connection *connection)
 {
     const struct policy *policy = cut->diagram->policy;
@@ -298,14 +279,14 @@ static bool is_owned(const struct cut *cut, const struct connection *connection)
     if (!policy_zone_of_address(policy, packet.family, packet.destination, &packet.to))
         packet.to = ZONE_GATEWAY;
     decision = diagram_decide(cut->diagram, &packet);
-    return decision.flow != NO_FLOW && is_live(cut->new, policy->flows[decision.flow].id);
+    return decision.flow != NO_FLOW && live_find(cut->new, policy->flows[decision.flow].id);
 }
 
 static int count_cut(const struct connection *connection, void *userdata)
 {
     const struct cut *cut = userdata;
 
-    if (is_live(cut->old, connection->mark) && !is_live(cut->new, connection->mark) &&
+    if (live_find(cut->old, connection->mark) && !live_find(cut->new, connection->mark) &&
         !is_owned(cut, connection))
         cut->plan->cut++;
     return 0;

@@ -111,15 +111,6 @@ int plan_compare_flows(const struct policy *old_policy, const struct flow *old,
     return 0;
 }
 
-static const struct zone *find_zone(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; policy && i < policy->n_zones; i++) {
-        if (strcmp(policy->zones[i].name, name) == 0)
-            return &policy->zones[i];
-    }
-    return NULL;
-}
-
 static bool interfaces_equal(const struct zone *a, const struct zone *b)
 {
     if (a->n_interfaces != b->n_interfaces)
@@ -177,11 +168,11 @@ int plan_compare_zones(struct plan *plan, const struct policy *old, const struct
     int r = 0;
 
     for (size_t i = 0; r == 0 && old && i < old->n_zones; i++) {
-        if (!find_zone(new, old->zones[i].name))
+        if (!policy_zone_named(new, old->zones[i].name))
             r = add_sentence(plan, old->zones[i].name, "removed");
     }
     for (size_t i = 0; r == 0 && i < new->n_zones; i++) {
-        const struct zone *before = find_zone(old, new->zones[i].name);
+        const struct zone *before = policy_zone_named(old, new->zones[i].name);
 
         r = before ? compare_zone(plan, before, &new->zones[i])
                    : add_sentence(plan, new->zones[i].name, "added");

@@ -199,8 +199,7 @@ static int resume(struct manager *manager, uint64_t number, bool is_held, struct
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
     cleanup_(freep) char *problem = NULL;
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
+    struct nftables_cost cost;
     int r;
 
     if (number == 0 || !manager->generations)
@@ -218,16 +217,15 @@ static int resume(struct manager *manager, uint64_t number, bool is_held, struct
         return r;
     if (is_held)
         note_differences(manager, prepared);
-    r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
-    if (r < 0)
-        return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
+    r = change_commit(manager, prepared, outcome, &cost);
+    if (r != 0)
+        return r;
 
     generation.outcome = GENERATION_APPLIED;
     generations_update(manager->generations, &generation);
     manager->current = generation;
     generation = (struct generation){0};
     manager->state.generation = number;
-    manager_take_policy(manager, prepared);
     log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
                 "enforcing generation %" PRIu64 ": %zu zones, %zu flows; %zu bytes in %zu messages",
                 number, prepared->policy->n_zones, prepared_count_flows(prepared), cost.bytes,
@@ -307,8 +305,6 @@ static int enforce_files(struct manager *manager)
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
-    struct nftables_refusal refusal = {0};
-    struct nftables_cost cost = {0};
     int r = outcome_begin(&outcome);
 
     if (r == 0)
@@ -319,16 +315,13 @@ static int enforce_files(struct manager *manager)
         r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, 0,
                            &outcome, &prepared);
     if (r == 0)
-        r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
+        r = change_commit(manager, prepared, &outcome, NULL);
     if (r == -ENOMEM)
         return r;
     if (r != 0) {
-        if (r == -EREMOTEIO)
-            outcome_set_kernel(&outcome, &refusal, r, outcome.sources);
         log_outcome(&outcome, "nothing is kept to go back to");
         return 1;
     }
-    manager_take_policy(manager, prepared);
     manager->unkept = texts;
     texts = (struct policy_texts){0};
     return 0;
@@ -464,7 +457,6 @@ static void note_start(struct manager *manager)
                                    .to = manager->current.number,
                                    .outcome = "done",
                                });
-    manager->since = calendar_now();
 }
 
 /* What the kernel still cuts off stays so, also where nothing else remembers it. */
@@ -483,12 +475,12 @@ int manager_start(struct manager *manager)
 {
     cleanup_(overrides_clear) struct overrides isolations = {0};
     uint64_t generation = 0;
-    bool known, table = false;
+    bool known;
     int r;
 
     manager->until = USEC_NEVER;
     known = open_state(manager);
-    r = enforcement_observe(manager->enforcement, &table, &generation, &isolations);
+    r = enforcement_observe(manager->enforcement, &generation, &isolations);
     if (r < 0)
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
 

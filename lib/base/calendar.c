@@ -315,10 +315,15 @@ int date_end(struct date date, const char *timezone_name, usec_t *ret_end)
     return 0;
 }
 
-usec_t calendar_now(void)
+usec_t calendar_clock(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+usec_t calendar_now(void)
+{
+    return calendar_clock(CLOCK_REALTIME);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Microseconds of CLOCK_REALTIME since 1970-01-01T00:00:00Z, as everywhere in this project. */
 typedef int64_t usec_t;
@@ -64,3 +65,5 @@ void timezone_leave(struct timezone_visit *visit);
  */
 int date_end(struct date date, const char *timezone_name, usec_t *ret_end);
 usec_t calendar_now(void);
+/* What one of the system's clocks shows, such as CLOCK_BOOTTIME. */
+usec_t calendar_clock(clockid_t clock);

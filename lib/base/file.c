@@ -15,9 +15,11 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 #define TEMPORARY_SUFFIX ".tmp"
@@ -50,8 +52,7 @@ static int open_regular(int directory, const char *name, int *ret_fd, size_t *re
     return 0;
 }
 
-/* Reads until `size` bytes are there or the file ends. */
-static int read_all(int fd, char *bytes, size_t size, size_t *ret_length)
+int file_read_all(int fd, char *bytes, size_t size, size_t *ret_length)
 {
     size_t length = 0;
 
@@ -89,7 +90,7 @@ int file_read(int directory, const char *name, size_t limit, char **ret_text, si
     if (!text)
         return -ENOMEM;
 
-    r = read_all(fd, text, size + 1, &length);
+    r = file_read_all(fd, text, size + 1, &length);
     if (r < 0)
         return r;
     if (length != size)
@@ -248,4 +249,48 @@ int file_clean(int directory)
             r = -errno;
     }
     return errno != 0 ? -errno : r;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+
+    return (first > second) - (first < second);
+}
+
+int file_list_numbers(int directory, file_number number, const void *userdata,
+                      uint64_t **ret_numbers, size_t *ret_n)
+{
+    cleanup_(closedirp) DIR *stream = NULL;
+    cleanup_(freep) uint64_t *numbers = NULL;
+    const struct dirent *entry;
+    size_t n = 0, capacity = 0;
+    int r;
+
+    r = file_list(directory, &stream);
+    if (r < 0)
+        return r;
+
+    /* So that also no numbers at all are memory that the caller owns. */
+    r = array_reserve(&numbers, &capacity, 1, sizeof(*numbers));
+    if (r < 0)
+        return r;
+
+    while ((errno = 0, entry = readdir(stream))) {
+        uint64_t found = number(entry->d_name, userdata);
+
+        if (found == 0)
+            continue;
+        r = array_reserve(&numbers, &capacity, n + 1, sizeof(*numbers));
+        if (r < 0)
+            return r;
+        numbers[n++] = found;
+    }
+    if (errno != 0)
+        return -errno;
+
+    qsort(numbers, n, sizeof(*numbers), compare_numbers);
+    *ret_numbers = TAKE_PTR(numbers);
+    *ret_n = n;
+    return 0;
 }

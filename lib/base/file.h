@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -29,6 +30,8 @@ int file_read(int directory, const char *name, size_t limit, char **ret_text, si
  */
 int file_write(int directory, const char *name, const void *bytes, size_t size, mode_t mode);
 
+/* Reads until `size` bytes are there or the file ends. Returns 0 or -errno. */
+int file_read_all(int fd, char *bytes, size_t size, size_t *ret_length);
 /* Writes all bytes, whatever the number of calls it takes. Returns 0 or -errno. */
 int file_write_all(int fd, const void *bytes, size_t size);
 
@@ -39,3 +42,10 @@ int file_clean(int directory);
  * -errno. */
 int file_list(int directory, DIR **ret_stream);
 void closedirp(DIR **stream);
+
+/* The number that a name of a file stands for; 0: none. */
+typedef uint64_t (*file_number)(const char *name, const void *userdata);
+/* The numbers of the files in a directory, in order; memory that the caller owns also where there are
+ * none. Returns 0, -ENOMEM or -errno. */
+int file_list_numbers(int directory, file_number number, const void *userdata,
+                      uint64_t **ret_numbers, size_t *ret_n);

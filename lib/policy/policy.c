@@ -85,6 +85,30 @@ const char *policy_zone_label(const struct policy *policy, size_t zone)
     return zone == ZONE_GATEWAY ? "gateway" : policy->zones[zone].label;
 }
 
+const struct zone *policy_zone_named(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; policy && i < policy->n_zones; i++) {
+        if (strcmp(policy->zones[i].name, name) == 0)
+            return &policy->zones[i];
+    }
+    return NULL;
+}
+
+const char *policy_end_name(const struct policy *policy, const struct end_name *name)
+{
+    switch (name->kind) {
+    case END_GATEWAY:
+        break;
+    case END_ZONE:
+        return policy->zones[name->index].name;
+    case END_HOST:
+        return policy->hosts[name->index].name;
+    case END_GROUP:
+        return policy->groups[name->index].name;
+    }
+    return "gateway";
+}
+
 static bool names_zone(const struct end_name *names, size_t n_names, size_t zone)
 {
     for (size_t i = 0; i < n_names; i++) {

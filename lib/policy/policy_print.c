@@ -274,28 +274,13 @@ static void print_services(const struct policy *policy, FILE *stream)
     }
 }
 
-static const char *end_text(const struct policy *policy, struct end_name name)
-{
-    switch (name.kind) {
-    case END_GATEWAY:
-        break;
-    case END_ZONE:
-        return policy->zones[name.index].name;
-    case END_HOST:
-        return policy->hosts[name.index].name;
-    case END_GROUP:
-        return policy->groups[name.index].name;
-    }
-    return "gateway";
-}
-
 static void print_ends(const struct policy *policy, struct line *line, const char *key,
                        const struct end_name *names, size_t n_names)
 {
     struct items items = items_begin(line, key, n_names);
 
     for (size_t i = 0; i < n_names; i++)
-        items_add(&items, end_text(policy, names[i]));
+        items_add(&items, policy_end_name(policy, &names[i]));
 }
 
 static void print_approval(struct line *line, const struct approval *approval)

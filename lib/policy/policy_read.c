@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "policy/policy.h"
 #include "policy/report.h"
 #include "policy/store.h"
@@ -40,25 +41,6 @@ static int report_path(struct reading *reading, const char *path, const char *pr
     return r < 0 ? r : REPORTED;
 }
 
-/* Reads up to `size` bytes. Returns how many, or a negative errno. */
-static ssize_t read_bytes(int fd, char *text, size_t size)
-{
-    size_t length = 0;
-
-    while (length < size) {
-        ssize_t n = read(fd, text + length, size - length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        length += (size_t)n;
-    }
-    return (ssize_t)length;
-}
-
 /* Reads the file into the sources. Returns 0, REPORTED or -ENOMEM. */
 static int read_file(struct reading *reading, const char *path)
 {
@@ -66,8 +48,7 @@ static int read_file(struct reading *reading, const char *path)
     cleanup_(freep) char *text = NULL;
     struct stat status;
     uint32_t source;
-    ssize_t length;
-    size_t size;
+    size_t size, length;
     int r;
 
     /* A FIFO without a writer must not hold up the reader. */
@@ -89,10 +70,10 @@ static int read_file(struct reading *reading, const char *path)
     if (!text)
         return -ENOMEM;
 
-    length = read_bytes(fd, text, size + 1);
-    if (length < 0)
-        return report_path(reading, path, strerror((int)-length));
-    if ((size_t)length != size)
+    r = file_read_all(fd, text, size + 1, &length);
+    if (r < 0)
+        return report_path(reading, path, strerror(-r));
+    if (length != size)
         return report_path(reading, path, "the file changed while it was read");
     return sources_add(reading->sources, path, text, size, &source);
 }

@@ -34,22 +34,8 @@ static bool has_element(const struct ruleset *ruleset, const struct set *set,
                         const struct element *element)
 {
     const struct set *found = find_set(ruleset, set->name);
-    size_t low = 0, high = found ? found->n_elements : 0;
 
-    if (!found || !set_definition_equal(found, set))
-        return false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = element_compare(set, &found->elements[middle], element);
-
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    return found && set_definition_equal(found, set) && set_find_element(found, element);
 }
 
 static void describe_deleted_table(const struct change *change, FILE *stream)

@@ -320,3 +320,21 @@ bool ruleset_has_base_chains(const struct ruleset *held, const struct ruleset *w
     }
     return true;
 }
+
+const struct element *set_find_element(const struct set *set, const struct element *wanted)
+{
+    size_t low = 0, high = set ? set->n_elements : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = element_compare(set, &set->elements[middle], wanted);
+
+        if (order == 0)
+            return &set->elements[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}

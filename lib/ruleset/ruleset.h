@@ -258,6 +258,9 @@ int ruleset_print(const struct ruleset *ruleset, usec_t now, FILE *stream);
 /* The key of one element in the same words. */
 void element_print_key(FILE *stream, const struct set *set, const struct element *element);
 
+/* The element of a finished set that has the key of `wanted`, or NULL; a set of NULL has none. */
+const struct element *set_find_element(const struct set *set, const struct element *wanted);
+
 /* Equality of single objects, elements aside for sets. */
 bool rule_equal(const struct rule *a, const struct rule *b);
 /* Hook, priority and policy; not the rules. */

@@ -83,21 +83,6 @@ static const struct {
      "10.2.0.5-10.2.0.9"},
 };
 
-static const char *end_name(const struct policy *policy, const struct end_name *name)
-{
-    switch (name->kind) {
-    case END_GATEWAY:
-        return "gateway";
-    case END_ZONE:
-        return policy->zones[name->index].name;
-    case END_HOST:
-        return policy->hosts[name->index].name;
-    case END_GROUP:
-        return policy->groups[name->index].name;
-    }
-    return NULL;
-}
-
 static void assert_range(const struct flow_end *end, const char *range_text)
 {
     char buffer[ADDRESS_TEXT_MAX];
@@ -125,8 +110,8 @@ START_TEST(a_grant_allows_what_was_wished)
     ck_assert_int_eq(flow->expires, END);
     ck_assert(!flow->has_expires);
     ck_assert_uint_eq(flow->n_from_names, 1);
-    ck_assert_str_eq(end_name(with.policy, flow->from_names), ends[_i].from_name);
-    ck_assert_str_eq(end_name(with.policy, flow->to_names), ends[_i].to_name);
+    ck_assert_str_eq(policy_end_name(with.policy, flow->from_names), ends[_i].from_name);
+    ck_assert_str_eq(policy_end_name(with.policy, flow->to_names), ends[_i].to_name);
     assert_range(flow->from, ends[_i].from_range);
     assert_range(flow->to, ends[_i].to_range);
     ck_assert_str_eq(with.policy->services[flow->services[0]].name, "tcp/8443");

@@ -163,21 +163,6 @@ void words_place(FILE *stream, const struct sources *sources, struct location lo
     fprintf(stream, ":%u", location.line);
 }
 
-static const char *end_text(const struct policy *policy, const struct end_name *name)
-{
-    switch (name->kind) {
-    case END_GATEWAY:
-        return "gateway";
-    case END_ZONE:
-        return policy->zones[name->index].name;
-    case END_HOST:
-        return policy->hosts[name->index].name;
-    case END_GROUP:
-        return policy->groups[name->index].name;
-    }
-    return "";
-}
-
 /* What stands before item `i` of `n`. Returns false where the list ends there. */
 static bool list_item(FILE *stream, size_t i, size_t n)
 {
@@ -195,7 +180,7 @@ void words_ends(FILE *stream, const struct policy *policy, const struct end_name
     for (size_t i = 0; i < n_names; i++) {
         if (!list_item(stream, i, n_names))
             return;
-        words_text(stream, end_text(policy, &names[i]));
+        words_text(stream, policy_end_name(policy, &names[i]));
     }
 }
 
