@@ -11,7 +11,8 @@
  *
  * libnftnl ends the process where an attribute is not as long as it was when libnftnl was written;
  * such an input ends here by a jump, and what was allocated meanwhile is not looked for. And it
- * crashes on an expression without a name; no message with such a one gets there.
+ * crashes on an expression without a name and on a jump to no chain; no message with such a one
+ * gets there.
  */
 
 #include <dlfcn.h>
@@ -218,28 +219,46 @@ int __wrap_mnl_socket_setsockopt(const struct mnl_socket *socket, int option, vo
     return 0;
 }
 
-static bool is_named(const struct nlattr *expression)
+/* A jump that an expression holds as its data, as `immediate` does, leads to a chain. */
+static bool jump_has_chain(const struct nlattr *data)
+{
+    const struct nlattr *value = attributes_find(attributes_in(data), NFTA_IMMEDIATE_DATA);
+    const struct nlattr *verdict =
+        value ? attributes_find(attributes_in(value), NFTA_DATA_VERDICT) : NULL;
+    const struct nlattr *code, *chain;
+
+    if (!verdict)
+        return true;
+    code = attributes_find(attributes_in(verdict), NFTA_VERDICT_CODE);
+    chain = attributes_find(attributes_in(verdict), NFTA_VERDICT_CHAIN);
+    if (chain)
+        return attribute_string(chain);
+    return code && (int32_t)attribute_u32(code) != NFT_JUMP &&
+           (int32_t)attribute_u32(code) != NFT_GOTO;
+}
+
+static bool is_whole(const struct nlattr *expression)
 {
     const struct nlattr *name = attributes_find(attributes_in(expression), NFTA_EXPR_NAME);
+    const struct nlattr *data = attributes_find(attributes_in(expression), NFTA_EXPR_DATA);
 
-    return name && attribute_string(name) &&
-           attributes_find(attributes_in(expression), NFTA_EXPR_DATA);
+    return name && attribute_string(name) && data && jump_has_chain(data);
 }
 
 /* All expressions that stand in the message, in a list or alone (0: no such attribute). */
-static bool expressions_are_named(const struct nlmsghdr *message, uint16_t list, uint16_t alone)
+static bool expressions_are_whole(const struct nlmsghdr *message, uint16_t list, uint16_t alone)
 {
     struct attributes attributes = attributes_of(message), expressions;
     const struct nlattr *attribute, *expression;
 
     while ((attribute = attributes_next(&attributes))) {
-        if (alone != 0 && mnl_attr_get_type(attribute) == alone && !is_named(attribute))
+        if (alone != 0 && mnl_attr_get_type(attribute) == alone && !is_whole(attribute))
             return false;
         if (mnl_attr_get_type(attribute) != list)
             continue;
         expressions = attributes_in(attribute);
         while ((expression = attributes_next(&expressions)))
-            if (!is_named(expression))
+            if (!is_whole(expression))
                 return false;
     }
     return true;
@@ -247,14 +266,14 @@ static bool expressions_are_named(const struct nlmsghdr *message, uint16_t list,
 
 int __wrap_nftnl_rule_nlmsg_parse(const struct nlmsghdr *message, struct nftnl_rule *rule)
 {
-    if (!expressions_are_named(message, NFTA_RULE_EXPRESSIONS, 0))
+    if (!expressions_are_whole(message, NFTA_RULE_EXPRESSIONS, 0))
         return -1;
     return __real_nftnl_rule_nlmsg_parse(message, rule);
 }
 
 int __wrap_nftnl_set_nlmsg_parse(const struct nlmsghdr *message, struct nftnl_set *set)
 {
-    if (!expressions_are_named(message, NFTA_SET_EXPRESSIONS, NFTA_SET_EXPR))
+    if (!expressions_are_whole(message, NFTA_SET_EXPRESSIONS, NFTA_SET_EXPR))
         return -1;
     return __real_nftnl_set_nlmsg_parse(message, set);
 }
