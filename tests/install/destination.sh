@@ -24,12 +24,26 @@ need() { # program
     fi
 }
 
+# `ninja uninstall` goes by meson's log of the last installation, which is put back as it was. One test
+# at a time has it.
 install_to_destination() { # build folder
-    if ! meson install -C "$1" --destdir "$destination" --no-rebuild >"$work/log" 2>&1; then
-        cat "$work/log"
-        echo "meson install failed" >&2
-        exit 1
-    fi
+    (
+        flock 9
+        log=$1/meson-logs/install-log.txt
+        if [ -e "$log" ]; then
+            cp -p "$log" "$work/kept"
+        fi
+        meson install -C "$1" --destdir "$destination" --no-rebuild >"$work/log" 2>&1
+        status=$?
+        rm -f "$log"
+        if [ -e "$work/kept" ]; then
+            mv "$work/kept" "$log"
+        fi
+        exit "$status"
+    ) 9<"$1/meson-logs" && return
+    cat "$work/log"
+    echo "meson install failed" >&2
+    exit 1
 }
 
 # Ends the test.
