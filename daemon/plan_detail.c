@@ -180,5 +180,9 @@ int plan_compare_zones(struct plan *plan, const struct policy *old, const struct
     if (r == 0 && old && old->gateway_protect != new->gateway_protect)
         r = plan_add_zone(plan, strdup(new->gateway_protect ? "the gateway itself: protected"
                                                             : "the gateway itself: not protected"));
+    if (r == 0 && old && old->gateway_forwarding != new->gateway_forwarding)
+        r = plan_add_zone(plan, strdup(new->gateway_forwarding
+                                           ? "the gateway itself: segd switches forwarding on"
+                                           : "the gateway itself: forwarding is left alone"));
     return r;
 }

@@ -98,6 +98,7 @@ struct draft_flow {
 
 struct draft_gateway {
     struct draft_text *protect;
+    struct draft_text *forwarding;
 };
 
 struct draft_expectation {

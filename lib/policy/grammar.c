@@ -109,6 +109,7 @@ MAPPING("flow", struct draft_flow, flow_keys);
 
 static const struct key gateway_keys[] = {
     TEXT(struct draft_gateway, protect),
+    TEXT(struct draft_gateway, forwarding),
 };
 MAPPING("gateway", struct draft_gateway, gateway_keys);
 

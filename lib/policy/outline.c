@@ -125,6 +125,7 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
         return -ENOMEM;
 
     outline->policy.gateway_protect = policy->gateway_protect;
+    outline->policy.gateway_forwarding = policy->gateway_forwarding;
     r = copy_text(arena, policy->site, &outline->policy.site);
     if (r == 0)
         r = copy_text(arena, policy->timezone, &outline->policy.timezone);

@@ -229,6 +229,7 @@ struct policy {
     size_t n_rules;
     enum policy_model model;
     bool gateway_protect;
+    bool gateway_forwarding; /* segd switches the kernel's forwarding on, behind its first commit */
     const struct zone *zones;
     size_t n_zones;
     const struct host *hosts;
@@ -295,8 +296,8 @@ const char *policy_zone_name(const struct policy *policy, size_t zone);
 const char *policy_zone_label(const struct policy *policy, size_t zone);
 /* The zone of that name; NULL where there is none, or no policy. Borrowed. */
 const struct zone *policy_zone_named(const struct policy *policy, const char *name);
-/* What a name of a `from` or `to` list is: `gateway`, or the name of the zone, host or group. Borrowed
- * from the policy. */
+/* What a name of a `from` or `to` list is: `gateway`, or the name of the zone, host or group.
+ * Borrowed from the policy. */
 const char *policy_end_name(const struct policy *policy, const struct end_name *name);
 /* The zone that owns the address; returns false where none does. */
 bool policy_zone_of_address(const struct policy *policy, enum family family, ip_number address,

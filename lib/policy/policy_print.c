@@ -421,10 +421,17 @@ static void print_flows(const struct policy *policy, FILE *stream)
     }
 }
 
+static void print_gateway(const struct policy *policy, FILE *stream)
+{
+    if (!policy->gateway_protect && !policy->gateway_forwarding)
+        return;
+    fprintf(stream, "gateway: { %s%s%s }\n", policy->gateway_protect ? "protect: true" : "",
+            policy->gateway_protect && policy->gateway_forwarding ? ", " : "",
+            policy->gateway_forwarding ? "forwarding: true" : "");
+}
+
 static void print_expectations(const struct policy *policy, FILE *stream)
 {
-    if (policy->gateway_protect)
-        fputs("gateway: { protect: true }\n", stream);
     if (policy->n_expectations > 0)
         fputs("expect:\n", stream);
 
@@ -449,6 +456,7 @@ int policy_print(const struct policy *policy, FILE *stream)
     print_groups(policy, stream);
     print_services(policy, stream);
     print_flows(policy, stream);
+    print_gateway(policy, stream);
     print_expectations(policy, stream);
     return ferror(stream) ? -EIO : 0;
 }

@@ -103,6 +103,24 @@ static int resolve_model(struct resolver *resolver)
     return r;
 }
 
+static int resolve_gateway(struct resolver *resolver)
+{
+    const struct draft_gateway *gateway = resolver->draft->gateway;
+    struct policy *policy = resolver->policy;
+    int r = 0;
+
+    if (!gateway)
+        return 0;
+    /* What is said of protection and cannot be read is not a reason to call it missing. */
+    policy->gateway_protect = gateway->protect || !gateway->forwarding;
+    if (gateway->protect)
+        r = resolve_boolean(resolver, gateway->protect, "protect", &policy->gateway_protect);
+    if (r == 0 && gateway->forwarding)
+        r = resolve_boolean(resolver, gateway->forwarding, "forwarding",
+                            &policy->gateway_forwarding);
+    return r;
+}
+
 int resolve_head(struct resolver *resolver)
 {
     const struct draft *draft = resolver->draft;
@@ -115,14 +133,9 @@ int resolve_head(struct resolver *resolver)
         if (r < 0)
             return r;
     }
-    /* What is said of protection and cannot be read is not a reason to call it missing. */
-    resolver->policy->gateway_protect = draft->gateway != NULL;
-    if (draft->gateway && draft->gateway->protect) {
-        r = resolve_boolean(resolver, draft->gateway->protect, "protect",
-                            &resolver->policy->gateway_protect);
-        if (r < 0)
-            return r;
-    }
+    r = resolve_gateway(resolver);
+    if (r < 0)
+        return r;
     return keep_text(resolver, draft->site, &resolver->policy->site);
 }
 

@@ -343,7 +343,8 @@ static void print_head(struct writer *writer)
         fprintf(writer->stream, "model: %s\n",
                 models[random_below(&writer->random, ELEMENTS_OF(models))]);
     if (writer->protect || random_chance(&writer->random, 30))
-        fprintf(writer->stream, "gateway: { protect: %s }\n", writer->protect ? "true" : "false");
+        fprintf(writer->stream, "gateway: { protect: %s%s }\n", writer->protect ? "true" : "false",
+                random_chance(&writer->random, 30) ? ", forwarding: true" : "");
 }
 
 static void print_expectations(struct writer *writer)

@@ -176,6 +176,7 @@ static void assert_policies_equal(const struct policy *a, const struct policy *b
         assert_texts_equal(a->rules[i], b->rules[i]);
     ck_assert_int_eq(a->model, b->model);
     ck_assert_int_eq(a->gateway_protect, b->gateway_protect);
+    ck_assert_int_eq(a->gateway_forwarding, b->gateway_forwarding);
     ASSERT_ARRAYS_EQUAL(a, b, zones, assert_zones_equal);
     ASSERT_ARRAYS_EQUAL(a, b, hosts, assert_hosts_equal);
     ASSERT_ARRAYS_EQUAL(a, b, groups, assert_groups_equal);
