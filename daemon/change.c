@@ -115,6 +115,8 @@ int change_commit(struct manager *manager, struct prepared *prepared, struct out
     if (r < 0)
         return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
     manager_take_policy(manager, prepared);
+    if (prepared->policy->gateway_forwarding)
+        manager_forward(manager);
     if (ret_cost)
         *ret_cost = cost;
     return 0;

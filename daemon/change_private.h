@@ -31,7 +31,8 @@ int change_read_policy(struct manager *manager, const struct generation *generat
                        struct policy **ret_policy);
 /* Of the policy files as they are now; empty where they cannot be read. */
 void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_MAX]);
-/* Commits what was prepared, and takes its times over. `ret_cost` may be NULL. */
+/* Commits what was prepared, takes its times over, and lets the kernel forward where the policy
+ * says so. `ret_cost` may be NULL. */
 int change_commit(struct manager *manager, struct prepared *prepared, struct outcome *outcome,
                   struct nftables_cost *ret_cost);
 /* change_isolated.c: whether each isolated zone of the old policy (NULL: there is none) stays cut
@@ -50,6 +51,13 @@ void change_note_overrides(struct manager *manager);
 static inline usec_t change_second(usec_t instant)
 {
     return instant - instant % USEC_PER_SEC;
+}
+/* The clock, and where it is certainly wrong the last instant that was known. */
+static inline usec_t change_now(const struct manager *manager)
+{
+    usec_t now = calendar_now(), over = manager->state.overrides.over;
+
+    return over > now ? over : now;
 }
 /* Of this boot of the machine. */
 void change_boot_id(char buffer[40]);

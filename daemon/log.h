@@ -36,6 +36,8 @@
 #define MESSAGE_BYPASS SD_ID128_MAKE(a1, 9a, 6e, 6c, 66, 1a, 4c, 6c, b0, 9d, 01, 8c, fa, ee, cf, 5f)
 #define MESSAGE_AUDIT_HEAD                                                                         \
     SD_ID128_MAKE(18, 22, 9e, 30, 5e, bc, 42, 77, 9c, 05, cc, ca, 06, 77, 14, 5a)
+#define MESSAGE_FORWARDING                                                                         \
+    SD_ID128_MAKE(d3, 5e, 0c, 47, 91, 6b, 4a, 0e, b8, 24, 7f, 19, c6, 53, 8d, 60)
 #define MESSAGE_REFUSED_CALL                                                                       \
     SD_ID128_MAKE(86, 6d, 84, 6e, 76, 2d, 4b, 11, a0, 10, 8a, 11, 72, 83, 9f, a3)
 

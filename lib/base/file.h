@@ -45,7 +45,7 @@ void closedirp(DIR **stream);
 
 /* The number that a name of a file stands for; 0: none. */
 typedef uint64_t (*file_number)(const char *name, const void *userdata);
-/* The numbers of the files in a directory, in order; memory that the caller owns also where there are
- * none. Returns 0, -ENOMEM or -errno. */
+/* The numbers of the files in a directory, in order; memory that the caller owns also where there
+ * are none. Returns 0, -ENOMEM or -errno. */
 int file_list_numbers(int directory, file_number number, const void *userdata,
                       uint64_t **ret_numbers, size_t *ret_n);

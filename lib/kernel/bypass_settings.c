@@ -7,30 +7,13 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernel/bypass_private.h"
+#include "kernel/setting.h"
 
 #define SETTING_MAX 128
-
-/* Returns 0, -ENOENT where the kernel has no such setting, or -errno. */
-static int read_setting(const char *path, bool *ret_on)
-{
-    cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char text[16] = "";
-    ssize_t n;
-
-    if (fd < 0)
-        return -errno;
-    n = read(fd, text, sizeof(text) - 1);
-    if (n < 0)
-        return -errno;
-    *ret_on = n > 0 && text[0] != '0';
-    return 0;
-}
 
 static const char *const family_titles[] = {
     [FAMILY_IPV4] = "IPv4",
@@ -84,7 +67,7 @@ static int judge_forwarding(struct bypass_search *search, enum family family, co
                             const char *name)
 {
     bool on = false;
-    int r = read_setting(path, &on);
+    int r = setting_read(path, &on);
 
     if (r == -ENOENT)
         r = 0;
@@ -105,7 +88,7 @@ static int judge_interface(struct bypass_search *search, const struct link *link
 
     snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", link->name);
     snprintf(name, sizeof(name), "net.ipv4.conf.%s.forwarding", link->name);
-    r = read_setting(path, &on);
+    r = setting_read(path, &on);
     if (r == -ENOENT || (r == 0 && on))
         return 0;
     if (r < 0)
@@ -164,7 +147,7 @@ static int judge_bridge_netfilter(struct bypass_search *search, const char *sett
 
     snprintf(path, sizeof(path), "/proc/sys/net/bridge/%s", setting);
     snprintf(name, sizeof(name), "net.bridge.%s", setting);
-    r = read_setting(path, &on);
+    r = setting_read(path, &on);
     if (r == -ENOENT || (r == 0 && !on))
         return 0;
     if (r < 0)
