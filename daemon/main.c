@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "manager.h"
+#include "privileges.h"
 
 #define POLICY_PATH_DEFAULT "/etc/segd/policy.d"
 #define STATE_PATH_DEFAULT "/var/lib/segd"
@@ -89,6 +91,11 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
 
+    r = privileges_reduce();
+    if (r < 0) {
+        fprintf(stderr, "segd: privileges cannot be given up: %s\n", strerror(-r));
+        return EXIT_FAILED;
+    }
     r = manager_new(&settings, &manager);
     if (r >= 0)
         r = manager_run(manager);
