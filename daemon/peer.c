@@ -2,8 +2,9 @@
 
 /*
  * Who calls, as the kernel tells: SO_PEERCRED and SO_PEERGROUPS, which the other side cannot forge.
- * Groups are looked up by name when the server begins, so that a slow or broken directory service
- * holds up nobody later; names of users are looked up for people only and decide nothing.
+ * Names are those of the machine's own files. A directory service is not asked: at boot there is no
+ * network yet, and one that answers slowly or not at all would hold up everybody. Groups are looked
+ * up when the server begins; names of users are for people only and decide nothing.
  */
 
 #include <errno.h>
@@ -35,14 +36,31 @@ const char *role_to_string(enum role role)
     return words[role];
 }
 
+static inline void fclosep(FILE **file)
+{
+    if (*file)
+        fclose(*file);
+}
+
+static gid_t find_group(FILE *groups, const char *name)
+{
+    const struct group *group;
+
+    rewind(groups);
+    while ((group = fgetgrent(groups))) {
+        if (strcmp(group->gr_name, name) == 0)
+            return group->gr_gid;
+    }
+    return (gid_t)-1;
+}
+
 void roles_resolve(struct roles *roles)
 {
-    roles->groups[ROLE_NONE] = (gid_t)-1;
-    for (enum role role = ROLE_VIEWER; role <= ROLE_ADMIN; role++) {
-        const struct group *group = getgrnam(group_names[role]);
+    cleanup_(fclosep) FILE *groups = fopen("/etc/group", "re");
 
-        roles->groups[role] = group ? group->gr_gid : (gid_t)-1;
-    }
+    roles->groups[ROLE_NONE] = (gid_t)-1;
+    for (enum role role = ROLE_VIEWER; role <= ROLE_ADMIN; role++)
+        roles->groups[role] = groups ? find_group(groups, group_names[role]) : (gid_t)-1;
 }
 
 /* The highest role that one of the groups gives. */
@@ -77,8 +95,11 @@ static int read_groups(int fd, gid_t **ret_groups, size_t *ret_n)
 
 static void name_actor(struct actor *actor, uid_t uid)
 {
-    const struct passwd *user = getpwuid(uid);
+    cleanup_(fclosep) FILE *users = fopen("/etc/passwd", "re");
+    const struct passwd *user = NULL;
 
+    while (users && (user = fgetpwent(users)) && user->pw_uid != uid)
+        ;
     if (user && strlen(user->pw_name) < sizeof(actor->name))
         snprintf(actor->name, sizeof(actor->name), "%s", user->pw_name);
     else
