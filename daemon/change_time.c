@@ -192,10 +192,13 @@ int change_by_time(struct manager *manager)
     cleanup_(outcome_clear) struct outcome outcome = {0};
     int r;
 
+    /* At least once a day, so that no more than a day is forgotten with the clock. */
+    if (manager->state_directory >= 0 && manager->state.overrides.over == 0)
+        state_set_instant(manager->state_directory, calendar_now());
     if (!enforcement_outline(manager->enforcement))
         return manager_arm(manager);
 
-    if (end_overrides(manager, calendar_now())) {
+    if (end_overrides(manager, change_now(manager))) {
         write_state(manager);
         change_note_overrides(manager);
     }

@@ -14,12 +14,15 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "base/instant.h"
 #include "change.h"
 #include "log.h"
 #include "manager.h"
 #include "policy/standing.h"
 
 #define DAY (INT64_C(86400) * USEC_PER_SEC)
+/* No clock shows an earlier time and is right: the release of this version. */
+#define EPOCH (SEGD_EPOCH * USEC_PER_SEC)
 /* A failed attempt is made again after so long. */
 #define RETRY (60 * USEC_PER_SEC)
 
@@ -173,6 +176,32 @@ static int arm_clock(int fd)
                : 0;
 }
 
+void manager_judge_clock(struct manager *manager)
+{
+    struct overrides *overrides = &manager->state.overrides;
+    usec_t known = manager->state_directory < 0 ? 0 : state_instant(manager->state_directory);
+    char text[INSTANT_TEXT_MAX];
+
+    if (calendar_now() >= EPOCH) {
+        overrides->over = 0;
+        findings_drop(manager->findings, "clock", "clock-wrong", NULL);
+        return;
+    }
+    if (overrides->over < EPOCH)
+        overrides->over = EPOCH;
+    if (overrides->over < known)
+        overrides->over = known;
+    instant_format(overrides->over, text);
+    findings_report(manager->findings, "clock", "clock-wrong", FINDING_CRITICAL, NULL,
+                    "the clock shows a time before this segd was made: what had ended by %s stays "
+                    "closed, schedules go by the clock; set it",
+                    text);
+    log_message(LOG_CRIT, MESSAGE_CLOCK,
+                "the clock shows a time before this segd was made; what had ended by %s stays "
+                "closed",
+                text);
+}
+
 static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct manager *manager = userdata;
@@ -185,6 +214,7 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
         return 0;
     arm_clock(fd);
     log_message(LOG_NOTICE, MESSAGE_CLOCK, "the clock was set; timeouts are set anew");
+    manager_judge_clock(manager);
     enforcement_distrust(manager->enforcement);
     return change_by_time(manager);
 }

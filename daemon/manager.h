@@ -91,12 +91,17 @@ int manager_start(struct manager *manager);
 void manager_take_policy(struct manager *manager, const struct prepared *prepared);
 void manager_forget_policy(struct manager *manager);
 int manager_arm(struct manager *manager);
+/* Decides whether the clock is believed (struct overrides, `over`). */
+void manager_judge_clock(struct manager *manager);
 /* Follows settings of the clock. */
 int manager_watch_clock(struct manager *manager);
 /* drift.c: follows foreign changes of the table, and the interfaces. */
 int manager_watch_kernel(struct manager *manager);
 /* Looks again for ways around the ruleset. */
 void manager_look_for_bypasses(struct manager *manager);
+/* forwarding.c: switches the kernel's forwarding on, for a policy that leaves it to segd. A failure
+ * becomes a finding. */
+void manager_forward(struct manager *manager);
 /* Writes to the audit log; a failure becomes a finding and is returned. */
 int manager_audit(struct manager *manager, const struct audit_event *event);
 /* Writes a refused attempt, unless the user has made too many of them (refusal.h). */

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -193,6 +194,25 @@ int state_read(int directory, struct state *ret_state, char **ret_problem)
     return r;
 }
 
+usec_t state_instant(int directory)
+{
+    struct stat status;
+
+    if (fstatat(directory, STATE_FILE, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    return (usec_t)status.st_mtim.tv_sec * USEC_PER_SEC;
+}
+
+int state_set_instant(int directory, usec_t instant)
+{
+    const struct timespec times[] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = instant / USEC_PER_SEC},
+    };
+
+    return utimensat(directory, STATE_FILE, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 int state_set_aside(int directory)
 {
     if (renameat(directory, STATE_FILE, directory, DAMAGED_FILE) < 0)
@@ -213,5 +233,10 @@ int state_write(int directory, const struct state *state)
     r = state_from_json(json, &again, NULL);
     if (r < 0)
         return r == -EBADMSG ? -EINVAL : r;
-    return document_write(directory, STATE_FILE, STATE_SIZE_MAX, json);
+    r = document_write(directory, STATE_FILE, STATE_SIZE_MAX, json);
+    if (r < 0)
+        return r;
+    /* What a wrong clock shows does not take the place of what is known. */
+    return state_set_instant(directory,
+                             state->overrides.over > 0 ? state->overrides.over : calendar_now());
 }

@@ -53,6 +53,13 @@ int state_set_aside(int directory);
  * -EFBIG, or -errno; the old file stands then. */
 int state_write(int directory, const struct state *state);
 
+/*
+ * When the daemon last knew what time it is: the time of the state's file, which each write sets,
+ * for a machine that has forgotten it. Returns 0 where there is no state.
+ */
+usec_t state_instant(int directory);
+int state_set_instant(int directory, usec_t instant);
+
 /* Overrides as JSON: what state and generations write, and the control socket shows. A new
  * reference, NULL without memory. The inverse returns 0, -EBADMSG or -ENOMEM. */
 struct json_t;

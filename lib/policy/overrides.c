@@ -80,7 +80,8 @@ static int override_copy(const struct override *override, struct override *ret_c
 
 int overrides_copy(const struct overrides *overrides, struct overrides *ret_copy)
 {
-    cleanup_(overrides_clear) struct overrides copy = {.next_grant = overrides->next_grant};
+    cleanup_(overrides_clear) struct overrides copy = {.next_grant = overrides->next_grant,
+                                                       .over = overrides->over};
     int r;
 
     r = array_reserve(&copy.overrides, &copy.capacity, overrides->n_overrides,

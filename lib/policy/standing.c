@@ -19,7 +19,7 @@ struct window {
 
 struct standings {
     const struct policy *policy;
-    usec_t now;
+    usec_t over;            /* what ends until then has expired */
     struct window *windows; /* of each of the policy's schedules */
     const char **suspended; /* names, sorted */
     size_t n_suspended;
@@ -57,7 +57,7 @@ int standings_new(const struct policy *policy, const struct overrides *overrides
     if (!standings)
         return -ENOMEM;
     standings->policy = policy;
-    standings->now = now;
+    standings->over = overrides && overrides->over > now ? overrides->over : now;
 
     standings->windows = calloc(policy->n_schedules + 1, sizeof(*standings->windows));
     if (!standings->windows)
@@ -107,7 +107,7 @@ enum standing standings_of(const struct standings *standings, const struct flow 
 
     if (!flow->enabled) {
         standing = STANDING_DISABLED;
-    } else if (flow->expires <= standings->now) {
+    } else if (flow->expires <= standings->over) {
         standing = STANDING_EXPIRED;
     } else {
         until = window->until < flow->expires ? window->until : flow->expires;

@@ -79,8 +79,10 @@ static void subject_start(struct subject *subject, const char *policy)
 static void go_to(struct subject *subject, const char *instant, bool set)
 {
     set_clock(instant);
-    if (set)
+    if (set) {
+        manager_judge_clock(subject->manager);
         enforcement_distrust(subject->manager->enforcement);
+    }
     ck_assert_int_eq(change_by_time(subject->manager), 0);
 }
 
@@ -323,6 +325,60 @@ START_TEST(overrides_end_when_their_time_is_over)
     assert_timeout("grant-1", CLOSED, "after its end");
 }
 END_TEST
+
+static bool has_finding(const struct manager *manager, const char *code)
+{
+    const struct finding *const *list;
+    size_t n = findings_list(manager->findings, &list);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i]->code, code) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A machine whose battery is empty wakes up in 1970. */
+START_TEST(clock_of_1970_opens_nothing_that_had_ended)
+{
+    static const char *const flush[] = {"nft", "delete", "table", "inet", "segd", NULL};
+    static const char *const from = "10.1.0.7", *const to = "10.3.0.9", *const service = "tcp/22";
+    const struct grant_wish wish = {NULL, &from, 1, &to, 1, &service, 1, "test"};
+    cleanup_(freep) char *policy = write_policy("UTC", "expires: 2026-11-25");
+    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(outcome_clear) struct outcome granted = {0};
+    struct manager_options options;
+
+    sandbox_enter();
+    set_clock("2026-11-24T00:00:00Z");
+    subject_start(&subject, policy);
+    go_to(&subject, "2026-11-26T00:00:00Z", false);
+    assert_timeout("timed", CLOSED, "its end");
+    ck_assert_int_eq(change_grant(subject.manager, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
+                     0);
+    go_to(&subject, "2026-11-27T00:00:00Z", false);
+
+    options = subject.manager->options;
+    for (unsigned boots = 0; boots < 2; boots++) {
+        subject.manager = manager_free(subject.manager);
+        ck_assert_int_eq(sandbox_run(flush, NULL, NULL), 0);
+        set_clock("1970-01-01T00:01:00Z");
+        ck_assert_int_eq(manager_new(&options, &subject.manager), 0);
+        ck_assert_int_eq(manager_start(subject.manager), 0);
+        assert_timeout("timed", CLOSED, "1970");
+        assert_timeout("grant-1", CLOSED, "1970");
+        assert_timeout("always", FOR_EVER, "1970");
+        ck_assert(has_finding(subject.manager, "clock-wrong"));
+        go_to(&subject, "1970-01-02T00:00:00Z", false);
+    }
+
+    /* Who set it may be wrong, but is believed. */
+    go_to(&subject, "2026-11-25T23:00:00Z", true);
+    assert_timeout("timed", 3600, "its last hour");
+    ck_assert(!has_finding(subject.manager, "clock-wrong"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("time");
@@ -337,6 +393,7 @@ int main(void)
     tcase_add_loop_test(tests, open_connection_ends_with_the_time_of_its_flow, 0,
                         (int)ELEMENTS_OF(ends));
     tcase_add_test(tests, overrides_end_when_their_time_is_over);
+    tcase_add_test(tests, clock_of_1970_opens_nothing_that_had_ended);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
