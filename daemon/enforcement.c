@@ -156,8 +156,13 @@ static int find_isolations(const struct ruleset *observed, struct overrides *iso
     return r;
 }
 
-int enforcement_observe(struct enforcement *enforcement, uint64_t *ret_generation,
-                        struct overrides *ret_isolations)
+void observation_clear(struct observation *observation)
+{
+    overrides_clear(&observation->isolations);
+    *observation = (struct observation){0};
+}
+
+int enforcement_observe(struct enforcement *enforcement, struct observation *ret_observation)
 {
     cleanup_(overrides_clear) struct overrides isolations = {0};
     cleanup_(ruleset_freep) struct ruleset *observed = NULL;
@@ -167,11 +172,15 @@ int enforcement_observe(struct enforcement *enforcement, uint64_t *ret_generatio
     if (r < 0 && r != -ENOENT)
         return r;
     enforced = observed && !observed->dormant;
-    *ret_generation = enforced ? ruleset_generation(observed) : 0;
     r = enforced ? find_isolations(observed, &isolations) : 0;
     if (r < 0)
         return r;
-    *ret_isolations = isolations;
+
+    *ret_observation = (struct observation){
+        .enforced = enforced,
+        .generation = enforced ? ruleset_generation(observed) : 0,
+        .isolations = isolations,
+    };
     isolations = (struct overrides){0};
     return 0;
 }

@@ -34,16 +34,23 @@ int enforcement_fd(const struct enforcement *enforcement);
 /* Whether the kernel keeps others from changing the table. */
 bool enforcement_owns(const struct enforcement *enforcement);
 
-/* The generation that the kernel holds, as the table tells; 0 where it holds none or does not tell.
- * `*ret_isolations`: those that it enforces, without the flows that
- * they keep; the caller clears them. Returns 0 or -errno. */
-int enforcement_observe(struct enforcement *enforcement, uint64_t *ret_generation,
-                        struct overrides *ret_isolations);
+/* What the kernel holds: whether a table of this name is in force, of which generation it is as far
+ * as it tells (0: it does not), and which isolations it enforces, without the flows that they keep.
+ */
+struct observation {
+    bool enforced;
+    uint64_t generation;
+    struct overrides isolations;
+};
+void observation_clear(struct observation *observation);
+/* Returns 0 or -errno. */
+int enforcement_observe(struct enforcement *enforcement, struct observation *ret_observation);
 
 /*
- * Commits what was prepared, in one transaction, and takes over its rulesets and outline. Returns
- * 0, or with what was enforced before still enforced -EREMOTEIO  the kernel refused it;
- * `*ret_refusal` says what -ENOMEM, -errno
+ * Commits what was prepared, and takes over its rulesets and outline. Returns 0, or with what was
+ * enforced before still enforced
+ *   -EREMOTEIO  the kernel refused it; `*ret_refusal` says what
+ *   -ENOMEM, -errno
  */
 int enforcement_commit(struct enforcement *enforcement, struct prepared *prepared,
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);

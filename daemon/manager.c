@@ -254,6 +254,9 @@ int manager_new(const struct manager_options *options, struct manager **ret_mana
         r = sd_event_new(&manager->event);
     if (r >= 0)
         r = watch_signals(manager);
+    /* Nothing where systemd asks for no sign of life. */
+    if (r >= 0)
+        r = sd_event_set_watchdog(manager->event, 1);
     if (r < 0) {
         log_message(LOG_ERR, MESSAGE_STOPPED, "cannot start: %s", strerror(-r));
         return r;
@@ -316,10 +319,11 @@ int manager_run(struct manager *manager)
     if (r < 0)
         log_message(LOG_ERR, MESSAGE_CLOCK, "the clock cannot be followed: %s", strerror(-r));
 
+    /* Before anything can go wrong: whatever does, the table never is without its owner. */
+    store_socket(manager);
     r = manager_start(manager);
     if (r < 0)
         return r;
-    store_socket(manager);
     manager_look_for_bypasses(manager);
     malloc_trim(0);
     notify_status(manager, "READY=1\n");

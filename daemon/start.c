@@ -21,6 +21,7 @@
 
 #include "change_private.h"
 #include "log.h"
+#include "step.h"
 
 #define DIFFERENCE_MAX 256
 
@@ -435,10 +436,12 @@ static int check_confirmation(struct manager *manager)
 }
 
 /* Overrides whose time was over while no daemon ran. */
-static bool any_ended(const struct overrides *overrides)
+static bool any_ended(const struct manager *manager)
 {
+    const struct overrides *overrides = &manager->state.overrides;
+
     for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (overrides->overrides[i].until <= calendar_now())
+        if (overrides->overrides[i].until <= change_now(manager))
             return true;
     }
     return false;
@@ -471,21 +474,48 @@ static int recover_isolations(struct manager *manager, const struct overrides *i
     return r;
 }
 
+/*
+ * A kernel that enforces nothing has just booted, or somebody took the table away. Until it is
+ * known what may pass, nothing does: however long it takes to read a policy, and whatever a policy
+ * does to who reads it.
+ */
+static void close_door(struct manager *manager)
+{
+    struct nftables_refusal refusal = {0};
+    int r = enforcement_lock_down(manager->enforcement, &refusal);
+
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the kernel could not be closed first: %s",
+                    strerror(-r));
+    step_reached("door-closed");
+}
+
+/* What the kernel holds, closed where that is nothing. */
+static void observe(struct manager *manager, struct observation *observation)
+{
+    int r = enforcement_observe(manager->enforcement, observation);
+
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
+    else if (!observation->enforced)
+        close_door(manager);
+}
+
 int manager_start(struct manager *manager)
 {
-    cleanup_(overrides_clear) struct overrides isolations = {0};
-    uint64_t generation = 0;
+    cleanup_(observation_clear) struct observation observation = {0};
+    uint64_t generation;
     bool known;
     int r;
 
     manager->until = USEC_NEVER;
+    observe(manager, &observation);
     known = open_state(manager);
-    r = enforcement_observe(manager->enforcement, &generation, &isolations);
-    if (r < 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
+    manager_judge_clock(manager);
 
+    generation = observation.generation;
     if (generation > 0 && (!known || manager->state.generation == 0)) {
-        r = recover_isolations(manager, &isolations);
+        r = recover_isolations(manager, &observation.isolations);
         if (r < 0)
             return r;
         if (known)
@@ -508,5 +538,5 @@ int manager_start(struct manager *manager)
     r = check_confirmation(manager);
     if (r < 0)
         return r;
-    return any_ended(&manager->state.overrides) ? change_by_time(manager) : manager_arm(manager);
+    return any_ended(manager) ? change_by_time(manager) : manager_arm(manager);
 }
