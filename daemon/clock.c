@@ -21,8 +21,9 @@
 #include "policy/standing.h"
 
 #define DAY (INT64_C(86400) * USEC_PER_SEC)
-/* No clock shows an earlier time and is right: the release of this version. */
-#define EPOCH (SEGD_EPOCH * USEC_PER_SEC)
+/* A clock that shows an earlier time is wrong: this version did not exist. 2026-11-01T00:00:00Z; it
+ * goes forward with each release. */
+#define EPOCH (INT64_C(1793491200) * USEC_PER_SEC)
 /* A failed attempt is made again after so long. */
 #define RETRY (60 * USEC_PER_SEC)
 
