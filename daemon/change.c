@@ -260,7 +260,7 @@ static int commit_generation(struct manager *manager, struct transition *change,
                              struct prepared *prepared, const struct policy *old,
                              struct outcome *outcome)
 {
-    struct nftables_cost cost;
+    struct nftables_cost cost = {0};
     int r = write_generation(manager, change, outcome);
 
     if (r != 0)

@@ -200,7 +200,7 @@ static int resume(struct manager *manager, uint64_t number, bool is_held, struct
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(prepared_freep) struct prepared *prepared = NULL;
     cleanup_(freep) char *problem = NULL;
-    struct nftables_cost cost;
+    struct nftables_cost cost = {0};
     int r;
 
     if (number == 0 || !manager->generations)

@@ -270,6 +270,7 @@ int file_list_numbers(int directory, file_number number, const void *userdata,
     r = file_list(directory, &stream);
     if (r < 0)
         return r;
+    assert(stream);
 
     /* So that also no numbers at all are memory that the caller owns. */
     r = array_reserve(&numbers, &capacity, 1, sizeof(*numbers));
