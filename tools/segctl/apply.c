@@ -79,8 +79,9 @@ static int print_applied(const json_t *reply, bool colour)
     int r;
 
     words_coloured(stdout, colour, "1;32", "enforced");
-    printf(": generation %" JSON_INTEGER_FORMAT " (%.12s)", reply_number(generation, "number"),
-           reply_text(generation, "fingerprint"));
+    printf(": generation %" JSON_INTEGER_FORMAT " (", reply_number(generation, "number"));
+    reply_write_digest(stdout, generation, "fingerprint");
+    putchar(')');
     if (reply_number(generation, "source") > 0)
         printf(", the policy of generation %" JSON_INTEGER_FORMAT,
                reply_number(generation, "source"));

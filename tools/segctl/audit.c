@@ -71,7 +71,7 @@ static int show(json_t *reply, void *userdata)
         view->last = reply_number(entry, "sequence");
         if (!view->json)
             print_entry(entry, view->colour);
-        else if (json_dumpf(entry, stdout, JSON_COMPACT) < 0)
+        else if (write_json(stdout, entry, JSON_COMPACT) < 0)
             return -ENOMEM;
         else
             putchar('\n');
@@ -124,8 +124,9 @@ static int print_verified(const json_t *reply, bool colour)
 {
     if (reply_true(reply, "ok")) {
         words_coloured(stdout, colour, "1;32", "the audit log is whole");
-        printf(": %" JSON_INTEGER_FORMAT " entries, head %s\n", reply_number(reply, "entries"),
-               reply_text(reply, "head"));
+        printf(": %" JSON_INTEGER_FORMAT " entries, head ", reply_number(reply, "entries"));
+        reply_write(stdout, reply, "head");
+        putchar('\n');
         return 0;
     }
     words_coloured(stdout, colour, "1;31", "THE AUDIT LOG IS NOT WHOLE");

@@ -133,6 +133,36 @@ json_t *loaded_to_json(const struct loaded *loaded)
                      array);
 }
 
+/*
+ * Control characters of eight bits, and delete, are escaped as jansson escapes the others: for
+ * programs it is the same, and a terminal is not steered. What it hands over ends with a whole
+ * character.
+ */
+static int write_safe(const char *bytes, size_t size, void *userdata)
+{
+    FILE *stream = userdata;
+    size_t begin = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        bool is_delete = bytes[i] == 0x7f;
+        bool is_long = bytes[i] == '\xc2' && i + 1 < size && (unsigned char)bytes[i + 1] < 0xa0;
+
+        if (!is_delete && !is_long)
+            continue;
+        fwrite(bytes + begin, 1, i - begin, stream);
+        i += is_long;
+        fprintf(stream, "\\u%04x", (unsigned)(unsigned char)bytes[i]);
+        begin = i + 1;
+    }
+    fwrite(bytes + begin, 1, size - begin, stream);
+    return ferror(stream) ? -1 : 0;
+}
+
+int write_json(FILE *stream, const json_t *json, size_t flags)
+{
+    return json_dump_callback(json, write_safe, stream, flags);
+}
+
 int print_json(json_t *object, int exit_code)
 {
     int r;
@@ -140,7 +170,7 @@ int print_json(json_t *object, int exit_code)
     if (!object)
         return command_no_memory();
 
-    r = json_dumpf(object, stdout, JSON_INDENT(2));
+    r = write_json(stdout, object, JSON_INDENT(2));
     json_decref(object);
     if (r < 0)
         return command_no_memory();

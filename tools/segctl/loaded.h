@@ -37,6 +37,9 @@ int loaded_require(struct loaded *loaded, const char *path, bool json);
 void loaded_print(const struct loaded *loaded);
 /* { "ok": …, "diagnostics": […] }, a new reference; NULL without memory. */
 json_t *loaded_to_json(const struct loaded *loaded);
+/* Writes JSON that steers no terminal. Returns 0, or -1 without memory or where the stream failed.
+ */
+int write_json(FILE *stream, const json_t *json, size_t flags);
 /* Prints any JSON object to stdout. Returns an exit code: `exit_code`, unless there is none. */
 int print_json(json_t *object, int exit_code);
 

@@ -17,6 +17,7 @@
 
 /* Items of a list in a cell: a column is as wide as its widest cell. */
 #define LIST_SHOWN 2
+#define DIGITS_SHOWN 12
 
 const char *reply_when(const char *instant, char buffer[WHEN_MAX])
 {
@@ -28,10 +29,8 @@ const char *reply_when(const char *instant, char buffer[WHEN_MAX])
 
     if (!*instant)
         return strcpy(buffer, "never");
-    if (instant_parse(instant, &usec) < 0) {
-        snprintf(buffer, WHEN_MAX, "%s", instant);
-        return buffer;
-    }
+    if (instant_parse(instant, &usec) < 0)
+        return strcpy(buffer, "?");
 
     time = usec / USEC_PER_SEC;
     if (!localtime_r(&time, &tm))
@@ -55,6 +54,18 @@ json_int_t reply_age(const char *instant)
     if (instant_parse(instant, &usec) < 0 || usec > calendar_now())
         return 0;
     return (calendar_now() - usec) / USEC_PER_SEC;
+}
+
+void reply_write(FILE *stream, const json_t *json, const char *key)
+{
+    words_text(stream, reply_text(json, key));
+}
+
+void reply_write_digest(FILE *stream, const json_t *json, const char *key)
+{
+    const char *digest = reply_text(json, key);
+
+    text_show(stream, digest, strnlen(digest, DIGITS_SHOWN));
 }
 
 void reply_write_actor(FILE *stream, const json_t *actor)

@@ -11,7 +11,7 @@
  */
 
 /* An RFC 3339 instant as `2026-11-23 02:11`, `令和8年11月23日 02:11`; `never` for an empty text,
- * the text itself where it is none. Returns `buffer`. */
+ * `?` where it is none. Returns `buffer`. */
 #define WHEN_MAX 96
 const char *reply_when(const char *instant, char buffer[WHEN_MAX]);
 /* Seconds as `3 h 20 min`; `less than a second`. Returns `buffer`. */
@@ -19,6 +19,10 @@ const char *reply_span(json_int_t seconds, char *buffer);
 /* Seconds from the instant until now; 0 where it is none or in the future. */
 json_int_t reply_age(const char *instant);
 
+/* The text under the key, and the first digits of one that is a SHA-256: what people compare by
+ * eye. Both as glyphs, like all that the daemon tells: it may have been taken over. */
+void reply_write(FILE *stream, const json_t *json, const char *key);
+void reply_write_digest(FILE *stream, const json_t *json, const char *key);
 /* `tanaka (uid 1000)`; `segd itself (boot)`. */
 void reply_write_actor(FILE *stream, const json_t *actor);
 /* A list of texts with a comma between. */

@@ -63,6 +63,14 @@ static int take_place(struct made *made, const json_t *place, struct location *r
     return 0;
 }
 
+/* A code is one of segd's words, and is printed as it is. */
+static const char *code_of(const json_t *json)
+{
+    const char *code = reply_text(json, "code");
+
+    return code[strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-")] ? "?" : code;
+}
+
 static int add_diagnostic(struct made *made, const json_t *json)
 {
     const json_t *related = json_object_get(json, "related");
@@ -72,7 +80,7 @@ static int add_diagnostic(struct made *made, const json_t *json)
     int r = take_place(made, json, &location);
 
     if (r == 0)
-        r = diagnostics_add(made->diagnostics, severity, reply_text(json, "code"), location,
+        r = diagnostics_add(made->diagnostics, severity, code_of(json), location,
                             json_string_value(json_object_get(json, "remedy")), "%s",
                             reply_text(json, "message"));
     if (r == 0 && json_is_object(related)) {

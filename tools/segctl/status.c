@@ -22,9 +22,6 @@
 #define CAUTION "1;33"
 #define BAD "1;31"
 
-/* Of a SHA-256, what people compare by eye. */
-#define FINGERPRINT_SHOWN 12
-
 bool status_is_critical(const json_t *findings)
 {
     json_t *finding;
@@ -56,10 +53,12 @@ static void print_mode(const json_t *status, bool colour)
         puts("  correct the policy files (segctl check), then: segctl apply");
         return;
     }
-    words_coloured(stdout, colour, GOOD, reply_text(status, "mode"));
-    if (reply_has(status, "generation"))
-        printf(" generation %" JSON_INTEGER_FORMAT " (%.*s)", reply_number(status, "generation"),
-               FINGERPRINT_SHOWN, reply_text(status, "fingerprint"));
+    words_coloured(stdout, colour, GOOD, "enforcing");
+    if (reply_has(status, "generation")) {
+        printf(" generation %" JSON_INTEGER_FORMAT " (", reply_number(status, "generation"));
+        reply_write_digest(stdout, status, "fingerprint");
+        putchar(')');
+    }
     printf(", %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " flows live\n",
            reply_number(status, "live"), reply_number(status, "flows"));
 }
@@ -118,8 +117,9 @@ void status_print_findings(const json_t *findings, bool colour)
         else
             fputs("notice   ", stdout);
         words_text(stdout, reply_text(finding, "message"));
-        printf(" [%s, since %s]\n", reply_text(finding, "code"),
-               reply_when(reply_text(finding, "since"), when));
+        fputs(" [", stdout);
+        reply_write(stdout, finding, "code");
+        printf(", since %s]\n", reply_when(reply_text(finding, "since"), when));
     }
 }
 
@@ -315,9 +315,11 @@ static int print_status(const json_t *status, bool colour)
 
     fputs("\npolicy ", stdout);
     words_text(stdout, reply_text(status, "policy"));
-    printf(", audit log %" JSON_INTEGER_FORMAT " entries, head %.*s, segd %s\n",
-           reply_number(audit, "sequence"), FINGERPRINT_SHOWN, reply_text(audit, "head"),
-           reply_text(status, "version"));
+    printf(", audit log %" JSON_INTEGER_FORMAT " entries, head ", reply_number(audit, "sequence"));
+    reply_write_digest(stdout, audit, "head");
+    fputs(", segd ", stdout);
+    reply_write(stdout, status, "version");
+    putchar('\n');
     return 0;
 }
 
