@@ -172,8 +172,7 @@ static int run_method(struct call *call, const char *name, const json_t *paramet
     if (!method)
         return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", name));
     if (call->connection->role < method->role) {
-        server_tell_refused(call->connection->server, &call->connection->actor, call->method,
-                            "the role is not enough");
+        server_tell_refused(call->connection, call->method, "the role is not enough");
         return call_error(call, "NotPermitted",
                           json_pack("{s:s}", "needs", role_to_string(method->role)));
     }

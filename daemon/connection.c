@@ -48,13 +48,13 @@ struct connection *connection_free(struct connection *connection)
     return NULL;
 }
 
-/* Bytes that the connections of a user hold. */
-static size_t count_waiting(const struct server *server, int64_t uid)
+/* Bytes that the connections of this user hold. */
+static size_t count_waiting(const struct connection *connection)
 {
     size_t n = 0;
 
-    for (const struct connection *c = server->connections; c; c = c->next) {
-        if (c->actor.uid == uid)
+    for (const struct connection *c = connection->server->connections; c; c = c->next) {
+        if (server_is_of(c, connection->actor.uid, connection->role))
             n += c->input.size + c->output.size;
     }
     return n;
@@ -71,7 +71,7 @@ int connection_send(struct connection *connection, const json_t *message)
     if (!text)
         return -ENOMEM;
     if (connection->actor.uid != 0) {
-        size_t waiting = count_waiting(connection->server, connection->actor.uid);
+        size_t waiting = count_waiting(connection);
 
         /* One answer of any size is fine. */
         if (waiting > 0 && waiting + size > SERVER_WAITING_USER)
@@ -129,7 +129,7 @@ static int read_input(struct connection *connection)
     if (r < 0 && r != -EAGAIN)
         return r;
     if (connection->input.size > SERVER_MESSAGE_MAX_VIEWER && connection->actor.uid != 0 &&
-        count_waiting(connection->server, connection->actor.uid) > SERVER_WAITING_USER)
+        count_waiting(connection) > SERVER_WAITING_USER)
         return -EMSGSIZE;
     return 0;
 }
@@ -186,10 +186,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     (void)source;
     (void)fd;
     if (r == -EBADMSG)
-        server_tell_refused(connection->server, &connection->actor, NULL, "it sent no message");
+        server_tell_refused(connection, NULL, "it sent no message");
     else if (r == -EMSGSIZE)
-        server_tell_refused(connection->server, &connection->actor, NULL,
-                            "it sent a message that is too large");
+        server_tell_refused(connection, NULL, "it sent a message that is too large");
     if (r < 0)
         connection_free(connection);
     return 0;

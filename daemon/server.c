@@ -22,23 +22,34 @@
 #define PAUSE_USEC 1000000
 #define BACKLOG 128
 #define DESCRIPTORS_KEPT 256
+/* No user's number: refusals of all who have no role are counted under it. */
+#define NOBODY (-1)
 
-static size_t count_connections(const struct server *server, int64_t uid)
+bool server_is_of(const struct connection *connection, int64_t uid, enum role role)
+{
+    return role == ROLE_NONE ? connection->role == ROLE_NONE : connection->actor.uid == uid;
+}
+
+static size_t count_connections(const struct server *server, int64_t uid, enum role role)
 {
     size_t n = 0;
 
     for (const struct connection *c = server->connections; c; c = c->next)
-        n += c->actor.uid == uid;
+        n += server_is_of(c, uid, role);
     return n;
 }
 
-/* Root is never kept out, by nobody. */
-static bool is_full(const struct server *server, const struct actor *actor)
+/* Root is never kept out, by nobody, and those who act in an incident not by those who read. */
+static bool is_full(const struct server *server, const struct actor *actor, enum role role)
 {
+    size_t places = server->connections_max;
+
     if (actor->uid == 0)
         return false;
-    return server->n_connections >= server->connections_max ||
-           count_connections(server, actor->uid) >= SERVER_CONNECTIONS_USER;
+    if (role < ROLE_OPERATOR)
+        places -= places / 4;
+    return server->n_connections >= places ||
+           count_connections(server, actor->uid, role) >= SERVER_CONNECTIONS_USER;
 }
 
 static void admit(struct server *server, int fd)
@@ -46,7 +57,7 @@ static void admit(struct server *server, int fd)
     struct actor actor;
     enum role role;
 
-    if (peer_identify(&server->roles, fd, &actor, &role) < 0 || is_full(server, &actor)) {
+    if (peer_identify(&server->roles, fd, &actor, &role) < 0 || is_full(server, &actor, role)) {
         close(fd);
         return;
     }
@@ -104,21 +115,22 @@ static size_t count_possible(void)
                                                  : limit.rlim_cur / 2;
 }
 
-void server_tell_refused(struct server *server, const struct actor *actor, const char *method,
-                         const char *why)
+void server_tell_refused(struct connection *connection, const char *method, const char *why)
 {
+    struct server *server = connection->server;
+    int64_t counted = connection->role == ROLE_NONE ? NOBODY : connection->actor.uid;
     uint64_t now = 1, omitted;
     char text[160];
 
     sd_event_now(server->event, CLOCK_MONOTONIC, &now);
     if (!server->options.refused ||
-        !refusals_count(&server->refusals, actor->uid, (usec_t)now, &omitted))
+        !refusals_count(&server->refusals, counted, (usec_t)now, &omitted))
         return;
     if (omitted > 0)
         snprintf(text, sizeof(text), "%s; so were %" PRIu64 " more before", why, omitted);
     else
         snprintf(text, sizeof(text), "%s", why);
-    server->options.refused(actor, method, text, server->options.userdata);
+    server->options.refused(&connection->actor, method, text, server->options.userdata);
 }
 
 int server_new(const struct server_options *options, struct server **ret_server)

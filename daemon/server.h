@@ -29,7 +29,11 @@ const char *role_to_string(enum role role);
 #define SERVER_MESSAGE_MAX_VIEWER ((size_t)64 * 1024)
 /* JSON values in one message: a policy of many files has some thousands. */
 #define SERVER_VALUES_MAX 100000
-/* Connections of one user, of those root's are not counted; and of all. */
+/*
+ * Connections of one user, of those root's are not counted; and of all. The last quarter of them is
+ * for operators and admins. Callers without a role count as one user here and in all that follows:
+ * whoever has user namespaces can call under thousands of numbers (subuid(5)).
+ */
 #define SERVER_CONNECTIONS_USER 256
 #define SERVER_CONNECTIONS_MAX 2048
 /* Bytes that all connections of one user, but root, may keep in the daemon: half messages, and

@@ -62,8 +62,10 @@ void roles_resolve(struct roles *roles);
 int peer_identify(const struct roles *roles, int fd, struct actor *ret_actor, enum role *ret_role);
 
 /* server.c: tells of a refusal, unless there were too many of this user. */
-void server_tell_refused(struct server *server, const struct actor *actor, const char *method,
-                         const char *why);
+void server_tell_refused(struct connection *connection, const char *method, const char *why);
+
+/* server.c: whether limits take a connection for one of this user's. */
+bool server_is_of(const struct connection *connection, int64_t uid, enum role role);
 
 /* connection.c */
 int connection_new(struct server *server, int fd, const struct actor *actor, enum role role);

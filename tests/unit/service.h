@@ -31,6 +31,10 @@ struct service {
     pid_t process;
 };
 
+/* For the server these numbers are the groups segd-view and segd-operate. */
+#define SERVICE_VIEWERS 60101
+#define SERVICE_OPERATORS 60102
+
 /* `descriptors`: how many the server may have; 0: enough. */
 struct service *service_start(unsigned descriptors);
 struct service *service_stop(struct service *service);
@@ -43,8 +47,10 @@ long service_cpu(const struct service *service);
 /* A number of GetStatus, asked over a new connection of root. */
 json_int_t service_number(const struct service *service, const char *name);
 
-/* Connects as a user; -1: as who runs the test. A server that closes at once is seen by reading. */
+/* Connects as a user, in the group of the same number; -1: as who runs the test. A server that
+ * closes at once is seen by reading. */
 int service_connect(const struct service *service, int uid);
+int service_connect_in(const struct service *service, int uid, int gid);
 
 /* Sends bytes, all of them. */
 void client_send(int fd, const void *bytes, size_t size);

@@ -15,7 +15,7 @@
 #include "service.h"
 
 #define USER 65534
-#define OTHER_USER 65533
+#define OTHER_USER SERVICE_VIEWERS
 #define MIB ((json_int_t)1024 * 1024)
 
 /* Takes in what the sender is refused as well: it may be cut off in the middle. */
@@ -182,7 +182,7 @@ START_TEST(thousand_idle_connections_cost_nobody_else)
     int fds[1000], fd;
 
     for (int i = 0; i < 1000; i++) {
-        fds[i] = service_connect(service, 60001 + i % 5);
+        fds[i] = service_connect_in(service, 60001 + i % 5, SERVICE_VIEWERS);
         /* Let in, and not kept waiting. */
         client_is_served(fds[i]);
     }
@@ -229,6 +229,52 @@ START_TEST(user_has_a_bounded_number_of_connections)
 }
 END_TEST
 
+/* One person with many numbers, by subuid(5). */
+START_TEST(users_without_a_role_are_one_user)
+{
+    cleanup_(service_stopp) struct service *service = service_start(0);
+    int fds[SERVER_CONNECTIONS_USER], fd;
+
+    for (int i = 0; i < SERVER_CONNECTIONS_USER; i++) {
+        fds[i] = service_connect(service, 200000 + i);
+        client_is_served(fds[i]);
+    }
+    client_is_closed(service_connect(service, USER));
+    fd = service_connect(service, OTHER_USER);
+    client_is_served(fd);
+    close(fd);
+    for (int i = 0; i < SERVER_CONNECTIONS_USER; i++)
+        close(fds[i]);
+
+    for (int i = 0; i < 2 * REFUSALS_PER_MINUTE; i++) {
+        fd = service_connect(service, 300000 + i);
+        client_is_error(client_ask(fd, CALL("Confirm")), "io.segd.Control.NotPermitted");
+        close(fd);
+    }
+    ck_assert_int_eq(service_number(service, "refused"), REFUSALS_PER_MINUTE);
+}
+END_TEST
+
+START_TEST(who_reads_does_not_keep_out_who_acts)
+{
+    /* Room for 600 - 256, of which a quarter is for operators and admins. */
+    cleanup_(service_stopp) struct service *service = service_start(600);
+    int fds[(600 - 256) * 3 / 4], fd;
+
+    for (int i = 0; i < (int)ELEMENTS_OF(fds); i++) {
+        fds[i] = service_connect_in(service, 60001 + i, SERVICE_VIEWERS);
+        client_is_served(fds[i]);
+    }
+    client_is_closed(service_connect(service, OTHER_USER));
+    client_is_closed(service_connect(service, USER));
+    fd = service_connect(service, SERVICE_OPERATORS);
+    client_is_served(fd);
+    close(fd);
+    for (int i = 0; i < (int)ELEMENTS_OF(fds); i++)
+        close(fds[i]);
+}
+END_TEST
+
 START_TEST(root_is_let_in_where_all_places_are_taken)
 {
     /* Room for 600 - 256 connections that are not root's. */
@@ -236,10 +282,10 @@ START_TEST(root_is_let_in_where_all_places_are_taken)
     int fds[600 - 256], root[64];
 
     for (int i = 0; i < (int)ELEMENTS_OF(fds); i++) {
-        fds[i] = service_connect(service, 60001 + i % 3);
+        fds[i] = service_connect_in(service, 60001 + i % 3, SERVICE_OPERATORS);
         client_is_served(fds[i]);
     }
-    client_is_closed(service_connect(service, USER));
+    client_is_closed(service_connect_in(service, USER, SERVICE_OPERATORS));
     for (int i = 0; i < (int)ELEMENTS_OF(root); i++) {
         root[i] = service_connect(service, -1);
         client_is_served(root[i]);
@@ -404,6 +450,8 @@ int main(void)
                         (int)ELEMENTS_OF(bombs));
     tcase_add_test(tests, thousand_idle_connections_cost_nobody_else);
     tcase_add_test(tests, user_has_a_bounded_number_of_connections);
+    tcase_add_test(tests, users_without_a_role_are_one_user);
+    tcase_add_test(tests, who_reads_does_not_keep_out_who_acts);
     tcase_add_test(tests, root_is_let_in_where_all_places_are_taken);
     tcase_add_test(tests, lack_of_descriptors_does_not_keep_the_processor_busy);
     tcase_add_test(tests, flood_of_calls_lets_others_have_their_turn);
