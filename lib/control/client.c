@@ -20,6 +20,9 @@
 
 /* Bytes of one reply: a policy of the greatest size in JSON, where each byte may take six. */
 #define REPLY_MAX ((size_t)512 * 1024 * 1024)
+/* JSON values of one reply, each of which takes memory: ten times those of the flows of a policy of
+ * 50,000. A daemon that was taken over does not take the machine's memory by what it answers. */
+#define REPLY_VALUES_MAX ((size_t)16 * 1024 * 1024)
 
 struct client {
     int fd;
@@ -50,6 +53,7 @@ int client_connect(const char *path, struct client **ret_client)
     if (!client)
         return -ENOMEM;
     client->input.limit = REPLY_MAX;
+    client->input.values = REPLY_VALUES_MAX;
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0 ||
         connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)

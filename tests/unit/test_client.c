@@ -213,6 +213,28 @@ START_TEST(refusal_arrives_though_the_call_did_not)
 }
 END_TEST
 
+/* Small on the wire, large in memory. */
+START_TEST(reply_of_too_many_values_is_no_reply)
+{
+    cleanup_(stage_clear) struct stage stage = {0};
+    cleanup_(client_closep) struct client *client = NULL;
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(freep) char *error = NULL, *bomb = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&bomb, &size);
+
+    ck_assert_ptr_nonnull(stream);
+    fputs("{\"parameters\": {\"list\": [0", stream);
+    for (size_t i = 0; i < (size_t)16 * 1024 * 1024; i++)
+        fputs(",0", stream);
+    fputs("]}}", stream);
+    ck_assert_int_eq(fclose(stream), 0);
+    start(&stage, PLAY_ANSWER, bomb, size + 1);
+    ck_assert_int_eq(client_connect(stage.path, &client), 0);
+    ck_assert_int_eq(client_call(client, "GetStatus", NULL, &reply, &error), -EPROTO);
+}
+END_TEST
+
 struct followed {
     int n;
     int enough; /* replies after which the handler ends it */
@@ -292,6 +314,7 @@ static Suite *client_suite(void)
     tcase_add_loop_test(tests, answer_may_come_in_pieces, 0, ELEMENTS_OF(answers));
     tcase_add_loop_test(tests, call_names_the_interface_and_has_parameters, 0, 2);
     tcase_add_test(tests, refusal_arrives_though_the_call_did_not);
+    tcase_add_test(tests, reply_of_too_many_values_is_no_reply);
     tcase_add_loop_test(tests, replies_are_followed_until_the_last, 0, ELEMENTS_OF(streams));
     tcase_add_test(tests, no_daemon_is_told_from_no_socket);
     suite_add_tcase(suite, tests);
