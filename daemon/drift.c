@@ -155,8 +155,10 @@ void manager_look_for_bypasses(struct manager *manager)
     findings_begin(manager->findings, "bypass");
     for (size_t i = 0; i < bypasses.n_bypasses; i++) {
         const struct bypass *bypass = &bypasses.bypasses[i];
-        /* Nothing passes where nothing is forwarded: that is no way around. */
-        bool harmless = strcmp(bypass->code, "forwarding-off") == 0;
+        /* Nothing passes where nothing is forwarded, and what is not known is not known to be a way
+         * around. */
+        bool harmless =
+            strcmp(bypass->code, "forwarding-off") == 0 || strcmp(bypass->code, "unknown") == 0;
         int r = findings_report(manager->findings, "bypass", bypass->code,
                                 harmless ? FINDING_WARNING : FINDING_CRITICAL, bypass->object, "%s",
                                 bypass->message);

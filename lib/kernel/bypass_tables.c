@@ -157,35 +157,63 @@ static int see_all(struct bypass_search *search, uint16_t type, netlink_handler 
     return r < 0 ? bypass_add_unknown(search, what, r) : 0;
 }
 
-/* The older iptables: its table `raw` is where packets are taken out of connection tracking. */
-static int find_legacy(struct bypass_search *search, const char *path, const char *command)
+/* The older iptables, of one family. */
+struct legacy {
+    const char *command;
+    const char *names;  /* of its tables in this network namespace, for root's eyes */
+    const char *module; /* that has the table `raw` */
+};
+
+/* Whether the table may be there at all: kernels of distributions have it as a module, and which
+ * modules are loaded everybody may know. Where that is not known it may. */
+static bool may_have_raw(const struct legacy *legacy)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = fopen("/proc/modules", "re");
+    size_t length = strlen(legacy->module);
+    char line[256];
+    bool found = false;
+
+    if (!file)
+        return true;
+    while (!found && fgets(line, sizeof(line), file))
+        found = strncmp(line, legacy->module, length) == 0 && line[length] == ' ';
+    fclose(file);
+    return found;
+}
+
+/* Its table `raw` is where packets are taken out of connection tracking. */
+static int find_legacy(struct bypass_search *search, const struct legacy *legacy)
+{
+    FILE *file = fopen(legacy->names, "re");
     char name[64];
     int r = 0;
 
+    if (!file && (errno == ENOENT || (errno == EACCES && !may_have_raw(legacy))))
+        return 0;
     if (!file)
-        return errno == ENOENT ? 0 : bypass_add_unknown(search, path, -errno);
+        return bypass_add_unknown(search, legacy->names, -errno);
     while (r == 0 && fgets(name, sizeof(name), file))
         if (strcmp(name, "raw\n") == 0)
-            r = bypass_add(search, "unknown", path,
+            r = bypass_add(search, "unknown", legacy->names,
                            "the table raw of the older %s is loaded and is not looked into",
-                           command);
+                           legacy->command);
     if (r == 0 && ferror(file))
-        r = bypass_add_unknown(search, path, -EIO);
+        r = bypass_add_unknown(search, legacy->names, -EIO);
     fclose(file);
     return r;
 }
 
 int bypass_find_tables(struct bypass_search *search)
 {
+    static const struct legacy legacies[] = {
+        {"iptables", "/proc/net/ip_tables_names", "iptable_raw"},
+        {"ip6tables", "/proc/net/ip6_tables_names", "ip6table_raw"},
+    };
     int r = see_all(search, NFT_MSG_GETFLOWTABLE, bypass_see_flowtable, "flowtables");
 
     if (r == 0)
         r = see_all(search, NFT_MSG_GETRULE, bypass_see_rule, "rules of nftables");
-    if (r == 0)
-        r = find_legacy(search, "/proc/net/ip_tables_names", "iptables");
-    if (r == 0)
-        r = find_legacy(search, "/proc/net/ip6_tables_names", "ip6tables");
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(legacies); i++)
+        r = find_legacy(search, &legacies[i]);
     return r;
 }
