@@ -3,6 +3,10 @@
 /*
  * Whether standard error is the journal's is told by JOURNAL_STREAM (systemd.exec(5)). Then entries
  * are sent with their fields instead of as bare lines, and appear once.
+ *
+ * Programs, interfaces and labels are named by others. A message with a control character or half a
+ * character in it is shown as `[72B blob data]`, and one with a new line looks like two: each is
+ * one line of text that can be shown.
  */
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -13,9 +17,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 #define LOG_TEXT_MAX 1024
 
@@ -29,11 +36,28 @@ static bool standard_error_is_journal(void)
            fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
+/* As much of the text as fits, as text_show() shows it. */
+static void show(const char *text, char shown[LOG_TEXT_MAX])
+{
+    size_t size = strlen(text), n = 0;
+
+    for (size_t offset = 0; offset < size;) {
+        struct glyph glyph = glyph_at(text + offset, size - offset);
+
+        if (n + glyph.length >= LOG_TEXT_MAX)
+            break;
+        memcpy(shown + n, glyph.text, glyph.length);
+        n += glyph.length;
+        offset += glyph.size;
+    }
+    shown[n] = '\0';
+}
+
 void log_message(int priority, sd_id128_t id, const char *format, ...)
 {
     static const char *const words[] = {"emergency", "alert",  "critical", "error",
                                         "warning",   "notice", "info",     "debug"};
-    char text[LOG_TEXT_MAX];
+    char text[LOG_TEXT_MAX], shown[LOG_TEXT_MAX];
     va_list arguments;
 
     va_start(arguments, format);
@@ -41,10 +65,11 @@ void log_message(int priority, sd_id128_t id, const char *format, ...)
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    show(text, shown);
 
     if (standard_error_is_journal())
-        sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority,
+        sd_journal_send("MESSAGE=%s", shown, "PRIORITY=%i", priority,
                         "MESSAGE_ID=" SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(id), NULL);
     else
-        fprintf(stderr, "segd: %s: %s\n", words[priority & LOG_PRIMASK], text);
+        fprintf(stderr, "segd: %s: %s\n", words[priority & LOG_PRIMASK], shown);
 }
