@@ -36,6 +36,20 @@ check_units() {
     done
 }
 
+# What root runs for the unit believes what a segd answers that may have been taken over.
+check_walls() {
+    unit=$destination$lib/systemd/system/segd.service
+    if grep -E '^Exec[A-Za-z]+=[-@:|!]*\+' "$unit"; then
+        complain "a command of the unit runs outside of what the unit may do"
+    fi
+    grep -q '^TemporaryFileSystem=/run:ro$' "$unit" || complain "the unit sees sockets of others in /run"
+    # Anybody may write to the journal under any id, but not as the unit.
+    if grep 'journalctl.*MESSAGE_ID=' "$destination$lib/systemd/catalog/segd.catalog" |
+        grep -v -e '-u segd'; then
+        complain "the catalog leads to messages that anybody may have written"
+    fi
+}
+
 member() { # file, name; prints the id
     awk -F: -v name="$2" '$1 == name { print $3 }' "$destination/etc/$1"
 }
@@ -112,6 +126,7 @@ check_documentation() {
 
 install_to_destination "$1"
 check_units
+check_walls
 if [ "$(id -u)" -eq 0 ]; then
     check_users
     check_folders
