@@ -7,6 +7,7 @@
 records=/run/segd-boot
 unit=segd.service
 approved='open reply new second'
+version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
 
 pass() { # check, what was measured
     echo "BOOT-TEST PASS $1: $2"
@@ -34,7 +35,7 @@ differs() { # check, value, value that is wrong
 
 # On one line, as much of a text as a person reads.
 in_short() {
-    tr '\n' ' ' | cut -c 1-300
+    tr -s '\n ' ' ' | cut -c 1-400
 }
 
 # The words of a command that must end well, or with another status where one is given before it.
@@ -80,14 +81,16 @@ await() { # command
     done
 }
 
-# Between two records: of kinds that pass nothing was lost, of all others nothing arrived.
-passed_only() { # check, record, record, kinds that pass
-    if measured=$(awk -v passing=" ${4:-} " '
+# Between two records: of kinds that pass nothing was lost, of all others nothing arrived. Kinds that
+# change in between are not judged.
+passed_only() { # check, record, record, kinds that pass, kinds that change
+    if measured=$(awk -v passing=" ${4:-} " -v changing=" ${5:-} " '
         FNR == NR { before[$1] = $2; next }
         { now[$1] = $2 - before[$1] }
         END {
             for (key in now) {
-                if (split(key, word, ".") != 3 || word[3] != "sent")
+                if (split(key, word, ".") != 3 || word[3] != "sent" ||
+                    index(changing, " " word[1] " "))
                     continue
                 name = word[1] "." word[2]
                 sent = now[key]
@@ -162,12 +165,65 @@ passed_since_boot() { # check, record, kinds that pass
 
 # A command in the midst of traffic that goes on as if nothing were.
 undisturbed() { # check, command
-    name=$1
+    subject=$1
     shift
-    count "$name.before"
-    succeeds "$name-done" "$@"
-    count "$name.after" 50
-    passed_only "$name-traffic" "$name.before" "$name.after" "$approved"
+    count "$subject.before"
+    succeeds "$subject-done" "$@"
+    count "$subject.after" 50
+    passed_only "$subject-traffic" "$subject.before" "$subject.after" "$approved"
+}
+
+# What passes from now on.
+passes_now() { # check, kinds that pass
+    count "$1.before"
+    count "$1.after" 50
+    passed_only "$1" "$1.before" "$1.after" "${2:-}"
+}
+
+# A policy takes the place of the one before in one piece.
+write_policy() { # the text comes from standard input
+    cat >/etc/segd/policy.d/10-boot.yaml.new
+    chmod 0640 /etc/segd/policy.d/10-boot.yaml.new
+    mv /etc/segd/policy.d/10-boot.yaml.new /etc/segd/policy.d/10-boot.yaml
+}
+
+first_policy() {
+    cat /usr/lib/segd-boot/10-boot.yaml
+}
+
+# Approves the kind `port` too.
+wider_policy() {
+    first_policy | sed 's,^  second:.*,&\n  third: { from: office\, to: core\, services: udp/7009 },'
+}
+
+# Root tries to empty or to remove the table, over and over, until `end_attack`. While it has an owner
+# each try is refused.
+begin_attack() {
+    rm -f "$records/attack.end" "$records/attack"
+    while [ ! -e "$records/attack.end" ]; do
+        nft delete table inet segd 2>&1
+        nft flush chain inet segd forward 2>&1
+    done >"$records/attack" &
+    attack=$!
+}
+
+end_attack() { # check
+    : >"$records/attack.end"
+    wait "$attack"
+    tries=$(grep -c '^Error:' "$records/attack")
+    others=$(grep '^Error:' "$records/attack" | grep -v -c 'Operation not permitted')
+    if [ "$tries" -gt 0 ] && [ "$others" -eq 0 ]; then
+        pass "$1" "$tries of $tries tries of root to change the table were refused"
+    else
+        fail "$1" "$others of $tries errors were no refusals: $(grep '^Error:' "$records/attack" |
+            grep -v 'Operation not permitted' | in_short)"
+    fi
+}
+
+is_owned() { # check
+    equal "$1" "$(json owned segctl status)" true
+    exits 1 "$1-by-nobody-else" nft delete table inet segd
+    says "$1-refusal" 'Operation not permitted'
 }
 
 property() { # of systemd, name; of segd's unit unless another is given
