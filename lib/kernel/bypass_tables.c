@@ -186,12 +186,12 @@ static int find_legacy(struct bypass_search *search, const struct legacy *legacy
 {
     FILE *file = fopen(legacy->names, "re");
     char name[64];
-    int r = 0;
+    int r = file ? 0 : -errno;
 
-    if (!file && (errno == ENOENT || (errno == EACCES && !may_have_raw(legacy))))
+    if (r == -ENOENT || (r == -EACCES && !may_have_raw(legacy)))
         return 0;
-    if (!file)
-        return bypass_add_unknown(search, legacy->names, -errno);
+    if (r < 0)
+        return bypass_add_unknown(search, legacy->names, r);
     while (r == 0 && fgets(name, sizeof(name), file))
         if (strcmp(name, "raw\n") == 0)
             r = bypass_add(search, "unknown", legacy->names,
