@@ -335,7 +335,6 @@ static void note_forwarding(struct traffic *traffic)
 static void make_round(struct traffic *traffic)
 {
     traffic->round++;
-    note_forwarding(traffic);
     for (enum kind kind = 0; kind < N_KINDS; kind++) {
         for (enum family family = 0; family < N_FAMILIES; family++)
             send_one(traffic, kind, family);
@@ -344,6 +343,8 @@ static void make_round(struct traffic *traffic)
         traffic->new_port = PORT_NEW_FIRST;
 
     settle(traffic);
+    /* Behind the packets: what arrived was forwarded. */
+    note_forwarding(traffic);
     for (enum place place = 0; place < N_PLACES; place++) {
         for (enum family family = 0; family < N_FAMILIES; family++) {
             for (size_t i = 0; i < 4; i++)
