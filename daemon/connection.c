@@ -16,8 +16,10 @@
 #include "base/array.h"
 #include "server_private.h"
 
-/* Behind timers and the kernel, whatever clients do. */
-#define SERVER_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+/* Behind timers and the kernel, whatever clients do; and who only reads behind who acts, who would
+ * else wait for hundreds of answers before a zone is cut off. */
+#define PRIORITY_ACTS (SD_EVENT_PRIORITY_NORMAL + 10)
+#define PRIORITY_READS (SD_EVENT_PRIORITY_NORMAL + 20)
 
 struct connection *connection_free(struct connection *connection)
 {
@@ -220,7 +222,8 @@ int connection_new(struct server *server, int fd, const struct actor *actor, enu
 
     r = sd_event_add_io(server->event, &connection->source, fd, EPOLLIN, on_io, connection);
     if (r >= 0)
-        r = sd_event_source_set_priority(connection->source, SERVER_PRIORITY);
+        r = sd_event_source_set_priority(connection->source,
+                                         role >= ROLE_OPERATOR ? PRIORITY_ACTS : PRIORITY_READS);
     if (r < 0)
         connection_free(connection);
     return r < 0 ? r : 0;

@@ -243,8 +243,10 @@ START_TEST(users_without_a_role_are_one_user)
     fd = service_connect(service, OTHER_USER);
     client_is_served(fd);
     close(fd);
-    for (int i = 0; i < SERVER_CONNECTIONS_USER; i++)
-        close(fds[i]);
+    for (int i = 0; i < SERVER_CONNECTIONS_USER; i++) {
+        ck_assert_int_eq(shutdown(fds[i], SHUT_WR), 0);
+        client_is_closed(fds[i]);
+    }
 
     for (int i = 0; i < 2 * REFUSALS_PER_MINUTE; i++) {
         fd = service_connect(service, 300000 + i);
@@ -358,6 +360,33 @@ START_TEST(flood_of_calls_lets_others_have_their_turn)
 }
 END_TEST
 
+START_TEST(who_acts_is_answered_before_who_reads)
+{
+    static const char call[] = CALL_WITH("Diff", "{\"from\":1,\"to\":1}");
+    cleanup_(service_stopp) struct service *service = service_start(0);
+    int fds[200];
+
+    for (int i = 0; i < 200; i++) {
+        fds[i] = service_connect(service, i % 10 == 9 ? SERVICE_OPERATORS : SERVICE_VIEWERS);
+        client_is_served(fds[i]);
+    }
+    service_pause(service, true);
+    for (int i = 0; i < 200; i++)
+        client_send(fds[i], call, sizeof(call));
+    service_pause(service, false);
+
+    for (int i = 0; i < 200; i++) {
+        cleanup_(json_decrefp) json_t *reply = client_hear(fds[i]);
+        const json_t *parameters = json_object_get(reply, "parameters");
+
+        /* One more may have been on its way. */
+        if (i % 10 == 9)
+            ck_assert_int_le(json_integer_value(json_object_get(parameters, "handled")), 21);
+        close(fds[i]);
+    }
+}
+END_TEST
+
 START_TEST(answers_that_one_user_does_not_read_are_bounded)
 {
     cleanup_(service_stopp) struct service *service = service_start(0);
@@ -455,6 +484,7 @@ int main(void)
     tcase_add_test(tests, root_is_let_in_where_all_places_are_taken);
     tcase_add_test(tests, lack_of_descriptors_does_not_keep_the_processor_busy);
     tcase_add_test(tests, flood_of_calls_lets_others_have_their_turn);
+    tcase_add_test(tests, who_acts_is_answered_before_who_reads);
     tcase_add_test(tests, answers_that_one_user_does_not_read_are_bounded);
     tcase_add_test(tests, refusals_of_one_user_are_told_some_times);
     tcase_add_test(tests, client_that_goes_without_reading_costs_nothing);
