@@ -69,15 +69,46 @@ static int tell(struct manager *manager, struct call *call, uint64_t *after)
     return r;
 }
 
+/* What was read of the log for one follower, for the others that stand where it stood. */
+struct news {
+    uint64_t after; /* which entry */
+    uint64_t last;  /* of the entries; `after` where there is none */
+    json_t *entries;
+};
+
+static void news_clear(struct news *news)
+{
+    json_decref(news->entries);
+}
+
+/*
+ * The log is a file that is read from its beginning, and this is done before what is written down
+ * is done: hundreds of followers must not hold up who cuts off a zone. So nothing is read for one
+ * that has all there is, and once for all others, who as a rule lack the same entry.
+ */
+static int tell_news(struct manager *manager, struct follower *follower, struct news *news)
+{
+    if (follower->after >= audit_sequence(manager->audit))
+        return 0;
+    if (!news->entries || news->after != follower->after) {
+        json_decref(news->entries);
+        news->after = news->last = follower->after;
+        news->entries = take_entries(manager, &news->last, LIMIT_DEFAULT);
+    }
+    follower->after = news->last;
+    return call_continue(follower->call, json_incref(news->entries));
+}
+
 void manager_tell_followers(struct manager *manager)
 {
     struct follower *follower = manager->followers ? manager->followers->first : NULL;
+    cleanup_(news_clear) struct news news = {0};
 
     while (follower) {
         struct follower *next = follower->next;
 
         /* One that does not read is let go: it can ask again from where it stopped. */
-        if (tell(manager, follower->call, &follower->after) < 0) {
+        if (tell_news(manager, follower, &news) < 0) {
             struct call *call = follower->call;
 
             unlink_follower(follower);

@@ -228,6 +228,72 @@ START_TEST(program_with_a_socket_is_a_client)
 }
 END_TEST
 
+/* A connection that follows the audit log behind an entry. */
+static int follow(const struct gateway *gateway, json_int_t after)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char call[160];
+    int length = snprintf(call, sizeof(call),
+                          "{\"method\": \"io.segd.Control.ShowAudit\", \"more\": true, "
+                          "\"parameters\": {\"after\": %" JSON_INTEGER_FORMAT "}}",
+                          after);
+
+    ck_assert_int_ge(fd, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", gateway_socket_path(gateway));
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(send(fd, call, (size_t)length + 1, 0), length + 1);
+    return fd;
+}
+
+/* The entries of the next reply have these numbers; `expected` is stolen. */
+static void next_entries_are(int fd, json_t *expected)
+{
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(json_decrefp) json_t *numbers = json_array();
+    json_t *entry;
+    char text[65536];
+    size_t size = 0, i;
+
+    do
+        ck_assert_int_eq(recv(fd, text + size, 1, 0), 1);
+    while (text[size++] != '\0');
+    reply = json_loads(text, 0, NULL);
+    ck_assert(json_is_true(json_object_get(reply, "continues")));
+    json_array_foreach(json_object_get(json_object_get(reply, "parameters"), "entries"), i, entry)
+    {
+        json_array_append(numbers, json_object_get(entry, "sequence"));
+    }
+    assert_json(numbers, expected);
+}
+
+/* The first reply is what is there; then each entry is one, for those that have come so far. */
+START_TEST(followers_are_told_of_each_entry_once)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(closep) int here = -1, ahead = -1;
+    json_t *status;
+    json_int_t last;
+
+    sandbox_enter();
+    gateway = gateway_start(policy);
+    status = ask(gateway, "GetStatus", NULL);
+    last = json_integer_value(json_object_get(json_object_get(status, "audit"), "sequence"));
+    json_decref(status);
+    here = follow(gateway, last);
+    ahead = follow(gateway, last + 2);
+    next_entries_are(here, json_array());
+    next_entries_are(ahead, json_array());
+
+    json_decref(ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "x")));
+    json_decref(ask(gateway, "Resume", json_pack("{s:s, s:s}", "flow", "main", "reason", "x")));
+    for (json_int_t i = 1; i <= 4; i++)
+        next_entries_are(here, json_pack("[I]", last + i));
+    for (json_int_t i = 3; i <= 4; i++)
+        next_entries_are(ahead, json_pack("[I]", last + i));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("methods");
@@ -242,6 +308,7 @@ int main(void)
     tcase_add_test(tests, description_tells_the_roles_of_the_table);
     tcase_add_test(tests, answers_are_what_the_description_promises);
     tcase_add_test(tests, answers_without_a_policy_are_what_the_description_promises);
+    tcase_add_test(tests, followers_are_told_of_each_entry_once);
     tcase_add_test(tests, program_with_a_socket_is_a_client);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
