@@ -214,6 +214,9 @@ int timezone_check(const char *timezone_name)
 
     snprintf(path, sizeof(path), "%s/%s", TIMEZONE_DIRECTORY, timezone_name);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* The one that the C library knows by itself. */
+    if (fd < 0 && errno == ENOENT && strcmp(timezone_name, "UTC") == 0)
+        return 0;
     if (fd < 0)
         return errno == ENOTDIR || errno == ENAMETOOLONG ? -ENOENT : -errno;
 
