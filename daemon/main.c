@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lockdown.h"
 #include "manager.h"
 #include "privileges.h"
 
@@ -27,6 +29,7 @@ enum {
 static void print_help(void)
 {
     puts("Usage: segd [--policy PATH] [--state-dir PATH] [--socket PATH]\n"
+         "       segd --lock-down\n"
          "\n"
          "Enforces a policy on this gateway: commits it to the kernel and stays.\n"
          "\n"
@@ -36,6 +39,8 @@ static void print_help(void)
          "                    (default " STATE_PATH_DEFAULT ")\n"
          "  --socket PATH     where segctl and others are answered\n"
          "                    (default " SOCKET_PATH_DEFAULT ")\n"
+         "  --lock-down       forward nothing where the kernel enforces nothing yet,\n"
+         "                    and leave; for the first instants of a boot\n"
          "  --help            show this help\n"
          "  --version         show the version\n"
          "\n"
@@ -53,50 +58,79 @@ static int exit_code(int result)
     return result == -EREMOTEIO || result == -EOPNOTSUPP ? EXIT_KERNEL : EXIT_FAILED;
 }
 
-int main(int argc, char **argv)
+struct arguments {
+    struct manager_options settings;
+    bool lock_down;
+};
+
+/* Returns whether there is more to do; else `*ret_exit` is the exit code. */
+static bool parse_arguments(int argc, char **argv, struct arguments *arguments, int *ret_exit)
 {
     static const struct option options[] = {
-        {"policy", required_argument, NULL, 'p'}, {"state-dir", required_argument, NULL, 'd'},
-        {"socket", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {0},
+        {"policy", required_argument, NULL, 'p'},
+        {"state-dir", required_argument, NULL, 'd'},
+        {"socket", required_argument, NULL, 's'},
+        {"lock-down", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {0},
     };
-    cleanup_(manager_freep) struct manager *manager = NULL;
-    struct manager_options settings = {POLICY_PATH_DEFAULT, STATE_PATH_DEFAULT,
-                                       SOCKET_PATH_DEFAULT};
-    int option, r;
+    int option;
 
+    *ret_exit = EXIT_DONE;
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (option) {
         case 'p':
-            settings.policy_path = optarg;
+            arguments->settings.policy_path = optarg;
             break;
         case 'd':
-            settings.state_path = optarg;
+            arguments->settings.state_path = optarg;
             break;
         case 's':
-            settings.socket_path = optarg;
+            arguments->settings.socket_path = optarg;
+            break;
+        case 'l':
+            arguments->lock_down = true;
             break;
         case 'h':
             print_help();
-            return EXIT_DONE;
+            return false;
         case 'v':
             puts("segd " SEGD_VERSION);
-            return EXIT_DONE;
+            return false;
         default:
-            return EXIT_USAGE;
+            *ret_exit = EXIT_USAGE;
+            return false;
         }
     }
     if (optind < argc) {
         fprintf(stderr, "segd: unexpected argument `%s`; try --help\n", argv[optind]);
-        return EXIT_USAGE;
+        *ret_exit = EXIT_USAGE;
+        return false;
     }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    cleanup_(manager_freep) struct manager *manager = NULL;
+    struct arguments arguments = {
+        .settings = {POLICY_PATH_DEFAULT, STATE_PATH_DEFAULT, SOCKET_PATH_DEFAULT},
+    };
+    int code, r;
+
+    if (!parse_arguments(argc, argv, &arguments, &code))
+        return code;
 
     r = privileges_reduce();
     if (r < 0) {
         fprintf(stderr, "segd: privileges cannot be given up: %s\n", strerror(-r));
         return EXIT_FAILED;
     }
-    r = manager_new(&settings, &manager);
+    if (arguments.lock_down)
+        return exit_code(lockdown_alone());
+
+    r = manager_new(&arguments.settings, &manager);
     if (r >= 0)
         r = manager_run(manager);
     return exit_code(r);

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "change_private.h"
+#include "lockdown.h"
 #include "log.h"
-#include "step.h"
 
 #define DIFFERENCE_MAX 256
 
@@ -124,6 +124,27 @@ static void number_generations(struct manager *manager)
         manager->state.next_generation = numbers[n - 1] + 1;
 }
 
+/* Every generation was audited: where there are some, a log that begins now is not the first. */
+static void check_audit(struct manager *manager)
+{
+    static const char what[] = "the audit log is gone, but generations are there";
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (!manager->audit || audit_sequence(manager->audit) > 0 ||
+        generations_list(manager->generations, &numbers, &n) < 0 || n == 0)
+        return;
+    report_storage(manager, "audit-missing", what);
+    manager_audit(manager, &(struct audit_event){
+                               .actor = boot_actor,
+                               .action = "audit-missing",
+                               .reason = what,
+                               .from = numbers[n - 1],
+                               .to = numbers[n - 1],
+                               .outcome = "done",
+                           });
+}
+
 /* Returns false where there was a state that is lost. */
 static bool open_state(struct manager *manager)
 {
@@ -144,10 +165,12 @@ static bool open_state(struct manager *manager)
     open_audit(manager);
     r = read_state(manager);
     folder = open_folder(manager->state_directory, "generations");
-    if (folder < 0 || generations_open(folder, &manager->generations) < 0)
+    if (folder < 0 || generations_open(folder, &manager->generations) < 0) {
         report_storage(manager, "no-generations", "the folder of generations cannot be used");
-    else
+    } else {
         number_generations(manager);
+        check_audit(manager);
+    }
     if (r < 0 && manager->generations)
         lost = recover_overrides(manager);
     if (r == -ENOENT && lost)
@@ -474,33 +497,6 @@ static int recover_isolations(struct manager *manager, const struct overrides *i
     return r;
 }
 
-/*
- * A kernel that enforces nothing has just booted, or somebody took the table away. Until it is
- * known what may pass, nothing does: however long it takes to read a policy, and whatever a policy
- * does to who reads it.
- */
-static void close_door(struct manager *manager)
-{
-    struct nftables_refusal refusal = {0};
-    int r = enforcement_lock_down(manager->enforcement, &refusal);
-
-    if (r < 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the kernel could not be closed first: %s",
-                    strerror(-r));
-    step_reached("door-closed");
-}
-
-/* What the kernel holds, closed where that is nothing. */
-static void observe(struct manager *manager, struct observation *observation)
-{
-    int r = enforcement_observe(manager->enforcement, observation);
-
-    if (r < 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
-    else if (!observation->enforced)
-        close_door(manager);
-}
-
 int manager_start(struct manager *manager)
 {
     cleanup_(observation_clear) struct observation observation = {0};
@@ -509,7 +505,7 @@ int manager_start(struct manager *manager)
     int r;
 
     manager->until = USEC_NEVER;
-    observe(manager, &observation);
+    lockdown_begin(manager->enforcement, &observation);
     known = open_state(manager);
     manager_judge_clock(manager);
 

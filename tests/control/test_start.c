@@ -435,6 +435,40 @@ static json_t *history_outcome(const struct gateway *gateway, json_int_t number)
     return outcome;
 }
 
+START_TEST(audit_log_that_is_gone_is_told)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    char path[256];
+    const char *const remove[] = {"rm", "-r", path, NULL};
+
+    sandbox_enter();
+    gateway = gateway_start(first);
+    told_finding(gateway, "audit-missing", false);
+    boot(gateway);
+    told_finding(gateway, "audit-missing", false);
+    go_down(gateway);
+    state_file(gateway, "audit", path);
+    ck_assert_int_eq(sandbox_run(remove, NULL, NULL), 0);
+    gateway_start_again(gateway);
+    told_finding(gateway, "audit-missing", true);
+    only_live("first");
+}
+END_TEST
+
+/* A small machine has no time zones, but it has UTC. */
+START_TEST(utc_needs_no_time_zones)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    sandbox_enter();
+    mount_here("none", "/usr/share/zoneinfo", "tmpfs", 0);
+    gateway =
+        gateway_start("timezone: UTC\n" ZONES
+                      "  first: { from: a, to: b, services: [tcp/1], expires: 2099-12-31 }\n");
+    only_live("first");
+}
+END_TEST
+
 START_TEST(boot_takes_back_what_nobody_confirmed)
 {
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
@@ -497,6 +531,8 @@ int main(void)
     tcase_add_test(tests, table_that_nobody_knows_does_not_stay);
     tcase_add_loop_test(tests, without_a_state_folder_the_files_are_enforced, 0, N_SPOILED);
     tcase_add_loop_test(tests, suspension_holds_where_nothing_can_be_written, 0, 2);
+    tcase_add_test(tests, audit_log_that_is_gone_is_told);
+    tcase_add_test(tests, utc_needs_no_time_zones);
     tcase_add_test(tests, boot_takes_back_what_nobody_confirmed);
     tcase_add_test(tests, restart_goes_on_waiting_for_the_confirmation);
     suite_add_tcase(suite, tests);

@@ -18,14 +18,16 @@ if ! systemd-analyze --help | grep -q -e --offline; then
 fi
 install_to_destination "$1"
 
-systemd-analyze security --offline=yes --no-pager --root="$destination" \
-    "$destination$2/lib/systemd/system/segd.service" >"$work/table" 2>&1
-exposure=$(sed -n 's/.*Overall exposure level for segd\.service: \([0-9.]*\).*/\1/p' "$work/table")
-# What it leaves open: the lines with a number behind them.
-grep -E ' [0-9]\.[0-9] *$' "$work/table"
-echo "$(systemd-analyze --version | head -n 1): exposure ${exposure:-unknown}, at most $limit"
-if ! awk -v exposure="$exposure" -v limit="$limit" \
-    'BEGIN { exit !(exposure ~ /^[0-9]/ && exposure + 0 <= limit + 0) }'; then
-    complain "the unit leaves more open than $limit"
-fi
+for unit in segd segd-lockdown; do
+    systemd-analyze security --offline=yes --no-pager --root="$destination" \
+        "$destination$2/lib/systemd/system/$unit.service" >"$work/table" 2>&1
+    exposure=$(sed -n "s/.*Overall exposure level for $unit\.service: \([0-9.]*\).*/\1/p" "$work/table")
+    # What it leaves open: the lines with a number behind them.
+    grep -E ' [0-9]\.[0-9] *$' "$work/table"
+    echo "$(systemd-analyze --version | head -n 1): $unit: exposure ${exposure:-unknown}, at most $limit"
+    if ! awk -v exposure="$exposure" -v limit="$limit" \
+        'BEGIN { exit !(exposure ~ /^[0-9]/ && exposure + 0 <= limit + 0) }'; then
+        complain "the unit $unit leaves more open than $limit"
+    fi
+done
 finish

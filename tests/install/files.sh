@@ -20,6 +20,7 @@ expected() {
 755 $prefix/sbin/segd
 644 $lib/systemd/catalog/segd.catalog
 644 $lib/systemd/system-preset/80-segd.preset
+644 $lib/systemd/system/segd-lockdown.service
 644 $lib/systemd/system/segd.service
 644 $lib/systemd/system/segd.socket
 644 $lib/sysusers.d/segd.conf

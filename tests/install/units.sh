@@ -29,7 +29,7 @@ check_units() {
         echo "SKIP: this systemd-analyze cannot verify units below another root"
         exit 77
     fi
-    for unit in segd.service segd.socket; do
+    for unit in segd.service segd-lockdown.service segd.socket; do
         silently "systemd-analyze complains of $unit" \
             systemd-analyze verify --man=no --recursive-errors=no --root="$destination" \
             "$destination$lib/systemd/system/$unit"
