@@ -124,6 +124,13 @@ struct handed {
     int nftables;
 };
 
+/* What is of no use does not take the place in the store of what is. */
+static void give_back(int fd, const char *name)
+{
+    sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    close(fd);
+}
+
 static int take_handed(struct handed *handed)
 {
     char **names = NULL;
@@ -138,7 +145,7 @@ static int take_handed(struct handed *handed)
         else if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) > 0 && handed->control < 0)
             handed->control = fd;
         else
-            close(fd);
+            give_back(fd, names[i]);
         free(names[i]);
     }
     free(names);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/manager.h"
@@ -152,6 +154,36 @@ START_TEST(forwarding_is_left_alone_where_the_policy_does_not_say)
 }
 END_TEST
 
+/* A store that is full of what an earlier process left has no room for the owner of the table. */
+START_TEST(what_is_of_no_use_leaves_the_store)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *temporary = getenv("TMPDIR");
+    cleanup_(closep) int made = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* Away from the descriptor that systemd hands over. */
+    cleanup_(closep) int notified = fcntl(made, F_DUPFD_CLOEXEC, 100);
+    cleanup_(subject_clear) struct subject subject = {0};
+    char text[256] = "", process[24];
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%.40s/segd-boot-%d.notify",
+             temporary ? temporary : "/tmp", (int)getpid());
+    ck_assert_int_eq(bind(notified, (struct sockaddr *)&address, sizeof(address)), 0);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    snprintf(process, sizeof(process), "%d", (int)getpid());
+    setenv("LISTEN_PID", process, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    setenv("LISTEN_FDNAMES", "junk", 1);
+    closep(&made);
+    made = -1;
+    ck_assert_int_eq(dup2(STDIN_FILENO, 3), 3);
+
+    subject_start(&subject, POLICY);
+    ck_assert_int_gt(recv(notified, text, sizeof(text) - 1, MSG_DONTWAIT), 0);
+    ck_assert_int_eq(unlink(address.sun_path), 0);
+    ck_assert_str_eq(text, "FDSTOREREMOVE=1\nFDNAME=junk");
+}
+END_TEST
+
 static unsigned long long status_field(const char *status, const char *name, int base)
 {
     const char *line = strstr(status, name);
@@ -198,6 +230,7 @@ int main(void)
     tcase_add_test(tests, forwarding_is_switched_on_behind_the_first_commit);
     tcase_add_loop_test(tests, forwarding_is_left_alone_where_the_policy_does_not_say, 0,
                         (int)ELEMENTS_OF(without));
+    tcase_add_test(tests, what_is_of_no_use_leaves_the_store);
     tcase_add_test(tests, privileges_are_given_up_for_good);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
