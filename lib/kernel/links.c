@@ -190,7 +190,7 @@ static int links_take(struct links *links, ssize_t n)
     int left = (int)n, changed = 0, r;
 
     for (; nlmsg_ok(message, left); message = nlmsg_next(message, &left)) {
-        r = link_table_take(&links->table, message);
+        r = message->nlmsg_type == RTM_NEWNETCONF ? 1 : link_table_take(&links->table, message);
         if (r < 0)
             return r;
         changed |= r;
@@ -252,7 +252,8 @@ static int open_monitor(struct nl_sock **ret_socket)
     r = nl_socket_set_nonblocking(socket);
     if (r == 0)
         r = nl_socket_add_memberships(socket, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
-                                      RTNLGRP_IPV6_IFADDR, 0);
+                                      RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF,
+                                      RTNLGRP_IPV6_NETCONF, 0);
     if (r < 0)
         return result(r);
     *ret_socket = TAKE_PTR(socket);

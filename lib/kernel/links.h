@@ -41,7 +41,8 @@ DEFINE_CLEANUP(struct links, links_close)
 int links_fd(const struct links *links);
 /*
  * Takes in what has arrived. Lost notifications lead to reading everything again, here. Returns 1
- * where anything changed, 0 where nothing did, or -errno.
+ * where anything changed, forwarding through an interface or all of them too, which is not kept
+ * here; 0 where nothing did; or -errno.
  */
 int links_read(struct links *links);
 

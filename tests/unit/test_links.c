@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -359,6 +360,30 @@ static char *flapping(unsigned n)
     return text;
 }
 
+static const char *const switches[] = {
+    "/proc/sys/net/ipv4/ip_forward",
+    "/proc/sys/net/ipv6/conf/all/forwarding",
+};
+
+START_TEST(forwarding_that_is_switched_is_a_change)
+{
+    cleanup_(links_closep) struct links *links = NULL;
+    cleanup_(closep) int fd = -1;
+    char now = '0';
+
+    sandbox_enter();
+    fd = open(switches[_i], O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        printf("SKIP: %s cannot be written\n", switches[_i]);
+        return;
+    }
+    links = follow();
+    ck_assert_int_eq(pread(fd, &now, 1, 0), 1);
+    ck_assert_int_eq(pwrite(fd, now == '0' ? "1\n" : "0\n", 2, 0), 2);
+    ck_assert_int_eq(next(links), 1);
+}
+END_TEST
+
 START_TEST(a_thousand_flaps_leave_nothing_behind)
 {
     cleanup_(links_closep) struct links *links = NULL;
@@ -538,6 +563,7 @@ int main(void)
     tcase_add_test(tests, an_interface_moved_elsewhere_is_gone);
     tcase_add_test(tests, what_is_not_kept_is_no_change);
     tcase_add_test(tests, a_thousand_flaps_leave_nothing_behind);
+    tcase_add_loop_test(tests, forwarding_that_is_switched_is_a_change, 0, 2);
     tcase_add_test(tests, interfaces_that_come_and_go_leave_nothing_behind);
     tcase_add_test(tests, lost_notifications_lead_to_the_right_state);
     tcase_add_test(tests, messages_that_make_no_sense_change_nothing);
