@@ -31,12 +31,12 @@
 /* Reads the policy files, as texts and as the sources of diagnostics. */
 static int load_files(struct manager *manager, struct policy_texts *texts, struct outcome *outcome)
 {
+    const struct diagnostic *first;
     int r =
         policy_load_sources(manager->options.policy_path, outcome->sources, outcome->diagnostics);
 
-    if (r == -EBADMSG)
-        return outcome_set(outcome, OUTCOME_INVALID, "%s cannot be read",
-                           manager->options.policy_path);
+    if (r == -EBADMSG && diagnostics_list(outcome->diagnostics, &first) > 0)
+        return outcome_set(outcome, OUTCOME_INVALID, "%s", first->message);
     return r < 0 ? r : policy_texts_from_sources(outcome->sources, texts);
 }
 

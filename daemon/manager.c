@@ -57,7 +57,7 @@ static void notify_status(struct manager *manager, const char *first)
     else if (enforcement_outline(manager->enforcement))
         sd_notifyf(0, "%sSTATUS=Enforcing the policy files; nothing can be kept", first);
     else
-        sd_notifyf(0, "%sSTATUS=Locked down: no valid policy", first);
+        sd_notifyf(0, "%sSTATUS=Locked down: no valid policy, see segctl status", first);
 }
 
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,

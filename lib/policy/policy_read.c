@@ -31,14 +31,29 @@ struct reading {
 
 static const struct location nowhere;
 
-/* A file or directory that cannot be read. Returns REPORTED or -ENOMEM. */
-static int report_path(struct reading *reading, const char *path, const char *problem)
+static int report(struct reading *reading, const char *path, const char *problem,
+                  const char *remedy)
 {
-    int r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "unreadable", nowhere, NULL,
+    int r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "unreadable", nowhere, remedy,
                             "%s: %s", path, problem);
 
     reading->incomplete = true;
     return r < 0 ? r : REPORTED;
+}
+
+/* A file or directory that is no policy. Returns REPORTED or -ENOMEM. */
+static int report_path(struct reading *reading, const char *path, const char *problem)
+{
+    return report(reading, path, problem, NULL);
+}
+
+/* One that cannot be read, with the positive errno. Returns REPORTED or -ENOMEM. */
+static int report_errno(struct reading *reading, const char *path, int error)
+{
+    return report(reading, path, strerror(error),
+                  error == EACCES ? "segd reads as its group: `chgrp segd` and `chmod g+r` on it; "
+                                    "people who are not root need sudo"
+                                  : NULL);
 }
 
 /* Reads the file into the sources. Returns 0, REPORTED or -ENOMEM. */
@@ -54,7 +69,7 @@ static int read_file(struct reading *reading, const char *path)
     /* A FIFO without a writer must not hold up the reader. */
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0)
-        return report_path(reading, path, strerror(errno));
+        return report_errno(reading, path, errno);
     if (!S_ISREG(status.st_mode))
         return report_path(reading, path, "not a regular file");
 
@@ -72,7 +87,7 @@ static int read_file(struct reading *reading, const char *path)
 
     r = file_read_all(fd, text, size + 1, &length);
     if (r < 0)
-        return report_path(reading, path, strerror(-r));
+        return report_errno(reading, path, -r);
     if (length != size)
         return report_path(reading, path, "the file changed while it was read");
     return sources_add(reading->sources, path, text, size, &source);
@@ -111,7 +126,7 @@ static int read_directory(struct reading *reading, const char *path)
 
     files.n_entries = scandir(path, &files.entries, is_policy_file, compare_entries);
     if (files.n_entries < 0)
-        return errno == ENOMEM ? -ENOMEM : report_path(reading, path, strerror(errno));
+        return errno == ENOMEM ? -ENOMEM : report_errno(reading, path, errno);
     if (files.n_entries == 0)
         return report_path(reading, path, "the directory has no policy (no *" FILE_SUFFIX ")");
 
@@ -138,7 +153,7 @@ int policy_load_sources(const char *path, struct sources *sources, struct diagno
     int r;
 
     if (stat(path, &status) < 0)
-        r = report_path(&reading, path, strerror(errno));
+        r = report_errno(&reading, path, errno);
     else if (S_ISDIR(status.st_mode))
         r = read_directory(&reading, path);
     else
