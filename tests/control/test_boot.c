@@ -16,10 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/manager.h"
 #include "daemon/privileges.h"
 #include "policy/texts.h"
 #include "sandbox.h"
+#include "subject.h"
 
 #define IPV4 "/proc/sys/net/ipv4/ip_forward"
 #define IPV6 "/proc/sys/net/ipv6/conf/all/forwarding"
@@ -71,52 +71,20 @@ static void switch_off(const char *path)
     ck_assert_msg(fd >= 0 && write(fd, "0\n", 2) == 2, "%s: %s", path, strerror(errno));
 }
 
-/* A daemon in this process, in a sandbox that forwards nothing. */
-struct subject {
-    char folder[64];
-    char state[96];
-    char socket[96];
-    char file[96];
-    struct manager *manager;
-};
-
-static void subject_clear(struct subject *subject)
+/* A boot of a machine that forwards nothing. */
+static void boot(struct subject *subject, const char *policy)
 {
-    const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
-
-    manager_free(subject->manager);
-    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
-    free(before.listed);
-}
-
-static void subject_start(struct subject *subject, const char *policy)
-{
-    struct manager_options options = {subject->file, subject->state, subject->socket};
-    const char *temporary = getenv("TMPDIR");
-    FILE *file;
-
     sandbox_enter();
     switch_off(IPV4);
     switch_off(IPV6);
-    snprintf(subject->folder, sizeof(subject->folder), "%.40s/segd-boot-XXXXXX",
-             temporary ? temporary : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(subject->folder));
-    snprintf(subject->file, sizeof(subject->file), "%s/policy.yaml", subject->folder);
-    snprintf(subject->state, sizeof(subject->state), "%s/state", subject->folder);
-    snprintf(subject->socket, sizeof(subject->socket), "%s/control", subject->folder);
-    file = fopen(subject->file, "we");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(policy, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-    ck_assert_int_eq(manager_new(&options, &subject->manager), 0);
-    ck_assert_int_eq(manager_start(subject->manager), 0);
+    subject_start(subject, policy);
 }
 
 START_TEST(nothing_passes_while_the_policy_is_read)
 {
     cleanup_(subject_clear) struct subject subject = {0};
 
-    subject_start(&subject, POLICY);
+    boot(&subject, POLICY);
     ck_assert(before.read);
     ck_assert_ptr_nonnull(strstr(before.listed, "table inet segd"));
     ck_assert_ptr_nonnull(strstr(before.listed, "hook forward"));
@@ -130,7 +98,7 @@ START_TEST(forwarding_is_switched_on_behind_the_first_commit)
 {
     cleanup_(subject_clear) struct subject subject = {0};
 
-    subject_start(&subject, POLICY "gateway: { forwarding: true }\n");
+    boot(&subject, POLICY "gateway: { forwarding: true }\n");
     ck_assert(before.read && !before.forwards);
     ck_assert(is_on(IPV4));
     ck_assert(is_on(IPV6));
@@ -148,7 +116,7 @@ START_TEST(forwarding_is_left_alone_where_the_policy_does_not_say)
 {
     cleanup_(subject_clear) struct subject subject = {0};
 
-    subject_start(&subject, without[_i]);
+    boot(&subject, without[_i]);
     ck_assert(!is_on(IPV4));
     ck_assert(!is_on(IPV6));
 }
@@ -177,7 +145,7 @@ START_TEST(what_is_of_no_use_leaves_the_store)
     made = -1;
     ck_assert_int_eq(dup2(STDIN_FILENO, 3), 3);
 
-    subject_start(&subject, POLICY);
+    boot(&subject, POLICY);
     ck_assert_int_gt(recv(notified, text, sizeof(text) - 1, MSG_DONTWAIT), 0);
     ck_assert_int_eq(unlink(address.sun_path), 0);
     ck_assert_str_eq(text, "FDSTOREREMOVE=1\nFDNAME=junk");

@@ -19,6 +19,7 @@
 #include "calls.h"
 #include "daemon/change.h"
 #include "sandbox.h"
+#include "subject.h"
 #include "wires.h"
 
 #define FIRST                                                                                      \
@@ -229,47 +230,24 @@ END_TEST
 
 static const struct actor somebody = {.uid = 0, .name = "root"};
 
-/* The daemon's parts in this process. */
-struct subject {
-    char folder[64];
-    char state[96];
-    char socket[96];
-    char file[96];
-    struct manager *manager;
+struct trial {
+    struct subject subject;
     struct lab *lab;
     struct before before;
 };
 
-static void subject_start(struct subject *subject)
+static void trial_start(struct trial *trial)
 {
-    struct manager_options options = {subject->file, subject->state, subject->socket};
-    const char *temporary = getenv("TMPDIR");
-    FILE *file;
-
-    subject->lab = wires_new();
-    snprintf(subject->folder, sizeof(subject->folder), "%.40s/segd-faults-XXXXXX",
-             temporary ? temporary : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(subject->folder));
-    snprintf(subject->file, sizeof(subject->file), "%s/policy.yaml", subject->folder);
-    snprintf(subject->state, sizeof(subject->state), "%s/state", subject->folder);
-    snprintf(subject->socket, sizeof(subject->socket), "%s/control", subject->folder);
-    file = fopen(subject->file, "we");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(FIRST, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-    ck_assert_int_eq(manager_new(&options, &subject->manager), 0);
-    ck_assert_int_eq(manager_start(subject->manager), 0);
-    subject->before = (struct before){calls_listing(), read_state(subject->state)};
+    trial->lab = wires_new();
+    subject_start(&trial->subject, FIRST);
+    trial->before = (struct before){calls_listing(), read_state(trial->subject.state)};
 }
 
-static void subject_clear(struct subject *subject)
+static void trial_clear(struct trial *trial)
 {
-    const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
-
-    manager_free(subject->manager);
-    before_clear(&subject->before);
-    lab_free(subject->lab);
-    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
+    subject_clear(&trial->subject);
+    before_clear(&trial->before);
+    lab_free(trial->lab);
 }
 
 static int try_apply(struct manager *manager, struct outcome *outcome)
@@ -304,28 +282,28 @@ static const int errors[] = {-EPERM, -ENOBUFS, -EINTR, -ENOMEM};
 
 START_TEST(kernel_that_does_not_listen_changes_nothing)
 {
-    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(trial_clear) struct trial trial = {0};
     cleanup_(outcome_clear) struct outcome applied = {0};
     size_t n = 1;
 
-    subject_start(&subject);
+    trial_start(&trial);
     for (size_t i = 0; i < ELEMENTS_OF(tries); i++) {
         cleanup_(outcome_clear) struct outcome outcome = {0};
         int r;
 
         faults.transaction = errors[_i];
-        r = tries[i](subject.manager, &outcome);
+        r = tries[i](trial.subject.manager, &outcome);
         faults.transaction = 0;
         ck_assert_int_eq(r, 0);
         ck_assert_msg(outcome.kind == OUTCOME_KERNEL, "%s", outcome.message);
         ck_assert_msg(strstr(outcome.message, strerror(-errors[_i])), "%s", outcome.message);
-        ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 0);
+        ck_assert_uint_eq(trial.subject.manager->state.overrides.n_overrides, 0);
     }
-    ck_assert_uint_eq(subject.manager->current.number, 1);
-    ck_assert_int_eq(enforcement_verify(subject.manager->enforcement, NULL, NULL, &n), 0);
+    ck_assert_uint_eq(trial.subject.manager->current.number, 1);
+    ck_assert_int_eq(enforcement_verify(trial.subject.manager->enforcement, NULL, NULL, &n), 0);
     ck_assert_uint_eq(n, 0);
-    assert_same(subject.lab, &subject.before, subject.state);
-    ck_assert_int_eq(try_apply(subject.manager, &applied), 0);
+    assert_same(trial.lab, &trial.before, trial.subject.state);
+    ck_assert_int_eq(try_apply(trial.subject.manager, &applied), 0);
     ck_assert_msg(applied.kind == OUTCOME_DONE, "%s", applied.message);
 }
 END_TEST
@@ -333,19 +311,19 @@ END_TEST
 /* One allocation more each time, until there are enough. */
 START_TEST(no_memory_changes_nothing)
 {
-    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(trial_clear) struct trial trial = {0};
     long failures = 0;
     bool done = false;
 
-    subject_start(&subject);
+    trial_start(&trial);
     while (!done) {
         cleanup_(outcome_clear) struct outcome outcome = {0};
-        uint64_t number = subject.manager->current.number;
-        size_t n_overrides = subject.manager->state.overrides.n_overrides, n = 1;
+        uint64_t number = trial.subject.manager->current.number;
+        size_t n_overrides = trial.subject.manager->state.overrides.n_overrides, n = 1;
         int r;
 
         faults.allocations_left = failures;
-        r = tries[_i](subject.manager, &outcome);
+        r = tries[_i](trial.subject.manager, &outcome);
         done = faults.allocations_left > 0;
         faults.allocations_left = -1;
 
@@ -354,10 +332,11 @@ START_TEST(no_memory_changes_nothing)
         ck_assert_msg(!done, "%d: %s", r, outcome.message);
         ck_assert(r == -ENOMEM || outcome.kind == OUTCOME_STORAGE ||
                   outcome.kind == OUTCOME_KERNEL);
-        ck_assert_uint_eq(subject.manager->current.number, number);
-        ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, n_overrides);
+        ck_assert_uint_eq(trial.subject.manager->current.number, number);
+        ck_assert_uint_eq(trial.subject.manager->state.overrides.n_overrides, n_overrides);
         if (failures % 16 == 0) {
-            ck_assert_int_eq(enforcement_verify(subject.manager->enforcement, NULL, NULL, &n), 0);
+            ck_assert_int_eq(enforcement_verify(trial.subject.manager->enforcement, NULL, NULL, &n),
+                             0);
             ck_assert_uint_eq(n, 0);
         }
         failures++;

@@ -18,6 +18,7 @@
 #include "calls.h"
 #include "daemon/change.h"
 #include "sandbox.h"
+#include "subject.h"
 #include "wires.h"
 
 usec_t __wrap_calendar_now(void);
@@ -37,41 +38,9 @@ static void set_clock(const char *instant)
 
 static const struct actor somebody = {.uid = 0, .name = "root"};
 
-/* A daemon in this process that never waits for events. */
-struct subject {
-    char folder[64];
-    char state[96];
-    char socket[96];
-    char file[96];
-    struct manager *manager;
-};
-
-static void subject_clear(struct subject *subject)
+static void begin(struct subject *subject, const char *policy)
 {
-    const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
-
-    manager_free(subject->manager);
-    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
-}
-
-static void subject_start(struct subject *subject, const char *policy)
-{
-    struct manager_options options = {subject->file, subject->state, subject->socket};
-    const char *temporary = getenv("TMPDIR");
-    FILE *file;
-
-    snprintf(subject->folder, sizeof(subject->folder), "%.40s/segd-time-XXXXXX",
-             temporary ? temporary : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(subject->folder));
-    snprintf(subject->file, sizeof(subject->file), "%s/policy.yaml", subject->folder);
-    snprintf(subject->state, sizeof(subject->state), "%s/state", subject->folder);
-    snprintf(subject->socket, sizeof(subject->socket), "%s/control", subject->folder);
-    file = fopen(subject->file, "we");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(policy, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-    ck_assert_int_eq(manager_new(&options, &subject->manager), 0);
-    ck_assert_int_eq(manager_start(subject->manager), 0);
+    subject_start(subject, policy);
     ck_assert_uint_eq(subject->manager->current.number, 1);
 }
 
@@ -224,7 +193,7 @@ START_TEST(flow_is_live_in_its_time)
 
     sandbox_enter();
     set_clock(moments[0].instant);
-    subject_start(&subject, policy);
+    begin(&subject, policy);
     for (size_t i = 0; i < MOMENTS_MAX && moments[i].instant; i++) {
         /* Of what stays live the kernel would have counted the time that this clock leaps over. */
         go_to(&subject, moments[i].instant,
@@ -253,7 +222,7 @@ START_TEST(clock_that_jumps_a_year_sets_timeouts_anew)
 
     sandbox_enter();
     set_clock(moments[0].instant);
-    subject_start(&subject, policy);
+    begin(&subject, policy);
     for (size_t i = 0; i < ELEMENTS_OF(moments); i++) {
         go_to(&subject, moments[i].instant, true);
         assert_timeout("timed", moments[i].left, moments[i].instant);
@@ -279,7 +248,7 @@ START_TEST(open_connection_ends_with_the_time_of_its_flow)
     struct frame answer = wires_answer(&frame);
 
     set_clock(ends[_i].open);
-    subject_start(&subject, policy);
+    begin(&subject, policy);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
     go_to(&subject, ends[_i].over, false);
@@ -302,7 +271,7 @@ START_TEST(overrides_end_when_their_time_is_over)
 
     sandbox_enter();
     set_clock("2026-11-24T00:00:00Z");
-    subject_start(&subject, policy);
+    begin(&subject, policy);
     ck_assert_int_eq(change_grant(subject.manager, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
                      0);
     ck_assert_msg(granted.kind == OUTCOME_DONE, "%s", granted.message);
@@ -347,24 +316,21 @@ START_TEST(clock_of_1970_opens_nothing_that_had_ended)
     cleanup_(freep) char *policy = write_policy("UTC", "expires: 2026-11-25");
     cleanup_(subject_clear) struct subject subject = {0};
     cleanup_(outcome_clear) struct outcome granted = {0};
-    struct manager_options options;
 
     sandbox_enter();
     set_clock("2026-11-24T00:00:00Z");
-    subject_start(&subject, policy);
+    begin(&subject, policy);
     go_to(&subject, "2026-11-26T00:00:00Z", false);
     assert_timeout("timed", CLOSED, "its end");
     ck_assert_int_eq(change_grant(subject.manager, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
                      0);
     go_to(&subject, "2026-11-27T00:00:00Z", false);
 
-    options = subject.manager->options;
     for (unsigned boots = 0; boots < 2; boots++) {
         subject.manager = manager_free(subject.manager);
         ck_assert_int_eq(sandbox_run(flush, NULL, NULL), 0);
         set_clock("1970-01-01T00:01:00Z");
-        ck_assert_int_eq(manager_new(&options, &subject.manager), 0);
-        ck_assert_int_eq(manager_start(subject.manager), 0);
+        subject_start_again(&subject);
         assert_timeout("timed", CLOSED, "1970");
         assert_timeout("grant-1", CLOSED, "1970");
         assert_timeout("always", FOR_EVER, "1970");
