@@ -148,11 +148,13 @@ static int turn_prepare(struct turn *turn, struct prepared **ret_prepared)
     struct manager *manager = turn->manager;
     int r = 0;
 
-    if (manager->current.number == 0)
-        return outcome_set(turn->outcome, OUTCOME_STORAGE,
-                           "the policy that is enforced could not be kept at %s: apply it again "
-                           "when there is room",
-                           manager->options.state_path);
+    if (manager->current.number == 0) {
+        outcome_set(turn->outcome, OUTCOME_STORAGE,
+                    "the policy that is enforced could not be kept at %s: apply it again when "
+                    "there is room",
+                    manager->options.state_path);
+        return 1;
+    }
     if (turn->texts.n_texts == 0)
         r = change_read_policy(manager, &manager->current, turn->outcome, &turn->texts, NULL);
     if (r == 0)
