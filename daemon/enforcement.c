@@ -10,7 +10,7 @@
  * be exchanged by itself.
  */
 
-#include "enforcement.h"
+#include "daemon/enforcement.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,11 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/step.h"
 #include "ruleset/compile.h"
 #include "ruleset/describe.h"
 #include "ruleset/difference.h"
 #include "ruleset/isolation.h"
-#include "step.h"
 
 #define COMMIT_TRIES_MAX 3
 

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "daemon/change/prepared.h"
 #include "kernel/nftables.h"
 #include "policy/overrides.h"
-#include "prepared.h"
 
 /*
  * What is enforced: the ruleset that was committed last, and the ways to another. It is the only

@@ -2,7 +2,7 @@
 
 /* A short list, walked from end to end: a gateway with many findings has other troubles. */
 
-#include "findings.h"
+#include "daemon/findings.h"
 
 #include <errno.h>
 #include <stdarg.h>

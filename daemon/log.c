@@ -11,7 +11,7 @@
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
-#include "log.h"
+#include "daemon/log.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

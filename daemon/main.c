@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lockdown.h"
-#include "manager.h"
-#include "privileges.h"
+#include "daemon/change/lockdown.h"
+#include "daemon/manager.h"
+#include "daemon/privileges.h"
 
 #define POLICY_PATH_DEFAULT "/etc/segd/policy.d"
 #define STATE_PATH_DEFAULT "/var/lib/segd"

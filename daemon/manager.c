@@ -7,7 +7,7 @@
  * applied. Behind that everything is an event: a client, a signal, a timer, the kernel.
  */
 
-#include "manager.h"
+#include "daemon/manager.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "change.h"
-#include "log.h"
+#include "daemon/change/change.h"
+#include "daemon/log.h"
 
 /* The name under which systemd keeps the socket that owns the table. */
 #define STORED_NAME "nftables"

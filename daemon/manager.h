@@ -4,17 +4,17 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
-#include "audit.h"
 #include "base/cleanup.h"
-#include "enforcement.h"
-#include "findings.h"
-#include "generation.h"
-#include "kernel/conntrack.h"
-#include "kernel/links.h"
-#include "kernel/watch.h"
-#include "refusal.h"
-#include "server.h"
-#include "state.h"
+#include "daemon/control/refusal.h"
+#include "daemon/control/server.h"
+#include "daemon/enforcement.h"
+#include "daemon/findings.h"
+#include "daemon/record/audit.h"
+#include "daemon/record/generation.h"
+#include "daemon/record/state.h"
+#include "observe/conntrack.h"
+#include "observe/links.h"
+#include "observe/watch.h"
 
 /*
  * The running daemon: one event loop, what it enforces, what it keeps, and whom it obeys.

@@ -6,7 +6,7 @@
  * another program, and could get nothing by one.
  */
 
-#include "privileges.h"
+#include "daemon/privileges.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -2,7 +2,7 @@
 
 /* Compiled into test builds only. */
 
-#include "step.h"
+#include "daemon/step.h"
 
 #include <signal.h>
 #include <stdlib.h>

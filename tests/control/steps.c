@@ -8,15 +8,15 @@
  * SIGKILL.
  */
 
-#include "step.h"
+#include "daemon/step.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/control/server_private.h"
 #include "kernel/netlink.h"
-#include "server_private.h"
 
 int __real_peer_identify(const struct roles *roles, int fd, struct actor *ret_actor,
                          enum role *ret_role);

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel/watch.h"
+#include "observe/watch.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
 #include "told.h"

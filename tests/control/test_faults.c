@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "calls.h"
-#include "daemon/change.h"
+#include "daemon/change/change.h"
 #include "sandbox.h"
 #include "subject.h"
 #include "wires.h"

@@ -16,7 +16,7 @@
 
 #include "base/instant.h"
 #include "calls.h"
-#include "daemon/change.h"
+#include "daemon/change/change.h"
 #include "sandbox.h"
 #include "subject.h"
 #include "wires.h"

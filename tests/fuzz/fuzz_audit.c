@@ -15,7 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/sha256.h"
-#include "daemon/audit.h"
+#include "daemon/record/audit.h"
 #include "fuzz_folder.h"
 
 #define SEPARATOR 0x1e

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "daemon/server_private.h"
+#include "daemon/control/server_private.h"
 
 /* The call that is kept, if any: the next one answers it. */
 struct kept {

@@ -31,9 +31,9 @@
 
 #include "base/cleanup.h"
 #include "kernel/attributes.h"
-#include "kernel/conntrack.h"
 #include "kernel/nftables.h"
-#include "kernel/watch.h"
+#include "observe/conntrack.h"
+#include "observe/watch.h"
 #include "ruleset/describe.h"
 #include "ruleset/statements.h"
 

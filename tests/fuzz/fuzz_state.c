@@ -14,8 +14,8 @@
 
 #include "base/cleanup.h"
 #include "base/sha256.h"
-#include "daemon/generation.h"
-#include "daemon/state.h"
+#include "daemon/record/generation.h"
+#include "daemon/record/state.h"
 #include "fuzz_folder.h"
 
 /* Content with the digest of it. */

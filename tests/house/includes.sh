@@ -35,14 +35,16 @@ find_violations() { # files
             may["policy"] = may["base"] " policy"
             may["diagram"] = may["policy"] " diagram"
             may["rulepack"] = may["diagram"] " rulepack"
+            may["answer"] = may["diagram"] " answer"
             may["ruleset"] = may["diagram"] " ruleset"
             may["kernel"] = may["diagram"] " rulepack ruleset kernel"
-            may["lab"] = may["kernel"] " lab"
+            may["observe"] = may["kernel"] " answer observe"
+            may["lab"] = may["observe"] " lab"
             may["control"] = "base control"
-            may["daemon"] = may["kernel"] " control daemon"
-            may["tools"] = may["kernel"] " lab control tools"
+            may["daemon"] = may["observe"] " control daemon"
+            may["tools"] = may["lab"] " control tools"
             may["tests"] = may["tools"] " daemon tests"
-            split("base policy diagram rulepack ruleset kernel lab control daemon", names)
+            split("base policy diagram answer rulepack ruleset kernel observe lab control daemon", names)
             for (i in names)
                 ours[names[i]] = 1
         }

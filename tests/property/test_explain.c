@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/explain.h"
+#include "answer/matrix.h"
 #include "base/cleanup.h"
-#include "diagram/explain.h"
-#include "diagram/matrix.h"
 #include "tests/property/random_policy.h"
 
 #define POLICIES 300

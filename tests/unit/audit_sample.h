@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "daemon/audit.h"
+#include "daemon/record/audit.h"
 #include "folder.h"
 
 /* What the tests of the audit log share. */

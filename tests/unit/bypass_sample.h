@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/bypass.h"
+#include "observe/bypass.h"
 #include "tests/reading.h"
 #include "tests/sandbox.h"
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "daemon/evidence.h"
-#include "daemon/prepared.h"
+#include "daemon/change/prepared.h"
+#include "daemon/record/evidence.h"
 #include "folder.h"
 
 /* What the tests of evidence share: a policy that is enforced, and somebody who isolates a zone. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/types.h>
 
-#include "daemon/server.h"
+#include "daemon/control/server.h"
 
 /*
  * A server with methods of the test's own under names of the interface, in a process of its own;

@@ -2,7 +2,7 @@
 
 /*
  * The audit log as it is meant to go: entries, rotation, a last line that a power cut tore, disks
- * that take nothing: daemon/audit.h. What people do to it is in test_audit_tampered.c.
+ * that take nothing: daemon/record/audit.h. What people do to it is in test_audit_tampered.c.
  */
 
 #include <jansson.h>

@@ -2,7 +2,7 @@
 
 /*
  * What somebody may do to the audit log while the daemon is down or runs. Each of it is found, the
- * log goes on, and what is left of the old one stays as it is: daemon/audit.h.
+ * log goes on, and what is left of the old one stays as it is: daemon/record/audit.h.
  */
 
 #include <jansson.h>

@@ -2,7 +2,7 @@
 
 /*
  * Every way around the ruleset is opened for real, found, closed again and no longer found; and
- * what is normal on a gateway is not taken for one: lib/kernel/bypass.h.
+ * what is normal on a gateway is not taken for one: lib/observe/bypass.h.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #include "bypass_sample.h"
-#include "kernel/bypass_private.h"
+#include "observe/bypass_private.h"
 #include "policy/texts.h"
 
 struct way {

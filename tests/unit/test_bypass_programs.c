@@ -2,7 +2,7 @@
 
 /*
  * BPF programs on a zone's interface, attached in each of the ways there are, with the least
- * program that the kernel takes: lib/kernel/bypass.h.
+ * program that the kernel takes: lib/observe/bypass.h.
  */
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Connections are read and forgotten as they are: lib/kernel/conntrack.h. */
+/* Connections are read and forgotten as they are: lib/observe/conntrack.h. */
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -8,8 +8,8 @@
 #include <netinet/ip_icmp.h>
 #include <sys/socket.h>
 
-#include "kernel/conntrack.h"
 #include "nftables_sample.h"
+#include "observe/conntrack.h"
 
 #define LOOPBACK ((ip_number)0x7f000001)
 

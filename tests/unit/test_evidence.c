@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* What was the case is told whole, of the zone alone, and cannot be changed unseen:
- * daemon/evidence.h. */
+ * daemon/record/evidence.h. */
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Questions, their answers, and what is near to a refusal: lib/diagram/explain.h. */
+/* Questions, their answers, and what is near to a refusal: lib/answer/explain.h. */
 
 #include <check.h>
 #include <errno.h>
 #include <string.h>
 
+#include "answer/explain.h"
 #include "base/cleanup.h"
-#include "diagram/explain.h"
 
 static const char policy_text[] =
     "segd: 1\n"

@@ -2,13 +2,13 @@
 
 /*
  * Generations: what is written comes back, what is damaged is told of, the oldest are forgotten,
- * and a crash or a full disk leaves nothing half: daemon/generation.h.
+ * and a crash or a full disk leaves nothing half: daemon/record/generation.h.
  */
 
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "daemon/generation.h"
+#include "daemon/record/generation.h"
 #include "folder.h"
 
 #define NOW (INT64_C(1806505200) * USEC_PER_SEC)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What is told of the interfaces is what the kernel has, whatever was lost: lib/kernel/links.h. */
+/* What is told of the interfaces is what the kernel has, whatever was lost: lib/observe/links.h. */
 
 #include <check.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel/link_table.h"
-#include "kernel/links.h"
+#include "observe/link_table.h"
+#include "observe/links.h"
 #include "tests/sandbox.h"
 
 #if defined(__has_feature)

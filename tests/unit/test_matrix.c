@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Which flows lead from each zone to each zone: lib/diagram/matrix.h. */
+/* Which flows lead from each zone to each zone: lib/answer/matrix.h. */
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "answer/matrix.h"
 #include "base/cleanup.h"
-#include "diagram/matrix.h"
 
 static const char policy_text[] =
     "segd: 1\n"

@@ -11,8 +11,8 @@
 
 #include "audit_sample.h"
 #include "base/cleanup.h"
-#include "daemon/generation.h"
-#include "daemon/state.h"
+#include "daemon/record/generation.h"
+#include "daemon/record/state.h"
 
 #define NOW (INT64_C(1806505200) * USEC_PER_SEC)
 

@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-#include "daemon/refusal.h"
+#include "daemon/control/refusal.h"
 
 #define SECOND USEC_PER_SEC
 

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "daemon/refusal.h"
+#include "daemon/control/refusal.h"
 #include "service.h"
 
 #define USER 65534

@@ -2,14 +2,14 @@
 
 /*
  * The daemon's state: written and read back whole, and whatever else stands in the file is damage
- * that is told of: daemon/state.h, daemon/document.h.
+ * that is told of: daemon/record/state.h, daemon/record/document.h.
  */
 
 #include <jansson.h>
 
 #include "base/cleanup.h"
-#include "daemon/document.h"
-#include "daemon/state.h"
+#include "daemon/record/document.h"
+#include "daemon/record/state.h"
 #include "folder.h"
 
 #define NOW (INT64_C(1806505200) * USEC_PER_SEC)

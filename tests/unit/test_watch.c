@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Who changed which table, and that a loss is told: lib/kernel/watch.h. */
+/* Who changed which table, and that a loss is told: lib/observe/watch.h. */
 
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "kernel/watch.h"
 #include "nftables_sample.h"
+#include "observe/watch.h"
 
 static struct watch *open_watch(void)
 {

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "diagram/explain.h"
+#include "answer/explain.h"
 #include "loaded.h"
 
 /* An answered question, as `segctl explain` tells it. */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "diagram/matrix.h"
+#include "answer/matrix.h"
 
 /* The part of a matrix that `segctl matrix` was asked for. */
 struct matrix_view {

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What the caller of a change is told: an answer in words for each way in which it can end. */
+
+#include "daemon/change/outcome.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void outcome_clear(struct outcome *outcome)
+{
+    diagnostics_free(outcome->diagnostics);
+    sources_free(outcome->sources);
+    plan_free(outcome->plan);
+    free(outcome->file);
+    free(outcome->evidence);
+    *outcome = (struct outcome){0};
+}
+
+int outcome_begin(struct outcome *outcome)
+{
+    int r = sources_new(&outcome->sources);
+
+    return r < 0 ? r : diagnostics_new(&outcome->diagnostics);
+}
+
+int outcome_set(struct outcome *outcome, enum outcome_kind kind, const char *format, ...)
+{
+    va_list arguments;
+
+    outcome->kind = kind;
+    va_start(arguments, format);
+    /* Where a file is compiled twice, the second look at it does not know va_start() any more. */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    vsnprintf(outcome->message, sizeof(outcome->message), format, arguments);
+    va_end(arguments);
+    return 1;
+}
+
+int outcome_set_storage(struct outcome *outcome, const char *what, int error)
+{
+    const char *remedy = error == -ENOSPC  ? "; make room and try again"
+                         : error == -EROFS ? "; the folder is read-only"
+                                           : "";
+
+    return outcome_set(outcome, OUTCOME_STORAGE, "%s could not be written: %s%s", what,
+                       strerror(-error), remedy);
+}
+
+int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error,
+                       const struct sources *sources)
+{
+    if (error != -EREMOTEIO)
+        return outcome_set(outcome, OUTCOME_KERNEL, "the kernel could not be asked: %s",
+                           strerror(-error));
+
+    if (sources && refusal->location.line > 0) {
+        outcome->file = strdup(sources_name(sources, refusal->location.source));
+        outcome->line = refusal->location.line;
+    }
+    return outcome_set(outcome, OUTCOME_KERNEL, "the kernel refused %s: %s", refusal->what,
+                       strerror(-refusal->error));
+}
+
+const char *outcome_to_string(const struct outcome *outcome)
+{
+    switch (outcome->kind) {
+    case OUTCOME_DONE:
+        return "done";
+    case OUTCOME_INVALID:
+    case OUTCOME_BUSY:
+    case OUTCOME_NOT_FOUND:
+    case OUTCOME_REFUSED:
+        return "refused";
+    case OUTCOME_KERNEL:
+    case OUTCOME_STORAGE:
+        return "failed";
+    }
+    return NULL;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* One call: is there such a method, may the caller, do the parameters fit, and then the handler. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "daemon/control/server_private.h"
+
+#define ERROR_NOT_FOUND VARLINK_SERVICE ".MethodNotFound"
+#define ERROR_NO_INTERFACE VARLINK_SERVICE ".InterfaceNotFound"
+#define ERROR_PARAMETER VARLINK_SERVICE ".InvalidParameter"
+#define ERROR_NOT_IMPLEMENTED VARLINK_SERVICE ".MethodNotImplemented"
+
+struct call *call_free(struct call *call)
+{
+    if (!call)
+        return NULL;
+
+    free(call->method);
+    free(call);
+    return NULL;
+}
+
+const struct actor *call_actor(const struct call *call)
+{
+    return &call->connection->actor;
+}
+
+enum role call_role(const struct call *call)
+{
+    return call->connection->role;
+}
+
+const char *call_method(const struct call *call)
+{
+    return call->method;
+}
+
+bool call_wants_more(const struct call *call)
+{
+    return call->more;
+}
+
+void call_keep(struct call *call, call_gone on_gone, void *userdata)
+{
+    call->kept = true;
+    call->on_gone = on_gone;
+    call->userdata = userdata;
+}
+
+/* Sends a reply; `message` is stolen. One without parameters ran out of memory. */
+static int send_reply(struct call *call, json_t *message)
+{
+    int r = message && call->connection ? 0 : -ENOMEM;
+
+    if (r == 0 && !call->oneway)
+        r = connection_send(call->connection, message);
+    json_decref(message);
+    return r;
+}
+
+/* Goes on with a connection whose call was kept. One that could not be answered is closed, since
+ * its client would wait for ever. */
+static void end_kept(struct connection *connection, bool good)
+{
+    connection->call = NULL;
+    if (good)
+        good = sd_event_source_set_io_events(connection->source, EPOLLOUT) >= 0;
+    if (!good)
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
+/* The last reply to a call. */
+static int end_call(struct call *call, json_t *message)
+{
+    struct connection *connection = call->connection;
+    int r = send_reply(call, message);
+
+    call->answered = r >= 0;
+    if (call->kept && connection) {
+        call_free(call);
+        end_kept(connection, r >= 0);
+    }
+    return r;
+}
+
+int call_reply(struct call *call, json_t *parameters)
+{
+    return end_call(call, parameters ? json_pack("{s:o}", "parameters", parameters) : NULL);
+}
+
+static int fail(struct call *call, const char *error, json_t *parameters)
+{
+    return end_call(call, parameters
+                              ? json_pack("{s:s, s:o}", "error", error, "parameters", parameters)
+                              : NULL);
+}
+
+int call_error(struct call *call, const char *error, json_t *parameters)
+{
+    char name[128];
+
+    snprintf(name, sizeof(name), VARLINK_INTERFACE ".%s", error);
+    return fail(call, name, parameters);
+}
+
+int call_continue(struct call *call, json_t *parameters)
+{
+    if (call->connection && call->connection->output.size > SERVER_OUTPUT_MAX) {
+        json_decref(parameters);
+        return -ENOBUFS;
+    }
+    return send_reply(call, parameters
+                                ? json_pack("{s:o, s:b}", "parameters", parameters, "continues", 1)
+                                : NULL);
+}
+
+static int get_info(struct call *call)
+{
+    return call_reply(call, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "segd", "product",
+                                      "segd", "version", SEGD_VERSION, "url", "", "interfaces",
+                                      VARLINK_INTERFACE, VARLINK_SERVICE));
+}
+
+static int get_description(struct call *call, const json_t *parameters)
+{
+    const char *name = json_string_value(json_object_get(parameters, "interface"));
+    const char *text = NULL;
+
+    if (!name)
+        return fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", "interface"));
+    if (strcmp(name, VARLINK_INTERFACE) == 0)
+        text = varlink_control_description;
+    else if (strcmp(name, VARLINK_SERVICE) == 0)
+        text = varlink_service_description;
+    if (!text)
+        return fail(call, ERROR_NO_INTERFACE, json_pack("{s:s}", "interface", name));
+    return call_reply(call, json_pack("{s:s}", "description", text));
+}
+
+/* What every Varlink service answers, to everybody. */
+static int run_service(struct call *call, const char *method, const json_t *parameters)
+{
+    if (strcmp(method, "GetInfo") == 0)
+        return get_info(call);
+    if (strcmp(method, "GetInterfaceDescription") == 0)
+        return get_description(call, parameters);
+    return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", method));
+}
+
+static const struct method *find_method(const struct server *server, const char *name)
+{
+    for (size_t i = 0; i < server->options.n_methods; i++) {
+        if (strcmp(server->options.methods[i].name, name) == 0)
+            return &server->options.methods[i];
+    }
+    return NULL;
+}
+
+static int run_method(struct call *call, const char *name, const json_t *parameters)
+{
+    const struct server *server = call->connection->server;
+    const struct method *method = find_method(server, name);
+    cleanup_(freep) char *field = NULL;
+    int r;
+
+    if (!method)
+        return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", name));
+    if (call->connection->role < method->role) {
+        server_tell_refused(call->connection, call->method, "the role is not enough");
+        return call_error(call, "NotPermitted",
+                          json_pack("{s:s}", "needs", role_to_string(method->role)));
+    }
+
+    r = interface_check(server->interface, interface_find_method(server->interface, name), true,
+                        parameters, &field);
+    if (r == -EINVAL)
+        return fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", field ? field : ""));
+    return r < 0 ? r : method->handler(call, parameters, server->options.userdata);
+}
+
+/* Splits `INTERFACE.METHOD`. */
+static int run_named(struct call *call, const json_t *parameters)
+{
+    const char *dot = strrchr(call->method, '.');
+    size_t length = dot ? (size_t)(dot - call->method) : 0;
+
+    if (length == strlen(VARLINK_INTERFACE) &&
+        strncmp(call->method, VARLINK_INTERFACE, length) == 0)
+        return run_method(call, dot + 1, parameters);
+    if (length == strlen(VARLINK_SERVICE) && strncmp(call->method, VARLINK_SERVICE, length) == 0)
+        return run_service(call, dot + 1, parameters);
+    return fail(call, ERROR_NO_INTERFACE, json_pack("{s:s%}", "interface", call->method, length));
+}
+
+static int call_new(struct connection *connection, const json_t *message, struct call **ret_call)
+{
+    cleanup_(call_freep) struct call *call = calloc(1, sizeof(*call));
+    const char *method = json_string_value(json_object_get(message, "method"));
+
+    if (!call)
+        return -ENOMEM;
+    if (!method)
+        return -EBADMSG;
+    call->connection = connection;
+    call->method = strdup(method);
+    call->more = json_is_true(json_object_get(message, "more"));
+    call->oneway = json_is_true(json_object_get(message, "oneway"));
+    if (!call->method)
+        return -ENOMEM;
+    *ret_call = TAKE_PTR(call);
+    return 0;
+}
+
+int call_run(struct connection *connection, const json_t *message)
+{
+    cleanup_(json_decrefp) json_t *none = json_object();
+    const json_t *parameters = json_object_get(message, "parameters");
+    struct call *call = NULL;
+    int r = none ? call_new(connection, message, &call) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    if (!parameters || json_is_null(parameters))
+        parameters = none;
+
+    connection->call = call;
+    if (!json_is_object(parameters))
+        r = fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", "parameters"));
+    else if (json_is_true(json_object_get(message, "upgrade")))
+        r = fail(call, ERROR_NOT_IMPLEMENTED, json_pack("{s:s}", "method", call->method));
+    else
+        r = run_named(call, parameters);
+
+    /* A call that was kept and has been answered is gone. */
+    if (connection->call != call)
+        return 0;
+    if (call->kept && r == 0)
+        return 0;
+    connection->call = NULL;
+    call->kept = false;
+    if (!call->answered)
+        r = call_error(call, "Failed",
+                       json_pack("{s:s}", "message", strerror(r < 0 ? -r : EPROTO)));
+    call_free(call);
+    return r;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * One client. It is read only while nothing waits to be sent to it and no call of it is being
+ * answered, so that whoever sends without reading fills the kernel's buffers and then its own. One
+ * message is answered in each turn of the event loop, so that whoever sends a thousand waits for
+ * everybody else a thousand times; and what else the daemon waits for comes first.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/array.h"
+#include "daemon/control/server_private.h"
+
+/* Behind timers and the kernel, whatever clients do; and who only reads behind who acts, who would
+ * else wait for hundreds of answers before a zone is cut off. */
+#define PRIORITY_ACTS (SD_EVENT_PRIORITY_NORMAL + 10)
+#define PRIORITY_READS (SD_EVENT_PRIORITY_NORMAL + 20)
+
+struct connection *connection_free(struct connection *connection)
+{
+    if (!connection)
+        return NULL;
+
+    if (connection->call) {
+        struct call *call = connection->call;
+
+        call->connection = NULL;
+        if (call->on_gone)
+            call->on_gone(call, call->userdata);
+        call_free(call);
+    }
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        connection->server->connections = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    connection->server->n_connections--;
+
+    sd_event_source_disable_unref(connection->source);
+    closep(&connection->fd);
+    varlink_input_clear(&connection->input);
+    free(connection->output.bytes);
+    free(connection);
+    return NULL;
+}
+
+/* Bytes that the connections of this user hold. */
+static size_t count_waiting(const struct connection *connection)
+{
+    size_t n = 0;
+
+    for (const struct connection *c = connection->server->connections; c; c = c->next) {
+        if (server_is_of(c, connection->actor.uid, connection->role))
+            n += c->input.size + c->output.size;
+    }
+    return n;
+}
+
+int connection_send(struct connection *connection, const json_t *message)
+{
+    struct connection_queue *output = &connection->output;
+    cleanup_(freep) char *text = NULL;
+    size_t size = 0;
+    int r;
+
+    text = varlink_encode(message, &size);
+    if (!text)
+        return -ENOMEM;
+    if (connection->actor.uid != 0) {
+        size_t waiting = count_waiting(connection);
+
+        /* One answer of any size is fine. */
+        if (waiting > 0 && waiting + size > SERVER_WAITING_USER)
+            return -ENOBUFS;
+    }
+    r = array_reserve(&output->bytes, &output->capacity, output->size + size, 1);
+    if (r < 0)
+        return r;
+    memcpy(output->bytes + output->size, text, size);
+    output->size += size;
+    return sd_event_source_set_io_events(connection->source, EPOLLOUT);
+}
+
+/* Returns 1 where all has been sent, 0 where some waits, or -errno. */
+static int flush(struct connection *connection)
+{
+    struct connection_queue *output = &connection->output;
+
+    while (output->sent < output->size) {
+        ssize_t n = send(connection->fd, output->bytes + output->sent, output->size - output->sent,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+        output->sent += (size_t)n;
+    }
+    free(output->bytes);
+    *output = (struct connection_queue){0};
+    return 1;
+}
+
+/* Answers the next message of what has been read. Returns 1 where there may be another one, 0 where
+ * there is none, or -errno. */
+static int run_message(struct connection *connection)
+{
+    cleanup_(json_decrefp) json_t *message = NULL;
+    int r = varlink_input_next(&connection->input, &message);
+
+    if (r <= 0)
+        return r;
+    r = call_run(connection, message);
+    if (r == 0)
+        r = flush(connection);
+    return r < 0 ? r : 1;
+}
+
+static int read_input(struct connection *connection)
+{
+    int r = varlink_input_read(&connection->input, connection->fd);
+
+    if (r == 0)
+        connection->ended = true;
+    if (r < 0 && r != -EAGAIN)
+        return r;
+    if (connection->input.size > SERVER_MESSAGE_MAX_VIEWER && connection->actor.uid != 0 &&
+        count_waiting(connection) > SERVER_WAITING_USER)
+        return -EMSGSIZE;
+    return 0;
+}
+
+/* Answers one message, and reads only where there is none. Returns as run_message(). */
+static int take_turn(struct connection *connection)
+{
+    int r = run_message(connection);
+
+    if (r != 0 || connection->ended)
+        return r;
+    r = read_input(connection);
+    return r < 0 ? r : run_message(connection);
+}
+
+/* What to wait for: to send, or else to read, also while a call is kept, to hear of its end. Where
+ * there is another message the socket can be written to, and so it is this connection's turn again
+ * when the others had theirs. */
+static int await(struct connection *connection)
+{
+    uint32_t events = connection->output.size > 0 ? EPOLLOUT
+                      : connection->call          ? EPOLLRDHUP
+                      : connection->again         ? EPOLLOUT
+                                                  : EPOLLIN;
+
+    return sd_event_source_set_io_events(connection->source, events);
+}
+
+int connection_serve(struct connection *connection)
+{
+    int r = flush(connection);
+
+    if (r == 1 && !connection->call) {
+        r = take_turn(connection);
+        connection->again = r > 0;
+    }
+    if (r < 0)
+        return r;
+    /* Nothing more comes, and nothing is left to say. */
+    if (connection->ended && !connection->again && !connection->call &&
+        connection->output.size == 0)
+        return -ECONNRESET;
+    return await(connection);
+}
+
+/* A client that is gone is answered no more, but what it sent before is done: a call may be one
+ * that wants no answer. */
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct connection *connection = userdata;
+    bool gone = events & EPOLLERR || (events & (EPOLLHUP | EPOLLRDHUP) && connection->call);
+    int r = gone ? -ECONNRESET : connection_serve(connection);
+
+    (void)source;
+    (void)fd;
+    if (r == -EBADMSG)
+        server_tell_refused(connection, NULL, "it sent no message");
+    else if (r == -EMSGSIZE)
+        server_tell_refused(connection, NULL, "it sent a message that is too large");
+    if (r < 0)
+        connection_free(connection);
+    return 0;
+}
+
+int connection_new(struct server *server, int fd, const struct actor *actor, enum role role)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    int r;
+
+    if (!connection) {
+        close(fd);
+        return -ENOMEM;
+    }
+    connection->server = server;
+    connection->fd = fd;
+    connection->actor = *actor;
+    connection->actor.connection = ++server->n_accepted;
+    connection->role = role;
+    connection->input.limit =
+        role >= ROLE_OPERATOR ? SERVER_MESSAGE_MAX : SERVER_MESSAGE_MAX_VIEWER;
+    connection->input.values = SERVER_VALUES_MAX;
+
+    connection->next = server->connections;
+    if (connection->next)
+        connection->next->previous = connection;
+    server->connections = connection;
+    server->n_connections++;
+
+    r = sd_event_add_io(server->event, &connection->source, fd, EPOLLIN, on_io, connection);
+    if (r >= 0)
+        r = sd_event_source_set_priority(connection->source,
+                                         role >= ROLE_OPERATOR ? PRIORITY_ACTS : PRIORITY_READS);
+    if (r < 0)
+        connection_free(connection);
+    return r < 0 ? r : 0;
+}

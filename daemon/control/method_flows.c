@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Flows as they are now: whether each passes and until when, and what it has carried. The policy is
+ * not kept in memory; it is read from the generation that is enforced, with the grants behind it,
+ * so that what is shown is what the kernel was given.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+
+#include "daemon/change/change_private.h"
+#include "daemon/control/method.h"
+#include "observe/live.h"
+#include "policy/standing.h"
+
+/* What the flows are looked at with. */
+struct flows {
+    const struct policy *policy;
+    const struct overrides *overrides;
+    struct standings *standings;
+    struct live_counts counts;
+    bool isolations; /* there is one */
+};
+
+static void flows_clear(struct flows *flows)
+{
+    standings_free(flows->standings);
+    live_counts_clear(&flows->counts);
+}
+
+static json_t *ends_json(const struct policy *policy, const struct end_name *names, size_t n)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(array, json_string(policy_end_name(policy, &names[i]))) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(array);
+}
+
+static json_t *services_json(const struct policy *policy, const struct flow *flow)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < flow->n_services; i++) {
+        const struct service *service = &policy->services[flow->services[i]];
+
+        if (json_array_append_new(array, json_string(service->name)) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(array);
+}
+
+static json_t *count_json(struct nftables_count count)
+{
+    return json_pack("{s:I, s:I}", "packets", (json_int_t)count.packets, "bytes",
+                     (json_int_t)count.bytes);
+}
+
+/* Whether nothing of the flow is left: between some of its zones it may go on. */
+static bool is_isolated(const struct flows *flows, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_from; i++) {
+        for (size_t j = 0; j < flow->n_to; j++) {
+            if (!overrides_isolate(flows->overrides, flows->policy, flow, flow->from[i].zone,
+                                   flow->to[j].zone))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool has_end_in(const struct policy *policy, const struct flow_end *ends, size_t n,
+                       const char *zone)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ends[i].zone != ZONE_GATEWAY && strcmp(policy->zones[ends[i].zone].name, zone) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* When the first of the isolations that the flow may meet ends by itself. */
+static usec_t isolation_until(const struct flows *flows, const struct flow *flow)
+{
+    usec_t until = USEC_NEVER;
+
+    for (size_t i = 0; i < flows->overrides->n_overrides; i++) {
+        const struct override *override = &flows->overrides->overrides[i];
+
+        if (override->kind == OVERRIDE_ISOLATION && override->until < until &&
+            (has_end_in(flows->policy, flow->from, flow->n_from, override->name) ||
+             has_end_in(flows->policy, flow->to, flow->n_to, override->name)))
+            until = override->until;
+    }
+    return until;
+}
+
+/* NULL where the flow passes. */
+static const char *why_not(const struct flows *flows, const struct flow *flow, usec_t *ret_until)
+{
+    enum standing standing = standings_of(flows->standings, flow, ret_until);
+    const struct override *suspension;
+
+    if (standing == STANDING_LIVE && flows->isolations && is_isolated(flows, flow)) {
+        usec_t until = isolation_until(flows, flow);
+
+        *ret_until = until < *ret_until ? until : *ret_until;
+        return "isolated";
+    }
+    /* No window opens what a person has closed. */
+    if (standing == STANDING_SUSPENDED) {
+        suspension = overrides_find(flows->overrides, OVERRIDE_SUSPENSION, flow->name);
+        *ret_until =
+            suspension && suspension->until < flow->expires ? suspension->until : flow->expires;
+    }
+    return standing == STANDING_LIVE ? NULL : standing_to_string(standing);
+}
+
+static json_t *flow_json(const struct flows *flows, const struct flow *flow)
+{
+    const struct live_count count = live_counts_of(&flows->counts, flow->id);
+    usec_t until;
+    const char *why = why_not(flows, flow, &until);
+
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "name", flow->name,
+                     "label", flow->label, "from",
+                     ends_json(flows->policy, flow->from_names, flow->n_from_names), "to",
+                     ends_json(flows->policy, flow->to_names, flow->n_to_names), "services",
+                     services_json(flows->policy, flow), "live", why == NULL, "why",
+                     method_text(why), "until", method_instant(until), "original",
+                     count_json(count.original), "reply", count_json(count.reply));
+}
+
+static bool has_isolation(const struct overrides *overrides)
+{
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].kind == OVERRIDE_ISOLATION)
+            return true;
+    }
+    return false;
+}
+
+static int list_flows(struct manager *manager, const struct policy *policy, json_t **ret_array)
+{
+    cleanup_(flows_clear) struct flows flows = {
+        .policy = policy,
+        .overrides = &manager->state.overrides,
+        .isolations = has_isolation(&manager->state.overrides),
+    };
+    cleanup_(json_decrefp) json_t *array = json_array();
+    int r = standings_new(policy, flows.overrides, calendar_now(), &flows.standings);
+
+    if (r == 0)
+        r = live_counts_read(enforcement_nftables(manager->enforcement),
+                             enforcement_ruleset(manager->enforcement), &flows.counts);
+    if (r < 0)
+        return r;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        if (json_array_append_new(array, flow_json(&flows, &policy->flows[i])) < 0)
+            return -ENOMEM;
+    }
+    if (!array)
+        return -ENOMEM;
+    *ret_array = TAKE_PTR(array);
+    return 0;
+}
+
+/* The policy that is enforced, with its grants. Returns as the steps of a change do. */
+static int read_policy(struct manager *manager, struct outcome *outcome, struct policy **ret_policy)
+{
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    struct prepared_input input = {.overrides = &manager->state.overrides};
+    int r = outcome_begin(outcome);
+
+    if (r == 0)
+        r = change_read_policy(manager, &manager->current, outcome, &texts, NULL);
+    if (r != 0)
+        return r;
+
+    input.texts = texts.texts;
+    input.n_texts = texts.n_texts;
+    r = prepared_parse(&input, outcome->sources, outcome->diagnostics, ret_policy);
+    if (r == -EBADMSG)
+        return outcome_set(outcome, OUTCOME_STORAGE,
+                           "generation %" PRIu64 " is no valid policy any more",
+                           manager->current.number);
+    return r;
+}
+
+static int get_flows(struct call *call, struct manager *manager)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    cleanup_(policy_freep) struct policy *policy = NULL;
+    json_t *array = NULL;
+    int r = read_policy(manager, &outcome, &policy);
+
+    if (r > 0)
+        return method_answer(call, manager, &outcome, NULL);
+    if (r == 0)
+        r = list_flows(manager, policy, &array);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
+        return call_error(call, "KernelRefused",
+                          json_pack("{s:s, s:n, s:i}", "message", strerror(-r), "file", "line", 0));
+    return call_reply(call, json_pack("{s:o}", "flows", array));
+}
+
+int method_get_flows(struct call *call, const json_t *parameters, void *userdata)
+{
+    struct manager *manager = userdata;
+    int r;
+
+    (void)parameters;
+    if (manager->current.number == 0)
+        return call_reply(call, json_pack("{s:[]}", "flows"));
+
+    r = get_flows(call, manager);
+    /* A large policy was in memory for a moment. */
+    malloc_trim(0);
+    return r;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The daemon's objects as the types of the interface's description. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/instant.h"
+#include "base/text.h"
+#include "daemon/control/method.h"
+
+/* Text with U+FFFD for each byte that is no UTF-8. */
+static json_t *repaired(const char *text)
+{
+    char *shown = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&shown, &size);
+    json_t *json = NULL;
+
+    if (!stream)
+        return NULL;
+    text_show(stream, text, strlen(text));
+    if (fclose(stream) == 0)
+        json = json_stringn(shown, size);
+    free(shown);
+    return json;
+}
+
+json_t *method_text(const char *text)
+{
+    if (!text)
+        return json_null();
+    return utf8_invalid_offset(text, strlen(text)) < strlen(text) ? repaired(text)
+                                                                  : json_string(text);
+}
+
+json_t *method_instant(usec_t instant)
+{
+    char text[INSTANT_TEXT_MAX];
+
+    if (instant == USEC_NEVER || instant == 0)
+        return json_null();
+    return json_string(instant_format(instant, text));
+}
+
+json_t *method_actor(const struct actor *actor)
+{
+    return json_pack("{s:I, s:i, s:o}", "uid", (json_int_t)actor->uid, "pid", (int)actor->pid,
+                     "name", method_text(actor->name));
+}
+
+json_t *method_generation(const struct manager *manager, const struct generation *generation)
+{
+    return json_pack(
+        "{s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:b}", "number", (json_int_t)generation->number,
+        "previous",
+        generation->previous ? json_integer((json_int_t)generation->previous) : json_null(),
+        "source", generation->source ? json_integer((json_int_t)generation->source) : json_null(),
+        "fingerprint", generation->fingerprint, "actor", method_actor(&generation->actor), "when",
+        method_instant(generation->when), "reason", method_text(generation->reason), "outcome",
+        generation_outcome_to_string(generation->outcome), "current",
+        manager->current.number == generation->number);
+}
+
+json_t *method_confirmation(const struct manager *manager)
+{
+    const struct confirmation *confirmation = &manager->state.confirmation;
+    usec_t left;
+
+    if (!confirmation->pending)
+        return json_null();
+    left = confirmation->deadline - calendar_clock(CLOCK_BOOTTIME);
+    return json_pack(
+        "{s:I, s:I, s:o, s:o, s:I}", "generation", (json_int_t)confirmation->generation, "previous",
+        (json_int_t)confirmation->previous, "actor", method_actor(&confirmation->actor), "deadline",
+        method_instant(confirmation->deadline_wall), "seconds",
+        (json_int_t)(left > 0 ? left / USEC_PER_SEC : 0));
+}
+
+static json_t *texts_of(char *const *texts, size_t n)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < n; i++) {
+        if (json_array_append_new(array, json_string(texts[i])) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+json_t *method_override(const struct override *override)
+{
+    usec_t age = calendar_now() - override->since;
+
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:o, s:I, s:o, s:o, s:o}", "kind",
+        override_kind_to_string(override->kind), "name", override->name, "reason",
+        override->reason ? override->reason : "", "uid", (json_int_t) override->uid, "who",
+        override->who, "since", method_instant(override->since), "age",
+        (json_int_t)(age > 0 ? age / USEC_PER_SEC : 0), "until", method_instant(override->until),
+        "keep", texts_of(override->keep, override->n_keep), "text", method_text(override->text));
+}
+
+json_t *method_overrides(const struct overrides *overrides)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < overrides->n_overrides; i++) {
+        if (json_array_append_new(array, method_override(&overrides->overrides[i])) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+json_t *method_findings(const struct manager *manager)
+{
+    const struct finding *const *list;
+    size_t n = findings_list(manager->findings, &list);
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < n; i++) {
+        json_t *finding = json_pack(
+            "{s:s, s:s, s:o, s:o, s:o}", "code", list[i]->code, "severity",
+            finding_severity_to_string(list[i]->severity), "object", method_text(list[i]->object),
+            "message", method_text(list[i]->message), "since", method_instant(list[i]->since));
+
+        if (json_array_append_new(array, finding) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+/* The line that a diagnostic speaks of, without its end. */
+static json_t *source_line(const struct sources *sources, struct location location)
+{
+    const char *text, *end;
+    size_t size, offset;
+    json_t *line;
+
+    if (!sources || location.line == 0)
+        return json_null();
+    location.column = 1;
+    if (sources_find(sources, location, &offset) < 0)
+        return json_null();
+    text = sources_text(sources, location.source, &size);
+    end = memchr(text + offset, '\n', size - offset);
+    line = json_stringn(text + offset, (end ? (size_t)(end - text) : size) - offset);
+    /* None where it is no UTF-8, which another diagnostic tells of. */
+    return line ? line : json_null();
+}
+
+/* A place and what is said of it; nulls where there is none. */
+static json_t *place_json(const struct outcome *outcome, struct location at, const char *message)
+{
+    const char *file =
+        at.line > 0 && outcome->sources && at.source < sources_count(outcome->sources)
+            ? sources_name(outcome->sources, at.source)
+            : NULL;
+
+    return json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", method_text(file), "line", (int)at.line,
+                     "column", (int)at.column, "message", method_text(message), "source",
+                     source_line(file ? outcome->sources : NULL, at));
+}
+
+static json_t *diagnostic_json(const struct outcome *outcome, const struct diagnostic *diagnostic)
+{
+    cleanup_(json_decrefp) json_t *place =
+        place_json(outcome, diagnostic->location, diagnostic->message);
+    json_t *related = diagnostic->related.line > 0
+                          ? place_json(outcome, diagnostic->related, diagnostic->related_message)
+                          : json_null();
+    json_t *json =
+        json_pack("{s:s, s:s, s:o, s:o}", "severity",
+                  diagnostic->severity == SEVERITY_ERROR ? "error" : "warning", "code",
+                  diagnostic->code, "remedy", method_text(diagnostic->remedy), "related", related);
+
+    if (!place || !json || json_object_update(json, place) < 0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+json_t *method_diagnostics(const struct outcome *outcome)
+{
+    const struct diagnostic *list = NULL;
+    size_t n = outcome->diagnostics ? diagnostics_list(outcome->diagnostics, &list) : 0;
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < n; i++) {
+        if (json_array_append_new(array, diagnostic_json(outcome, &list[i])) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+json_t *method_plan_changes(const struct plan *plan)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && plan && i < plan->n_changes; i++) {
+        const struct flow_change *change = &plan->changes[i];
+        json_t *json = json_pack("{s:s, s:s, s:o, s:s, s:o}", "change",
+                                 flow_change_kind_to_string(change->kind), "name", change->name,
+                                 "before", method_text(change->before), "label", change->label,
+                                 "detail", method_text(change->detail));
+
+        if (json_array_append_new(array, json) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+json_t *method_plan_zones(const struct plan *plan)
+{
+    return texts_of(plan ? plan->zones : NULL, plan ? plan->n_zones : 0);
+}
+
+const char *method_get_text(const json_t *parameters, const char *field)
+{
+    return json_string_value(json_object_get(parameters, field));
+}
+
+json_int_t method_get_number(const json_t *parameters, const char *field, json_int_t missing)
+{
+    const json_t *number = json_object_get(parameters, field);
+
+    return json_is_integer(number) ? json_integer_value(number) : missing;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Finding out what the audit log is before it goes on. A power cut can leave one thing only, a last
+ * line without an end; anything else that is not as it was written is somebody's doing. Then the
+ * file stays as it is under the name of an older one, and the log goes on in a new file whose first
+ * entry tells of it, so that no break passes without a word and none stops the log.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "daemon/record/audit_private.h"
+#include "daemon/record/fields.h"
+
+/* What is found in the folder. */
+struct finding {
+    struct audit_chain link;  /* the end of the older files */
+    uint64_t newest;          /* number of the newest of them; 0: there is none */
+    struct audit_chain chain; /* the end of audit.log */
+    uint64_t first;           /* number of its first entry */
+    off_t size;               /* of its whole lines */
+    bool is_torn;
+    char *problem; /* why the chain is broken; or NULL */
+};
+
+static void finding_clear(struct finding *finding)
+{
+    free(finding->problem);
+    finding->problem = NULL;
+}
+
+/* Keeps the first problem. Returns -EBADMSG or -ENOMEM. */
+static int note(struct finding *finding, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int note(struct finding *finding, const char *format, ...)
+{
+    va_list arguments;
+    int length;
+
+    if (finding->problem)
+        return -EBADMSG;
+
+    va_start(arguments, format);
+    length = vasprintf(&finding->problem, format, arguments);
+    va_end(arguments);
+    if (length >= 0)
+        return -EBADMSG;
+
+    finding->problem = NULL;
+    return -ENOMEM;
+}
+
+static void raise_to(uint64_t *sequence, uint64_t claim)
+{
+    if (claim <= AUDIT_CLAIM_MAX && claim > *sequence)
+        *sequence = claim;
+}
+
+/*
+ * Raises a number to the highest that a line of a broken file claims to have: what comes behind the
+ * file gets none that is in it. Lines are known by how ours begin, but for the last, which is what
+ * the next file will be linked to.
+ */
+static int raise_to_claims(int directory, const char *name, uint64_t *sequence)
+{
+    cleanup_(audit_lines_end) struct audit_lines lines = {0};
+    cleanup_(closep) int fd = -1;
+    struct audit_chain end;
+    const char *line;
+    uint64_t claim;
+    size_t size;
+    int r;
+
+    fd = audit_file_open(directory, name, O_RDONLY);
+    if (fd < 0)
+        return fd;
+    r = audit_lines_begin(fd, &lines);
+    if (r < 0)
+        return r;
+
+    while ((r = audit_lines_next(&lines, &line, &size)) > 0 || r == -EMSGSIZE) {
+        if (audit_line_peek(line, size, &claim))
+            raise_to(sequence, claim);
+    }
+    if (r < 0 && r != -ENODATA)
+        return r;
+
+    r = audit_chain_of_end(directory, name, &end, NULL);
+    if (r == 0)
+        raise_to(sequence, end.sequence);
+    return r == -EBADMSG ? 0 : r;
+}
+
+/* Where the older files end. */
+static int find_link(struct audit *audit, struct finding *finding)
+{
+    cleanup_(freep) uint64_t *numbers = NULL;
+    char name[AUDIT_NAME_MAX];
+    size_t n;
+    int r;
+
+    strcpy(finding->link.head, AUDIT_NO_HEAD);
+    r = audit_files(audit->directory, &numbers, &n);
+    if (r < 0 || n == 0)
+        return r;
+
+    finding->newest = numbers[n - 1];
+    audit_file_name(finding->newest, name);
+    r = audit_chain_of_end(audit->directory, name, &finding->link, &finding->problem);
+    if (r == 0 && finding->link.sequence < finding->newest)
+        r = note(finding, "%s ends before it begins", name);
+    if (r == 0 && finding->link.sequence > AUDIT_CLAIM_MAX)
+        r = note(finding, "%s ends with a number that no entry has", name);
+    if (r != -EBADMSG)
+        return r;
+
+    /* Nothing can be linked to it. */
+    finding->link.sequence = finding->newest;
+    return raise_to_claims(audit->directory, name, &finding->link.sequence);
+}
+
+/* One line of audit.log. Returns 1 to go on, 0 where the file ends, or an error. */
+static int take_line(struct audit_lines *lines, uint64_t number, struct finding *finding)
+{
+    cleanup_(freep) char *problem = NULL;
+    bool begun = false;
+    const char *line;
+    size_t size;
+    int r;
+
+    r = audit_lines_next(lines, &line, &size);
+    if (r == -ENODATA) {
+        finding->is_torn = true;
+        return 0;
+    }
+    if (r == -EMSGSIZE)
+        return note(finding, AUDIT_FILE ":%llu: the line is too long", (unsigned long long)number);
+    if (r <= 0)
+        return r;
+
+    r = audit_chain_add(&finding->chain, line, size, number == 1, &begun, &problem);
+    if (r == -EBADMSG)
+        return note(finding, AUDIT_FILE ":%llu: %s", (unsigned long long)number, problem);
+    if (r < 0)
+        return r;
+
+    /* It tells of what is wrong with the older files. */
+    if (begun)
+        finding_clear(finding);
+    if (number == 1)
+        finding->first = finding->chain.sequence;
+    finding->size += (off_t)size + 1;
+    return 1;
+}
+
+static int walk(int fd, struct finding *finding)
+{
+    cleanup_(audit_lines_end) struct audit_lines lines = {0};
+    int r;
+
+    finding->chain = finding->link;
+    finding->first = finding->link.sequence + 1;
+
+    r = audit_lines_begin(fd, &lines);
+    if (r < 0)
+        return r;
+
+    for (uint64_t number = 1;; number++) {
+        r = take_line(&lines, number, finding);
+        if (r <= 0)
+            break;
+        /* Behind older files that end wrongly only a new beginning will do. */
+        if (finding->problem)
+            return 0;
+    }
+    return r == -EBADMSG ? 0 : r;
+}
+
+int audit_create(struct audit *audit)
+{
+    int fd;
+
+    fd = audit_file_open(audit->directory, AUDIT_FILE, O_RDWR | O_APPEND | O_CREAT | O_EXCL);
+    if (fd < 0)
+        return fd;
+
+    audit->fd = fd;
+    audit->size = 0;
+    audit->first = audit->chain.sequence + 1;
+    if (fsync(audit->directory) < 0)
+        return -errno;
+    return audit_remember(audit);
+}
+
+/* What stands behind the last whole line goes to a file of its own. */
+static int set_torn_aside(struct audit *audit, int fd, off_t size)
+{
+    cleanup_(audit_lines_end) struct audit_lines lines = {0};
+    cleanup_(closep) int torn = -1;
+    const char *rest;
+    size_t rest_size;
+    int r;
+
+    r = audit_lines_begin(fd, &lines);
+    if (r < 0)
+        return r;
+    lines.offset = size;
+    r = audit_lines_next(&lines, &rest, &rest_size);
+    if (r != -ENODATA)
+        return r < 0 ? r : -EAGAIN;
+
+    torn = audit_file_open(audit->directory, AUDIT_TORN_FILE, O_WRONLY | O_APPEND | O_CREAT);
+    if (torn < 0)
+        return torn;
+    r = file_write_all(torn, rest, rest_size);
+    if (r >= 0)
+        r = file_write_all(torn, "\n", 1);
+    if (r < 0)
+        return r;
+
+    if (fsync(torn) < 0 || ftruncate(fd, size) < 0 || fsync(fd) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Goes on in a new file; the first entry, by audit_append(), will tell why. */
+static int begin_anew(struct audit *audit, int fd, struct finding *finding)
+{
+    char name[AUDIT_NAME_MAX];
+    uint64_t sequence = finding->chain.sequence;
+    int r;
+
+    if (fd >= 0) {
+        /* The number that is in its name is taken too. */
+        audit_file_name(finding->link.sequence + 1, name);
+        if (sequence == finding->link.sequence)
+            sequence++;
+        r = raise_to_claims(audit->directory, AUDIT_FILE, &sequence);
+        if (r < 0)
+            return r;
+
+        if (faccessat(audit->directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return -EEXIST;
+        if (renameat(audit->directory, AUDIT_FILE, audit->directory, name) < 0)
+            return -errno;
+    }
+
+    if (audit->chain.sequence < sequence)
+        audit->chain.sequence = sequence;
+    strcpy(audit->chain.head, AUDIT_NO_HEAD);
+    audit->is_known = true;
+    if (!audit->broken)
+        audit->broken = TAKE_PTR(finding->problem);
+    return audit_create(audit);
+}
+
+/* Whether what is there is what we left, where we know. */
+static int check_known(const struct audit *audit, struct finding *finding)
+{
+    int r;
+
+    if (!audit->is_known || (finding->chain.sequence == audit->chain.sequence &&
+                             strcmp(finding->chain.head, audit->chain.head) == 0))
+        return 0;
+
+    r = note(finding, "the log does not end with entry %llu, as it was left",
+             (unsigned long long)audit->chain.sequence);
+    return r == -EBADMSG ? 0 : r;
+}
+
+static int take_over(struct audit *audit, int *fd, const struct finding *finding)
+{
+    enum audit_condition condition;
+    int r;
+
+    if (finding->is_torn)
+        condition = AUDIT_TORN;
+    else
+        condition = finding->chain.sequence > 0 ? AUDIT_GOOD : AUDIT_EMPTY;
+
+    audit->chain = finding->chain;
+    audit->is_known = true;
+    if (*fd < 0)
+        r = audit_create(audit);
+    else
+        r = finding->is_torn ? set_torn_aside(audit, *fd, finding->size) : 0;
+    if (r < 0)
+        return r;
+
+    if (*fd >= 0) {
+        audit->fd = TAKE_FD(*fd);
+        audit->size = finding->size;
+        audit->first = finding->first;
+        r = audit_remember(audit);
+    }
+    audit->condition = condition;
+    return r;
+}
+
+int audit_load(struct audit *audit)
+{
+    cleanup_(finding_clear) struct finding finding = {0};
+    cleanup_(closep) int fd = -1;
+    int r;
+
+    r = find_link(audit, &finding);
+    if (r < 0)
+        return r;
+
+    fd = audit_file_open(audit->directory, AUDIT_FILE, O_RDWR | O_APPEND);
+    if (fd < 0 && fd != -ENOENT)
+        return fd;
+    if (fd == -ENOENT)
+        finding.chain = finding.link;
+    else {
+        r = walk(fd, &finding);
+        if (r < 0)
+            return r;
+    }
+
+    r = check_known(audit, &finding);
+    if (r < 0)
+        return r;
+    if (finding.problem) {
+        audit->condition = AUDIT_TAMPERED;
+        return begin_anew(audit, fd, &finding);
+    }
+    return take_over(audit, &fd, &finding);
+}

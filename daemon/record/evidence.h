@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "daemon/enforcement.h"
+#include "daemon/record/actor.h"
+#include "daemon/record/state.h"
+#include "observe/conntrack.h"
+#include "observe/links.h"
+
+/*
+ * What was the case when a zone was isolated, for those who look into the incident later: a folder
+ * `incidents/<instant>-<zone>` with
+ *
+ *   connections.json   connections with an end in the zone, as they were before they were cut
+ *   counters.json      packets refused by reason and zone pair, packets and bytes of each flow
+ *   links.json         interfaces, their state and addresses
+ *   state.json         who, why, generation, fingerprint, overrides, head of the audit log
+ *   clock.json         time of day, boot time, time zone, whether the clock is synchronised
+ *   ruleset.nft        the ruleset as it was committed
+ *   SHA256SUMS         of all these, in the form of sha256sum(1)
+ *
+ * What the isolation itself takes away is written first: evidence_begin() before the cut, in a time
+ * that does not grow with the number of flows; evidence_finish() behind it.
+ */
+struct evidence;
+
+struct evidence_subject {
+    int directory; /* of the state, borrowed */
+    const struct actor *actor;
+    const char *zone;
+    const char *reason;
+    const struct state *state;
+    const char *fingerprint;
+    const char *audit_head;
+    struct enforcement *enforcement;
+    struct conntrack *conntrack;
+    const struct links *links;
+};
+
+/* Writes connections, links, state and clock, with fsync. Returns 0, -ENOSPC, or -errno with
+ * nothing of it left. `*ret_evidence` goes to evidence_finish() or evidence_free(). */
+int evidence_begin(const struct evidence_subject *subject, struct evidence **ret_evidence);
+/* Writes the rest and the sums. Returns 0 or -errno; what was written stays. */
+int evidence_finish(struct evidence *evidence);
+struct evidence *evidence_free(struct evidence *evidence);
+DEFINE_CLEANUP(struct evidence, evidence_free)
+/* The path of the folder within the state folder, `incidents/…`; borrowed. */
+const char *evidence_path(const struct evidence *evidence);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/calendar.h"
+#include "base/cleanup.h"
+#include "base/sha256.h"
+#include "daemon/record/actor.h"
+#include "policy/overrides.h"
+#include "policy/texts.h"
+
+/*
+ * One applied policy, kept so that it can come back. Two files in the folder of generations:
+ *
+ *   NUMBER.policy.json   the texts of its files; written once, its fingerprint is their digest
+ *   NUMBER.json          who, when, why, with which overrides, and what became of it
+ *
+ * A record is read with every field checked, and its texts against the fingerprint: a damaged one
+ * is told of and never applied.
+ */
+#define GENERATIONS_KEPT 32
+/* Bytes of a record, and of a file of texts: the policy's bound, with room for JSON's escapes. */
+#define GENERATION_RECORD_MAX ((size_t)16 * 1024 * 1024)
+#define GENERATION_TEXTS_MAX (2 * POLICY_SIZE_MAX)
+
+enum generation_outcome {
+    GENERATION_PREPARED,    /* written, but not known to be in the kernel */
+    GENERATION_APPLIED,     /* in the kernel, now or before the next one */
+    GENERATION_REFUSED,     /* the kernel refused it */
+    GENERATION_UNCONFIRMED, /* taken back, since nobody confirmed it in time */
+};
+/* `prepared`, … */
+const char *generation_outcome_to_string(enum generation_outcome outcome);
+
+struct generation {
+    uint64_t number;   /* from 1 */
+    uint64_t previous; /* which one it took the place of; 0: none */
+    uint64_t source;   /* of a rollback the generation whose policy it is; 0: not one */
+    char fingerprint[SHA256_TEXT_MAX];
+    struct actor actor;
+    usec_t when;
+    char *reason; /* or NULL */
+    enum generation_outcome outcome;
+    struct overrides overrides; /* as they were when it was applied */
+};
+/* A zeroed structure is none. */
+void generation_clear(struct generation *generation);
+
+/* Texts that own their memory. */
+struct policy_texts {
+    struct policy_text *texts;
+    size_t n_texts;
+};
+void policy_texts_clear(struct policy_texts *texts);
+/* The texts in `sources`, copied. Returns 0 or -ENOMEM. */
+int policy_texts_from_sources(const struct sources *sources, struct policy_texts *ret_texts);
+/* SHA-256 of names (without folders) and texts with their lengths, in their order. */
+const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_texts,
+                                     char buffer[SHA256_TEXT_MAX]);
+
+/* The folder; `directory` is an open file descriptor of it, borrowed. */
+struct generations;
+int generations_open(int directory, struct generations **ret_generations);
+struct generations *generations_close(struct generations *generations);
+DEFINE_CLEANUP(struct generations, generations_close)
+
+/* The numbers that are there, in order, damaged ones too. Owned by the caller. */
+int generations_list(struct generations *generations, uint64_t **ret_numbers, size_t *ret_n);
+
+/*
+ * Writes a new generation, texts first, both with fsync and rename; its number must be new and its
+ * fingerprint that of the texts. Then forgets the oldest beyond GENERATIONS_KEPT, but none of
+ * `keep`. Returns 0, or -errno with nothing of it left.
+ */
+int generations_write(struct generations *generations, const struct generation *generation,
+                      const struct policy_text *texts, size_t n_texts, const uint64_t *keep,
+                      size_t n_keep);
+/* Writes the record again, for its outcome. */
+int generations_update(struct generations *generations, const struct generation *generation);
+
+/* Returns 0, -ENOENT, -EBADMSG where it is damaged (`*ret_problem`, if not NULL, is a sentence that
+ * the caller frees), -ENOMEM or -errno. */
+int generations_read(struct generations *generations, uint64_t number,
+                     struct generation *ret_generation, char **ret_problem);
+int generations_read_texts(struct generations *generations, const struct generation *generation,
+                           struct policy_texts *ret_texts, char **ret_problem);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/calendar.h"
+#include "base/sha256.h"
+#include "daemon/record/actor.h"
+#include "policy/overrides.h"
+
+/*
+ * What the daemon knows beyond the generations, in `state.json`: which generation is to be
+ * enforced, with which overrides, and which change waits to be confirmed. It is small, and written
+ * anew as a whole before each change reaches the kernel.
+ */
+#define STATE_SIZE_MAX ((size_t)16 * 1024 * 1024)
+#define STATE_VERSION 1
+
+/* A generation that goes back by itself unless it is confirmed in time. */
+struct confirmation {
+    bool pending;
+    uint64_t generation;  /* that waits */
+    uint64_t previous;    /* that comes back; 0: lockdown */
+    struct actor actor;   /* who applied it */
+    uint64_t connections; /* number of the newest connection then; 0: of another process */
+    usec_t deadline;      /* by CLOCK_BOOTTIME, which no setting of the clock moves */
+    usec_t deadline_wall; /* the same as a time of day, for people */
+    char boot_id[40];     /* of the boot in which `deadline` counts: another boot is too late */
+};
+
+struct state {
+    uint64_t generation;      /* that is to be enforced; 0: none yet */
+    uint64_t next_generation; /* number that no generation has had; never 0 */
+    /* Fingerprint of the policy files as they were when somebody last decided what is enforced:
+     * files that have not changed since do not undo a rollback at the next boot. */
+    char files[SHA256_TEXT_MAX];
+    struct overrides overrides;
+    struct confirmation confirmation;
+};
+void state_clear(struct state *state);
+int state_copy(const struct state *state, struct state *ret_copy);
+
+/*
+ * Reads the state from the folder. Returns 0, -ENOENT where there is none yet, -EBADMSG where it is
+ * damaged, from a version that is not known or not consistent (`*ret_problem` is a sentence that
+ * the caller frees), -ENOMEM or -errno. A damaged file is renamed to `state.json.damaged` by
+ * state_set_aside(), so that it can be looked at and the next write does not hide it.
+ */
+int state_read(int directory, struct state *ret_state, char **ret_problem);
+int state_set_aside(int directory);
+/* Writes it with fsync and rename. Returns 0, -EINVAL for what state_read() would not accept,
+ * -EFBIG, or -errno; the old file stands then. */
+int state_write(int directory, const struct state *state);
+
+/*
+ * When the daemon last knew what time it is: the time of the state's file, which each write sets,
+ * for a machine that has forgotten it. Returns 0 where there is no state.
+ */
+usec_t state_instant(int directory);
+int state_set_instant(int directory, usec_t instant);
+
+/* Overrides as JSON: what state and generations write, and the control socket shows. A new
+ * reference, NULL without memory. The inverse returns 0, -EBADMSG or -ENOMEM. */
+struct json_t;
+struct json_t *overrides_to_json(const struct overrides *overrides);
+int overrides_from_json(const struct json_t *json, struct overrides *ret_overrides);
+/* The same, and with -EBADMSG `*ret_problem` is a sentence that the caller frees. */
+int overrides_parse_json(const struct json_t *json, struct overrides *ret_overrides,
+                         char **ret_problem);

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Why something passes or does not. The diagram is the judge, so that what is explained is what is
+ * enforced; the flows only tell where between the services of a question the answer may change, so
+ * that a range of ports is asked about as few times as it has answers.
+ */
+
+#include "answer/explain.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "answer/scope.h"
+#include "base/array.h"
+#include "diagram/part.h"
+
+const char *refusal_to_string(enum refusal refusal)
+{
+    switch (refusal) {
+    case REFUSAL_NONE:
+        return NULL;
+    case REFUSAL_NO_FLOW:
+        return "no-flow";
+    case REFUSAL_SUSPENDED:
+        return "suspended";
+    case REFUSAL_ISOLATED:
+        return "isolated";
+    case REFUSAL_SPOOFED:
+        return "spoofed";
+    }
+    return NULL;
+}
+
+/* The first services of what may have another answer than the service before it. */
+struct borders {
+    service_number *services;
+    size_t n_services;
+    size_t capacity;
+};
+
+static void borders_clear(struct borders *borders)
+{
+    free(borders->services);
+}
+
+static int borders_add(struct borders *borders, service_number service)
+{
+    int r = array_reserve(&borders->services, &borders->capacity, borders->n_services + 1,
+                          sizeof(*borders->services));
+
+    if (r < 0)
+        return r;
+
+    borders->services[borders->n_services++] = service;
+    return 0;
+}
+
+static bool ends_have_zone(const struct flow_end *ends, size_t n_ends, size_t zone)
+{
+    for (size_t i = 0; i < n_ends; i++) {
+        if (ends[i].zone == zone)
+            return true;
+    }
+    return false;
+}
+
+static int borders_add_flow(struct borders *borders, const struct policy *policy,
+                            const struct flow *flow, enum family family)
+{
+    cleanup_(freep) struct service_span *spans = NULL;
+    size_t n_spans;
+    int r;
+
+    r = flow_service_spans(policy, flow, family, &spans, &n_spans);
+    for (size_t i = 0; r == 0 && i < n_spans; i++) {
+        r = borders_add(borders, spans[i].first);
+        if (r == 0)
+            r = borders_add(borders, spans[i].last + 1);
+    }
+    return r;
+}
+
+static int compare_services(const void *a, const void *b)
+{
+    const service_number *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static bool asks_for_ranges(const struct asked *asked)
+{
+    for (size_t i = 0; i < asked->n_spans; i++) {
+        if (asked->spans[i].first != asked->spans[i].last)
+            return true;
+    }
+    return false;
+}
+
+static int borders_find(struct borders *borders, const struct policy *policy,
+                        const struct asked *asked, enum family family)
+{
+    if (!asks_for_ranges(asked))
+        return 0;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+        int r;
+
+        if (!flow->enabled || !ends_have_zone(flow->from, flow->n_from, asked->from.zone) ||
+            !ends_have_zone(flow->to, flow->n_to, asked->to.zone))
+            continue;
+
+        r = borders_add_flow(borders, policy, flow, family);
+        if (r < 0)
+            return r;
+    }
+
+    if (borders->n_services > 1)
+        qsort(borders->services, borders->n_services, sizeof(*borders->services), compare_services);
+    return 0;
+}
+
+/* Puts an answer behind the others; one that says the same as the last only makes that one longer.
+ */
+static int append_answer(struct explanation *explanation, size_t *capacity,
+                         const struct answer *answer)
+{
+    struct answer *last =
+        explanation->n_answers > 0 ? &explanation->answers[explanation->n_answers - 1] : NULL;
+    int r;
+
+    if (last && last->span.last + 1 == answer->span.first && last->refusal == answer->refusal &&
+        last->decision.flow == answer->decision.flow) {
+        last->span.last = answer->span.last;
+        return 0;
+    }
+
+    r = array_reserve(&explanation->answers, capacity, explanation->n_answers + 1,
+                      sizeof(*explanation->answers));
+    if (r < 0)
+        return r;
+
+    explanation->answers[explanation->n_answers++] = *answer;
+    return 0;
+}
+
+/* What becomes of the packets that the flow owns. */
+static void judge_flow(const struct moment *moment, const struct asked *asked,
+                       const struct flow *flow, struct answer *answer)
+{
+    answer->standing = moment_standing(moment, flow);
+    if (answer->standing != STANDING_LIVE)
+        answer->refusal = REFUSAL_SUSPENDED;
+    else if (overrides_isolate(moment->overrides, moment->policy, flow, asked->from.zone,
+                               asked->to.zone))
+        answer->refusal = REFUSAL_ISOLATED;
+}
+
+static struct answer judge(const struct explanation *explanation, struct service_span span,
+                           const struct moment *moment)
+{
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    struct answer answer = {
+        .span = span,
+        .decision = {.flow = NO_FLOW, .class = NO_CLASS},
+        .standing = STANDING_LIVE,
+    };
+
+    if (!asked->from.has_zone) {
+        answer.refusal = REFUSAL_SPOOFED;
+        return answer;
+    }
+    if (explanation->unjudged)
+        return answer;
+    if (asked->to.has_zone)
+        answer.decision = diagram_decide(explanation->diagram, &(struct packet){
+                                                                   .from = asked->from.zone,
+                                                                   .to = asked->to.zone,
+                                                                   .family = explanation->family,
+                                                                   .source = asked->from.address,
+                                                                   .destination = asked->to.address,
+                                                                   .service = span.first,
+                                                               });
+
+    if (answer.decision.flow == NO_FLOW)
+        answer.refusal = REFUSAL_NO_FLOW;
+    else
+        judge_flow(moment, asked, &moment->policy->flows[answer.decision.flow], &answer);
+    return answer;
+}
+
+static int answer_span(struct explanation *explanation, const struct borders *borders,
+                       struct service_span asked, const struct moment *moment, size_t *capacity)
+{
+    service_number first = asked.first;
+    size_t i = 0;
+
+    for (;;) {
+        struct answer answer;
+        int r;
+
+        while (i < borders->n_services && borders->services[i] <= first)
+            i++;
+        answer = judge(explanation, (struct service_span){first, asked.last}, moment);
+        if (i < borders->n_services && borders->services[i] <= asked.last)
+            answer.span.last = borders->services[i] - 1;
+
+        r = append_answer(explanation, capacity, &answer);
+        if (r < 0)
+            return r;
+        if (answer.span.last == asked.last)
+            return 0;
+        first = answer.span.last + 1;
+    }
+}
+
+static int answer_all(struct explanation *explanation, const struct moment *moment)
+{
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    cleanup_(borders_clear) struct borders borders = {0};
+    size_t capacity = 0;
+    int r;
+
+    r = borders_find(&borders, explanation->diagram->policy, asked, explanation->family);
+    for (size_t i = 0; r == 0 && i < asked->n_spans; i++)
+        r = answer_span(explanation, &borders, asked->spans[i], moment, &capacity);
+    return r;
+}
+
+static bool is_unjudged(const struct policy *policy, const struct asked *asked)
+{
+    bool from = asked->from.kind == ASKED_GATEWAY, to = asked->to.kind == ASKED_GATEWAY;
+
+    return (from && to) || ((from || to) && !policy->gateway_protect);
+}
+
+/* The steps of a search for the next opening: each goes at least to the next hour or midnight that
+ * changes something, or over weeks. */
+#define OPENING_STEPS_MAX 8
+
+/* When the flow opens next, USEC_NEVER where it ends before or nobody knows. */
+static usec_t find_opening(const struct policy *policy, const struct flow *flow, usec_t now)
+{
+    usec_t instant = now;
+
+    for (unsigned i = 0; i < OPENING_STEPS_MAX; i++) {
+        usec_t until;
+        bool open;
+
+        if (schedule_window(flow->schedule, policy->timezone, instant, &open, &until) < 0)
+            break;
+        if (open)
+            return instant;
+        if (until >= flow->expires)
+            break;
+        instant = until;
+    }
+    return USEC_NEVER;
+}
+
+/* From the answers to what is told: of them all, and of the one that matters most. */
+static int sum_up(struct explanation *explanation, const struct moment *moment, usec_t now)
+{
+    const struct question *question = explanation->question;
+    const struct answer *main;
+    int r;
+
+    explanation->opens = USEC_NEVER;
+    explanation->allowed = true;
+    explanation->whole = true;
+    explanation->main = explanation->answers;
+    for (size_t i = explanation->n_answers; i-- > 0;) {
+        const struct answer *answer = &explanation->answers[i];
+
+        if (answer->refusal != REFUSAL_NONE) {
+            explanation->allowed = false;
+            explanation->main = answer;
+        }
+        if (!explanation->whole || explanation->unjudged)
+            continue;
+        r = scope_is_whole(question, explanation->family, answer->span, answer->decision.flow,
+                           moment, &explanation->whole);
+        if (r < 0)
+            return r;
+    }
+
+    main = explanation->main;
+    assert(main);
+    if (main->standing == STANDING_CLOSED)
+        explanation->opens =
+            find_opening(moment->policy, &moment->policy->flows[main->decision.flow], now);
+    /* No other flow leads into or out of an isolated zone. */
+    if (explanation->allowed || main->refusal == REFUSAL_ISOLATED)
+        return 0;
+    return nearest_find(question, explanation->family, main->span.first, main->decision.flow,
+                        moment, explanation->nearest, &explanation->n_nearest);
+}
+
+int explanation_new(const struct diagram *diagram, const struct overrides *overrides,
+                    const struct question *question, enum family family, usec_t now,
+                    struct explanation **ret_explanation)
+{
+    cleanup_(explanation_freep) struct explanation *explanation = NULL;
+    cleanup_(moment_clear) struct moment moment = {0};
+    int r;
+
+    r = moment_init(&moment, diagram->policy, overrides, now);
+    if (r < 0)
+        return r;
+
+    explanation = calloc(1, sizeof(*explanation));
+    if (!explanation)
+        return -ENOMEM;
+
+    explanation->diagram = diagram;
+    explanation->question = question;
+    explanation->overrides = overrides;
+    explanation->family = family;
+    explanation->unjudged = is_unjudged(diagram->policy, &question->families[family]);
+    r = answer_all(explanation, &moment);
+    if (r < 0)
+        return r;
+
+    r = sum_up(explanation, &moment, now);
+    if (r < 0)
+        return r;
+
+    *ret_explanation = TAKE_PTR(explanation);
+    return 0;
+}
+
+struct explanation *explanation_free(struct explanation *explanation)
+{
+    if (!explanation)
+        return NULL;
+
+    free(explanation->answers);
+    free(explanation);
+    return NULL;
+}
+
+const struct override *explanation_override(const struct explanation *explanation)
+{
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    const struct policy *policy = explanation->diagram->policy;
+    const struct answer *answer = explanation->main;
+    const struct flow *flow;
+    size_t zone;
+
+    if (!explanation->overrides || answer->decision.flow == NO_FLOW)
+        return NULL;
+
+    flow = &policy->flows[answer->decision.flow];
+    if (answer->standing == STANDING_SUSPENDED)
+        return overrides_find(explanation->overrides, OVERRIDE_SUSPENSION, flow->name);
+    if (answer->refusal != REFUSAL_ISOLATED)
+        return NULL;
+
+    /* Against the gateway, which nobody isolates, each zone stands alone. */
+    zone = overrides_isolate(explanation->overrides, policy, flow, asked->from.zone, ZONE_GATEWAY)
+               ? asked->from.zone
+               : asked->to.zone;
+    return overrides_find(explanation->overrides, OVERRIDE_ISOLATION,
+                          policy_zone_name(policy, zone));
+}

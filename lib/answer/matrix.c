@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The zones of a policy against each other: the picture by which people judge a separation. A flow
+ * stands in a cell only where its ends there have an address family in common with each other and
+ * with a service, so that a cell with a flow is one that a packet can use.
+ */
+
+#include "answer/matrix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+
+static int list_append(struct index_list *list, size_t index)
+{
+    int r = array_reserve(&list->indices, &list->capacity, list->n + 1, sizeof(*list->indices));
+
+    if (r < 0)
+        return r;
+
+    list->indices[list->n++] = index;
+    return 0;
+}
+
+size_t matrix_zone(const struct matrix *matrix, size_t i)
+{
+    return i < matrix->policy->n_zones ? i : ZONE_GATEWAY;
+}
+
+const struct matrix_cell *matrix_cell(const struct matrix *matrix, size_t from, size_t to)
+{
+    return &matrix->cells[from * matrix->n_zones + to];
+}
+
+/* The cell of two zones, or NULL where the matrix has none: the gateway is not protected. */
+static struct matrix_cell *find_cell(struct matrix *matrix, size_t from, size_t to)
+{
+    size_t row = from == ZONE_GATEWAY ? matrix->policy->n_zones : from;
+    size_t column = to == ZONE_GATEWAY ? matrix->policy->n_zones : to;
+
+    if (row >= matrix->n_zones || column >= matrix->n_zones)
+        return NULL;
+    return &matrix->cells[row * matrix->n_zones + column];
+}
+
+static bool range_is_any(const struct service_range *range)
+{
+    return range->protocol_first == 0 && range->protocol_last == UINT8_MAX &&
+           range->port_first == 0 && range->port_last == UINT16_MAX;
+}
+
+static int compare_numbers(unsigned a, unsigned b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_ranges(const struct service_range *a, const struct service_range *b)
+{
+    int r = compare_numbers(a->protocol_first, b->protocol_first);
+
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
+        r = compare_numbers(a->families[family], b->families[family]);
+    if (r == 0)
+        r = compare_numbers(a->protocol_last, b->protocol_last);
+    if (r == 0)
+        r = compare_numbers(a->port_first, b->port_first);
+    return r == 0 ? compare_numbers(a->port_last, b->port_last) : r;
+}
+
+/* 0 where the two mean the same. */
+static int compare_meaning(const struct service *a, const struct service *b)
+{
+    if (a->n_ranges != b->n_ranges)
+        return a->n_ranges < b->n_ranges ? -1 : 1;
+
+    for (size_t i = 0; i < a->n_ranges; i++) {
+        int r = compare_ranges(&a->ranges[i], &b->ranges[i]);
+
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+    const size_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Those that mean the same stand together, the first of the policy in front. */
+static int compare_services(const void *a, const void *b, void *policy_)
+{
+    const struct policy *policy = policy_;
+    const size_t *x = a, *y = b;
+    int r = compare_meaning(&policy->services[*x], &policy->services[*y]);
+
+    return r == 0 ? compare_indices(a, b) : r;
+}
+
+/* Leaves of services that mean the same one. */
+static void cell_finish(struct matrix_cell *cell, const struct policy *policy)
+{
+    size_t *services = cell->services.indices;
+    size_t n = 0;
+
+    if (cell->services.n < 2)
+        return;
+
+    qsort_r(services, cell->services.n, sizeof(*services), compare_services, (void *)policy);
+    for (size_t i = 0; i < cell->services.n; i++) {
+        if (n == 0 || compare_meaning(&policy->services[services[n - 1]],
+                                      &policy->services[services[i]]) != 0)
+            services[n++] = services[i];
+    }
+    qsort(services, n, sizeof(*services), compare_indices);
+    cell->services.n = n;
+}
+
+/* Whether the service means something between the two ends; `*ret_any` if it is everything. */
+static bool service_connects(const struct service *service, const struct flow_end *from,
+                             const struct flow_end *to, bool *ret_any)
+{
+    bool connects = false;
+
+    *ret_any = false;
+    for (size_t i = 0; i < service->n_ranges; i++) {
+        for (enum family family = 0; family < FAMILIES; family++) {
+            if (!service->ranges[i].families[family] ||
+                from->addresses.by_family[family].n_ranges == 0 ||
+                to->addresses.by_family[family].n_ranges == 0)
+                continue;
+            connects = true;
+            *ret_any = *ret_any || range_is_any(&service->ranges[i]);
+        }
+    }
+    return connects;
+}
+
+static int cell_add(struct matrix_cell *cell, const struct moment *moment, size_t index,
+                    const struct flow_end *from, const struct flow_end *to)
+{
+    const struct policy *policy = moment->policy;
+    const struct flow *flow = &policy->flows[index];
+    bool live = moment_passes(moment, flow, from->zone, to->zone), connects = false;
+
+    for (size_t i = 0; i < flow->n_services; i++) {
+        bool any;
+        int r;
+
+        if (!service_connects(&policy->services[flow->services[i]], from, to, &any))
+            continue;
+
+        connects = true;
+        if (!live)
+            break;
+        cell->any = cell->any || any;
+        r = list_append(&cell->services, flow->services[i]);
+        if (r < 0)
+            return r;
+    }
+
+    if (!connects)
+        return 0;
+    return list_append(live ? &cell->flows : &cell->idle, index);
+}
+
+static int matrix_add_flow(struct matrix *matrix, size_t index)
+{
+    const struct flow *flow = &matrix->policy->flows[index];
+
+    for (size_t i = 0; i < flow->n_from; i++) {
+        for (size_t j = 0; j < flow->n_to; j++) {
+            struct matrix_cell *cell = find_cell(matrix, flow->from[i].zone, flow->to[j].zone);
+            int r;
+
+            if (!cell)
+                continue;
+            r = cell_add(cell, &matrix->moment, index, &flow->from[i], &flow->to[j]);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+int matrix_new(const struct policy *policy, const struct overrides *overrides, usec_t now,
+               struct matrix **ret_matrix)
+{
+    cleanup_(matrix_freep) struct matrix *matrix = NULL;
+    int r;
+
+    matrix = calloc(1, sizeof(*matrix));
+    if (!matrix)
+        return -ENOMEM;
+
+    r = moment_init(&matrix->moment, policy, overrides, now);
+    if (r < 0)
+        return r;
+
+    matrix->policy = policy;
+    matrix->n_zones = policy->n_zones + (policy->gateway_protect ? 1 : 0);
+    matrix->cells = calloc(matrix->n_zones * matrix->n_zones + 1, sizeof(*matrix->cells));
+    if (!matrix->cells)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        r = matrix_add_flow(matrix, i);
+        if (r < 0)
+            return r;
+    }
+
+    for (size_t i = 0; i < matrix->n_zones * matrix->n_zones; i++)
+        cell_finish(&matrix->cells[i], policy);
+
+    *ret_matrix = TAKE_PTR(matrix);
+    return 0;
+}
+
+struct matrix *matrix_free(struct matrix *matrix)
+{
+    if (!matrix)
+        return NULL;
+
+    for (size_t i = 0; matrix->cells && i < matrix->n_zones * matrix->n_zones; i++) {
+        free(matrix->cells[i].flows.indices);
+        free(matrix->cells[i].idle.indices);
+        free(matrix->cells[i].services.indices);
+    }
+    free(matrix->cells);
+    moment_clear(&matrix->moment);
+    free(matrix);
+    return NULL;
+}

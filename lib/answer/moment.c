@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * How a flow stands and what is isolated, in the order in which the kernel asks: first whether the
+ * flow is live, then whether one of the two zones is cut off.
+ */
+
+#include "answer/moment.h"
+
+int moment_init(struct moment *moment, const struct policy *policy,
+                const struct overrides *overrides, usec_t now)
+{
+    moment->policy = policy;
+    moment->overrides = overrides;
+    return standings_new(policy, overrides, now, &moment->standings);
+}
+
+void moment_clear(struct moment *moment)
+{
+    standings_free(moment->standings);
+    *moment = (struct moment){0};
+}
+
+enum standing moment_standing(const struct moment *moment, const struct flow *flow)
+{
+    return standings_of(moment->standings, flow, NULL);
+}
+
+bool moment_passes(const struct moment *moment, const struct flow *flow, size_t from, size_t to)
+{
+    return moment_standing(moment, flow) == STANDING_LIVE &&
+           !overrides_isolate(moment->overrides, moment->policy, flow, from, to);
+}
+
+bool moment_passes_somewhere(const struct moment *moment, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_from; i++) {
+        for (size_t j = 0; j < flow->n_to; j++) {
+            if (moment_passes(moment, flow, flow->from[i].zone, flow->to[j].zone))
+                return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Ways around the ruleset that the interfaces themselves are: the rules are told by interface and
+ * address, so they say nothing about packets that come by other interfaces, and nothing about
+ * packets that a bridge passes on below them. What is normal on a gateway is no finding: trunks
+ * that carry the zones' VLANs, ports of a zone's bridge or bond.
+ */
+
+#include "observe/bypass.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "observe/bypass_private.h"
+
+/* Interfaces stacked on each other: beyond that there is a loop of veth pairs, or no sense. */
+#define DEPTH_MAX 8
+#define MESSAGE_MAX 512
+
+int bypass_add(struct bypass_search *search, const char *code, const char *object,
+               const char *format, ...)
+{
+    struct bypasses *found = &search->found;
+    struct bypass bypass = {.code = code};
+    char message[MESSAGE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+
+    bypass.object = arena_string(search->arena, object);
+    bypass.message = arena_string(search->arena, message);
+    if (!bypass.object || !bypass.message)
+        return -ENOMEM;
+
+    if (found->n_bypasses == search->capacity) {
+        size_t capacity = search->capacity > 0 ? search->capacity * 2 : 8;
+        struct bypass *grown = arena_allocate(search->arena, capacity * sizeof(*grown));
+
+        if (!grown)
+            return -ENOMEM;
+        if (found->n_bypasses > 0)
+            memcpy(grown, found->bypasses, found->n_bypasses * sizeof(*grown));
+        found->bypasses = grown;
+        search->capacity = capacity;
+    }
+    found->bypasses[found->n_bypasses++] = bypass;
+    return 0;
+}
+
+int bypass_add_unknown(struct bypass_search *search, const char *object, int r)
+{
+    if (r == -ENOMEM)
+        return r;
+    return bypass_add(search, "unknown", object, "%s cannot be looked at: %s", object,
+                      strerror(-r));
+}
+
+const struct segment *bypass_segment(const struct bypass_search *search, const struct link *link)
+{
+    const struct policy *policy = search->policy;
+
+    for (size_t i = 0; i < policy->n_segments; i++)
+        for (size_t j = 0; j < policy->segments[i].n_interfaces; j++)
+            if (strcmp(policy->segments[i].interfaces[j], link->name) == 0)
+                return &policy->segments[i];
+    return NULL;
+}
+
+const struct link *bypass_link(const struct bypass_search *search, int index)
+{
+    for (size_t i = 0; i < links_count(search->links); i++)
+        if (links_at(search->links, i)->index == index)
+            return links_at(search->links, i);
+    return NULL;
+}
+
+bool bypass_is_bridge(const struct link *link)
+{
+    return strcmp(link->kind, "bridge") == 0 || strcmp(link->kind, "openvswitch") == 0;
+}
+
+static bool is_veth(const struct link *link)
+{
+    return strcmp(link->kind, "veth") == 0;
+}
+
+static bool carries_zone(const struct bypass_search *search, const struct link *link,
+                         unsigned depth)
+{
+    const struct link *master = bypass_link(search, link->master);
+
+    if (bypass_segment(search, link))
+        return true;
+    if (depth == 0)
+        return false;
+    if (master && carries_zone(search, master, depth - 1))
+        return true;
+
+    for (size_t i = 0; i < links_count(search->links); i++) {
+        const struct link *upper = links_at(search->links, i);
+
+        if (upper->lower == link->index && !is_veth(upper) &&
+            carries_zone(search, upper, depth - 1))
+            return true;
+    }
+    return false;
+}
+
+bool bypass_carries_zone(const struct bypass_search *search, const struct link *link)
+{
+    return carries_zone(search, link, DEPTH_MAX);
+}
+
+/* The bridge itself, or the `i`th interface where that is a port of it; NULL where it is not. */
+static const struct link *member_at(const struct bypass_search *search, const struct link *bridge,
+                                    size_t i)
+{
+    const struct link *link = links_at(search->links, i);
+
+    assert(link);
+    return link == bridge || link->master == bridge->index ? link : NULL;
+}
+
+/* Two members of different zones are a finding; so is a zone's port of a bridge that is not itself
+ * of that zone. */
+static int find_in_bridge(struct bypass_search *search, const struct link *bridge)
+{
+    const struct segment *segment = NULL;
+    const struct link *first = NULL;
+
+    for (size_t i = 0; i < links_count(search->links); i++) {
+        const struct link *member = member_at(search, bridge, i);
+        const struct segment *other = member ? bypass_segment(search, member) : NULL;
+
+        if (!other)
+            continue;
+        if (segment && other != segment)
+            return bypass_add(search, "bridged-zones", bridge->name,
+                              "bridge %s joins %s of zone %s and %s of zone %s below the rules",
+                              bridge->name, first->name, segment->name, member->name, other->name);
+        segment = other;
+        first = member;
+    }
+    if (!segment || bypass_segment(search, bridge))
+        return 0;
+    return bypass_add(search, "bridged-zones", bridge->name,
+                      "%s of zone %s is a port of bridge %s, which passes packets below the rules",
+                      first->name, segment->name, bridge->name);
+}
+
+static int find_bridged(struct bypass_search *search)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < links_count(search->links); i++)
+        if (bypass_is_bridge(links_at(search->links, i)))
+            r = find_in_bridge(search, links_at(search->links, i));
+    return r;
+}
+
+static bool is_link_local(const struct link_address *address)
+{
+    if (address->family == FAMILY_IPV4)
+        return address->address >> 16 == 0xa9fe;
+    return address->address >> 118 == 0x3fa;
+}
+
+static bool has_own_address(const struct link *link)
+{
+    for (size_t i = 0; i < link->n_addresses; i++)
+        if (!is_link_local(&link->addresses[i]))
+            return true;
+    return false;
+}
+
+/* The far end of a zone's veth pair, held in this namespace. */
+static bool is_peer_of_zone(const struct bypass_search *search, const struct link *link)
+{
+    const struct link *peer = is_veth(link) ? bypass_link(search, link->lower) : NULL;
+
+    return peer && bypass_carries_zone(search, peer);
+}
+
+/* What comes in by a port is its master's. A VRF is no such master: rules see the port too. */
+static bool is_port(const struct bypass_search *search, const struct link *link)
+{
+    const struct link *master = bypass_link(search, link->master);
+
+    return link->master != 0 && !(master && strcmp(master->kind, "vrf") == 0);
+}
+
+static bool is_unnamed(const struct bypass_search *search, const struct link *link)
+{
+    if (!link->up || strcmp(link->name, "lo") == 0 || bypass_segment(search, link) ||
+        is_port(search, link) || is_peer_of_zone(search, link))
+        return false;
+    return has_own_address(link) || !bypass_carries_zone(search, link);
+}
+
+static int find_unnamed(struct bypass_search *search)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < links_count(search->links); i++) {
+        const struct link *link = links_at(search->links, i);
+
+        if (is_unnamed(search, link))
+            r = bypass_add(search, "unnamed-interface", link->name,
+                           "interface %s is up and in no zone", link->name);
+    }
+    return r;
+}
+
+static bool segment_has(const struct segment *segment, size_t zone)
+{
+    for (size_t i = 0; i < segment->n_zones; i++)
+        if (segment->zones[i] == zone)
+            return true;
+    return false;
+}
+
+static int judge_address(struct bypass_search *search, const struct link *link,
+                         const struct segment *segment, const struct link_address *address)
+{
+    char text[ADDRESS_TEXT_MAX];
+    size_t zone;
+
+    if (is_link_local(address) ||
+        !policy_zone_of_address(search->policy, address->family, address->address, &zone) ||
+        segment_has(segment, zone))
+        return 0;
+    return bypass_add(search, "misplaced-address", link->name,
+                      "%s of zone %s has address %s, which is of zone %s", link->name,
+                      segment->name, address_format(address->family, address->address, text),
+                      policy_zone_name(search->policy, zone));
+}
+
+static int find_misplaced(struct bypass_search *search)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < links_count(search->links); i++) {
+        const struct link *link = links_at(search->links, i);
+        const struct segment *segment = bypass_segment(search, link);
+
+        for (size_t j = 0; r == 0 && segment && j < link->n_addresses; j++)
+            r = judge_address(search, link, segment, &link->addresses[j]);
+    }
+    return r;
+}
+
+int bypasses_find(const struct policy *outline, const struct links *links,
+                  struct nftables *nftables, struct arena *arena, struct bypasses *ret_bypasses)
+{
+    static int (*const finders[])(struct bypass_search *) = {
+        find_bridged,
+        find_unnamed,
+        find_misplaced,
+        bypass_find_tables,
+        bypass_find_programs,
+        bypass_find_forwarding,
+        bypass_find_bridge_netfilter,
+    };
+    struct bypass_search search = {
+        .policy = outline, .links = links, .nftables = nftables, .arena = arena};
+    int r;
+
+    for (size_t i = 0; i < ELEMENTS_OF(finders); i++) {
+        r = finders[i](&search);
+        if (r < 0)
+            return r;
+    }
+
+    *ret_bypasses = search.found;
+    return 0;
+}

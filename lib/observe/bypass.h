@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/arena.h"
+#include "kernel/nftables.h"
+#include "observe/links.h"
+#include "policy/policy.h"
+
+/*
+ * Ways around the ruleset that this gateway has open. Each is a finding: nothing here changes
+ * anything.
+ *
+ *   bridged-zones       interfaces of two zones are in one bridge, or zone interfaces in a bridge
+ *                       through which packets pass below forwarding
+ *   unnamed-interface   an interface is up that no zone names
+ *   misplaced-address   the gateway has an address of one zone on an interface of another
+ *   flowtable           a flowtable carries packets past the rules
+ *   notrack             a rule of another table takes packets out of connection tracking
+ *   xdp-program         an XDP program is on a zone's interface
+ *   tc-program          a classifier or action of tc is on a zone's interface
+ *   forwarding-off      the kernel forwards nothing for a family that the policy has flows for
+ *   bridge-netfilter    bridged packets are given to the rules for forwarded ones
+ */
+struct bypass {
+    const char *code;    /* a static string from the list above */
+    const char *object;  /* interface, table or sysctl; arena */
+    const char *message; /* one sentence for people, without a final full stop; arena */
+};
+
+struct bypasses {
+    struct bypass *bypasses; /* arena */
+    size_t n_bypasses;
+};
+
+/*
+ * Looks for all of them. `outline` is the policy or its outline. What cannot be looked at is a
+ * finding too (`unknown`), never silence. Returns 0, -ENOMEM.
+ */
+int bypasses_find(const struct policy *outline, const struct links *links,
+                  struct nftables *nftables, struct arena *arena, struct bypasses *ret_bypasses);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Ways around the ruleset that tables of other owners are. Ours has neither flowtables nor rules
+ * that take packets out of connection tracking, so every one of them, wherever it stands, is a
+ * finding. iptables comes in two forms: one writes rules of nftables, which are seen here; the
+ * older has tables of its own, of which the kernel tells the names.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_CT.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/attributes.h"
+#include "kernel/nftables_private.h"
+#include "observe/bypass_private.h"
+
+/* `inet fw` of the table that a message is about. */
+#define TABLE_TEXT_MAX (NFT_TABLE_MAXNAMELEN + 16)
+
+static const char *family_name(uint8_t family)
+{
+    switch (family) {
+    case NFPROTO_INET:
+        return "inet";
+    case NFPROTO_IPV4:
+        return "ip";
+    case NFPROTO_IPV6:
+        return "ip6";
+    case NFPROTO_ARP:
+        return "arp";
+    case NFPROTO_NETDEV:
+        return "netdev";
+    case NFPROTO_BRIDGE:
+        return "bridge";
+    default:
+        return "other";
+    }
+}
+
+static const char *string_of(struct attributes attributes, uint16_t type)
+{
+    const struct nlattr *attribute = attributes_find(attributes, type);
+    const char *text = attribute ? attribute_string(attribute) : NULL;
+
+    return text ? text : "";
+}
+
+static const char *table_text(const struct nlmsghdr *message, uint16_t type,
+                              char buffer[TABLE_TEXT_MAX])
+{
+    const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+
+    snprintf(buffer, TABLE_TEXT_MAX, "%s %s", family_name(header->nfgen_family),
+             string_of(attributes_of(message), type));
+    return buffer;
+}
+
+int bypass_see_flowtable(const struct nlmsghdr *message, void *userdata)
+{
+    struct bypass_search *search = userdata;
+    char table[TABLE_TEXT_MAX];
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+        return -EBADMSG;
+    table_text(message, NFTA_FLOWTABLE_TABLE, table);
+    return bypass_add(search, "flowtable", table,
+                      "flowtable %s of table %s carries packets past the rules",
+                      string_of(attributes_of(message), NFTA_FLOWTABLE_NAME), table);
+}
+
+/* The target of iptables that does the same, as nftables holds it. */
+static bool is_notrack_target(const struct nlattr *data)
+{
+    struct attributes attributes = attributes_in(data);
+    const struct nlattr *info = attributes_find(attributes, NFTA_TARGET_INFO);
+    const char *name = string_of(attributes, NFTA_TARGET_NAME);
+    uint16_t flags = 0;
+
+    if (strcmp(name, "NOTRACK") == 0)
+        return true;
+    if (strcmp(name, "CT") != 0 || !info || mnl_attr_get_payload_len(info) < sizeof(flags))
+        return false;
+    memcpy(&flags, mnl_attr_get_payload(info), sizeof(flags));
+    return flags & XT_CT_NOTRACK;
+}
+
+static bool is_notrack(const struct nlattr *expression)
+{
+    struct attributes attributes = attributes_in(expression);
+    const struct nlattr *data = attributes_find(attributes, NFTA_EXPR_DATA);
+    const char *name = string_of(attributes, NFTA_EXPR_NAME);
+
+    return strcmp(name, "notrack") == 0 ||
+           (strcmp(name, "target") == 0 && data && is_notrack_target(data));
+}
+
+static bool has_notrack(const struct nlmsghdr *message)
+{
+    const struct nlattr *list = attributes_find(attributes_of(message), NFTA_RULE_EXPRESSIONS);
+    const struct nlattr *expression;
+    struct attributes expressions;
+
+    if (!list)
+        return false;
+    expressions = attributes_in(list);
+    while ((expression = attributes_next(&expressions)))
+        if (is_notrack(expression))
+            return true;
+    return false;
+}
+
+/* One finding for all rules of a table: they come one after the other. */
+int bypass_see_rule(const struct nlmsghdr *message, void *userdata)
+{
+    struct bypass_search *search = userdata;
+    const struct bypasses *found = &search->found;
+    char table[TABLE_TEXT_MAX];
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+        return -EBADMSG;
+    if (!has_notrack(message))
+        return 0;
+
+    table_text(message, NFTA_RULE_TABLE, table);
+    if (found->n_bypasses > 0 &&
+        strcmp(found->bypasses[found->n_bypasses - 1].code, "notrack") == 0 &&
+        strcmp(found->bypasses[found->n_bypasses - 1].object, table) == 0)
+        return 0;
+    return bypass_add(search, "notrack", table,
+                      "a rule in chain %s of table %s takes packets out of connection tracking",
+                      string_of(attributes_of(message), NFTA_RULE_CHAIN), table);
+}
+
+/* Dumps of all families. What was found is given up where the dump has to be started over. */
+static int see_all(struct bypass_search *search, uint16_t type, netlink_handler handler,
+                   const char *what)
+{
+    size_t before = search->found.n_bypasses;
+    char buffer[REQUEST_MAX];
+    int r = -EINTR;
+
+    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
+        struct nlmsghdr *request = nftables_request_new(buffer, type, NLM_F_DUMP);
+        struct nfgenmsg *header = mnl_nlmsg_get_payload(request);
+
+        header->nfgen_family = NFPROTO_UNSPEC;
+        search->found.n_bypasses = before;
+        r = netlink_request(&search->nftables->netlink, request, handler, search);
+    }
+    return r < 0 ? bypass_add_unknown(search, what, r) : 0;
+}
+
+/* The older iptables, of one family. */
+struct legacy {
+    const char *command;
+    const char *names;  /* of its tables in this network namespace, for root's eyes */
+    const char *module; /* that has the table `raw` */
+};
+
+/* Whether the table may be there at all: kernels of distributions have it as a module, and which
+ * modules are loaded everybody may know. Where that is not known it may. */
+static bool may_have_raw(const struct legacy *legacy)
+{
+    FILE *file = fopen("/proc/modules", "re");
+    size_t length = strlen(legacy->module);
+    char line[256];
+    bool found = false;
+
+    if (!file)
+        return true;
+    while (!found && fgets(line, sizeof(line), file))
+        found = strncmp(line, legacy->module, length) == 0 && line[length] == ' ';
+    fclose(file);
+    return found;
+}
+
+/* Its table `raw` is where packets are taken out of connection tracking. */
+static int find_legacy(struct bypass_search *search, const struct legacy *legacy)
+{
+    FILE *file = fopen(legacy->names, "re");
+    char name[64];
+    int r = file ? 0 : -errno;
+
+    if (r == -ENOENT || (r == -EACCES && !may_have_raw(legacy)))
+        return 0;
+    if (r < 0)
+        return bypass_add_unknown(search, legacy->names, r);
+    while (r == 0 && fgets(name, sizeof(name), file))
+        if (strcmp(name, "raw\n") == 0)
+            r = bypass_add(search, "unknown", legacy->names,
+                           "the table raw of the older %s is loaded and is not looked into",
+                           legacy->command);
+    if (r == 0 && ferror(file))
+        r = bypass_add_unknown(search, legacy->names, -EIO);
+    fclose(file);
+    return r;
+}
+
+int bypass_find_tables(struct bypass_search *search)
+{
+    static const struct legacy legacies[] = {
+        {"iptables", "/proc/net/ip_tables_names", "iptable_raw"},
+        {"ip6tables", "/proc/net/ip6_tables_names", "ip6table_raw"},
+    };
+    int r = see_all(search, NFT_MSG_GETFLOWTABLE, bypass_see_flowtable, "flowtables");
+
+    if (r == 0)
+        r = see_all(search, NFT_MSG_GETRULE, bypass_see_rule, "rules of nftables");
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(legacies); i++)
+        r = find_legacy(search, &legacies[i]);
+    return r;
+}

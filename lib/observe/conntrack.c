@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Connections over ctnetlink. A kernel that knows how sends those with a mark only; since older
+ * ones send all without a word, the mark is looked at here again.
+ *
+ * Connections are deleted one by one, each named by its tuple and by the kernel's own id, and not
+ * by the kernel's deletion by mark: a kernel that did not know the mark would delete everything.
+ * The id keeps a new connection with the same addresses and ports from going in place of one that
+ * ended meanwhile.
+ */
+
+#include "observe/conntrack.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/array.h"
+#include "kernel/attributes.h"
+#include "kernel/netlink.h"
+#include "observe/conntrack_private.h"
+
+#define REQUEST_MAX 256
+/* A tuple of IPv6 with its zone takes some 80 bytes. */
+#define DELETION_MAX 512
+/* Deletions sent at once: even if each is refused, the answers fit the receive buffer. */
+#define DELETIONS_AT_ONCE ((size_t)64)
+
+struct conntrack {
+    struct netlink netlink;
+};
+
+static const char *const tcp_states[] = {
+    [TCP_CONNTRACK_NONE] = "NONE",         [TCP_CONNTRACK_SYN_SENT] = "SYN_SENT",
+    [TCP_CONNTRACK_SYN_RECV] = "SYN_RECV", [TCP_CONNTRACK_ESTABLISHED] = "ESTABLISHED",
+    [TCP_CONNTRACK_FIN_WAIT] = "FIN_WAIT", [TCP_CONNTRACK_CLOSE_WAIT] = "CLOSE_WAIT",
+    [TCP_CONNTRACK_LAST_ACK] = "LAST_ACK", [TCP_CONNTRACK_TIME_WAIT] = "TIME_WAIT",
+    [TCP_CONNTRACK_CLOSE] = "CLOSE",       [TCP_CONNTRACK_SYN_SENT2] = "SYN_SENT2",
+};
+
+static struct nlmsghdr *request_new(void *buffer, uint16_t type, uint16_t flags, uint8_t family)
+{
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+    message->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
+    message->nlmsg_flags = NLM_F_REQUEST | flags;
+    header->nfgen_family = family;
+    header->version = NFNETLINK_V0;
+    return message;
+}
+
+/* What a tuple says; its source is who sends in its direction. */
+struct tuple {
+    ip_number source;
+    uint8_t protocol;
+    uint16_t source_port;
+    uint16_t icmp_id;
+    uint16_t icmp; /* type times 256 plus code */
+};
+
+static bool find_u8(struct attributes list, uint16_t type, uint8_t *ret_value)
+{
+    const struct nlattr *attribute = attributes_find(list, type);
+
+    if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(*ret_value))
+        return false;
+    *ret_value = mnl_attr_get_u8(attribute);
+    return true;
+}
+
+static uint16_t find_u16(struct attributes list, uint16_t type)
+{
+    const struct nlattr *attribute = attributes_find(list, type);
+
+    if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(uint16_t))
+        return 0;
+    return be16toh(mnl_attr_get_u16(attribute));
+}
+
+static uint32_t find_u32(struct attributes list, uint16_t type)
+{
+    const struct nlattr *attribute = attributes_find(list, type);
+
+    return attribute ? attribute_u32(attribute) : 0;
+}
+
+static struct attributes find_nest(struct attributes list, uint16_t type)
+{
+    const struct nlattr *attribute = attributes_find(list, type);
+
+    return attribute ? attributes_in(attribute) : (struct attributes){NULL, NULL};
+}
+
+static void parse_icmp(struct attributes list, uint16_t id, uint16_t type, uint16_t code,
+                       struct tuple *tuple)
+{
+    uint8_t numbers[2] = {0};
+
+    tuple->icmp_id = find_u16(list, id);
+    find_u8(list, type, &numbers[0]);
+    find_u8(list, code, &numbers[1]);
+    tuple->icmp = (uint16_t)(numbers[0] << 8 | numbers[1]);
+}
+
+static bool parse_tuple(struct attributes list, enum family family, struct tuple *tuple)
+{
+    const struct nlattr *source = attributes_find(
+        find_nest(list, CTA_TUPLE_IP), family == FAMILY_IPV4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC);
+    struct attributes protocol = find_nest(list, CTA_TUPLE_PROTO);
+
+    *tuple = (struct tuple){0};
+    if (!source || mnl_attr_get_payload_len(source) < family_bits(family) / 8 ||
+        !find_u8(protocol, CTA_PROTO_NUM, &tuple->protocol))
+        return false;
+
+    tuple->source = address_from_bytes(family, mnl_attr_get_payload(source));
+    tuple->source_port = find_u16(protocol, CTA_PROTO_SRC_PORT);
+    if (tuple->protocol == IPPROTO_ICMP)
+        parse_icmp(protocol, CTA_PROTO_ICMP_ID, CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMP_CODE, tuple);
+    else if (tuple->protocol == IPPROTO_ICMPV6)
+        parse_icmp(protocol, CTA_PROTO_ICMPV6_ID, CTA_PROTO_ICMPV6_TYPE, CTA_PROTO_ICMPV6_CODE,
+                   tuple);
+    return true;
+}
+
+static void parse_counts(struct attributes list, uint16_t type, struct connection *connection,
+                         uint64_t *ret_packets, uint64_t *ret_bytes)
+{
+    struct attributes counters = find_nest(list, type);
+    const struct nlattr *packets = attributes_find(counters, CTA_COUNTERS_PACKETS);
+    const struct nlattr *bytes = attributes_find(counters, CTA_COUNTERS_BYTES);
+
+    if (!packets || !bytes)
+        return;
+    connection->counts = true;
+    *ret_packets = attribute_u64(packets);
+    *ret_bytes = attribute_u64(bytes);
+}
+
+static const char *parse_state(struct attributes list)
+{
+    struct attributes tcp = find_nest(find_nest(list, CTA_PROTOINFO), CTA_PROTOINFO_TCP);
+    uint8_t state;
+
+    if (!find_u8(tcp, CTA_PROTOINFO_TCP_STATE, &state) || state >= ELEMENTS_OF(tcp_states))
+        return NULL;
+    return tcp_states[state];
+}
+
+/* True for a new or dumped connection of a family that is ours. */
+static bool parse_family(const struct nlmsghdr *message, enum family *ret_family)
+{
+    const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+
+    if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
+        mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return false;
+    *ret_family = header->nfgen_family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6;
+    return header->nfgen_family == AF_INET || header->nfgen_family == AF_INET6;
+}
+
+int connection_parse(const struct nlmsghdr *message, struct connection *ret_connection)
+{
+    struct attributes list = attributes_of(message);
+    struct tuple original, reply;
+    struct connection connection = {0};
+    bool icmp;
+
+    if (!parse_family(message, &connection.family) ||
+        !parse_tuple(find_nest(list, CTA_TUPLE_ORIG), connection.family, &original) ||
+        !parse_tuple(find_nest(list, CTA_TUPLE_REPLY), connection.family, &reply))
+        return 0;
+
+    icmp = original.protocol == IPPROTO_ICMP || original.protocol == IPPROTO_ICMPV6;
+    connection.source = original.source;
+    connection.destination = reply.source;
+    connection.protocol = original.protocol;
+    connection.source_port = icmp ? original.icmp_id : original.source_port;
+    connection.port = icmp ? original.icmp : reply.source_port;
+    connection.mark = find_u32(list, CTA_MARK);
+    connection.status = find_u32(list, CTA_STATUS);
+    connection.timeout = find_u32(list, CTA_TIMEOUT);
+    connection.state = parse_state(list);
+    parse_counts(list, CTA_COUNTERS_ORIG, &connection, &connection.original_packets,
+                 &connection.original_bytes);
+    parse_counts(list, CTA_COUNTERS_REPLY, &connection, &connection.reply_packets,
+                 &connection.reply_bytes);
+    *ret_connection = connection;
+    return 1;
+}
+
+static int ignore_message(const struct nlmsghdr *message, void *userdata)
+{
+    (void)message;
+    (void)userdata;
+    return 0;
+}
+
+int conntrack_open(struct conntrack **ret_conntrack)
+{
+    cleanup_(conntrack_closep) struct conntrack *conntrack = calloc(1, sizeof(*conntrack));
+    char buffer[REQUEST_MAX];
+    int r;
+
+    if (!conntrack)
+        return -ENOMEM;
+    r = netlink_open(&conntrack->netlink);
+    if (r < 0)
+        return r;
+
+    /* Loads ctnetlink where it is a module. A kernel without it answers EINVAL. */
+    r = netlink_request(&conntrack->netlink,
+                        request_new(buffer, IPCTNL_MSG_CT_GET_STATS, 0, AF_UNSPEC), ignore_message,
+                        NULL);
+    if (r < 0)
+        return r == -EINVAL || r == -EOPNOTSUPP ? -EPROTONOSUPPORT : r;
+
+    *ret_conntrack = TAKE_PTR(conntrack);
+    return 0;
+}
+
+struct conntrack *conntrack_close(struct conntrack *conntrack)
+{
+    if (!conntrack)
+        return NULL;
+
+    netlink_close(&conntrack->netlink);
+    free(conntrack);
+    return NULL;
+}
+
+struct walk {
+    connection_handler handler;
+    void *userdata;
+};
+
+static int give_connection(const struct nlmsghdr *message, void *userdata)
+{
+    const struct walk *walk = userdata;
+    struct connection connection;
+
+    return connection_parse(message, &connection) ? walk->handler(&connection, walk->userdata) : 0;
+}
+
+int conntrack_dump(struct conntrack *conntrack, connection_handler handler, void *userdata)
+{
+    struct walk walk = {handler, userdata};
+    char buffer[REQUEST_MAX];
+    int r = netlink_request(&conntrack->netlink,
+                            request_new(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC),
+                            give_connection, &walk);
+
+    return r == -EINTR ? -EAGAIN : r;
+}
+
+/* Deletions to be sent, each a message of at most DELETION_MAX bytes. */
+struct deletions {
+    uint32_t mark;
+    char (*messages)[DELETION_MAX];
+    size_t n_messages;
+    size_t capacity;
+};
+
+static void deletions_clear(struct deletions *deletions)
+{
+    free(deletions->messages);
+}
+
+static bool copy_attribute(struct nlmsghdr *request, struct attributes list, uint16_t type)
+{
+    const struct nlattr *attribute = attributes_find(list, type);
+
+    if (!attribute)
+        return false;
+    return mnl_attr_put_check(request, DELETION_MAX, attribute->nla_type,
+                              mnl_attr_get_payload_len(attribute), mnl_attr_get_payload(attribute));
+}
+
+static int add_deletion(const struct nlmsghdr *message, void *userdata)
+{
+    struct deletions *deletions = userdata;
+    struct attributes list = attributes_of(message);
+    struct connection connection;
+    struct nlmsghdr *request;
+    int r;
+
+    if (!connection_parse(message, &connection) || connection.mark != deletions->mark)
+        return 0;
+    r = array_reserve(&deletions->messages, &deletions->capacity, deletions->n_messages + 1,
+                      sizeof(*deletions->messages));
+    if (r < 0)
+        return r;
+
+    request = request_new(deletions->messages[deletions->n_messages], IPCTNL_MSG_CT_DELETE, 0,
+                          connection.family == FAMILY_IPV4 ? AF_INET : AF_INET6);
+    if (!copy_attribute(request, list, CTA_TUPLE_ORIG) || !copy_attribute(request, list, CTA_ID))
+        return -EBADMSG;
+    if (attributes_find(list, CTA_ZONE) && !copy_attribute(request, list, CTA_ZONE))
+        return -EBADMSG;
+    deletions->n_messages++;
+    return 0;
+}
+
+/* Sends `n` deletions. Returns how many found their connection, or -errno. */
+static int send_deletions(struct conntrack *conntrack, char (*messages)[DELETION_MAX], size_t n)
+{
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    struct iovec vectors[DELETIONS_AT_ONCE];
+    size_t bytes = 0;
+    int r;
+
+    for (size_t i = 0; i < n; i++) {
+        struct nlmsghdr *message = (struct nlmsghdr *)messages[i];
+
+        message->nlmsg_seq = conntrack->netlink.sequence++;
+        vectors[i] = (struct iovec){message, message->nlmsg_len};
+        bytes += message->nlmsg_len;
+    }
+    r = netlink_transact(&conntrack->netlink, vectors, n, bytes, &errors);
+    if (r < 0)
+        return r;
+    if (errors.overrun)
+        return -ENOBUFS;
+
+    /* What ended by itself is gone as well. */
+    for (size_t i = 0; i < errors.n_errors; i++)
+        if (errors.errors[i].error != -ENOENT)
+            return errors.errors[i].error;
+    return (int)(n - errors.n_errors);
+}
+
+int conntrack_delete_mark(struct conntrack *conntrack, uint32_t mark)
+{
+    cleanup_(deletions_clear) struct deletions deletions = {.mark = mark};
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request = request_new(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+    int deleted = 0, r;
+
+    mnl_attr_put_u32(request, CTA_MARK, htobe32(mark));
+    mnl_attr_put_u32(request, CTA_MARK_MASK, UINT32_MAX);
+    r = netlink_request(&conntrack->netlink, request, add_deletion, &deletions);
+    if (r < 0)
+        return r == -EINTR ? -EAGAIN : r;
+
+    for (size_t i = 0; i < deletions.n_messages; i += DELETIONS_AT_ONCE) {
+        size_t n = deletions.n_messages - i;
+
+        r = send_deletions(conntrack, deletions.messages + i,
+                           n < DELETIONS_AT_ONCE ? n : DELETIONS_AT_ONCE);
+        if (r < 0)
+            return r;
+        deleted += r;
+    }
+    return deleted;
+}
