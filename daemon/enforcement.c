@@ -309,19 +309,19 @@ static int commit_content(struct enforcement *enforcement, struct content *conte
     return 0;
 }
 
-int enforcement_commit(struct enforcement *enforcement, struct prepared *prepared,
+int enforcement_commit(struct enforcement *enforcement, struct compiled *compiled,
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
-    struct content content = {.ruleset = prepared->ruleset, .isolation = prepared->isolation};
-    int r = commit_content(enforcement, &content, prepared->now, ret_refusal, ret_cost);
+    struct content content = {.ruleset = compiled->ruleset, .isolation = compiled->isolation};
+    int r = commit_content(enforcement, &content, compiled->now, ret_refusal, ret_cost);
 
     if (r < 0) {
         ruleset_free(content.joined);
         return r;
     }
-    prepared->ruleset = prepared->isolation = NULL;
+    compiled->ruleset = compiled->isolation = NULL;
     policy_free(enforcement->outline);
-    enforcement->outline = TAKE_PTR(prepared->outline);
+    enforcement->outline = TAKE_PTR(compiled->outline);
     return 0;
 }
 
@@ -496,14 +496,14 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
     return 0;
 }
 
-int enforcement_compare(struct enforcement *enforcement, const struct prepared *prepared,
+int enforcement_compare(struct enforcement *enforcement, const struct compiled *compiled,
                         enforcement_handler handler, void *userdata, size_t *ret_n)
 {
     cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    int r = ruleset_join(prepared->ruleset, prepared->isolation, &wanted);
+    int r = ruleset_join(compiled->ruleset, compiled->isolation, &wanted);
 
     *ret_n = 0;
-    return r < 0 ? r : compare_with(enforcement, wanted, prepared->now, handler, userdata, ret_n);
+    return r < 0 ? r : compare_with(enforcement, wanted, compiled->now, handler, userdata, ret_n);
 }
 
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "daemon/change/prepared.h"
+#include "compiled/compiled.h"
 #include "kernel/nftables.h"
 #include "policy/overrides.h"
 
@@ -47,12 +47,12 @@ void observation_clear(struct observation *observation);
 int enforcement_observe(struct enforcement *enforcement, struct observation *ret_observation);
 
 /*
- * Commits what was prepared, and takes over its rulesets and outline. Returns 0, or with what was
+ * Commits what was compiled, and takes over its rulesets and outline. Returns 0, or with what was
  * enforced before still enforced
  *   -EREMOTEIO  the kernel refused it; `*ret_refusal` says what
  *   -ENOMEM, -errno
  */
-int enforcement_commit(struct enforcement *enforcement, struct prepared *prepared,
+int enforcement_commit(struct enforcement *enforcement, struct compiled *compiled,
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);
 
 /* Commits other isolations beside the ruleset that is enforced, without the policy. Returns as
@@ -83,8 +83,8 @@ typedef int (*enforcement_handler)(const char *object, const char *message, void
  * NULL). Changes nothing. Returns 0, the handler's return, or -errno. */
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
                        size_t *ret_n);
-/* The same for what was prepared and is not committed yet. */
-int enforcement_compare(struct enforcement *enforcement, const struct prepared *prepared,
+/* The same for what was compiled and is not committed yet. */
+int enforcement_compare(struct enforcement *enforcement, const struct compiled *compiled,
                         enforcement_handler handler, void *userdata, size_t *ret_n);
 /* The same, and then makes the kernel hold what was committed again, in one transaction. */
 int enforcement_repair(struct enforcement *enforcement, enforcement_handler handler, void *userdata,

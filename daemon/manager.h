@@ -88,7 +88,7 @@ int manager_run(struct manager *manager);
 int manager_start(struct manager *manager);
 /* clock.c: takes from a policy that was committed when it will change by itself, and which of its
  * flows end soon; and sets the timers anew, after every change. */
-void manager_take_policy(struct manager *manager, const struct prepared *prepared);
+void manager_take_policy(struct manager *manager, const struct compiled *compiled);
 void manager_forget_policy(struct manager *manager);
 int manager_arm(struct manager *manager);
 /* Decides whether the clock is believed (struct overrides, `over`). */

@@ -50,51 +50,52 @@ void change_files_fingerprint(struct manager *manager, char buffer[SHA256_TEXT_M
         policy_texts_fingerprint(texts.texts, texts.n_texts, buffer);
 }
 
-static int prepare(struct manager *manager, struct prepared_input *input, struct outcome *outcome,
-                   struct prepared **ret_prepared)
+static int prepare(struct manager *manager, struct compiled_input *input, struct outcome *outcome,
+                   struct compiled **ret_compiled)
 {
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     int r;
 
     input->now = calendar_now();
-    input->features = enforcement_features(manager->enforcement);
-    r = prepared_new(input, outcome->diagnostics, &prepared);
+    input->sctp_missing =
+        nftables_features_missing_sctp(enforcement_features(manager->enforcement));
+    r = compiled_new(input, outcome->diagnostics, &compiled);
 
     /* Diagnostics go on with the texts they speak of. */
-    if (prepared) {
+    if (compiled) {
         sources_free(outcome->sources);
-        outcome->sources = TAKE_PTR(prepared->sources);
+        outcome->sources = TAKE_PTR(compiled->sources);
     }
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_INVALID, "the policy has errors");
     if (r < 0)
         return r;
 
-    *ret_prepared = TAKE_PTR(prepared);
+    *ret_compiled = TAKE_PTR(compiled);
     return 0;
 }
 
 int change_prepare(struct manager *manager, const struct policy_text *texts, size_t n_texts,
                    const struct overrides *overrides, uint64_t generation, struct outcome *outcome,
-                   struct prepared **ret_prepared)
+                   struct compiled **ret_compiled)
 {
-    struct prepared_input input = {
+    struct compiled_input input = {
         .texts = texts,
         .n_texts = n_texts,
         .overrides = overrides,
         .generation = generation,
     };
-    int r = prepare(manager, &input, outcome, ret_prepared);
+    int r = prepare(manager, &input, outcome, ret_compiled);
 
-    assert(r != 0 || *ret_prepared);
+    assert(r != 0 || *ret_compiled);
     return r;
 }
 
 int change_prepare_strictly(struct manager *manager, const struct policy_texts *texts,
                             const struct overrides *overrides, uint64_t generation,
-                            struct outcome *outcome, struct prepared **ret_prepared)
+                            struct outcome *outcome, struct compiled **ret_compiled)
 {
-    struct prepared_input input = {
+    struct compiled_input input = {
         .texts = texts->texts,
         .n_texts = texts->n_texts,
         .overrides = overrides,
@@ -102,20 +103,20 @@ int change_prepare_strictly(struct manager *manager, const struct policy_texts *
         .strict = true,
     };
 
-    return prepare(manager, &input, outcome, ret_prepared);
+    return prepare(manager, &input, outcome, ret_compiled);
 }
 
-int change_commit(struct manager *manager, struct prepared *prepared, struct outcome *outcome,
+int change_commit(struct manager *manager, struct compiled *compiled, struct outcome *outcome,
                   struct nftables_cost *ret_cost)
 {
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
-    int r = enforcement_commit(manager->enforcement, prepared, &refusal, &cost);
+    int r = enforcement_commit(manager->enforcement, compiled, &refusal, &cost);
 
     if (r < 0)
         return outcome_set_kernel(outcome, &refusal, r, outcome->sources);
-    manager_take_policy(manager, prepared);
-    if (prepared->policy->gateway_forwarding)
+    manager_take_policy(manager, compiled);
+    if (compiled->policy->gateway_forwarding)
         manager_forward(manager);
     if (ret_cost)
         *ret_cost = cost;
@@ -155,7 +156,7 @@ int change_read_policy(struct manager *manager, const struct generation *generat
 }
 
 /* What changes for whom; a generation that cannot be compared with is no reason not to change. */
-static int make_plan(struct manager *manager, const struct prepared *prepared,
+static int make_plan(struct manager *manager, const struct compiled *compiled,
                      struct policy **ret_old, struct outcome *outcome)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
@@ -167,13 +168,13 @@ static int make_plan(struct manager *manager, const struct prepared *prepared,
     if (r < 0)
         return r;
 
-    r = plan_new(*ret_old, prepared->policy, &outcome->plan);
+    r = plan_new(*ret_old, compiled->policy, &outcome->plan);
     if (r < 0)
         return r;
     if (manager->conntrack && enforcement_ruleset(manager->enforcement))
         r = plan_count_cut(outcome->plan, manager->conntrack,
-                           enforcement_ruleset(manager->enforcement), prepared->diagram,
-                           prepared->ruleset);
+                           enforcement_ruleset(manager->enforcement), compiled->diagram,
+                           compiled->ruleset);
     return r == -ENOMEM ? r : 0;
 }
 
@@ -213,14 +214,14 @@ static void take_back(struct manager *manager, struct transition *change)
                         change->generation.number, ignored.message);
 }
 
-static void log_commit(const struct transition *change, const struct prepared *prepared,
+static void log_commit(const struct transition *change, const struct compiled *compiled,
                        const struct nftables_cost *cost)
 {
     log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
                 "committed generation %" PRIu64
                 ": %zu zones, %zu flows; %zu bytes in %zu messages, %" PRIu64 " us in the kernel",
-                change->generation.number, prepared->policy->n_zones,
-                prepared_count_flows(prepared), cost->bytes, cost->messages, cost->commit_usec);
+                change->generation.number, compiled->policy->n_zones,
+                compiled_count_flows(compiled), cost->bytes, cost->messages, cost->commit_usec);
 }
 
 /* What was wrong at the start and is mended by a policy that is enforced. */
@@ -257,7 +258,7 @@ static void take_over(struct manager *manager, struct transition *change)
 }
 
 static int commit_generation(struct manager *manager, struct transition *change,
-                             struct prepared *prepared, const struct policy *old,
+                             struct compiled *compiled, const struct policy *old,
                              struct outcome *outcome)
 {
     struct nftables_cost cost = {0};
@@ -276,16 +277,16 @@ static int commit_generation(struct manager *manager, struct transition *change,
     }
     step_reached("state-written");
 
-    r = change_commit_reused(manager, change, prepared, old, outcome);
+    r = change_commit_reused(manager, change, compiled, old, outcome);
     if (r == 0)
-        r = change_commit(manager, prepared, outcome, &cost);
+        r = change_commit(manager, compiled, outcome, &cost);
     step_reached("kernel-committed");
     if (r != 0) {
         take_back(manager, change);
         return r;
     }
 
-    log_commit(change, prepared, &cost);
+    log_commit(change, compiled, &cost);
     take_over(manager, change);
     step_reached("noted");
     return 0;
@@ -326,7 +327,7 @@ static int check_suspensions(const struct transition *change, const struct plan 
 /* Whether what is isolated stays so. After a boot nothing is enforced yet: then the zones are those
  * of the generation that was. */
 static int check_isolations(struct manager *manager, const struct transition *change,
-                            const struct prepared *prepared, struct outcome *outcome)
+                            const struct compiled *compiled, struct outcome *outcome)
 {
     cleanup_(generation_clear) struct generation generation = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
@@ -340,24 +341,24 @@ static int check_isolations(struct manager *manager, const struct transition *ch
         r = change_read_policy(manager, &generation, &ignored, &texts, &last);
     if (r < 0)
         return r;
-    return change_check_isolations(old ? old : last, prepared->policy, change->overrides, outcome);
+    return change_check_isolations(old ? old : last, compiled->policy, change->overrides, outcome);
 }
 
-/* From a prepared policy to a generation that is enforced. */
+/* From a compiled policy to a generation that is enforced. */
 static int change_generation(struct manager *manager, struct transition *change,
                              struct outcome *outcome)
 {
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(policy_freep) struct policy *old = NULL;
     struct audit_event event;
     int r;
 
     r = change_prepare(manager, change->texts, change->n_texts, change->overrides,
-                       change->generation.number, outcome, &prepared);
+                       change->generation.number, outcome, &compiled);
     if (r == 0)
-        r = check_isolations(manager, change, prepared, outcome);
+        r = check_isolations(manager, change, compiled, outcome);
     if (r == 0)
-        r = make_plan(manager, prepared, &old, outcome);
+        r = make_plan(manager, compiled, &old, outcome);
     if (r == 0)
         r = check_suspensions(change, outcome->plan, outcome);
     if (r != 0)
@@ -371,7 +372,7 @@ static int change_generation(struct manager *manager, struct transition *change,
 
     event = event_of(manager, change, "done");
     event.reason = NULL;
-    r = commit_generation(manager, change, prepared, old, outcome);
+    r = commit_generation(manager, change, compiled, old, outcome);
     if (r != 0)
         event.outcome = r < 0 ? "failed" : outcome_to_string(outcome);
     event.actor = change->actor;
@@ -552,7 +553,7 @@ int change_plan(struct manager *manager, const struct policy_text *texts, size_t
                 struct outcome *ret_outcome)
 {
     cleanup_(policy_texts_clear) struct policy_texts files = {0};
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(policy_freep) struct policy *old = NULL;
     int r = outcome_begin(ret_outcome);
 
@@ -564,9 +565,9 @@ int change_plan(struct manager *manager, const struct policy_text *texts, size_t
     }
     if (r == 0)
         r = change_prepare(manager, texts, n_texts, &manager->state.overrides, 0, ret_outcome,
-                           &prepared);
+                           &compiled);
     if (r == 0)
-        r = make_plan(manager, prepared, &old, ret_outcome);
+        r = make_plan(manager, compiled, &old, ret_outcome);
     if (r == 0)
         policy_texts_fingerprint(texts, n_texts, ret_outcome->fingerprint);
     return r > 0 ? 0 : r;

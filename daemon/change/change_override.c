@@ -102,7 +102,7 @@ static int turn_isolate(struct turn *turn)
 }
 
 /* From policy and overrides that are to be; NULL: isolations alone have changed. */
-static int turn_commit(struct turn *turn, struct prepared *prepared)
+static int turn_commit(struct turn *turn, struct compiled *compiled)
 {
     struct manager *manager = turn->manager;
     int r = state_write(manager->state_directory, &turn->candidate);
@@ -111,7 +111,7 @@ static int turn_commit(struct turn *turn, struct prepared *prepared)
         return outcome_set_storage(turn->outcome, "the state", r);
     step_reached("override-written");
 
-    r = prepared ? change_commit(manager, prepared, turn->outcome, NULL) : turn_isolate(turn);
+    r = compiled ? change_commit(manager, compiled, turn->outcome, NULL) : turn_isolate(turn);
     step_reached("override-committed");
     if (r != 0) {
         if (state_write(manager->state_directory, &manager->state) < 0)
@@ -127,14 +127,14 @@ static int turn_commit(struct turn *turn, struct prepared *prepared)
     return 0;
 }
 
-static int turn_run(struct turn *turn, struct prepared *prepared)
+static int turn_run(struct turn *turn, struct compiled *compiled)
 {
     int r = turn_audit(turn, "begun");
 
     if (r < 0)
         return outcome_set_storage(turn->outcome, "the audit log", r);
 
-    r = turn_commit(turn, prepared);
+    r = turn_commit(turn, compiled);
     turn_audit(turn, r < 0 ? "failed" : outcome_to_string(turn->outcome));
     log_message(r == 0 ? LOG_NOTICE : LOG_ERR, MESSAGE_OVERRIDE, "%s %s by %s: %s", turn->action,
                 turn->object, turn->actor->name, r == 0 ? "done" : turn->outcome->message);
@@ -143,7 +143,7 @@ static int turn_run(struct turn *turn, struct prepared *prepared)
 }
 
 /* The policy that is enforced, with the overrides that are to be. */
-static int turn_prepare(struct turn *turn, struct prepared **ret_prepared)
+static int turn_prepare(struct turn *turn, struct compiled **ret_compiled)
 {
     struct manager *manager = turn->manager;
     int r = 0;
@@ -160,7 +160,7 @@ static int turn_prepare(struct turn *turn, struct prepared **ret_prepared)
     if (r == 0)
         r = change_prepare(manager, turn->texts.texts, turn->texts.n_texts,
                            &turn->candidate.overrides, manager->current.number, turn->outcome,
-                           ret_prepared);
+                           ret_compiled);
     return r;
 }
 
@@ -349,7 +349,7 @@ int change_suspend(struct manager *manager, const struct actor *actor, const cha
 {
     cleanup_(turn_clear) struct turn turn = {manager, actor,  "suspend",
                                              flow,    reason, .outcome = ret_outcome};
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     struct override override = {
         .kind = OVERRIDE_SUSPENSION,
         .name = (char *)flow,
@@ -364,19 +364,19 @@ int change_suspend(struct manager *manager, const struct actor *actor, const cha
     if (r == 0)
         r = turn_add(&turn, &override);
     if (r == 0)
-        r = turn_prepare(&turn, &prepared);
-    if (r == 0 && !has_flow(prepared->policy, flow))
+        r = turn_prepare(&turn, &compiled);
+    if (r == 0 && !has_flow(compiled->policy, flow))
         r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND,
                         "there is no flow `%s`; `segctl flows` lists them", flow);
     if (r == 0)
-        r = turn_run(&turn, prepared);
+        r = turn_run(&turn, compiled);
     return r > 0 ? 0 : r;
 }
 
 /* Takes an override away that the policy must be compiled for. */
 static int take_away(struct turn *turn, enum override_kind kind)
 {
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     int r = outcome_begin(turn->outcome);
 
     if (r == 0)
@@ -385,9 +385,9 @@ static int take_away(struct turn *turn, enum override_kind kind)
         r = outcome_set(turn->outcome, OUTCOME_NOT_FOUND, "there is no %s of `%s`",
                         override_kind_to_string(kind), turn->object);
     if (r == 0)
-        r = turn_prepare(turn, &prepared);
+        r = turn_prepare(turn, &compiled);
     if (r == 0)
-        r = turn_run(turn, prepared);
+        r = turn_run(turn, compiled);
     return r > 0 ? 0 : r;
 }
 
@@ -456,7 +456,7 @@ int change_grant(struct manager *manager, const struct actor *actor, const struc
     char name[32];
     cleanup_(turn_clear) struct turn turn = {manager, actor,        "grant",
                                              name,    wish->reason, .outcome = ret_outcome};
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(freep) char *text = NULL;
     struct grant_wish named = *wish;
     struct override override = {.kind = OVERRIDE_GRANT, .name = name, .until = span_end(span)};
@@ -482,9 +482,9 @@ int change_grant(struct manager *manager, const struct actor *actor, const struc
         r = turn_add(&turn, &override);
     if (r == 0)
         r = change_prepare_strictly(manager, &turn.texts, &turn.candidate.overrides,
-                                    manager->current.number, ret_outcome, &prepared);
+                                    manager->current.number, ret_outcome, &compiled);
     if (r == 0)
-        r = turn_run(&turn, prepared);
+        r = turn_run(&turn, compiled);
     if (r == 0)
         snprintf(ret_outcome->message, sizeof(ret_outcome->message), "%s", name);
     return r > 0 ? 0 : r;

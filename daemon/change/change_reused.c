@@ -65,11 +65,11 @@ static int find_reused(const struct policy *old, const struct policy *new,
 }
 
 int change_commit_reused(struct manager *manager, const struct transition *change,
-                         struct prepared *prepared, const struct policy *old,
+                         struct compiled *compiled, const struct policy *old,
                          struct outcome *outcome)
 {
     cleanup_(overrides_clear) struct overrides suspended = {0};
-    cleanup_(prepared_freep) struct prepared *first = NULL;
+    cleanup_(compiled_freep) struct compiled *first = NULL;
     cleanup_(freep) uint32_t *marks = NULL;
     size_t n = 0;
     int r = 0;
@@ -78,11 +78,11 @@ int change_commit_reused(struct manager *manager, const struct transition *chang
         return 0;
     r = overrides_copy(change->overrides, &suspended);
     if (r == 0)
-        r = find_reused(old, prepared->policy, &suspended, &marks, &n);
+        r = find_reused(old, compiled->policy, &suspended, &marks, &n);
     if (r < 0 || n == 0)
         return r;
 
-    r = change_prepare(manager, change->texts, change->n_texts, &suspended, prepared->generation,
+    r = change_prepare(manager, change->texts, change->n_texts, &suspended, compiled->generation,
                        outcome, &first);
     if (r == 0)
         r = change_commit(manager, first, outcome, NULL);

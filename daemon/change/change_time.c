@@ -73,7 +73,7 @@ int change_confirm(struct manager *manager, const struct actor *actor, struct ou
 static int go_back(struct manager *manager, struct generation *previous, struct outcome *outcome)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(freep) char *problem = NULL;
     int r = outcome_begin(outcome);
 
@@ -85,11 +85,11 @@ static int go_back(struct manager *manager, struct generation *previous, struct 
     r = change_read_policy(manager, previous, outcome, &texts, NULL);
     if (r == 0)
         r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides,
-                           previous->number, outcome, &prepared);
+                           previous->number, outcome, &compiled);
     if (r == 0)
-        r = change_check_isolations(enforcement_outline(manager->enforcement), prepared->policy,
+        r = change_check_isolations(enforcement_outline(manager->enforcement), compiled->policy,
                                     &manager->state.overrides, outcome);
-    return r != 0 ? r : change_commit(manager, prepared, outcome, NULL);
+    return r != 0 ? r : change_commit(manager, compiled, outcome, NULL);
 }
 
 static void note_unconfirmed(struct manager *manager)
@@ -176,15 +176,15 @@ static int enforce_again(struct manager *manager, struct outcome *outcome)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     const struct policy_texts *enforced = manager->current.number > 0 ? &texts : &manager->unkept;
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     int r = outcome_begin(outcome);
 
     if (r == 0 && manager->current.number > 0)
         r = change_read_policy(manager, &manager->current, outcome, &texts, NULL);
     if (r == 0)
         r = change_prepare(manager, enforced->texts, enforced->n_texts, &manager->state.overrides,
-                           manager->current.number, outcome, &prepared);
-    return r != 0 ? r : change_commit(manager, prepared, outcome, NULL);
+                           manager->current.number, outcome, &compiled);
+    return r != 0 ? r : change_commit(manager, compiled, outcome, NULL);
 }
 
 int change_by_time(struct manager *manager)

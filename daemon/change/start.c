@@ -193,24 +193,24 @@ static int note_difference(const char *object, const char *message, void *userda
  * another version, and somebody may have changed it while nobody watched. All of it is put right by
  * the commit, and written down.
  */
-static void note_differences(struct manager *manager, const struct prepared *prepared)
+static void note_differences(struct manager *manager, const struct compiled *compiled)
 {
     char text[DIFFERENCE_MAX] = "";
     size_t n = 0;
 
-    if (enforcement_compare(manager->enforcement, prepared, note_difference, text, &n) < 0 ||
+    if (enforcement_compare(manager->enforcement, compiled, note_difference, text, &n) < 0 ||
         n == 0)
         return;
     log_message(LOG_WARNING, MESSAGE_DRIFT,
                 "the table differs in %zu places from generation %" PRIu64 " and is put right: %s",
-                n, prepared->generation, text);
+                n, compiled->generation, text);
     if (manager->audit)
         manager_audit(manager, &(struct audit_event){
                                    .actor = boot_actor,
                                    .action = "repair",
                                    .reason = text,
-                                   .from = prepared->generation,
-                                   .to = prepared->generation,
+                                   .from = compiled->generation,
+                                   .to = compiled->generation,
                                    .outcome = "done",
                                });
 }
@@ -221,7 +221,7 @@ static int resume(struct manager *manager, uint64_t number, bool is_held, struct
 {
     cleanup_(generation_clear) struct generation generation = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(freep) char *problem = NULL;
     struct nftables_cost cost = {0};
     int r;
@@ -236,12 +236,12 @@ static int resume(struct manager *manager, uint64_t number, bool is_held, struct
     r = change_read_policy(manager, &generation, outcome, &texts, NULL);
     if (r == 0)
         r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, number,
-                           outcome, &prepared);
+                           outcome, &compiled);
     if (r != 0)
         return r;
     if (is_held)
-        note_differences(manager, prepared);
-    r = change_commit(manager, prepared, outcome, &cost);
+        note_differences(manager, compiled);
+    r = change_commit(manager, compiled, outcome, &cost);
     if (r != 0)
         return r;
 
@@ -252,7 +252,7 @@ static int resume(struct manager *manager, uint64_t number, bool is_held, struct
     manager->state.generation = number;
     log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
                 "enforcing generation %" PRIu64 ": %zu zones, %zu flows; %zu bytes in %zu messages",
-                number, prepared->policy->n_zones, prepared_count_flows(prepared), cost.bytes,
+                number, compiled->policy->n_zones, compiled_count_flows(compiled), cost.bytes,
                 cost.messages);
     return 0;
 }
@@ -328,7 +328,7 @@ static int enforce_files(struct manager *manager)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     int r = outcome_begin(&outcome);
 
     if (r == 0)
@@ -337,9 +337,9 @@ static int enforce_files(struct manager *manager)
         r = policy_texts_from_sources(outcome.sources, &texts);
     if (r == 0)
         r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, 0,
-                           &outcome, &prepared);
+                           &outcome, &compiled);
     if (r == 0)
-        r = change_commit(manager, prepared, &outcome, NULL);
+        r = change_commit(manager, compiled, &outcome, NULL);
     if (r == -ENOMEM)
         return r;
     if (r != 0) {

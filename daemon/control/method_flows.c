@@ -175,7 +175,7 @@ static int list_flows(struct manager *manager, const struct policy *policy, json
 static int read_policy(struct manager *manager, struct outcome *outcome, struct policy **ret_policy)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    struct prepared_input input = {.overrides = &manager->state.overrides};
+    struct compiled_input input = {.overrides = &manager->state.overrides};
     int r = outcome_begin(outcome);
 
     if (r == 0)
@@ -185,7 +185,7 @@ static int read_policy(struct manager *manager, struct outcome *outcome, struct 
 
     input.texts = texts.texts;
     input.n_texts = texts.n_texts;
-    r = prepared_parse(&input, outcome->sources, outcome->diagnostics, ret_policy);
+    r = compiled_parse(&input, outcome->sources, outcome->diagnostics, ret_policy);
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
                            "generation %" PRIu64 " is no valid policy any more",

@@ -100,11 +100,11 @@ static void look_at_expiry(struct manager *manager, const struct policy *policy,
     manager->n_expiring = n;
 }
 
-void manager_take_policy(struct manager *manager, const struct prepared *prepared)
+void manager_take_policy(struct manager *manager, const struct compiled *compiled)
 {
-    manager->until = prepared->until;
-    manager->n_flows = prepared_count_flows(prepared);
-    look_at_expiry(manager, prepared->policy, prepared->now);
+    manager->until = compiled->until;
+    manager->n_flows = compiled_count_flows(compiled);
+    look_at_expiry(manager, compiled->policy, compiled->now);
 }
 
 void manager_forget_policy(struct manager *manager)

@@ -62,13 +62,8 @@ int nftables_probe(struct nftables *nftables, struct nftables_features *ret_feat
 /* The first feature that segd cannot do without and this kernel lacks, as a sentence for people, or
  * NULL where nothing is missing. */
 const char *nftables_features_missing(const struct nftables_features *features);
-/*
- * The same of what only some policies need. Writes the first flow that needs it, borrowed from the
- * policy.
- */
-const char *nftables_features_missing_for(const struct nftables_features *features,
-                                          const struct policy *policy,
-                                          const struct flow **ret_flow);
+/* The same for what only a policy with ports of SCTP needs (policy_flow_with_ports()). */
+const char *nftables_features_missing_sctp(const struct nftables_features *features);
 
 /* Why the kernel refused a batch. */
 struct nftables_refusal {

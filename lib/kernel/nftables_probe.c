@@ -309,14 +309,10 @@ const char *nftables_features_missing(const struct nftables_features *features)
     return NULL;
 }
 
-const char *nftables_features_missing_for(const struct nftables_features *features,
-                                          const struct policy *policy, const struct flow **ret_flow)
+const char *nftables_features_missing_sctp(const struct nftables_features *features)
 {
-    const struct flow *flow = features->sctp ? NULL : policy_flow_with_ports(policy, IPPROTO_SCTP);
-
-    if (!flow)
+    if (features->sctp)
         return NULL;
-    *ret_flow = flow;
     return "the kernel does not track SCTP (CONFIG_NF_CT_PROTO_SCTP): to it all of SCTP between "
            "two hosts is one connection";
 }

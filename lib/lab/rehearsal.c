@@ -9,6 +9,7 @@
 #include "lab/rehearsal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,6 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
 {
     cleanup_(difference_freep) struct difference *difference = NULL;
     struct nftables_features features;
-    const struct flow *flow;
     int r = nftables_open(&stage->nftables);
 
     if (r == 0)
@@ -63,9 +63,8 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
     if (r < 0)
         return r;
     stage->rehearsal->missing = nftables_features_missing(&features);
-    if (!stage->rehearsal->missing)
-        stage->rehearsal->missing =
-            nftables_features_missing_for(&features, stage->plan->policy, &flow);
+    if (!stage->rehearsal->missing && policy_flow_with_ports(stage->plan->policy, IPPROTO_SCTP))
+        stage->rehearsal->missing = nftables_features_missing_sctp(&features);
     if (stage->rehearsal->missing)
         return -EOPNOTSUPP;
 

@@ -37,14 +37,15 @@ find_violations() { # files
             may["rulepack"] = may["diagram"] " rulepack"
             may["answer"] = may["diagram"] " answer"
             may["ruleset"] = may["diagram"] " ruleset"
-            may["kernel"] = may["diagram"] " rulepack ruleset kernel"
-            may["observe"] = may["kernel"] " answer observe"
+            may["compiled"] = may["ruleset"] " answer compiled"
+            may["kernel"] = may["compiled"] " rulepack kernel"
+            may["observe"] = may["kernel"] " observe"
             may["lab"] = may["observe"] " lab"
             may["control"] = "base control"
             may["daemon"] = may["observe"] " control daemon"
             may["tools"] = may["lab"] " control tools"
             may["tests"] = may["tools"] " daemon tests"
-            split("base policy diagram answer rulepack ruleset kernel observe lab control daemon", names)
+            split("base policy diagram answer rulepack ruleset compiled kernel observe lab control daemon", names)
             for (i in names)
                 ours[names[i]] = 1
         }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "daemon/change/prepared.h"
+#include "compiled/compiled.h"
 #include "daemon/record/evidence.h"
 #include "folder.h"
 
@@ -58,25 +58,24 @@ static inline void scene_enforce(struct scene *scene)
 {
     const struct policy_text text = {"policy.yaml", scene_policy, strlen(scene_policy), 0};
     cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
     const char *missing = NULL;
 
     ck_assert_int_eq(enforcement_new(-1, &scene->enforcement, &missing), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    ck_assert_int_eq(prepared_new(
-                         &(struct prepared_input){
+    ck_assert_int_eq(compiled_new(
+                         &(struct compiled_input){
                              .texts = &text,
                              .n_texts = 1,
                              .generation = 5,
                              .now = calendar_now(),
-                             .features = enforcement_features(scene->enforcement),
                          },
-                         diagnostics, &prepared),
+                         diagnostics, &compiled),
                      0);
-    scene->mail = prepared->policy->flows[0].id;
-    ck_assert_int_eq(enforcement_commit(scene->enforcement, prepared, &refusal, &cost), 0);
+    scene->mail = compiled->policy->flows[0].id;
+    ck_assert_int_eq(enforcement_commit(scene->enforcement, compiled, &refusal, &cost), 0);
 }
 
 static inline void scene_enter(struct scene *scene, const char *size)

@@ -47,9 +47,9 @@ static void hide_settings(void)
 static int apply(const char *flow)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = NULL;
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
-    struct prepared_input input = {.n_texts = 1, .now = calendar_now()};
+    struct compiled_input input = {.n_texts = 1, .now = calendar_now()};
     struct policy_text text = {.name = "policy"};
     struct nftables_refusal refusal;
     struct nftables_cost cost;
@@ -64,9 +64,9 @@ static int apply(const char *flow)
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
     ck_assert_int_eq(enforcement_new(-1, &enforcement, &missing), 0);
     input.texts = &text;
-    input.features = enforcement_features(enforcement);
-    r = prepared_new(&input, diagnostics, &prepared);
-    return r < 0 ? r : enforcement_commit(enforcement, prepared, &refusal, &cost);
+    input.sctp_missing = nftables_features_missing_sctp(enforcement_features(enforcement));
+    r = compiled_new(&input, diagnostics, &compiled);
+    return r < 0 ? r : enforcement_commit(enforcement, compiled, &refusal, &cost);
 }
 
 START_TEST(ports_of_sctp_are_refused_by_a_kernel_that_does_not_track_it)

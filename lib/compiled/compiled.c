@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The line from text to ruleset, in one function: prepared_new(). Grants are flows like any other:
+ * The line from text to ruleset, in one function: compiled_new(). Grants are flows like any other:
  * they are parsed behind the policy's own texts, so that the same rules hold for them.
  */
 
-#include "daemon/change/prepared.h"
+#include "compiled/compiled.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +36,7 @@ static void all_texts_clear(struct all_texts *all)
     free(all->texts);
 }
 
-static int all_texts_fill(struct all_texts *all, const struct prepared_input *input)
+static int all_texts_fill(struct all_texts *all, const struct compiled_input *input)
 {
     size_t n_overrides = input->overrides ? input->overrides->n_overrides : 0;
 
@@ -65,7 +67,7 @@ static int all_texts_fill(struct all_texts *all, const struct prepared_input *in
     return 0;
 }
 
-int prepared_parse(const struct prepared_input *input, struct sources *sources,
+int compiled_parse(const struct compiled_input *input, struct sources *sources,
                    struct diagnostics *diagnostics, struct policy **ret_policy)
 {
     cleanup_(all_texts_clear) struct all_texts all = {0};
@@ -82,14 +84,13 @@ int prepared_parse(const struct prepared_input *input, struct sources *sources,
     return r;
 }
 
-/* What the policy needs of the kernel is a mistake in it where the kernel has it not. */
-static int check_features(const struct nftables_features *features, const struct policy *policy,
-                          struct diagnostics *diagnostics)
+/* Ports of SCTP are a mistake in the policy if the kernel does not tell them apart. */
+static int check_sctp(const char *missing, const struct policy *policy,
+                      struct diagnostics *diagnostics)
 {
-    const struct flow *flow;
-    const char *missing = nftables_features_missing_for(features, policy, &flow);
+    const struct flow *flow = missing ? policy_flow_with_ports(policy, IPPROTO_SCTP) : NULL;
 
-    if (!missing)
+    if (!flow)
         return 0;
     if (diagnostics_add(diagnostics, SEVERITY_ERROR, "kernel-lacks", flow->location,
                         "approve `sctp/any`, or use a kernel that tracks SCTP",
@@ -98,79 +99,79 @@ static int check_features(const struct nftables_features *features, const struct
     return -EBADMSG;
 }
 
-static int find_until(struct prepared *prepared, const struct overrides *overrides)
+static int find_until(struct compiled *compiled, const struct overrides *overrides)
 {
     cleanup_(standings_freep) struct standings *standings = NULL;
-    int r = standings_new(prepared->policy, overrides, prepared->now, &standings);
+    int r = standings_new(compiled->policy, overrides, compiled->now, &standings);
 
     if (r < 0)
         return r;
-    prepared->until = standings_until(standings);
+    compiled->until = standings_until(standings);
     return 0;
 }
 
 /* From the policy to all that the enforcement takes over. */
-static int compile(struct prepared *prepared, const struct prepared_input *input,
+static int compile(struct compiled *compiled, const struct compiled_input *input,
                    struct diagnostics *diagnostics)
 {
     const struct ruleset_options options = {input->now, input->overrides, input->generation};
-    int r = diagram_new(prepared->policy, diagnostics, &prepared->diagram);
+    int r = diagram_new(compiled->policy, diagnostics, &compiled->diagram);
 
     if (r == -E2BIG)
         return -EBADMSG;
     if (r == 0)
-        r = check_features(input->features, prepared->policy, diagnostics);
+        r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
     if (r == 0)
-        r = ruleset_compile(prepared->diagram, &options, &prepared->ruleset);
+        r = ruleset_compile(compiled->diagram, &options, &compiled->ruleset);
     if (r == 0)
-        r = isolation_compile(prepared->policy, input->overrides,
-                              ruleset_find_set(prepared->ruleset, RULESET_LIVE),
-                              &prepared->isolation);
+        r = isolation_compile(compiled->policy, input->overrides,
+                              ruleset_find_set(compiled->ruleset, RULESET_LIVE),
+                              &compiled->isolation);
     if (r == 0)
-        r = policy_outline(prepared->policy, &prepared->outline);
+        r = policy_outline(compiled->policy, &compiled->outline);
     if (r == 0)
-        r = find_until(prepared, input->overrides);
+        r = find_until(compiled, input->overrides);
     return r;
 }
 
 /* From texts to all that the enforcement takes over. */
-static int attempt(const struct all_texts *all, const struct prepared_input *input,
-                   struct diagnostics *diagnostics, struct prepared **ret_prepared)
+static int attempt(const struct all_texts *all, const struct compiled_input *input,
+                   struct diagnostics *diagnostics, struct compiled **ret_compiled)
 {
-    cleanup_(prepared_freep) struct prepared *prepared = calloc(1, sizeof(*prepared));
+    cleanup_(compiled_freep) struct compiled *compiled = calloc(1, sizeof(*compiled));
     int r;
 
-    if (!prepared)
+    if (!compiled)
         return -ENOMEM;
-    prepared->generation = input->generation;
-    prepared->now = input->now;
+    compiled->generation = input->generation;
+    compiled->now = input->now;
 
-    r = sources_new(&prepared->sources);
+    r = sources_new(&compiled->sources);
     if (r < 0)
         return r;
-    r = policy_parse_texts(all->texts, all->n_texts, prepared->sources, diagnostics,
-                           &prepared->policy);
+    r = policy_parse_texts(all->texts, all->n_texts, compiled->sources, diagnostics,
+                           &compiled->policy);
     if (r == 0)
-        r = compile(prepared, input, diagnostics);
+        r = compile(compiled, input, diagnostics);
     if (r == 0 || r == -EBADMSG)
-        *ret_prepared = TAKE_PTR(prepared);
+        *ret_compiled = TAKE_PTR(compiled);
     return r;
 }
 
 /* Whether the first `n` texts make a policy. Returns 0, -EBADMSG or -errno. */
-static int try_texts(const struct all_texts *all, size_t n, const struct prepared_input *input)
+static int try_texts(const struct all_texts *all, size_t n, const struct compiled_input *input)
 {
     cleanup_(diagnostics_freep) struct diagnostics *ignored = NULL;
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     const struct all_texts some = {.texts = all->texts, .n_texts = n};
     int r = diagnostics_new(&ignored);
 
-    return r < 0 ? r : attempt(&some, input, ignored, &prepared);
+    return r < 0 ? r : attempt(&some, input, ignored, &compiled);
 }
 
 /* Leaves out each grant that does not fit behind the policy and the grants before it. Returns 1
  * where any was, 0 where the policy itself is wrong, or -errno. */
-static int leave_out_lapsed(struct all_texts *all, const struct prepared_input *input)
+static int leave_out_lapsed(struct all_texts *all, const struct compiled_input *input)
 {
     int r = try_texts(all, all->n_own, input);
 
@@ -201,51 +202,51 @@ static int warn_of_lapsed(const struct all_texts *all, struct diagnostics *diagn
     return r;
 }
 
-int prepared_new(const struct prepared_input *input, struct diagnostics *diagnostics,
-                 struct prepared **ret_prepared)
+int compiled_new(const struct compiled_input *input, struct diagnostics *diagnostics,
+                 struct compiled **ret_compiled)
 {
-    cleanup_(prepared_freep) struct prepared *prepared = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(all_texts_clear) struct all_texts all = {0};
     int r = all_texts_fill(&all, input), left_out = 0;
 
     if (r == 0)
-        r = attempt(&all, input, diagnostics, &prepared);
+        r = attempt(&all, input, diagnostics, &compiled);
     if (r == -EBADMSG && !input->strict && all.n_texts > all.n_own)
         left_out = leave_out_lapsed(&all, input);
     if (left_out < 0)
         return left_out;
     if (left_out > 0) {
-        prepared = prepared_free(prepared);
+        compiled = compiled_free(compiled);
         diagnostics_clear(diagnostics);
-        r = attempt(&all, input, diagnostics, &prepared);
+        r = attempt(&all, input, diagnostics, &compiled);
     }
     if (r == 0)
         r = warn_of_lapsed(&all, diagnostics);
     if (r == 0 || r == -EBADMSG)
-        *ret_prepared = TAKE_PTR(prepared);
+        *ret_compiled = TAKE_PTR(compiled);
     return r;
 }
 
-struct prepared *prepared_free(struct prepared *prepared)
+struct compiled *compiled_free(struct compiled *compiled)
 {
-    if (!prepared)
+    if (!compiled)
         return NULL;
 
-    policy_free(prepared->outline);
-    ruleset_free(prepared->isolation);
-    ruleset_free(prepared->ruleset);
-    diagram_free(prepared->diagram);
-    policy_free(prepared->policy);
-    sources_free(prepared->sources);
-    free(prepared);
+    policy_free(compiled->outline);
+    ruleset_free(compiled->isolation);
+    ruleset_free(compiled->ruleset);
+    diagram_free(compiled->diagram);
+    policy_free(compiled->policy);
+    sources_free(compiled->sources);
+    free(compiled);
     return NULL;
 }
 
-size_t prepared_count_flows(const struct prepared *prepared)
+size_t compiled_count_flows(const struct compiled *compiled)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < prepared->policy->n_flows; i++)
-        n += !prepared->policy->flows[i].implicit;
+    for (size_t i = 0; i < compiled->policy->n_flows; i++)
+        n += !compiled->policy->flows[i].implicit;
     return n;
 }

@@ -6,7 +6,6 @@
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "diagram/diagram.h"
-#include "kernel/nftables.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
 #include "ruleset/ruleset.h"
@@ -16,7 +15,7 @@
  * and nothing outside has changed yet. It lives for the length of one change; only the rulesets and
  * the outline are taken over by the enforcement.
  */
-struct prepared {
+struct compiled {
     uint64_t generation;
     usec_t now;
     struct sources *sources;
@@ -28,13 +27,14 @@ struct prepared {
     usec_t until; /* first instant after `now` at which a flow begins or ends by itself */
 };
 
-struct prepared_input {
+struct compiled_input {
     const struct policy_text *texts;
     size_t n_texts;
     const struct overrides *overrides; /* or NULL: none */
     uint64_t generation;
     usec_t now;
-    const struct nftables_features *features;
+    /* Why the kernel does not tell ports of SCTP apart; NULL: it does, or no kernel is asked. */
+    const char *sctp_missing;
     /* A grant that makes no sense with this policy (its zone has gone, a flow of the policy covers
      * it by now) is an error. Otherwise it is left out with a warning, `grant-lapsed`, so that an
      * operator's grant of yesterday does not stand in the way of a policy. */
@@ -43,19 +43,19 @@ struct prepared_input {
 
 /*
  * Mistakes are added to `diagnostics`, also those of grants, whose texts stand behind the policy's
- * own under the name `grant NAME`; the places of diagnostics are in `(*ret_prepared)->sources`,
+ * own under the name `grant NAME`; the places of diagnostics are in `(*ret_compiled)->sources`,
  * which is there also where the policy is not. Returns 0, -EBADMSG where there are errors (the
- * prepared object has sources then, and nothing else), -ENOMEM, or -errno.
+ * compiled object has sources then, and nothing else), -ENOMEM, or -errno.
  */
-int prepared_new(const struct prepared_input *input, struct diagnostics *diagnostics,
-                 struct prepared **ret_prepared);
-struct prepared *prepared_free(struct prepared *prepared);
-DEFINE_CLEANUP(struct prepared, prepared_free)
+int compiled_new(const struct compiled_input *input, struct diagnostics *diagnostics,
+                 struct compiled **ret_compiled);
+struct compiled *compiled_free(struct compiled *compiled);
+DEFINE_CLEANUP(struct compiled, compiled_free)
 
 /* The policy alone, with the flows of grants: what is made of the texts first. Of the input the
  * texts and overrides are used. Returns as policy_parse_texts(). */
-int prepared_parse(const struct prepared_input *input, struct sources *sources,
+int compiled_parse(const struct compiled_input *input, struct sources *sources,
                    struct diagnostics *diagnostics, struct policy **ret_policy);
 
 /* Flows of the policy's authors, as `segctl check` counts them. */
-size_t prepared_count_flows(const struct prepared *prepared);
+size_t compiled_count_flows(const struct compiled *compiled);
