@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * For tests that need a network of their own. A program calls sandbox_require() first in main();
- * each of its tests, which Check runs in a process of its own, calls sandbox_enter() first. Nothing
- * here works in the machine's own network namespace: everything asserts that it is elsewhere.
+ * For tests that need a network of their own. A program calls sandbox_require() first in
+ * checks_add(); each of its tests, which Check runs in a process of its own, calls sandbox_enter()
+ * first. Nothing here works in the machine's own network namespace: everything asserts that it is
+ * elsewhere.
  */
 
 /*

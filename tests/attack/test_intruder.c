@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "hosts.h"
 #include "sandbox.h"
@@ -289,15 +290,9 @@ START_TEST(revoked_connection_does_not_live_on_under_the_id_of_another_flow)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("intruder");
-    TCase *tests = tcase_create("intruder");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, third_zone_sends_no_errors_into_a_connection, 0, FAMILIES);
     tcase_add_loop_test(tests, open_connection_does_not_follow_a_route_into_another_zone, 0,
                         FAMILIES);
@@ -312,10 +307,4 @@ int main(void)
                         FAMILIES);
     tcase_add_loop_test(tests, mark_of_a_foreign_table_approves_nothing_new, 0, FAMILIES);
     tcase_add_test(tests, revoked_connection_does_not_live_on_under_the_id_of_another_flow);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

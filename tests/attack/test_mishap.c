@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -197,15 +198,9 @@ START_TEST(first_packet_too_large_is_answered_where_the_gateway_is_protected)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("mishap");
-    TCase *tests = tcase_create("mishap");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, dormant_table_is_replaced_at_the_start, 0, 3);
     tcase_add_loop_test(tests, damage_while_segd_runs_is_refused_by_the_kernel, 0, N_DAMAGES);
     tcase_add_loop_test(tests, damage_while_segd_is_dead_is_repaired_at_the_start, 0, N_DAMAGES);
@@ -213,10 +208,4 @@ int main(void)
     tcase_add_test(tests, point_among_ranges_lists_and_loads_again);
     tcase_add_test(tests, networks_inside_networks_are_enforced);
     tcase_add_test(tests, first_packet_too_large_is_answered_where_the_gateway_is_protected);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

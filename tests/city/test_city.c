@@ -7,13 +7,13 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
 #include "chains.h"
+#include "checks.h"
 #include "diagram/diagram.h"
 #include "keys.h"
 #include "policy/policy.h"
@@ -324,12 +324,8 @@ START_TEST(the_classic_refusals_are_expected)
 }
 END_TEST
 
-static Suite *suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *s = suite_create("city");
-    TCase *tests = tcase_create("city");
-
-    tcase_set_timeout(tests, 0);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, the_sample_is_valid_without_a_warning);
     tcase_add_test(tests, every_key_of_the_language_is_used);
@@ -343,17 +339,4 @@ static Suite *suite(void)
     tcase_add_test(tests, expectations_hold);
     tcase_add_test(tests, both_verdicts_are_expected_in_both_families);
     tcase_add_loop_test(tests, the_classic_refusals_are_expected, 0, FAMILIES);
-    suite_add_tcase(s, tests);
-    return s;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "checks.h"
 #include "asking.h"
 #include "daemon/manager.h"
 #include "sandbox.h"
@@ -276,26 +277,13 @@ START_TEST(root_releases_alone_with_a_reason)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("authorisation");
-    TCase *tests = tcase_create("authorisation");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    if (geteuid() != 0) {
-        printf("SKIP: only root can call as other users\n");
-        return 77;
-    }
+    if (geteuid() != 0)
+        checks_skip("only root can call as other users");
     sandbox_require();
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
     tcase_add_loop_test(tests, method_is_for_its_role_and_those_above, 0, (int)ELEMENTS_OF(users));
     tcase_add_test(tests, operator_operates_and_a_viewer_does_not);
     tcase_add_test(tests, release_needs_a_second_person);
     tcase_add_test(tests, root_releases_alone_with_a_reason);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "daemon/privileges.h"
 #include "policy/texts.h"
 #include "sandbox.h"
@@ -181,29 +182,15 @@ START_TEST(privileges_are_given_up_for_good)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("boot");
-    TCase *tests = tcase_create("boot");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    if (access(IPV4, W_OK) < 0) {
-        printf("SKIP: %s cannot be written: %s\n", IPV4, strerror(errno));
-        return 77;
-    }
-    tcase_set_timeout(tests, 0);
+    if (access(IPV4, W_OK) < 0)
+        checks_skip("%s cannot be written: %s", IPV4, strerror(errno));
     tcase_add_test(tests, nothing_passes_while_the_policy_is_read);
     tcase_add_test(tests, forwarding_is_switched_on_behind_the_first_commit);
     tcase_add_loop_test(tests, forwarding_is_left_alone_where_the_policy_does_not_say, 0,
                         (int)ELEMENTS_OF(without));
     tcase_add_test(tests, what_is_of_no_use_leaves_the_store);
     tcase_add_test(tests, privileges_are_given_up_for_good);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

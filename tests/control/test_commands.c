@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "asking.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -387,12 +388,11 @@ START_TEST(who_may_not_is_told_who_may)
 }
 END_TEST
 
-static Suite *commands_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("commands");
-    TCase *tests = tcase_create("commands");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
+    if (geteuid() != 0)
+        checks_skip("only root can call as other users");
     tcase_add_test(tests, reading_tells_what_is_enforced);
     tcase_add_test(tests, a_policy_goes_on_and_back);
     tcase_add_test(tests, mistakes_are_told_as_check_tells_them);
@@ -400,23 +400,4 @@ static Suite *commands_suite(void)
     tcase_add_test(tests, an_incidenttakes_away_and_adds_for_a_while);
     tcase_add_test(tests, what_is_critical_is_an_exit_code);
     tcase_add_test(tests, who_may_not_is_told_who_may);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    if (geteuid() != 0) {
-        fputs("skipped: only root can be several users\n", stderr);
-        return 77;
-    }
-    runner = srunner_create(commands_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "calls.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -163,23 +164,11 @@ START_TEST(isolation_keeps_a_bounded_number_of_flows)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("confirm");
-    TCase *tests = tcase_create("confirm");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, grant_ends_on_time, 0, 2);
     tcase_add_loop_test(tests, change_that_nobody_confirms_goes_back, 0, 2);
     tcase_add_loop_test(tests, change_is_confirmed_over_a_new_connection_alone, 0, 2);
     tcase_add_test(tests, isolation_keeps_a_bounded_number_of_flows);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "observe/watch.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
@@ -337,15 +338,9 @@ START_TEST(table_that_another_owned_is_repaired_when_it_is_let_go)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("drift");
-    TCase *tests = tcase_create("drift");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, foreign_change_is_repaired_counted_and_audited, 0,
                         (int)ELEMENTS_OF(changes));
     tcase_add_test(tests, thousand_changes_leave_nothing_behind);
@@ -353,10 +348,4 @@ int main(void)
     tcase_add_test(tests, changes_of_other_tables_are_passed_over);
     tcase_add_test(tests, change_behind_other_tables_is_committed);
     tcase_add_test(tests, table_that_another_owned_is_repaired_when_it_is_let_go);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

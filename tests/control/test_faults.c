@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "calls.h"
 #include "daemon/change/change.h"
 #include "sandbox.h"
@@ -345,24 +346,12 @@ START_TEST(no_memory_changes_nothing)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("faults");
-    TCase *tests = tcase_create("faults");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, full_disk_refuses_changes_until_there_is_room);
     tcase_add_test(tests, read_only_disk_refuses_changes_and_enforces);
     tcase_add_loop_test(tests, kernel_that_does_not_listen_changes_nothing, 0,
                         (int)ELEMENTS_OF(errors));
     tcase_add_loop_test(tests, no_memory_changes_nothing, 0, (int)ELEMENTS_OF(tries));
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

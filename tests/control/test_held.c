@@ -7,9 +7,9 @@
  */
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "calls.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -148,25 +148,13 @@ START_TEST(what_was_changed_while_nobody_watched_is_written_down)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("held");
-    TCase *tests = tcase_create("held");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, isolated_zone_is_opened_by_no_other_policy, 0,
                         (int)ELEMENTS_OF(openings));
     tcase_add_test(tests, isolated_zone_takes_other_changes);
     tcase_add_test(tests, suspended_flow_does_not_pass_under_another_name);
     tcase_add_test(tests, nobody_closes_without_a_reason);
     tcase_add_test(tests, what_was_changed_while_nobody_watched_is_written_down);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "calls.h"
 #include "sandbox.h"
 #include "traffic.h"
@@ -299,22 +300,10 @@ START_TEST(daemon_killed_under_traffic_lets_nothing_else_pass)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("kill");
-    TCase *tests = tcase_create("kill");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, daemon_killed_at_any_step_leaves_one_side, 0,
                         (int)ELEMENTS_OF(changes));
     tcase_add_test(tests, daemon_killed_under_traffic_lets_nothing_else_pass);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "calls.h"
 #include "sandbox.h"
 #include "traffic.h"
@@ -140,21 +141,9 @@ START_TEST(open_connection_ends_with_its_flow)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("load");
-    TCase *tests = tcase_create("load");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, changes_lose_no_approved_packet_and_pass_no_other);
     tcase_add_loop_test(tests, open_connection_ends_with_its_flow, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "checks.h"
 #include "asking.h"
 #include "control/varlink.h"
 #include "daemon/manager.h"
@@ -294,24 +295,13 @@ START_TEST(followers_are_told_of_each_entry_once)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("methods");
-    TCase *tests = tcase_create("methods");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, table_and_description_have_the_same_methods);
     tcase_add_test(tests, description_tells_the_roles_of_the_table);
     tcase_add_test(tests, answers_are_what_the_description_promises);
     tcase_add_test(tests, answers_without_a_policy_are_what_the_description_promises);
     tcase_add_test(tests, followers_are_told_of_each_entry_once);
     tcase_add_test(tests, program_with_a_socket_is_a_client);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

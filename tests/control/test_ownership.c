@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "sandbox.h"
 #include "told.h"
 #include "wires.h"
@@ -190,24 +191,12 @@ START_TEST(stored_socket_of_another_namespace_is_not_used)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("ownership");
-    TCase *tests = tcase_create("ownership");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, death_and_return_cost_no_packet_and_no_count);
     tcase_add_test(tests, killed_segd_leaves_an_orphan_that_the_next_one_adopts);
     tcase_add_test(tests, stored_socket_keeps_the_table_owned);
     tcase_add_loop_test(tests, useless_stored_socket_does_not_keep_segd_from_starting, 0, 3);
     tcase_add_test(tests, stored_socket_of_another_namespace_is_not_used);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

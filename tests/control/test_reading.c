@@ -9,10 +9,10 @@
 #include <check.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "checks.h"
 #include "asking.h"
 #include "base/instant.h"
 #include "sandbox.h"
@@ -518,12 +518,9 @@ START_TEST(evidence_has_the_connections_that_were_cut)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("reading");
-    TCase *tests = tcase_create("reading");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, flows_tell_what_they_carried_in_each_direction);
     tcase_add_test(tests, flows_are_told_as_they_were_written);
     tcase_add_test(tests, what_a_zone_allows_within_itself_is_a_flow);
@@ -539,19 +536,4 @@ static Suite *make_suite(void)
     tcase_add_test(tests, zones_are_told_with_their_interfaces);
     tcase_add_test(tests, status_is_all_in_one_look);
     tcase_add_test(tests, evidence_has_the_connections_that_were_cut);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -9,12 +9,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "sandbox.h"
 #include "told.h"
 
@@ -510,15 +510,9 @@ START_TEST(restart_goes_on_waiting_for_the_confirmation)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("start");
-    TCase *tests = tcase_create("start");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, boot_keeps_a_rollback);
     tcase_add_test(tests, boot_applies_files_that_changed);
     tcase_add_loop_test(tests, boot_with_broken_files_enforces_the_last_good_generation, 0, 2);
@@ -535,10 +529,4 @@ int main(void)
     tcase_add_test(tests, utc_needs_no_time_zones);
     tcase_add_test(tests, boot_takes_back_what_nobody_confirmed);
     tcase_add_test(tests, restart_goes_on_waiting_for_the_confirmation);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

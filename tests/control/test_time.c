@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "base/instant.h"
 #include "calls.h"
 #include "daemon/change/change.h"
@@ -345,25 +346,13 @@ START_TEST(clock_of_1970_opens_nothing_that_had_ended)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("time");
-    TCase *tests = tcase_create("time");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, flow_is_live_in_its_time, 0, (int)ELEMENTS_OF(schedules));
     tcase_add_test(tests, clock_that_jumps_a_year_sets_timeouts_anew);
     tcase_add_loop_test(tests, open_connection_ends_with_the_time_of_its_flow, 0,
                         (int)ELEMENTS_OF(ends));
     tcase_add_test(tests, overrides_end_when_their_time_is_over);
     tcase_add_test(tests, clock_of_1970_opens_nothing_that_had_ended);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

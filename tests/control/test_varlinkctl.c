@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "checks.h"
 #include "asking.h"
 #include "sandbox.h"
 
@@ -55,26 +56,10 @@ START_TEST(varlinkctl_is_a_client)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite;
-    TCase *tests;
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    if (access(PROGRAM, X_OK) < 0) {
-        printf("SKIP: varlinkctl is not installed (" PROGRAM ")\n");
-        return 77;
-    }
-    suite = suite_create("varlinkctl");
-    tests = tcase_create("varlinkctl");
-    runner = srunner_create(suite);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
+    if (access(PROGRAM, X_OK) < 0)
+        checks_skip("varlinkctl is not installed (" PROGRAM ")");
     tcase_add_loop_test(tests, varlinkctl_is_a_client, 0, (int)ELEMENTS_OF(runs));
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "hosts.h"
 #include "sandbox.h"
@@ -319,15 +320,9 @@ START_TEST(ready_is_said_when_the_kernel_has_the_policy)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("daemon");
-    TCase *tests = tcase_create("daemon");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, invalid_policy_leaves_what_runs_and_says_where, 0, FAMILIES);
     tcase_add_loop_test(tests, missing_policy_on_reload_leaves_what_runs, 0, FAMILIES);
     tcase_add_loop_test(tests, rules_outlive_segd, 0, 2 * FAMILIES);
@@ -338,10 +333,4 @@ int main(void)
     tcase_add_loop_test(tests, without_a_policy_nothing_is_forwarded, 0, N_WITHOUT);
     tcase_add_loop_test(tests, first_start_judges_connections_that_are_open, 0, FAMILIES);
     tcase_add_test(tests, ready_is_said_when_the_kernel_has_the_policy);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

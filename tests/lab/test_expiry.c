@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/calendar.h"
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -139,24 +140,12 @@ START_TEST(flow_shortened_ends_on_the_new_day)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("expiry");
-    TCase *tests = tcase_create("expiry");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, open_connection_stops_when_its_flow_expires, 0, FAMILIES);
     tcase_add_loop_test(tests, flow_that_has_expired_is_suspended_from_the_start, 0, FAMILIES);
     tcase_add_loop_test(tests, connection_goes_on_when_its_expired_flow_is_extended, 0, FAMILIES);
     tcase_add_loop_test(tests, flow_extended_in_time_does_not_end_on_the_old_day, 0, FAMILIES);
     tcase_add_loop_test(tests, flow_shortened_ends_on_the_new_day, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -205,22 +206,10 @@ START_TEST(listing_of_the_sample_city_loads_again)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("foreign");
-    TCase *tests = tcase_create("foreign");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, other_tables_are_left_alone);
     tcase_add_loop_test(tests, listing_of_the_table_loads_again, 0, 3);
     tcase_add_test(tests, listing_of_the_sample_city_loads_again);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -6,8 +6,8 @@
  */
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -200,15 +200,9 @@ START_TEST(error_from_a_router_of_a_third_zone_does_not_pass)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("icmp");
-    TCase *tests = tcase_create("icmp");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, echo_and_its_reply_pass_where_declared, 0, FAMILIES);
     tcase_add_loop_test(tests, echo_reply_without_request_does_not_pass, 0, FAMILIES);
     tcase_add_loop_test(tests, other_types_do_not_pass, 0, FAMILIES);
@@ -217,10 +211,4 @@ int main(void)
     tcase_add_loop_test(tests, errors_stop_with_their_connection, 0, FAMILIES);
     tcase_add_loop_test(tests, error_injected_from_another_zone_is_spoofed, 0, FAMILIES);
     tcase_add_loop_test(tests, error_from_a_router_of_a_third_zone_does_not_pass, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

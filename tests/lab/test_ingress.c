@@ -9,9 +9,9 @@
 
 #include <check.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -339,15 +339,9 @@ START_TEST(protocol_without_flow_does_not_pass)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("ingress");
-    TCase *tests = tcase_create("ingress");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, approved_packet_and_its_answer_pass, 0, FAMILIES);
     tcase_add_loop_test(tests, packet_without_flow_is_counted_as_no_flow, 0, FAMILIES);
     tcase_add_loop_test(tests, packet_injected_into_a_connection_from_another_zone_is_spoofed, 0,
@@ -367,10 +361,4 @@ int main(void)
     tcase_add_loop_test(tests, untracked_packet_is_invalid, 0, FAMILIES);
     tcase_add_loop_test(tests, foreign_accept_does_not_open_what_is_closed, 0, FAMILIES);
     tcase_add_loop_test(tests, protocol_without_flow_does_not_pass, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -322,15 +323,9 @@ START_TEST(listing_with_budgets_loads_again)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("limit");
-    TCase *tests = tcase_create("limit");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, connections_beyond_the_rate_are_refused_and_counted, 0, FAMILIES);
     tcase_add_loop_test(tests, connections_beyond_the_open_ones_are_refused_and_counted, 0,
                         FAMILIES);
@@ -343,10 +338,4 @@ int main(void)
     tcase_add_loop_test(tests, source_without_room_is_refused, 0, FAMILIES);
     tcase_add_loop_test(tests, protected_gateway_is_limited_too, 0, FAMILIES);
     tcase_add_test(tests, listing_with_budgets_loads_again);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -10,10 +10,10 @@
 #include <check.h>
 #include <errno.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "hosts.h"
 #include "sandbox.h"
@@ -150,23 +150,11 @@ START_TEST(link_addresses_are_not_forwarded)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("link");
-    TCase *tests = tcase_create("link");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, request_without_address_reaches_the_gateway_where_declared, 0,
                         FAMILIES);
     tcase_add_loop_test(tests, answer_to_everybody_leaves_the_gateway_where_declared, 0, FAMILIES);
     tcase_add_loop_test(tests, link_addresses_are_not_forwarded, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -12,9 +12,9 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
@@ -177,22 +177,10 @@ START_TEST(log_is_bounded_and_counters_are_not)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("log");
-    TCase *tests = tcase_create("log");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, refused_packet_is_logged_with_its_reason, 0, FAMILIES);
     tcase_add_loop_test(tests, new_connection_is_logged_where_its_flow_asks, 0, FAMILIES);
     tcase_add_loop_test(tests, log_is_bounded_and_counters_are_not, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "hosts.h"
 #include "sandbox.h"
@@ -146,23 +147,11 @@ START_TEST(translated_connection_is_judged_anew_from_either_side)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("nat");
-    TCase *tests = tcase_create("nat");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, translated_connection_follows_its_flow, 0,
                         FAMILIES * N_TRANSLATIONS);
     tcase_add_loop_test(tests, translated_connection_is_judged_anew_from_either_side, 0,
                         FAMILIES * N_TRANSLATIONS);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -9,10 +9,10 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "hosts.h"
 #include "sandbox.h"
@@ -211,15 +211,9 @@ START_TEST(errors_of_the_gateway_itself_pass_as_related)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("protect");
-    TCase *tests = tcase_create("protect");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, declared_ping_reaches_the_gateway, 0, FAMILIES);
     tcase_add_loop_test(tests, declared_connections_work_in_both_directions, 0, FAMILIES);
     tcase_add_loop_test(tests, undeclared_packets_do_not_reach_or_leave_the_gateway, 0, FAMILIES);
@@ -227,10 +221,4 @@ int main(void)
     tcase_add_loop_test(tests, unprotected_gateway_is_reachable, 0, FAMILIES);
     tcase_add_loop_test(tests, open_connection_stops_when_protection_begins, 0, FAMILIES);
     tcase_add_loop_test(tests, errors_of_the_gateway_itself_pass_as_related, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,9 +8,9 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "hosts.h"
 #include "sandbox.h"
@@ -304,15 +304,9 @@ START_TEST(other_connection_of_the_same_hosts_goes_on)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("revocation");
-    TCase *tests = tcase_create("revocation");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, connection_stops_when_its_flow_leaves_the_policy, 0, FAMILIES);
     tcase_add_loop_test(tests, connection_stops_for_replies_when_its_flow_leaves_the_policy, 0,
                         FAMILIES);
@@ -328,10 +322,4 @@ int main(void)
                         FAMILIES);
     tcase_add_loop_test(tests, counts_of_a_renamed_flow_go_on, 0, FAMILIES);
     tcase_add_loop_test(tests, other_connection_of_the_same_hosts_goes_on, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "ruleset/compile.h"
 #include "ruleset/difference.h"
@@ -184,21 +185,9 @@ START_TEST(restart_on_fifty_thousand_flows_sends_next_to_nothing)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("scale");
-    TCase *tests = tcase_create("scale");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, one_more_flow_among_fifty_thousand_is_a_small_change);
     tcase_add_test(tests, restart_on_fifty_thousand_flows_sends_next_to_nothing);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

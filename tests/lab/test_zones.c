@@ -6,8 +6,8 @@
  */
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "checks.h"
 #include "gateway.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -164,15 +164,9 @@ START_TEST(zones_that_share_an_interface_are_apart)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("zones");
-    TCase *tests = tcase_create("zones");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, interfaces_of_one_zone_are_apart_by_default, 0, FAMILIES);
     tcase_add_loop_test(tests, interfaces_of_one_zone_talk_where_it_says_so, 0, FAMILIES);
     tcase_add_loop_test(tests, flow_inside_a_zone_allows_what_it_names, 0, FAMILIES);
@@ -180,10 +174,4 @@ int main(void)
                         FAMILIES);
     tcase_add_loop_test(tests, zone_with_a_shared_and_an_own_interface_is_one_zone, 0, FAMILIES);
     tcase_add_loop_test(tests, zones_that_share_an_interface_are_apart, 0, FAMILIES);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

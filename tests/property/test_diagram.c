@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "tests/property/random_policy.h"
 
 #define POLICIES 400
@@ -126,21 +127,8 @@ START_TEST(flows_are_shadowed_exactly_when_they_own_nothing)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("diagram property");
-    TCase *tests = tcase_create("diagram property");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, diagram_agrees_with_reading_the_flows, 0, POLICIES);
     tcase_add_loop_test(tests, flows_are_shadowed_exactly_when_they_own_nothing, 0, 60);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

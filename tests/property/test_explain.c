@@ -14,6 +14,7 @@
 #include "answer/explain.h"
 #include "answer/matrix.h"
 #include "base/cleanup.h"
+#include "checks.h"
 #include "tests/property/random_policy.h"
 
 #define POLICIES 300
@@ -230,22 +231,9 @@ START_TEST(what_operators_changed_passes_nowhere)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("explain property");
-    TCase *tests = tcase_create("explain property");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, explanations_agree_with_reading_the_flows, 0, POLICIES);
     tcase_add_loop_test(tests, what_owns_a_packet_stands_in_the_cell_of_its_zones, 0, POLICIES);
     tcase_add_loop_test(tests, what_operators_changed_passes_nowhere, 0, POLICIES);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "kernel/nftables.h"
 #include "lab/lab.h"
 #include "ruleset/compile.h"
@@ -301,21 +302,8 @@ START_TEST(kernel_agrees_with_reading_the_flows)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("kernel property");
-    TCase *tests = tcase_create("kernel property");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_loop_test(tests, kernel_agrees_with_reading_the_flows, 0, KERNELS);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "policy/policy.h"
 #include "random_language.h"
 #include "tests/reading.h"
@@ -217,20 +218,7 @@ START_TEST(a_printed_policy_is_the_same_policy)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("print");
-    TCase *tests = tcase_create("print");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, a_printed_policy_is_the_same_policy, 0, 400);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab/rehearsal.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
@@ -63,26 +64,8 @@ START_TEST(a_random_policy_is_rehearsed_without_failure)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("rehearsal property");
-    TCase *tests = tcase_create("rehearsal property");
-
-    tcase_set_timeout(tests, 0);
-    tcase_add_loop_test(tests, a_random_policy_is_rehearsed_without_failure, 0, POLICIES);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    tcase_add_loop_test(tests, a_random_policy_is_rehearsed_without_failure, 0, POLICIES);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "checks.h"
 
 struct parse_case {
     const char *text;
@@ -179,24 +180,11 @@ START_TEST(hardware_addresses_are_six_hex_pairs)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("address");
-    TCase *tests = tcase_create("address");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, address_text_is_parsed_or_refused, 0, (int)ELEMENTS_OF(parse_cases));
     tcase_add_test(tests, a_range_splits_into_prefixes_that_cover_it);
     tcase_add_test(tests, set_operations_agree_with_bit_masks);
     tcase_add_test(tests, sets_hold_the_last_address_of_a_family);
     tcase_add_test(tests, hardware_addresses_are_six_hex_pairs);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "checks.h"
 
 /* AddressSanitizer ends the program on sizes that no heap has; here they shall be no memory. */
 const char *__asan_default_options(void);
@@ -125,13 +126,8 @@ START_TEST(an_array_that_cannot_grow_stays_as_it_is)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("arena");
-    TCase *tests = tcase_create("arena");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, pieces_are_aligned_zeroed_and_apart);
     tcase_add_test(tests, strings_are_copied);
@@ -139,12 +135,4 @@ int main(void)
     tcase_add_test(tests, an_impossible_size_is_no_memory);
     tcase_add_test(tests, an_array_grows_and_keeps_its_elements);
     tcase_add_test(tests, an_array_that_cannot_grow_stays_as_it_is);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 
 #include "audit_sample.h"
 #include "base/cleanup.h"
+#include "checks.h"
 
 START_TEST(an_entry_holds_what_was_told)
 {
@@ -339,12 +340,9 @@ START_TEST(a_line_may_be_as_long_as_the_limit)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("audit");
-    TCase *tests = tcase_create("audit");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, an_entry_holds_what_was_told);
     tcase_add_test(tests, each_line_holds_the_digest_of_the_line_before);
     tcase_add_test(tests, the_chain_goes_on_after_a_restart);
@@ -358,19 +356,4 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tests, what_is_no_file_of_ours_is_not_written_to, 0, 3);
     tcase_add_test(tests, a_detail_that_does_not_fit_is_left_out);
     tcase_add_test(tests, a_line_may_be_as_long_as_the_limit);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

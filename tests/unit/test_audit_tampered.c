@@ -11,6 +11,7 @@
 #include "audit_sample.h"
 #include "base/cleanup.h"
 #include "base/sha256.h"
+#include "checks.h"
 
 #define ENTRIES 6
 
@@ -413,12 +414,9 @@ START_TEST(a_name_that_is_taken_does_not_stop_the_log)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("audit_tampered");
-    TCase *tests = tcase_create("audit_tampered");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, each_byte_that_changes_breaks_the_chain);
     tcase_add_test(tests, a_change_of_the_last_line_is_another_head);
     tcase_add_loop_test(tests, what_was_done_to_the_lines_is_found, 0, DEEDS);
@@ -428,19 +426,4 @@ static Suite *make_suite(void)
                         INTERFERENCES);
     tcase_add_loop_test(tests, what_is_done_to_older_files_is_found, 0, 4);
     tcase_add_test(tests, a_name_that_is_taken_does_not_stop_the_log);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

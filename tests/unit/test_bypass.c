@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "bypass_sample.h"
+#include "checks.h"
 #include "observe/bypass_private.h"
 #include "policy/texts.h"
 
@@ -333,16 +334,9 @@ START_TEST(an_older_table_that_is_not_read_is_told)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite;
-    TCase *tests;
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    suite = suite_create("bypass");
-    tests = tcase_create("bypass");
     tcase_add_loop_test(tests, a_way_around_is_found_until_it_is_closed, 0, (int)ELEMENTS_OF(ways));
     tcase_add_loop_test(tests, what_is_normal_is_not_found, 0, (int)ELEMENTS_OF(normal));
     tcase_add_test(tests, a_port_of_an_unnamed_bridge_is_no_finding_of_its_own);
@@ -353,12 +347,4 @@ int main(void)
     tcase_add_test(tests, a_flowtable_is_read_from_its_message);
     tcase_add_test(tests, a_rule_of_iptables_is_read_from_its_message);
     tcase_add_test(tests, an_older_table_that_is_not_read_is_told);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bypass_sample.h"
+#include "checks.h"
 
 static int bpf(int command, union bpf_attr *attributes)
 {
@@ -169,26 +170,11 @@ START_TEST(what_a_user_may_not_see_is_told)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite;
-    TCase *tests;
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    suite = suite_create("bypass_programs");
-    tests = tcase_create("bypass_programs");
     tcase_add_loop_test(tests, a_program_held_by_a_link_is_found, 0,
                         (int)ELEMENTS_OF(program_cases));
     tcase_add_test(tests, an_xdp_program_is_told_and_found);
     tcase_add_test(tests, what_a_user_may_not_see_is_told);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 
 #include "base/calendar.h"
 #include "base/cleanup.h"
+#include "checks.h"
 
 struct parse_case {
     const char *text;
@@ -259,13 +260,8 @@ START_TEST(now_is_the_time_of_the_clock)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("calendar");
-    TCase *tests = tcase_create("calendar");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, a_date_is_parsed_or_refused, 0, (int)ELEMENTS_OF(parse_cases));
     tcase_add_loop_test(tests, a_date_is_written_in_its_era, 0, (int)ELEMENTS_OF(format_cases));
     tcase_add_test(tests, dates_are_compared_by_year_month_day);
@@ -276,12 +272,4 @@ int main(void)
     tcase_add_test(tests, every_day_ends_behind_the_day_before);
     tcase_add_test(tests, the_zone_of_the_process_stays_its_own);
     tcase_add_test(tests, now_is_the_time_of_the_clock);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

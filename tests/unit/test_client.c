@@ -5,6 +5,7 @@
  * it makes of answers that are whole, torn, wrong or none.
  */
 
+#include "checks.h"
 #include "control/client.h"
 
 #include <check.h>
@@ -304,12 +305,8 @@ START_TEST(no_daemon_is_told_from_no_socket)
 }
 END_TEST
 
-static Suite *client_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("client");
-    TCase *tests = tcase_create("client");
-
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, answer_is_taken_for_what_it_is, 0, ELEMENTS_OF(answers));
     tcase_add_loop_test(tests, answer_may_come_in_pieces, 0, ELEMENTS_OF(answers));
     tcase_add_loop_test(tests, call_names_the_interface_and_has_parameters, 0, 2);
@@ -317,17 +314,4 @@ static Suite *client_suite(void)
     tcase_add_test(tests, reply_of_too_many_values_is_no_reply);
     tcase_add_loop_test(tests, replies_are_followed_until_the_last, 0, ELEMENTS_OF(streams));
     tcase_add_test(tests, no_daemon_is_told_from_no_socket);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(client_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

@@ -8,6 +8,7 @@
 #include <netinet/ip_icmp.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "nftables_sample.h"
 #include "observe/conntrack.h"
 
@@ -248,12 +249,9 @@ START_TEST(connections_need_the_privilege)
 }
 END_TEST
 
-static Suite *conntrack_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("conntrack");
-    TCase *tests = tcase_create("conntrack");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, datagrams_are_seen_with_their_mark);
     tcase_add_test(tests, who_answers_is_behind_the_translation);
     tcase_add_test(tests, both_families_are_seen);
@@ -263,19 +261,4 @@ static Suite *conntrack_suite(void)
     tcase_add_test(tests, handler_ends_the_walk);
     tcase_add_test(tests, deletion_by_mark_spares_all_others);
     tcase_add_test(tests, connections_need_the_privilege);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(conntrack_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

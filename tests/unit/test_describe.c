@@ -2,6 +2,7 @@
 
 /* What somebody did to the table, in words: lib/ruleset/describe.h. */
 
+#include "checks.h"
 #include "nftables_sample.h"
 #include "ruleset/describe.h"
 
@@ -263,25 +264,8 @@ START_TEST(tables_as_a_whole_are_told)
 }
 END_TEST
 
-static Suite *describe_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("describe");
-    TCase *tests = tcase_create("describe");
-
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, drift_is_told_in_words, 0, (int)ELEMENTS_OF(cases));
     tcase_add_test(tests, tables_as_a_whole_are_told);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(describe_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

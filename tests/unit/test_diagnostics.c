@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/diagnostics.h"
+#include "checks.h"
 
 static struct sources *sources;
 static struct diagnostics *diagnostics;
@@ -399,13 +400,8 @@ START_TEST(places_are_found_without_an_index_as_with_one)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("diagnostics");
-    TCase *tests = tcase_create("diagnostics");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_conflict_prints_both_places_and_the_remedy);
     tcase_add_test(tests, colours_mark_severity_note_and_caret);
@@ -423,12 +419,4 @@ int main(void)
     tcase_add_test(tests, a_full_device_is_an_error);
     tcase_add_test(tests, sources_keep_their_bytes);
     tcase_add_test(tests, places_are_found_without_an_index_as_with_one);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

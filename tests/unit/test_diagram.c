@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "diagram/diagram.h"
 
 /* The kernel follows 15 jumps. Beside the parents of a class there are those to judge, pair, class,
@@ -310,24 +311,12 @@ START_TEST(flow_behind_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("diagram");
-    TCase *tests = tcase_create("diagram");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, networks_inside_networks_make_no_long_chain, 0, 6);
     tcase_add_test(tests, chains_that_need_too_many_copies_are_an_error);
     tcase_add_test(tests, flow_cut_by_very_many_earlier_rows_is_compiled);
     tcase_add_loop_test(tests, flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed, 0, 4);
     tcase_add_loop_test(tests, flow_behind_the_flows_of_all_networks_inside_is_left_if_one_lets_it,
                         0, 2);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -5,6 +5,7 @@
  * kernel takes it, and ends at what was wanted, is shown by the tests of nftables.
  */
 
+#include "checks.h"
 #include "nftables_sample.h"
 
 /* A switchboard with one flow, and a row that names it; `id` 0: nothing. */
@@ -119,24 +120,12 @@ START_TEST(each_transaction_counts)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("difference");
-    TCase *tests = tcase_create("difference");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, flow_leaves_the_switchboard_after_its_rows, 0,
                         (int)ELEMENTS_OF(cases));
     tcase_add_loop_test(tests, row_goes_at_once_where_sources_change, 0, 2);
     tcase_add_loop_test(tests, row_stays_a_while_where_limits_change, 0, 2);
     tcase_add_loop_test(tests, each_transaction_counts, 0, (int)ELEMENTS_OF(cases));
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,8 +7,8 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 
+#include "checks.h"
 #include "daemon/enforcement.h"
 #include "sandbox.h"
 
@@ -83,21 +83,9 @@ START_TEST(changes_without_end_are_given_up)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("enforcement");
-    TCase *tests = tcase_create("enforcement");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, change_between_dump_and_commit_is_no_refusal, 0, 2);
     tcase_add_loop_test(tests, changes_without_end_are_given_up, 0, 2);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/instant.h"
+#include "checks.h"
 #include "evidence_sample.h"
 
 #define FILES_BEFORE 4
@@ -431,12 +432,9 @@ START_TEST(a_read_only_disk_is_told)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("evidence");
-    TCase *tests = tcase_create("evidence");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, evidence_is_whole_and_sha256sum_agrees);
     tcase_add_test(tests, what_the_cut_would_change_is_written_before_it);
     tcase_add_test(tests, folders_are_named_by_instant_and_zone_for_their_owner_alone);
@@ -451,19 +449,4 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tests, nothing_is_left_of_evidence_of_no_zone, 0, (int)ELEMENTS_OF(zones));
     tcase_add_test(tests, a_full_disk_leaves_nothing_of_what_was_begun);
     tcase_add_test(tests, a_read_only_disk_is_told);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

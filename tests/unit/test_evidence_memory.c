@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "checks.h"
 #include "evidence_sample.h"
 
 #define TRIES_MAX 10000
@@ -114,22 +115,9 @@ START_TEST(what_was_begun_stays_where_the_rest_cannot_be_written)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("evidence_memory");
-    TCase *tests = tcase_create("evidence_memory");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_test(tests, what_cannot_be_begun_leaves_nothing);
     tcase_add_test(tests, what_was_begun_stays_where_the_rest_cannot_be_written);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

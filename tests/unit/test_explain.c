@@ -8,6 +8,7 @@
 
 #include "answer/explain.h"
 #include "base/cleanup.h"
+#include "checks.h"
 
 static const char policy_text[] =
     "segd: 1\n"
@@ -502,13 +503,8 @@ START_TEST(an_unprotected_gateway_is_not_judged)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("explain");
-    TCase *tests = tcase_create("explain");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_question_has_the_answer_of_the_flow_that_owns_it, 0,
                         (int)ELEMENTS_OF(verdicts));
@@ -528,12 +524,4 @@ int main(void)
     tcase_add_loop_test(tests, a_wrong_question_says_what_is_wrong, 0, (int)ELEMENTS_OF(problems));
     tcase_add_test(tests, a_host_of_a_typed_address_is_asked_about_in_the_other_family_too);
     tcase_add_test(tests, an_unprotected_gateway_is_not_judged);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

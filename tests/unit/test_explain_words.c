@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "explain.h"
 #include "policy/texts.h"
 #include "tests/reading.h"
@@ -213,24 +214,11 @@ START_TEST(what_operators_changed_and_hours_are_told)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("explain_words");
-    TCase *tests = tcase_create("explain_words");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, what_operators_changed_and_hours_are_told, 0,
                         (int)ELEMENTS_OF(cases));
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    /* Or dates are in the language of who tests. */
+    /* Otherwise dates are in the language of the user. */
     setenv("LC_ALL", "C.UTF-8", 1);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

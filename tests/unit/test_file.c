@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/sha256.h"
+#include "checks.h"
 #include "folder.h"
 
 static void assert_content(int directory, const char *name, const char *expected)
@@ -211,15 +212,9 @@ START_TEST(a_digest_is_the_known_one)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("file");
-    TCase *tests = tcase_create("file");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, what_is_written_is_read);
     tcase_add_test(tests, an_empty_file_is_a_file);
     tcase_add_test(tests, a_name_may_lead_into_a_folder);
@@ -233,11 +228,4 @@ int main(void)
     tcase_add_test(tests, what_a_crash_left_is_replaced_or_cleaned);
     tcase_add_test(tests, a_name_that_is_too_long_is_an_error);
     tcase_add_test(tests, a_digest_is_the_known_one);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "policy/policy.h"
 #include "tests/reading.h"
 
@@ -201,13 +202,8 @@ START_TEST(a_flow_that_is_not_enabled_has_no_id)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("flow_id");
-    TCase *tests = tcase_create("flow_id");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, an_id_tells_what_a_flow_means_and_nothing_else, 0,
                         (int)ELEMENTS_OF(id_cases));
     tcase_add_test(tests, an_id_does_not_change_with_the_names_around_it);
@@ -215,12 +211,4 @@ int main(void)
     tcase_add_test(tests, no_flow_takes_over_the_id_of_one_that_is_gone);
     tcase_add_test(tests, ids_of_many_equal_flows_differ);
     tcase_add_test(tests, a_flow_that_is_not_enabled_has_no_id);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

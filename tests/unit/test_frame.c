@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab_sample.h"
 
 /* Each kind in each family: _i is kind * 2 + family. */
@@ -242,12 +243,9 @@ START_TEST(damaged_packets_are_read_safely)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("frame");
-    TCase *tests = tcase_create("frame");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_loop_test(tests, every_kind_of_packet_is_forwarded, 0, 8);
     /* Not FRAME_OTHER, which has no checksum. */
     tcase_add_loop_test(tests, a_wrong_checksum_is_seen_by_conntrack, 0, 6);
@@ -257,19 +255,4 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tests, a_connection_is_tracked_by_its_own_packets, 0, FAMILIES);
     tcase_add_loop_test(tests, an_icmp_error_is_related_to_what_it_quotes, 0, FAMILIES);
     tcase_add_loop_test(tests, damaged_packets_are_read_safely, 0, 8);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "daemon/record/generation.h"
 #include "folder.h"
 
@@ -438,12 +439,9 @@ START_TEST(a_read_only_folder_can_be_read)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("generation");
-    TCase *tests = tcase_create("generation");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, a_generation_is_read_as_it_was_written);
     tcase_add_test(tests, texts_are_those_of_the_sources);
     tcase_add_loop_test(tests, a_fingerprint_is_of_names_and_texts_in_their_order, 0,
@@ -461,19 +459,4 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_a_crash_left_is_gone_when_the_folder_is_opened);
     tcase_add_test(tests, a_full_disk_leaves_nothing_of_a_generation);
     tcase_add_test(tests, a_read_only_folder_can_be_read);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "diagram/diagram.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
@@ -432,13 +433,8 @@ static void add_writing_tests(TCase *tests)
                         (int)ELEMENTS_OF(covered));
 }
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("grant");
-    TCase *tests = tcase_create("grant");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     add_writing_tests(tests);
     tcase_add_loop_test(tests, a_reason_is_a_text_and_nothing_else, 0, (int)ELEMENTS_OF(reasons));
@@ -448,12 +444,4 @@ int main(void)
     tcase_add_test(tests, a_name_cannot_be_more_than_a_name);
     tcase_add_test(tests, ten_thousand_addresses_are_one_grant);
     tcase_add_test(tests, more_services_than_a_flow_may_have_are_refused);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

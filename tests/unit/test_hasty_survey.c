@@ -7,10 +7,10 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "diagram/diagram.h"
 #include "diagram/survey.h"
 
@@ -62,19 +62,7 @@ START_TEST(flows_not_settled_are_overlapped_and_a_warning_says_so)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("hasty survey");
-    TCase *tests = tcase_create("hasty survey");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, flows_not_settled_are_overlapped_and_a_warning_says_so);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

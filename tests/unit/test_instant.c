@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/instant.h"
+#include "checks.h"
 
 struct instant_case {
     const char *text;
@@ -171,14 +172,8 @@ START_TEST(a_span_is_shown_by_its_two_largest_units)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("instant");
-    TCase *tests = tcase_create("instant");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, an_instant_is_written_and_read_back, 0,
                         (int)ELEMENTS_OF(instant_cases));
     tcase_add_test(tests, parts_of_a_second_are_rounded_down);
@@ -188,11 +183,4 @@ int main(void)
     tcase_add_loop_test(tests, a_span_is_parsed_or_refused, 0, (int)ELEMENTS_OF(span_cases));
     tcase_add_loop_test(tests, a_span_is_shown_by_its_two_largest_units, 0,
                         (int)ELEMENTS_OF(format_cases));
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

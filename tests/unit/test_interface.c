@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "control/varlink.h"
 
 static struct interface *parse(const char *text)
@@ -259,15 +260,8 @@ START_TEST(output_is_checked_by_its_own_type)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("interface");
-    TCase *tests = tcase_create("interface");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, description_of_the_daemon_is_understood);
     tcase_add_test(tests, description_of_the_service_is_understood);
     tcase_add_loop_test(tests, language_is_understood, 0, (int)ELEMENTS_OF(good));
@@ -276,8 +270,4 @@ int main(void)
     tcase_add_test(tests, type_of_many_fields_is_cheap);
     tcase_add_loop_test(tests, value_fits_or_its_field_is_named, 0, (int)ELEMENTS_OF(values));
     tcase_add_test(tests, output_is_checked_by_its_own_type);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

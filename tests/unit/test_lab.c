@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab_sample.h"
 
 #define MANY 20000
@@ -349,12 +350,9 @@ START_TEST(thirty_wires_are_as_good_as_three)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("lab");
-    TCase *tests = tcase_create("lab");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, the_lab_is_refused_in_the_root_namespace);
     tcase_add_test(tests, another_namespace_is_not_the_root_one);
     tcase_add_test(tests, what_is_dropped_never_arrives);
@@ -372,19 +370,4 @@ static Suite *make_suite(void)
     tcase_add_test(tests, an_interface_that_is_down_stops_only_itself);
     tcase_add_loop_test(tests, many_routes_are_made, 0, FAMILIES);
     tcase_add_test(tests, thirty_wires_are_as_good_as_three);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

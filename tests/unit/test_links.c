@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "observe/link_table.h"
 #include "observe/links.h"
 #include "tests/sandbox.h"
@@ -543,17 +544,9 @@ START_TEST(messages_that_make_no_sense_change_nothing)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite;
-    TCase *tests;
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    suite = suite_create("links");
-    tests = tcase_create("links");
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, what_is_there_is_known_at_once);
     tcase_add_test(tests, an_interface_appears_and_vanishes);
     tcase_add_test(tests, a_renamed_interface_is_the_same_interface);
@@ -567,10 +560,4 @@ int main(void)
     tcase_add_test(tests, interfaces_that_come_and_go_leave_nothing_behind);
     tcase_add_test(tests, lost_notifications_lead_to_the_right_state);
     tcase_add_test(tests, messages_that_make_no_sense_change_nothing);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,11 +4,11 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "checks.h"
 #include "daemon/log.h"
 
 #define LINE_MAX 2048
@@ -73,19 +73,8 @@ START_TEST(long_message_ends_with_a_whole_character)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("log");
-    TCase *tests = tcase_create("log");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
     tcase_add_loop_test(tests, message_is_one_line_that_can_be_shown, 0, (int)ELEMENTS_OF(names));
     tcase_add_loop_test(tests, long_message_ends_with_a_whole_character, 0, 3);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

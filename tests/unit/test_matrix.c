@@ -8,6 +8,7 @@
 
 #include "answer/matrix.h"
 #include "base/cleanup.h"
+#include "checks.h"
 
 static const char policy_text[] =
     "segd: 1\n"
@@ -186,24 +187,11 @@ START_TEST(the_gateway_is_a_zone_only_where_it_is_protected)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("matrix");
-    TCase *tests = tcase_create("matrix");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_cell_has_the_flows_and_services_of_its_zones, 0, 16);
     tcase_add_loop_test(tests, what_operators_changed_is_idle, 0, (int)ELEMENTS_OF(changes));
     tcase_add_test(tests, what_is_outside_its_hours_is_idle);
     tcase_add_test(tests, the_gateway_is_a_zone_only_where_it_is_protected);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "nftables_sample.h"
 
 START_TEST(what_is_applied_is_dumped)
@@ -535,13 +536,8 @@ START_TEST(a_missing_feature_is_told_in_a_sentence)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("nftables");
-    TCase *tests = tcase_create("nftables");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_test(tests, what_is_applied_is_dumped);
     tcase_add_test(tests, an_empty_difference_sends_nothing);
@@ -561,12 +557,4 @@ int main(void)
     tcase_add_test(tests, without_privilege_nothing_opens);
     tcase_add_test(tests, this_kernel_is_probed_and_nothing_is_left);
     tcase_add_loop_test(tests, a_missing_feature_is_told_in_a_sentence, 0, 4);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

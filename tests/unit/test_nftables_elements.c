@@ -5,6 +5,7 @@
  * without some feature would do is tried by forgetting that this one has it.
  */
 
+#include "checks.h"
 #include "kernel/nftables_private.h"
 #include "nftables_sample.h"
 
@@ -425,13 +426,8 @@ START_TEST(a_new_table_that_is_refused_in_parts_leaves_nothing)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("nftables_elements");
-    TCase *tests = tcase_create("nftables_elements");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_test(tests, an_expiry_is_dumped_as_it_was_asked_for);
     tcase_add_test(tests, an_expired_element_is_left_out);
@@ -450,12 +446,4 @@ int main(void)
     tcase_add_test(tests, fifty_thousand_flows_are_held_and_one_more_is_small);
     tcase_add_test(tests, an_ordinary_user_loads_more_than_the_system_lets_him_send_at_once);
     tcase_add_test(tests, a_new_table_that_is_refused_in_parts_leaves_nothing);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
  * made and what the rules do with them is.
  */
 
+#include "checks.h"
 #include "nftables_sample.h"
 
 /* The rules of limit/web written anew by nft. */
@@ -101,23 +102,10 @@ START_TEST(repair_of_a_rule_keeps_the_budgets)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("nftables_limits");
-    TCase *tests = tcase_create("nftables_limits");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_loop_test(tests, tampering_is_seen_and_repaired, 0, (int)ELEMENTS_OF(tamperings));
     tcase_add_test(tests, budgets_of_sources_are_no_drift);
     tcase_add_test(tests, repair_of_a_rule_keeps_the_budgets);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

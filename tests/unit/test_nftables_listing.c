@@ -5,6 +5,7 @@
  * itself accepts again. The environment variable NFT names another nft than the system's.
  */
 
+#include "checks.h"
 #include "nftables_sample.h"
 
 static const char *nft(void)
@@ -352,25 +353,12 @@ START_TEST(every_statement_is_listed_in_words)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("nftables_listing");
-    TCase *tests = tcase_create("nftables_listing");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_test(tests, a_listing_can_be_loaded_again);
     tcase_add_test(tests, a_listing_loaded_by_nft_is_listed_the_same);
     tcase_add_test(tests, our_own_text_loaded_by_nft_is_listed_the_same);
     tcase_add_loop_test(tests, sets_and_chains_are_listed_in_words, 0, (int)ELEMENTS_OF(lines));
     tcase_add_loop_test(tests, every_statement_is_listed_in_words, 0, (int)ELEMENTS_OF(words));
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "checks.h"
 #include "policy/overrides.h"
 #include "tests/reading.h"
 
@@ -193,13 +194,8 @@ START_TEST(a_flow_is_suspended_by_its_name)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("overrides");
-    TCase *tests = tcase_create("overrides");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, what_is_added_is_found_until_it_is_removed);
     tcase_add_test(tests, one_kind_and_name_is_there_once);
@@ -210,12 +206,4 @@ int main(void)
                         (int)ELEMENTS_OF(cuts));
     tcase_add_test(tests, a_flow_must_be_kept_by_both_of_its_zones);
     tcase_add_test(tests, a_flow_is_suspended_by_its_name);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "kernel/nftables_private.h"
 #include "lab/lab.h"
 #include "nftables_sample.h"
@@ -522,31 +523,13 @@ static void add_owner_tests(TCase *tests)
     tcase_add_test(tests, descriptor_that_is_handed_over_goes_on_as_owner);
 }
 
-static Suite *owner_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("owner");
-    TCase *tests = tcase_create("owner");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     if (kernel_can_own())
         add_owner_tests(tests);
     else
         printf("SKIP: this kernel has no tables that persist their owner\n");
     tcase_add_test(tests, kernel_without_persist_gets_plain_tables);
     tcase_add_test(tests, other_descriptors_are_not_adopted);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(owner_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

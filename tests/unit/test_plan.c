@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab/layout.h"
 #include "lab/probe.h"
 #include "lab/sample.h"
@@ -449,12 +450,8 @@ START_TEST(the_same_policy_gives_the_same_plan)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("plan");
-    TCase *tests = tcase_create("plan");
-
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, networks_go_round_the_interfaces);
     tcase_add_test(tests, two_of_one_zone_are_parted);
     tcase_add_test(tests, the_gateway_takes_addresses_that_nobody_uses);
@@ -467,17 +464,4 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_a_flow_does_not_own_is_asked_of_the_others);
     tcase_add_test(tests, probes_of_one_connection_go_in_rounds_of_their_own);
     tcase_add_test(tests, the_same_policy_gives_the_same_plan);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(make_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

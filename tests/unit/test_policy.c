@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "policy/policy.h"
 #include "tests/reading.h"
 
@@ -456,13 +457,8 @@ START_TEST(an_expectation_is_one_packet)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("policy");
-    TCase *tests = tcase_create("policy");
-    SRunner *runner;
-    int failed;
-
     tcase_add_test(tests, any_is_what_no_other_zone_owns_and_a_host_can_have);
     tcase_add_loop_test(tests, an_address_belongs_to_one_zone_or_none, 0,
                         (int)ELEMENTS_OF(owner_cases));
@@ -479,12 +475,4 @@ int main(void)
                         (int)ELEMENTS_OF(end_cases));
     tcase_add_loop_test(tests, an_end_is_found_by_name_or_address, 0, (int)ELEMENTS_OF(find_cases));
     tcase_add_test(tests, an_expectation_is_one_packet);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

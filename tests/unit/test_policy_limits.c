@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "policy/policy.h"
 #include "tests/random.h"
 #include "tests/reading.h"
@@ -337,13 +338,8 @@ START_TEST(a_path_that_cannot_be_read_is_an_error_without_a_place)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("policy_limits");
-    TCase *tests = tcase_create("policy_limits");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, one_more_than_the_bound_is_one_error, 0,
                         (int)ELEMENTS_OF(limit_cases));
     tcase_add_test(tests, as_many_interfaces_as_the_bound_are_fine);
@@ -354,12 +350,4 @@ int main(void)
     tcase_add_test(tests, a_policy_that_is_cut_anywhere_is_read_or_refused);
     tcase_add_loop_test(tests, a_policy_that_is_broken_anywhere_is_read_or_refused, 0, 16);
     tcase_add_test(tests, a_path_that_cannot_be_read_is_an_error_without_a_place);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "policy/overrides.h"
 #include "policy/policy.h"
 #include "policy/texts.h"
@@ -159,22 +160,9 @@ START_TEST(no_memory_beside_a_policy_comes_back_too)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("policy_memory");
-    TCase *tests = tcase_create("policy_memory");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, no_memory_comes_back_as_an_error, 0, (int)ELEMENTS_OF(texts));
     tcase_add_loop_test(tests, no_memory_beside_a_policy_comes_back_too, 0,
                         (int)ELEMENTS_OF(users));
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

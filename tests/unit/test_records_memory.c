@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "checks.h"
 #include "audit_sample.h"
 #include "base/cleanup.h"
 #include "daemon/record/generation.h"
@@ -206,21 +207,8 @@ START_TEST(no_memory_comes_back_as_an_error)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("records_memory");
-    TCase *tests = tcase_create("records_memory");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
     tcase_add_loop_test(tests, no_memory_comes_back_as_an_error, 0, (int)ELEMENTS_OF(cases));
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

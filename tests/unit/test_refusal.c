@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+#include "checks.h"
 #include "daemon/control/refusal.h"
 
 #define SECOND USEC_PER_SEC
@@ -55,21 +56,9 @@ START_TEST(of_too_many_users_the_quietest_is_forgotten)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("refusal");
-    TCase *tests = tcase_create("refusal");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, so_many_a_minute_are_written);
     tcase_add_test(tests, one_user_does_not_speak_for_another);
     tcase_add_test(tests, of_too_many_users_the_quietest_is_forgotten);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

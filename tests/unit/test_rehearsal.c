@@ -7,9 +7,9 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab/lab.h"
 #include "rehearsed.h"
 #include "sandbox.h"
@@ -158,31 +158,13 @@ START_TEST(flows_with_limits_are_rehearsed)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("rehearsal");
-    TCase *tests = tcase_create("rehearsal");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_test(tests, a_right_ruleset_agrees);
     tcase_add_test(tests, an_ordinary_user_rehearses);
     tcase_add_test(tests, the_machines_own_network_is_refused);
     tcase_add_test(tests, an_expectation_against_the_flows_is_reported);
     tcase_add_test(tests, hosts_without_an_address_are_rehearsed);
     tcase_add_test(tests, flows_with_limits_are_rehearsed);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

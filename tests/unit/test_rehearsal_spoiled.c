@@ -9,9 +9,9 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab/lab.h"
 #include "rehearsed.h"
 #include "sandbox.h"
@@ -459,12 +459,9 @@ START_TEST(a_refusal_of_the_kernel_names_its_object)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("rehearsal spoiled");
-    TCase *tests = tcase_create("rehearsal spoiled");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_loop_test(tests, exactly_what_is_wrong_is_reported, 0, ELEMENTS_OF(spoilings));
     tcase_add_test(tests, replies_are_forged_in_both_ways);
     tcase_add_test(tests, a_flow_that_counts_for_another_is_reported);
@@ -472,19 +469,4 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tests, packets_that_are_changed_or_multiplied_are_reported, 0,
                         ELEMENTS_OF(meddlings));
     tcase_add_test(tests, a_refusal_of_the_kernel_names_its_object);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

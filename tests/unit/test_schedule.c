@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "policy/schedule.h"
 
 #define MONDAY 0x01
@@ -320,13 +321,8 @@ START_TEST(each_minute_is_as_a_simple_look_at_the_clock_says)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("schedule");
-    TCase *tests = tcase_create("schedule");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, a_schedule_opens_and_closes_by_the_clock_on_the_wall, 0,
                         (int)ELEMENTS_OF(window_cases));
     tcase_add_test(tests, the_last_microsecond_counts);
@@ -335,12 +331,4 @@ int main(void)
     tcase_add_test(tests, the_end_of_time_is_no_trouble);
     tcase_add_loop_test(tests, each_minute_is_as_a_simple_look_at_the_clock_says, 0,
                         (int)ELEMENTS_OF(walk_cases));
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "daemon/enforcement.h"
 #include "rehearsed.h"
 #include "sandbox.h"
@@ -97,24 +97,12 @@ START_TEST(ports_of_sctp_are_not_rehearsed_by_a_kernel_that_does_not_track_it)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("sctp");
-    TCase *tests = tcase_create("sctp");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, ports_of_sctp_are_refused_by_a_kernel_that_does_not_track_it, 0,
                         (int)ELEMENTS_OF(policy_cases));
     tcase_add_loop_test(tests, ports_of_sctp_are_taken_by_a_kernel_that_tracks_it, 0,
                         (int)ELEMENTS_OF(policy_cases));
     tcase_add_test(tests, ports_of_sctp_are_not_rehearsed_by_a_kernel_that_does_not_track_it);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "service.h"
 
 static json_int_t number(const json_t *reply, const char *name)
@@ -323,19 +324,10 @@ START_TEST(role_below_that_of_the_method_is_refused)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("server");
-    TCase *tests = tcase_create("protocol");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    if (geteuid() != 0) {
-        printf("SKIP: only root can connect as other users\n");
-        return 77;
-    }
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
+    if (geteuid() != 0)
+        checks_skip("only root can connect as other users");
     tcase_add_test(tests, calls_sent_in_one_go_are_answered_in_order);
     tcase_add_test(tests, message_in_single_bytes_is_answered);
     tcase_add_test(tests, oneway_call_is_done_and_not_answered);
@@ -350,8 +342,4 @@ int main(void)
     tcase_add_loop_test(tests, what_is_no_call_ends_the_connection, 0, (int)ELEMENTS_OF(nonsense));
     tcase_add_test(tests, service_describes_itself);
     tcase_add_test(tests, role_below_that_of_the_method_is_refused);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "daemon/control/refusal.h"
 #include "service.h"
 
@@ -455,21 +456,13 @@ START_TEST(client_that_goes_without_reading_costs_nothing)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("server limits");
-    TCase *tests = tcase_create("limits");
-    SRunner *runner = srunner_create(suite);
     const struct rlimit many = {4096, 4096};
-    int failed;
 
-    if (geteuid() != 0) {
-        printf("SKIP: only root can connect as other users\n");
-        return 77;
-    }
+    if (geteuid() != 0)
+        checks_skip("only root can connect as other users");
     setrlimit(RLIMIT_NOFILE, &many);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, slow_reader_waits_alone);
     tcase_add_test(tests, half_message_waits_alone);
     tcase_add_test(tests, half_message_and_the_end_is_forgotten);
@@ -488,8 +481,4 @@ int main(void)
     tcase_add_test(tests, answers_that_one_user_does_not_read_are_bounded);
     tcase_add_test(tests, refusals_of_one_user_are_told_some_times);
     tcase_add_test(tests, client_that_goes_without_reading_costs_nothing);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

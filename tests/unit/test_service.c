@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "policy/policy.h"
 #include "tests/reading.h"
 
@@ -131,21 +132,8 @@ START_TEST(a_service_is_protocols_and_ports_of_its_families)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("service");
-    TCase *tests = tcase_create("service");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, a_service_is_protocols_and_ports_of_its_families, 0,
                         (int)ELEMENTS_OF(literal_cases));
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "checks.h"
 #include "daemon/record/document.h"
 #include "daemon/record/state.h"
 #include "folder.h"
@@ -410,15 +411,9 @@ START_TEST(bytes_that_are_no_text_do_not_stop_a_write)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("state");
-    TCase *tests = tcase_create("state");
-    SRunner *runner;
-    int failed;
-
     sandbox_require();
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, a_state_is_read_as_it_was_written);
     tcase_add_test(tests, the_least_state_is_read_as_it_was_written);
     tcase_add_test(tests, no_state_is_no_damage);
@@ -433,11 +428,4 @@ int main(void)
     tcase_add_test(tests, a_state_that_would_not_be_believed_is_not_written);
     tcase_add_test(tests, a_state_that_is_too_large_is_not_written);
     tcase_add_test(tests, bytes_that_are_no_text_do_not_stop_a_write);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "checks.h"
 
 struct utf8_case {
     const char *bytes;
@@ -206,13 +207,8 @@ START_TEST(a_full_device_is_an_error)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("text");
-    TCase *tests = tcase_create("text");
-    SRunner *runner;
-    int failed;
-
     tcase_add_loop_test(tests, utf8_is_decoded_or_refused, 0, (int)ELEMENTS_OF(utf8_cases));
     tcase_add_test(tests, the_first_invalid_byte_is_found);
     tcase_add_loop_test(tests, a_character_has_its_width_on_a_terminal, 0,
@@ -222,12 +218,4 @@ int main(void)
     tcase_add_test(tests, columns_stand_under_each_other);
     tcase_add_test(tests, a_table_copies_what_it_is_given);
     tcase_add_test(tests, a_full_device_is_an_error);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

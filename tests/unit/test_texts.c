@@ -8,22 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "checks.h"
 #include "policy/texts.h"
 #include "tests/reading.h"
 
 static struct reading reading;
 static char directory[] = "/tmp/segd-texts-XXXXXX";
-
-static void set_up(void)
-{
-    ck_assert_int_eq(sources_new(&reading.sources), 0);
-    ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
-}
-
-static void tear_down(void)
-{
-    reading_clear(&reading);
-}
 
 #define TEXT(name_, text_, expires_)                                                               \
     {                                                                                              \
@@ -150,23 +140,24 @@ static void remove_file(const char *name)
     ck_assert_int_eq(remove(path), 0);
 }
 
-static void set_up_files(void)
+static void set_up(void)
 {
     strcpy(directory + strlen(directory) - 6, "XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     write_file("10-zones.yaml", first_text);
     write_file("20-flows.yaml", second_text);
     write_file("README", "not a policy");
-    set_up();
+    ck_assert_int_eq(sources_new(&reading.sources), 0);
+    ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
 }
 
-static void tear_down_files(void)
+static void tear_down(void)
 {
     remove_file("10-zones.yaml");
     remove_file("20-flows.yaml");
     remove_file("README");
     ck_assert_int_eq(rmdir(directory), 0);
-    tear_down();
+    reading_clear(&reading);
 }
 
 static char *print(const struct policy *policy)
@@ -310,13 +301,8 @@ START_TEST(an_outline_knows_zones_and_nothing_of_flows)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("texts");
-    TCase *tests = tcase_create("texts"), *files = tcase_create("files");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, texts_are_one_policy_in_their_order);
     tcase_add_test(tests, the_flows_of_a_text_end_with_it);
@@ -325,18 +311,6 @@ int main(void)
     tcase_add_test(tests, a_text_beyond_the_bound_is_not_looked_at);
     tcase_add_test(tests, a_path_that_is_not_there_is_told);
     tcase_add_test(tests, an_outline_knows_zones_and_nothing_of_flows);
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
-
-    tcase_add_checked_fixture(files, set_up_files, tear_down_files);
-    tcase_add_test(files, files_as_texts_are_the_policy_that_is_read_from_them);
-    tcase_add_test(files, a_file_that_cannot_be_read_hides_no_mistake_in_another);
-    tcase_set_timeout(files, 0);
-    suite_add_tcase(suite, files);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    tcase_add_test(tests, files_as_texts_are_the_policy_that_is_read_from_them);
+    tcase_add_test(tests, a_file_that_cannot_be_read_hides_no_mistake_in_another);
 }

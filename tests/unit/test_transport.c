@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks.h"
 #include "lab/lab.h"
 #include "lab/transport.h"
 #include "sandbox.h"
@@ -222,31 +223,14 @@ START_TEST(damaged_headers_are_read_safely)
 }
 END_TEST
 
-static Suite *make_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("transport");
-    TCase *tests = tcase_create("transport");
-    int n = 2 * ELEMENTS_OF(protocols);
+    const int n = 2 * ELEMENTS_OF(protocols);
 
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_loop_test(tests, connection_tracking_sees_a_connection_and_its_answer, 0, n);
     tcase_add_loop_test(tests, connection_tracking_sees_a_wrong_checksum, 0, n);
     tcase_add_loop_test(tests, an_internet_checksum_is_right, 0, n);
     tcase_add_test(tests, crc32c_gives_the_published_values);
     tcase_add_loop_test(tests, damaged_headers_are_read_safely, 0, n);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "checks.h"
 #include "control/varlink.h"
 
 /* The two ends of a stream: what is written to one is read from the other. */
@@ -321,15 +322,8 @@ START_TEST(what_is_encoded_is_read_again)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("varlink");
-    TCase *tests = tcase_create("framing");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_set_timeout(tests, 0);
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, messages_are_the_same_however_they_are_split);
     tcase_add_test(tests, messages_come_out_of_single_bytes);
     tcase_add_test(tests, end_of_the_stream_is_told);
@@ -341,8 +335,4 @@ int main(void)
     tcase_add_loop_test(tests, depth_is_bounded, 0, 2);
     tcase_add_loop_test(tests, number_of_values_is_bounded, 0, (int)ELEMENTS_OF(counted));
     tcase_add_test(tests, what_is_encoded_is_read_again);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
 }

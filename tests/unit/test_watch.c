@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "checks.h"
 #include "nftables_sample.h"
 #include "observe/watch.h"
 
@@ -172,12 +173,9 @@ START_TEST(watching_needs_the_privilege)
 }
 END_TEST
 
-static Suite *watch_suite(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("watch");
-    TCase *tests = tcase_create("watch");
-
-    tcase_set_timeout(tests, 0);
+    sandbox_require();
     tcase_add_loop_test(tests, change_of_the_table_is_told_from_others, 0,
                         (int)ELEMENTS_OF(changes));
     tcase_add_test(tests, process_and_generation_are_told);
@@ -186,19 +184,4 @@ static Suite *watch_suite(void)
     tcase_add_test(tests, loss_is_told_and_what_comes_after_it_is_heard);
     tcase_add_test(tests, loss_forgets_the_transaction_it_cut);
     tcase_add_test(tests, watching_needs_the_privilege);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner;
-    int failed;
-
-    sandbox_require();
-    runner = srunner_create(watch_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
