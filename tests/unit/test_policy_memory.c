@@ -2,8 +2,7 @@
 
 /*
  * No memory at every point where a policy is read: the error comes back, nothing leaks, nothing is
- * touched that is not there. The linker hands our allocations to the functions below; those of
- * libraries are their own matter.
+ * touched that is not there.
  */
 
 #include <check.h>
@@ -12,44 +11,11 @@
 #include <string.h>
 
 #include "checks.h"
+#include "failing_memory.h"
 #include "policy/overrides.h"
 #include "policy/policy.h"
 #include "policy/texts.h"
 #include "tests/reading.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-/* Allocations that still succeed; negative: all do. A test program may have this one variable. */
-static long allocations_left = -1;
-
-static bool may_allocate(void)
-{
-    if (allocations_left == 0)
-        return false;
-    if (allocations_left > 0)
-        allocations_left--;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return may_allocate() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return may_allocate() ? __real_realloc(memory, size) : NULL;
-}
 
 static const char *const texts[] = {
     ZONES HOSTS "flows:\n"
@@ -67,11 +33,11 @@ static const char *const texts[] = {
     "segd: 1\nzones: [",
 };
 
-/* One allocation more each time, until there are enough. */
 START_TEST(no_memory_comes_back_as_an_error)
 {
     const char *text = texts[_i];
     unsigned failures = 0;
+    bool again;
     int r;
 
     do {
@@ -80,15 +46,12 @@ START_TEST(no_memory_comes_back_as_an_error)
         ck_assert_int_eq(sources_new(&reading.sources), 0);
         ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
 
-        allocations_left = failures;
+        failing_memory_start(failures);
         r = policy_parse("test.yaml", text, strlen(text), reading.sources, reading.diagnostics,
                          &reading.policy);
-        allocations_left = -1;
-
+        again = failing_memory_stop(r, &failures);
         ck_assert_int_eq(r == 0, reading.policy != NULL);
-        if (r == -ENOMEM)
-            failures++;
-    } while (r == -ENOMEM);
+    } while (again);
 
     ck_assert_int_eq(r, _i == 0 ? 0 : -EBADMSG);
     ck_assert_uint_ge(failures, 5);
@@ -147,14 +110,10 @@ START_TEST(no_memory_beside_a_policy_comes_back_too)
     unsigned failures = 0;
     int r;
 
-    for (;;) {
-        allocations_left = failures;
+    do {
+        failing_memory_start(failures);
         r = users[_i](policy);
-        allocations_left = -1;
-        if (r != -ENOMEM)
-            break;
-        failures++;
-    }
+    } while (failing_memory_stop(r, &failures));
     ck_assert_int_eq(r, 0);
     ck_assert_uint_ge(failures, 2);
 }
