@@ -7,32 +7,49 @@
 #include "control/client.h"
 #include "tests/lab/gateway.h"
 
-/* The control socket of a daemon under test, for tests that care for what the call does. */
+/*
+ * The client of a daemon under test. It calls methods of io.segd.Control as any other client does,
+ * each over a connection of its own, and a call that is not answered as expected fails the test.
+ * `parameters` are stolen; NULL for none.
+ */
 
-/* Connects, calls and asserts that the call succeeds. Returns the reply, which the caller owns.
- * `parameters` is stolen and may be NULL. */
-json_t *calls_do(const struct gateway *gateway, const char *method, json_t *parameters);
-/* Asserts that the call is answered by this error of io.segd.Control. Returns its parameters. */
-json_t *calls_refused(const struct gateway *gateway, const char *method, json_t *parameters,
-                      const char *error);
-/* Asserts that the daemon ends before it answers. */
-void calls_kill(const struct gateway *gateway, const char *method, json_t *parameters);
-/* Sends the call over a connection of its own, which is returned, and does not wait. */
-int calls_send(const struct gateway *gateway, const char *method, const json_t *parameters);
+/* Asserts that the call succeeds. Returns the reply, which the caller owns. */
+json_t *calls_get(const struct gateway *gateway, const char *method, json_t *parameters);
+/* The same without the reply. */
+void calls_do(const struct gateway *gateway, const char *method, json_t *parameters);
+/* Asserts that the call is answered by this error of io.segd.Control, with a message. */
+void calls_refused(const struct gateway *gateway, const char *method, json_t *parameters,
+                   const char *error);
+/* Returns what client_connect() or client_call() returns. */
+int calls_try(const struct gateway *gateway, const char *method, json_t *parameters,
+              json_t **ret_reply, char **ret_error);
 
-/* What has come over that connection, without waiting: the whole answer, or NULL where it is not
- * there yet. The caller frees it. */
-char *calls_answer(int connection);
-
+/* Parameters from JSON that has ' in place of ". */
+json_t *calls_parameters(const char *text);
 /* Parameters of Apply with this text as the whole policy; `confirm` in seconds, 0: for good. */
-json_t *calls_policy(const char *text, int confirm);
+json_t *calls_policy(const char *policy, int confirm);
 
-/* Asserts that the kernel holds what was applied and that the audit log is sound. */
+/* What GetStatus says. The generation is 0 where there is none. */
+json_int_t calls_generation(const struct gateway *gateway);
+json_int_t calls_repairs(const struct gateway *gateway);
+bool calls_owned(const struct gateway *gateway);
+/* The name of the override that was made last; the caller frees it. */
+char *calls_last_override(const struct gateway *gateway);
+/* Asserts that there is such a finding, or that there is none. */
+void calls_finding(const struct gateway *gateway, const char *code, bool present);
+/* Asserts that the kernel holds what was applied. */
+void calls_verify_kernel(const struct gateway *gateway);
+/* The same, and that the audit log is whole. */
 void calls_verify(const struct gateway *gateway);
 
-/*
- * The table as nft lists it, without what differs between two tables of the same meaning: handles,
- * counts, times left, whose it is, the number of the generation, the order of elements. The caller
- * frees it.
- */
-char *calls_listing(void);
+/* Sends the call over a connection of its own, which is returned, and does not wait. `more` asks
+ * for more than one reply. */
+int calls_send(const struct gateway *gateway, const char *method, bool more, json_t *parameters);
+/* Reads the next reply. Without `wait` returns NULL where it has not come as a whole. The caller
+ * frees it. */
+char *calls_receive(int connection, bool wait);
+
+/* The object of an array whose field has this text; NULL where none has. Borrowed. */
+const json_t *find_text(const json_t *array, const char *field, const char *text);
+/* Asserts that both are equal; `expected` is stolen. */
+void assert_json(const json_t *json, json_t *expected);

@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "calls.h"
 #include "checks.h"
-#include "asking.h"
 #include "daemon/manager.h"
 #include "sandbox.h"
 
@@ -106,18 +106,12 @@ static bool is_error(const char *error, const char *name)
     return strcmp(strrchr(error, '.') + 1, name) == 0;
 }
 
-static enum answer call(const char *path, const char *method, json_t *parameters)
+static enum answer call(const struct gateway *gateway, const char *method, json_t *parameters)
 {
-    cleanup_(client_closep) struct client *client = NULL;
     cleanup_(json_decrefp) json_t *reply = NULL;
     cleanup_(freep) char *error = NULL;
-    int r;
+    int r = calls_try(gateway, method, parameters, &reply, &error);
 
-    if (client_connect(path, &client) < 0) {
-        json_decref(parameters);
-        return NO_ANSWER;
-    }
-    r = client_call(client, method, parameters, &reply, &error);
     if (r == 0)
         return DONE;
     if (r != -EREMOTEIO)
@@ -141,7 +135,7 @@ static enum answer call_as(const struct gateway *gateway, const struct user *use
             setresgid(user->gid, user->gid, user->gid) < 0 ||
             setresuid(user->uid, user->uid, user->uid) < 0)
             _exit(NO_ANSWER);
-        _exit((int)call(gateway_socket_path(gateway), method, parameters));
+        _exit((int)call(gateway, method, parameters));
     }
     json_decref(parameters);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -168,7 +162,7 @@ static const json_t *find_refusal(const json_t *entries, pid_t pid, const char *
 static void is_audited(const struct gateway *gateway, const struct user *user, pid_t pid,
                        const char *method)
 {
-    cleanup_(json_decrefp) json_t *reply = ask(gateway, "ShowAudit", NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(gateway, "ShowAudit", NULL);
     const json_t *entry = find_refusal(json_object_get(reply, "entries"), pid, method);
 
     ck_assert_msg(entry, "%s by %s is not in the audit log", method, user->name);
@@ -176,13 +170,6 @@ static void is_audited(const struct gateway *gateway, const struct user *user, p
     ck_assert_str_eq(json_string_value(json_object_get(entry, "who")), user->name);
     ck_assert_str_eq(json_string_value(json_object_get(entry, "action")), "refuse");
     ck_assert_str_eq(json_string_value(json_object_get(entry, "outcome")), "refused");
-}
-
-static json_int_t generation(const struct gateway *gateway)
-{
-    cleanup_(json_decrefp) json_t *status = ask(gateway, "GetStatus", NULL);
-
-    return json_integer_value(json_object_get(status, "generation"));
 }
 
 /* With no parameters: what may be called is done, or asks for some. */
@@ -193,7 +180,7 @@ START_TEST(method_is_for_its_role_and_those_above)
 
     for (size_t i = 0; i < manager_n_methods; i++) {
         const struct method *method = &manager_methods[i];
-        json_int_t before = generation(gateway);
+        json_int_t before = calls_generation(gateway);
         pid_t pid;
         enum answer answer = call_as(gateway, user, method->name, json_object(), &pid);
 
@@ -201,7 +188,7 @@ START_TEST(method_is_for_its_role_and_those_above)
         ck_assert_msg((answer == REFUSED_BY_ROLE) == (user->role < method->role),
                       "%s by %s: answer %d", method->name, user->name, answer);
         if (answer == REFUSED_BY_ROLE) {
-            ck_assert_int_eq(generation(gateway), before);
+            ck_assert_int_eq(calls_generation(gateway), before);
             is_audited(gateway, user, pid, method->name);
         }
     }
@@ -218,7 +205,7 @@ START_TEST(operator_operates_and_a_viewer_does_not)
         ck_assert_int_eq(call_as(gateway, &users[i], "Suspend",
                                  json_pack("{s:s, s:s}", "flow", "main", "reason", "r"), NULL),
                          REFUSED_BY_ROLE);
-    status = ask(gateway, "GetStatus", NULL);
+    status = calls_get(gateway, "GetStatus", NULL);
     ck_assert_uint_eq(json_array_size(json_object_get(status, "overrides")), 0);
     ck_assert_int_eq(call_as(gateway, &users[OPERATOR], "Suspend",
                              json_pack("{s:s, s:s}", "flow", "main", "reason", "r"), NULL),
@@ -270,7 +257,7 @@ START_TEST(root_releases_alone_with_a_reason)
     ck_assert_int_eq(release(gateway, ROOT, true, ""), REFUSED);
     ck_assert_int_eq(release(gateway, ROOT, true, "nobody else is here"), DONE);
 
-    reply = ask(gateway, "ShowAudit", NULL);
+    reply = calls_get(gateway, "ShowAudit", NULL);
     entry = find_text(json_object_get(reply, "entries"), "action", "release-alone");
     ck_assert_ptr_nonnull(entry);
     ck_assert_str_eq(json_string_value(json_object_get(entry, "reason")), "nobody else is here");

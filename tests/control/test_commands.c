@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "checks.h"
-#include "asking.h"
 #include "sandbox.h"
 #include "wires.h"
 

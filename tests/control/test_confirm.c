@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checks.h"
 #include "calls.h"
+#include "checks.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -29,14 +29,14 @@ static struct frame second_frame(void)
 
 static bool has_override(const struct gateway *gateway)
 {
-    cleanup_(json_decrefp) json_t *status = calls_do(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
 
     return json_array_size(json_object_get(status, "overrides")) > 0;
 }
 
 static bool is_pending(const struct gateway *gateway)
 {
-    cleanup_(json_decrefp) json_t *status = calls_do(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
 
     return json_is_object(json_object_get(status, "confirmation"));
 }
@@ -48,10 +48,9 @@ START_TEST(grant_ends_on_time)
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
     struct frame frame = second_frame();
 
-    json_decref(
-        calls_do(gateway, "Grant",
-                 json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "10.1.0.7", "to", "10.3.0.9",
-                           "services", "udp/7002", "seconds", SECONDS, "reason", "test")));
+    calls_do(gateway, "Grant",
+             json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "10.1.0.7", "to", "10.3.0.9",
+                       "services", "udp/7002", "seconds", SECONDS, "reason", "test"));
     ck_assert(has_override(gateway));
     if (_i == 1)
         gateway_kill(gateway);
@@ -73,10 +72,10 @@ static void apply_for_a_while(const struct gateway *gateway, struct lab *lab, in
 {
     struct frame frame = second_frame();
 
-    json_decref(calls_do(gateway, "Apply", calls_policy(SECOND, seconds)));
+    calls_do(gateway, "Apply", calls_policy(SECOND, seconds));
     ck_assert(is_pending(gateway));
     ck_assert(wires_try(lab, WIRE_A, &frame, NULL));
-    json_decref(calls_refused(gateway, "Apply", calls_policy(FIRST, 0), "Busy"));
+    calls_refused(gateway, "Apply", calls_policy(FIRST, 0), "Busy");
 }
 
 /* By the daemon that applied it, and by one that was started since. */
@@ -85,7 +84,6 @@ START_TEST(change_that_nobody_confirms_goes_back)
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
     struct frame frame = second_frame(), kept = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7001);
-    cleanup_(json_decrefp) json_t *status = NULL;
 
     apply_for_a_while(gateway, lab, SECONDS);
     if (_i == 1) {
@@ -97,8 +95,7 @@ START_TEST(change_that_nobody_confirms_goes_back)
     while (is_pending(gateway))
         ;
     ck_assert(wires_try(lab, WIRE_A, &kept, NULL));
-    status = calls_do(gateway, "GetStatus", NULL);
-    ck_assert_int_eq(json_integer_value(json_object_get(status, "generation")), 1);
+    ck_assert_int_eq(calls_generation(gateway), 1);
     calls_verify(gateway);
 }
 END_TEST
@@ -135,10 +132,10 @@ START_TEST(change_is_confirmed_over_a_new_connection_alone)
         gateway_start_again(gateway);
         ck_assert(is_pending(gateway));
     }
-    json_decref(calls_do(gateway, "Confirm", NULL));
+    calls_do(gateway, "Confirm", NULL);
     ck_assert(!is_pending(gateway));
     ck_assert(wires_try(lab, WIRE_A, &frame, NULL));
-    json_decref(calls_refused(gateway, "Confirm", NULL, "NotFound"));
+    calls_refused(gateway, "Confirm", NULL, "NotFound");
     calls_verify(gateway);
 }
 END_TEST
@@ -152,13 +149,12 @@ START_TEST(isolation_keeps_a_bounded_number_of_flows)
 
     for (int i = 0; i < 257; i++)
         ck_assert_int_eq(json_array_append_new(keep, json_string("kept")), 0);
-    json_decref(calls_refused(
-        gateway, "Isolate",
-        json_pack("{s:s, s:s, s:O}", "zone", "a", "reason", "a test", "keep", keep), "Refused"));
+    calls_refused(gateway, "Isolate",
+                  json_pack("{s:s, s:s, s:O}", "zone", "a", "reason", "a test", "keep", keep),
+                  "Refused");
     ck_assert_int_eq(json_array_remove(keep, 0), 0);
-    json_decref(
-        calls_do(gateway, "Isolate",
-                 json_pack("{s:s, s:s, s:o}", "zone", "a", "reason", "a test", "keep", keep)));
+    calls_do(gateway, "Isolate",
+             json_pack("{s:s, s:s, s:o}", "zone", "a", "reason", "a test", "keep", keep));
     calls_verify(gateway);
     lab_free(lab);
 }

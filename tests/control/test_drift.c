@@ -18,11 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "checks.h"
 #include "observe/watch.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
-#include "told.h"
 #include "wires.h"
 
 #define PORT 7001
@@ -37,7 +37,7 @@ static struct gateway *start_without_owner(void)
 
     setenv("SEGD_WITHOUT_OWNER", "1", 1);
     gateway = gateway_start(policy);
-    ck_assert(!told_owned(gateway));
+    ck_assert(!calls_owned(gateway));
     return gateway;
 }
 
@@ -98,7 +98,7 @@ static const struct {
 
 static void is_audited(const struct gateway *gateway, const char *what)
 {
-    json_t *reply = ask(gateway, "ShowAudit", NULL);
+    json_t *reply = calls_get(gateway, "ShowAudit", NULL);
     const json_t *entry = find_text(json_object_get(reply, "entries"), "action", "repair");
     const char *reason;
 
@@ -121,9 +121,9 @@ START_TEST(foreign_change_is_repaired_counted_and_audited)
     sandbox_nft(changes[_i].text);
     wait_for_repair(watch);
     assert_enforced(lab);
-    told_verified(gateway);
+    calls_verify(gateway);
 
-    status = ask(gateway, "GetStatus", NULL);
+    status = calls_get(gateway, "GetStatus", NULL);
     drift = json_object_get(status, "drift");
     ck_assert_int_eq(json_integer_value(json_object_get(drift, "repairs")), 1);
     ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(drift, "by")), "nft["));
@@ -186,8 +186,8 @@ START_TEST(thousand_changes_leave_nothing_behind)
             descriptors = descriptors_of(process);
         }
     }
-    told_verified(gateway);
-    ck_assert_int_eq(told_repairs(gateway), CHANGES);
+    calls_verify(gateway);
+    ck_assert_int_eq(calls_repairs(gateway), CHANGES);
     ck_assert_int_eq(descriptors_of(process), descriptors);
     ck_assert_int_lt(memory_of(process), memory + CHANGES - SETTLED);
     assert_enforced(lab);
@@ -241,8 +241,8 @@ START_TEST(lost_notifications_lead_to_a_full_comparison)
     ck_assert_int_eq(kill(gateway_process(gateway), SIGCONT), 0);
     wait_for_repair(watch);
     assert_enforced(lab);
-    told_verified(gateway);
-    ck_assert_int_eq(told_repairs(gateway), 1);
+    calls_verify(gateway);
+    ck_assert_int_eq(calls_repairs(gateway), 1);
 }
 END_TEST
 
@@ -272,7 +272,7 @@ START_TEST(changes_of_other_tables_are_passed_over)
     for (int i = 0; i < 20; i++) {
         sandbox_nft("add table inet other\nadd chain inet other x\ndelete table inet other\n");
         /* Answered behind what came before. */
-        ck_assert_int_eq(told_repairs(gateway), 0);
+        ck_assert_int_eq(calls_repairs(gateway), 0);
     }
     after = gateway_list();
     gateway_same(before, after);
@@ -280,8 +280,8 @@ START_TEST(changes_of_other_tables_are_passed_over)
     ck_assert_int_eq(watch_open(&watch), 0);
     sandbox_nft("add chain inet segd heard\n");
     wait_for_repair(watch);
-    ck_assert_int_eq(told_repairs(gateway), 1);
-    told_verified(gateway);
+    ck_assert_int_eq(calls_repairs(gateway), 1);
+    calls_verify(gateway);
     assert_enforced(lab);
 }
 END_TEST
@@ -296,11 +296,11 @@ START_TEST(change_behind_other_tables_is_committed)
         sandbox_nft("add table inet other\n");
         gateway_reload(gateway, i % 2 ? policy : WIRES_POLICY "flows: {}\n");
         sandbox_nft("delete table inet other\n");
-        told_verified(gateway);
+        calls_verify(gateway);
     }
     gateway_reload(gateway, policy);
     assert_enforced(lab);
-    ck_assert_int_eq(told_repairs(gateway), 0);
+    ck_assert_int_eq(calls_repairs(gateway), 0);
 }
 END_TEST
 
@@ -328,12 +328,12 @@ START_TEST(table_that_another_owned_is_repaired_when_it_is_let_go)
     cleanup_(watch_closep) struct watch *watch = NULL;
     struct nftables *other = take_table();
 
-    told_finding(gateway, "not-repaired", true);
+    calls_finding(gateway, "not-repaired", true);
     ck_assert_int_eq(watch_open(&watch), 0);
     nftables_close(other);
     wait_for_repair(watch);
-    told_finding(gateway, "not-repaired", false);
-    told_verified(gateway);
+    calls_finding(gateway, "not-repaired", false);
+    calls_verify(gateway);
     assert_enforced(lab);
 }
 END_TEST

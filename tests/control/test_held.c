@@ -9,8 +9,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "checks.h"
 #include "calls.h"
+#include "checks.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -39,7 +39,7 @@ static const char *const openings[] = {
 
 static void close_zone(const struct gateway *gateway)
 {
-    json_decref(calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "x")));
+    calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "x"));
 }
 
 static bool passes(struct lab *lab)
@@ -57,7 +57,7 @@ START_TEST(isolated_zone_is_opened_by_no_other_policy)
     ck_assert(passes(lab));
     close_zone(gateway);
     ck_assert(!passes(lab));
-    json_decref(calls_refused(gateway, "Apply", calls_policy(openings[_i], 0), "Refused"));
+    calls_refused(gateway, "Apply", calls_policy(openings[_i], 0), "Refused");
     ck_assert(!passes(lab));
 
     /* Neither is it by the next boot: the table is gone, the files are new. */
@@ -75,7 +75,7 @@ START_TEST(isolated_zone_takes_other_changes)
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
 
     close_zone(gateway);
-    json_decref(calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0)));
+    calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0));
     ck_assert(!passes(lab));
     calls_verify(gateway);
 }
@@ -86,13 +86,12 @@ START_TEST(suspended_flow_does_not_pass_under_another_name)
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
 
-    json_decref(calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", "x")));
+    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", "x"));
     ck_assert(!passes(lab));
-    json_decref(
-        calls_refused(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0), "Refused"));
+    calls_refused(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0), "Refused");
     ck_assert(!passes(lab));
-    json_decref(calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "f")));
-    json_decref(calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0)));
+    calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "f"));
+    calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0));
     ck_assert(passes(lab));
 }
 END_TEST
@@ -102,10 +101,10 @@ START_TEST(nobody_closes_without_a_reason)
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
 
-    json_decref(calls_refused(gateway, "Isolate",
-                              json_pack("{s:s, s:s}", "zone", "a", "reason", ""), "Refused"));
-    json_decref(calls_refused(gateway, "Suspend",
-                              json_pack("{s:s, s:s}", "flow", "f", "reason", ""), "Refused"));
+    calls_refused(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", ""),
+                  "Refused");
+    calls_refused(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", ""),
+                  "Refused");
     ck_assert(passes(lab));
 }
 END_TEST
@@ -113,7 +112,7 @@ END_TEST
 /* How many repairs the audit log tells of, the last one with this word. */
 static size_t count_repairs(const struct gateway *gateway, const char *word)
 {
-    cleanup_(json_decrefp) json_t *reply = calls_do(gateway, "ShowAudit", NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(gateway, "ShowAudit", NULL);
     const json_t *entry;
     size_t i, n = 0;
 

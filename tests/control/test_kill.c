@@ -16,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "checks.h"
 #include "calls.h"
+#include "checks.h"
+#include "listing.h"
 #include "sandbox.h"
 #include "traffic.h"
 #include "wires.h"
@@ -70,35 +71,19 @@ static const struct change_call changes[] = {
 /* Parameters as in the table; NULL: the second policy for Apply, the last grant for Revoke. */
 static json_t *make_parameters(const struct gateway *gateway, const char *method, const char *text)
 {
-    cleanup_(json_decrefp) json_t *status = NULL;
-    const json_t *overrides, *grant;
-    json_t *parameters;
+    cleanup_(freep) char *grant = NULL;
 
-    if (text) {
-        parameters = json_loads(text, 0, NULL);
-        if (!parameters) {
-            char json[512];
-
-            snprintf(json, sizeof(json), "%s", text);
-            for (char *quote = json; (quote = strchr(quote, '\''));)
-                *quote = '"';
-            parameters = json_loads(json, 0, NULL);
-        }
-        ck_assert_ptr_nonnull(parameters);
-        return parameters;
-    }
+    if (text)
+        return calls_parameters(text);
     if (strcmp(method, "Apply") == 0)
         return calls_policy(SECOND, 0);
-
-    status = calls_do(gateway, "GetStatus", NULL);
-    overrides = json_object_get(status, "overrides");
-    grant = json_array_get(overrides, json_array_size(overrides) - 1);
-    return json_pack("{s:O}", "grant", json_object_get(grant, "name"));
+    grant = calls_last_override(gateway);
+    return json_pack("{s:s}", "grant", grant);
 }
 
 static void run_call(const struct gateway *gateway, const char *method, const char *parameters)
 {
-    json_decref(calls_do(gateway, method, make_parameters(gateway, method, parameters)));
+    calls_do(gateway, method, make_parameters(gateway, method, parameters));
 }
 
 static void set_steps(const char *path, unsigned steps)
@@ -119,7 +104,6 @@ static void set_steps(const char *path, unsigned steps)
 static bool run_deadly(struct gateway *gateway, const char *path, const struct change_call *change,
                        unsigned step)
 {
-    cleanup_(client_closep) struct client *client = NULL;
     cleanup_(json_decrefp) json_t *reply = NULL;
     cleanup_(freep) char *error = NULL;
     cleanup_(freep) char *text = NULL;
@@ -128,8 +112,7 @@ static bool run_deadly(struct gateway *gateway, const char *path, const struct c
     int r;
 
     set_steps(path, step);
-    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &client), 0);
-    r = client_call(client, change->method, parameters, &reply, &error);
+    r = calls_try(gateway, change->method, parameters, &reply, &error);
     set_steps(path, 0);
     if (r == 0)
         return true;
@@ -158,9 +141,9 @@ static void sides_clear(struct sides *sides)
 static void take_sides(struct gateway *gateway, const struct change_call *change,
                        struct sides *sides)
 {
-    sides->old = calls_listing();
+    sides->old = listing_read();
     run_call(gateway, change->method, change->parameters);
-    sides->new = calls_listing();
+    sides->new = listing_read();
     ck_assert_str_ne(sides->old, sides->new);
     run_call(gateway, change->undo, change->undo_parameters);
     calls_verify(gateway);
@@ -175,7 +158,7 @@ static void take_sides(struct gateway *gateway, const struct change_call *change
 static const char *judge(struct gateway *gateway, const struct change_call *change,
                          const struct sides *sides)
 {
-    cleanup_(freep) char *killed = calls_listing();
+    cleanup_(freep) char *killed = listing_read();
     cleanup_(freep) char *restarted = NULL;
     bool old = strcmp(killed, sides->old) == 0, new = strcmp(killed, sides->new) == 0;
     const char *side;
@@ -183,7 +166,7 @@ static const char *judge(struct gateway *gateway, const struct change_call *chan
     if (change->override && !old)
         gateway_same(sides->new, killed);
     gateway_start_again(gateway);
-    restarted = calls_listing();
+    restarted = listing_read();
     side =
         new || (change->override && strcmp(restarted, sides->old) != 0) ? sides->new : sides->old;
     gateway_same(side, restarted);
@@ -238,12 +221,11 @@ static usec_t monotonic(void)
 static usec_t change_under_traffic(struct gateway *gateway, struct traffic *traffic, bool second,
                                    usec_t life)
 {
-    cleanup_(json_decrefp) json_t *parameters = calls_policy(second ? SECOND : FIRST, 0);
     usec_t start = monotonic();
-    int connection = calls_send(gateway, "Apply", parameters);
+    int connection = calls_send(gateway, "Apply", false, calls_policy(second ? SECOND : FIRST, 0));
     cleanup_(freep) char *answer = NULL;
 
-    while (monotonic() - start < life && !(answer = calls_answer(connection)))
+    while (monotonic() - start < life && !(answer = calls_receive(connection, false)))
         traffic_round(traffic);
     ck_assert_msg(!answer || !strstr(answer, "\"error\""), "%s", answer);
     close(connection);

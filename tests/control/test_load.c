@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "checks.h"
 #include "calls.h"
+#include "checks.h"
 #include "sandbox.h"
 #include "traffic.h"
 #include "wires.h"
@@ -33,11 +33,10 @@
 static void change(struct traffic *traffic, struct gateway *gateway, const char *method,
                    json_t *parameters)
 {
-    int connection = calls_send(gateway, method, parameters);
+    int connection = calls_send(gateway, method, false, parameters);
     cleanup_(freep) char *answer = NULL;
 
-    json_decref(parameters);
-    while (!(answer = calls_answer(connection)))
+    while (!(answer = calls_receive(connection, false)))
         traffic_round(traffic);
     ck_assert_msg(!strstr(answer, "\"error\""), "%s: %s", method, answer);
     close(connection);
@@ -53,18 +52,6 @@ static json_t *grant(void)
 {
     return json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "10.1.0.7", "to", "10.3.0.9",
                      "services", "udp/7050", "seconds", 600, "reason", "test");
-}
-
-/* The name of the override that was made last. */
-static char *last_override(const struct gateway *gateway)
-{
-    cleanup_(json_decrefp) json_t *status = calls_do(gateway, "GetStatus", NULL);
-    const json_t *list = json_object_get(status, "overrides");
-    const char *name =
-        json_string_value(json_object_get(json_array_get(list, json_array_size(list) - 1), "name"));
-
-    ck_assert_ptr_nonnull(name);
-    return strdup(name);
 }
 
 static void turn(struct traffic *traffic, struct gateway *gateway)
@@ -86,7 +73,7 @@ static void turn(struct traffic *traffic, struct gateway *gateway)
     ck_assert(wires_try(lab, WIRE_A, &granted, NULL));
     change(traffic, gateway, "Resume", named("flow", "other"));
     ck_assert(wires_try(lab, WIRE_A, &open, NULL));
-    name = last_override(gateway);
+    name = calls_last_override(gateway);
     change(traffic, gateway, "Revoke", named("grant", name));
     ck_assert(!wires_try(lab, WIRE_A, &granted, NULL));
     change(traffic, gateway, "Release",
@@ -124,15 +111,14 @@ START_TEST(open_connection_ends_with_its_flow)
     wires_pass(lab, WIRE_B, WIRE_A, &other_answer, NULL);
     wires_pass(lab, WIRE_A, WIRE_B, &kept, NULL);
 
-    json_decref(calls_do(gateway, "Suspend", named("flow", "other")));
+    calls_do(gateway, "Suspend", named("flow", "other"));
     ck_assert(!wires_try(lab, WIRE_A, &other, NULL));
     ck_assert(!wires_try(lab, WIRE_B, &other_answer, NULL));
-    json_decref(calls_do(gateway, "Resume", named("flow", "other")));
+    calls_do(gateway, "Resume", named("flow", "other"));
     ck_assert(wires_try(lab, WIRE_B, &other_answer, NULL));
 
-    json_decref(
-        calls_do(gateway, "Isolate",
-                 json_pack("{s:s, s:s, s:[s]}", "zone", "b", "reason", "test", "keep", "kept")));
+    calls_do(gateway, "Isolate",
+             json_pack("{s:s, s:s, s:[s]}", "zone", "b", "reason", "test", "keep", "kept"));
     ck_assert(!wires_try(lab, WIRE_A, &other, NULL));
     ck_assert(!wires_try(lab, WIRE_B, &other_answer, NULL));
     ck_assert(wires_try(lab, WIRE_A, &kept, NULL));

@@ -9,11 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
+#include "calls.h"
 #include "checks.h"
-#include "asking.h"
 #include "control/varlink.h"
 #include "daemon/manager.h"
 #include "sandbox.h"
@@ -74,7 +72,6 @@ static struct gateway *start(void)
 static char *checked(const struct gateway *gateway, const char *name, json_t *parameters)
 {
     cleanup_(interface_freep) struct interface *interface = description();
-    cleanup_(client_closep) struct client *client = NULL;
     cleanup_(json_decrefp) json_t *reply = NULL;
     cleanup_(freep) char *error = NULL;
     cleanup_(freep) char *field = NULL;
@@ -82,8 +79,7 @@ static char *checked(const struct gateway *gateway, const char *name, json_t *pa
     const char *dot;
     int r;
 
-    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &client), 0);
-    r = client_call(client, name, parameters, &reply, &error);
+    r = calls_try(gateway, name, parameters, &reply, &error);
     text = reply ? json_dumps(reply, 0) : NULL;
     if (r == 0) {
         r = interface_check(interface, interface_find_method(interface, name), false, reply,
@@ -169,21 +165,6 @@ static const struct {
     {"VerifyAudit", "{}", NULL},
 };
 
-static json_t *parameters_of(const char *text)
-{
-    char quoted[512];
-    json_t *json;
-
-    snprintf(quoted, sizeof(quoted), "%s", text);
-    for (char *c = quoted; *c; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
-    json = json_loads(quoted, 0, NULL);
-    ck_assert_msg(json, "%s", text);
-    return json;
-}
-
 START_TEST(answers_are_what_the_description_promises)
 {
     cleanup_(gateway_freep) struct gateway *gateway = start();
@@ -191,7 +172,7 @@ START_TEST(answers_are_what_the_description_promises)
 
     for (size_t i = 0; i < ELEMENTS_OF(calls); i++) {
         cleanup_(freep) char *error =
-            checked(gateway, calls[i].method, parameters_of(calls[i].parameters));
+            checked(gateway, calls[i].method, calls_parameters(calls[i].parameters));
 
         ck_assert_msg(
             error ? calls[i].error && strcmp(error, calls[i].error) == 0 : !calls[i].error,
@@ -212,7 +193,7 @@ START_TEST(answers_without_a_policy_are_what_the_description_promises)
     sandbox_enter();
     gateway = gateway_start(NULL);
     for (size_t i = 0; i < ELEMENTS_OF(calls); i++)
-        free(checked(gateway, calls[i].method, parameters_of(calls[i].parameters)));
+        free(checked(gateway, calls[i].method, calls_parameters(calls[i].parameters)));
 }
 END_TEST
 
@@ -229,37 +210,21 @@ START_TEST(program_with_a_socket_is_a_client)
 }
 END_TEST
 
-/* A connection that follows the audit log behind an entry. */
+/* A connection that follows the audit log after an entry. */
 static int follow(const struct gateway *gateway, json_int_t after)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char call[160];
-    int length = snprintf(call, sizeof(call),
-                          "{\"method\": \"io.segd.Control.ShowAudit\", \"more\": true, "
-                          "\"parameters\": {\"after\": %" JSON_INTEGER_FORMAT "}}",
-                          after);
-
-    ck_assert_int_ge(fd, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", gateway_socket_path(gateway));
-    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(send(fd, call, (size_t)length + 1, 0), length + 1);
-    return fd;
+    return calls_send(gateway, "ShowAudit", true, json_pack("{s:I}", "after", after));
 }
 
 /* The entries of the next reply have these numbers; `expected` is stolen. */
-static void next_entries_are(int fd, json_t *expected)
+static void next_entries_are(int connection, json_t *expected)
 {
-    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(freep) char *text = calls_receive(connection, true);
+    cleanup_(json_decrefp) json_t *reply = json_loads(text, 0, NULL);
     cleanup_(json_decrefp) json_t *numbers = json_array();
     json_t *entry;
-    char text[65536];
-    size_t size = 0, i;
+    size_t i;
 
-    do
-        ck_assert_int_eq(recv(fd, text + size, 1, 0), 1);
-    while (text[size++] != '\0');
-    reply = json_loads(text, 0, NULL);
     ck_assert(json_is_true(json_object_get(reply, "continues")));
     json_array_foreach(json_object_get(json_object_get(reply, "parameters"), "entries"), i, entry)
     {
@@ -278,7 +243,7 @@ START_TEST(followers_are_told_of_each_entry_once)
 
     sandbox_enter();
     gateway = gateway_start(policy);
-    status = ask(gateway, "GetStatus", NULL);
+    status = calls_get(gateway, "GetStatus", NULL);
     last = json_integer_value(json_object_get(json_object_get(status, "audit"), "sequence"));
     json_decref(status);
     here = follow(gateway, last);
@@ -286,8 +251,8 @@ START_TEST(followers_are_told_of_each_entry_once)
     next_entries_are(here, json_array());
     next_entries_are(ahead, json_array());
 
-    json_decref(ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "x")));
-    json_decref(ask(gateway, "Resume", json_pack("{s:s, s:s}", "flow", "main", "reason", "x")));
+    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "x"));
+    calls_do(gateway, "Resume", json_pack("{s:s, s:s}", "flow", "main", "reason", "x"));
     for (json_int_t i = 1; i <= 4; i++)
         next_entries_are(here, json_pack("[I]", last + i));
     for (json_int_t i = 3; i <= 4; i++)

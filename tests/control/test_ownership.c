@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "checks.h"
 #include "sandbox.h"
-#include "told.h"
 #include "wires.h"
 
 #define PORT 7001
@@ -82,7 +82,7 @@ START_TEST(death_and_return_cost_no_packet_and_no_count)
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
     uint64_t passed = 0;
 
-    ck_assert(told_owned(gateway));
+    ck_assert(calls_owned(gateway));
     for (int i = 0; i < ROUNDS; i++) {
         pass_round(lab);
         gateway_kill(gateway);
@@ -93,9 +93,9 @@ START_TEST(death_and_return_cost_no_packet_and_no_count)
         passed = gateway_passed("open", false);
         others_are_refused();
     }
-    ck_assert_int_eq(told_generation(gateway), 1);
-    ck_assert_int_eq(told_repairs(gateway), 0);
-    told_verified(gateway);
+    ck_assert_int_eq(calls_generation(gateway), 1);
+    ck_assert_int_eq(calls_repairs(gateway), 0);
+    calls_verify(gateway);
 }
 END_TEST
 
@@ -108,7 +108,7 @@ START_TEST(killed_segd_leaves_an_orphan_that_the_next_one_adopts)
     sandbox_nft("add chain inet segd mine\n");
     gateway_start_again(gateway);
     others_are_refused();
-    told_verified(gateway);
+    calls_verify(gateway);
     pass_round(lab);
 }
 END_TEST
@@ -135,7 +135,7 @@ START_TEST(stored_socket_keeps_the_table_owned)
         others_are_refused();
         pass_until_ready(gateway, lab);
         others_are_refused();
-        told_verified(gateway);
+        calls_verify(gateway);
         gateway_reload(gateway, policy);
     }
     /* The store was emptied by hand: an orphan again, which is adopted. */
@@ -144,7 +144,7 @@ START_TEST(stored_socket_keeps_the_table_owned)
     sandbox_nft("delete chain inet segd forward\n");
     gateway_start_again(gateway);
     others_are_refused();
-    told_verified(gateway);
+    calls_verify(gateway);
 }
 END_TEST
 
@@ -171,7 +171,7 @@ START_TEST(useless_stored_socket_does_not_keep_segd_from_starting)
     ck_assert_int_ge(dup3(useless, gateway_stored(gateway), O_CLOEXEC), 0);
     gateway_start_again(gateway);
     others_are_refused();
-    told_verified(gateway);
+    calls_verify(gateway);
     pass_round(lab);
 }
 END_TEST
@@ -187,7 +187,7 @@ START_TEST(stored_socket_of_another_namespace_is_not_used)
     sandbox_enter();
     gateway_start_again(gateway);
     others_are_refused();
-    told_verified(gateway);
+    calls_verify(gateway);
 }
 END_TEST
 

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "checks.h"
-#include "asking.h"
 #include "base/instant.h"
+#include "calls.h"
+#include "checks.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -77,7 +77,7 @@ static void answer_main(struct scene *scene, enum family family)
 /* The flow as GetFlows tells it; the caller owns it. */
 static json_t *get_flow(const struct scene *scene, const char *name)
 {
-    json_t *reply = ask(scene->gateway, "GetFlows", NULL);
+    json_t *reply = calls_get(scene->gateway, "GetFlows", NULL);
     const json_t *flow = find_text(json_object_get(reply, "flows"), "name", name);
     json_t *copy;
 
@@ -138,7 +138,7 @@ START_TEST(flows_are_told_as_they_were_written)
     json_t *flows;
 
     enter(&scene, policy);
-    reply = ask(scene.gateway, "GetFlows", NULL);
+    reply = calls_get(scene.gateway, "GetFlows", NULL);
     flows = json_object_get(reply, "flows");
     ck_assert_uint_eq(json_array_size(flows), 2);
     assert_json(json_array_get(flows, 0),
@@ -240,13 +240,12 @@ START_TEST(a_suspended_flow_is_not_live)
 
     enter(&scene, policy);
     send_main(&scene, FAMILY_IPV4, 1);
-    json_decref(
-        ask(scene.gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test")));
+    calls_do(scene.gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test"));
     assert_why(&scene, "main", "suspended");
     assert_counts(&scene, "main", 0, 0, 0, 0);
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "suspended/a/b");
 
-    json_decref(ask(scene.gateway, "Resume", json_pack("{s:s}", "flow", "main")));
+    calls_do(scene.gateway, "Resume", json_pack("{s:s}", "flow", "main"));
     assert_why(&scene, "main", NULL);
     send_main(&scene, FAMILY_IPV4, 2);
     assert_counts(&scene, "main", 2, 2 * UDP_BYTES, 0, 0);
@@ -256,9 +255,10 @@ END_TEST
 /* Isolates zone b for an hour, keeping the flow where it is not NULL. */
 static json_t *isolate_b(const struct scene *scene, const char *keep)
 {
-    return ask(scene->gateway, "Isolate",
-               json_pack("{s:s, s:s, s:i, s:o}", "zone", "b", "reason", "不審な通信", "seconds",
-                         3600, "keep", keep ? json_pack("[s]", keep) : json_array()));
+    return calls_get(scene->gateway, "Isolate",
+                     json_pack("{s:s, s:s, s:i, s:o}", "zone", "b", "reason", "不審な通信",
+                               "seconds", 3600, "keep",
+                               keep ? json_pack("[s]", keep) : json_array()));
 }
 
 START_TEST(an_isolated_flow_is_not_live_and_a_partly_isolated_one_is)
@@ -307,9 +307,9 @@ START_TEST(a_grant_is_a_flow_as_long_as_it_lasts)
     const char *name;
 
     enter(&scene, policy);
-    granted = ask(scene.gateway, "Grant",
-                  json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "left", "to", "c",
-                            "services", "udp/53", "seconds", 3600, "reason", "保守"));
+    granted = calls_get(scene.gateway, "Grant",
+                        json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "left", "to", "c",
+                                  "services", "udp/53", "seconds", 3600, "reason", "保守"));
     override = json_object_get(granted, "override");
     name = json_string_value(json_object_get(override, "name"));
     ck_assert_ptr_nonnull(name);
@@ -321,8 +321,8 @@ START_TEST(a_grant_is_a_flow_as_long_as_it_lasts)
     assert_json(json_object_get(flow, "until"), json_copy(json_object_get(override, "until")));
     assert_json(json_object_get(flow, "from"), json_pack("[s]", "left"));
 
-    json_decref(ask(scene.gateway, "Revoke", json_pack("{s:s}", "grant", name)));
-    reply = ask(scene.gateway, "GetFlows", NULL);
+    calls_do(scene.gateway, "Revoke", json_pack("{s:s}", "grant", name));
+    reply = calls_get(scene.gateway, "GetFlows", NULL);
     ck_assert_ptr_null(find_text(json_object_get(reply, "flows"), "name", name));
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "no-flow/a/c");
 }
@@ -339,7 +339,7 @@ static json_t *drop(const char *reason, const char *from, const char *to, const 
 /* All drops, each as expected; the list is stolen. */
 static void assert_drops(const struct scene *scene, json_t *expected)
 {
-    cleanup_(json_decrefp) json_t *reply = ask(scene->gateway, "GetDrops", NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(scene->gateway, "GetDrops", NULL);
     const json_t *drops = json_object_get(reply, "drops");
 
     ck_assert_uint_eq(json_array_size(drops), json_array_size(expected));
@@ -407,12 +407,12 @@ START_TEST(lockdown_has_no_flows_and_counts_what_it_refuses)
 
     enter(&scene, NULL);
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "lockdown");
-    flows = ask(scene.gateway, "GetFlows", NULL);
+    flows = calls_get(scene.gateway, "GetFlows", NULL);
     assert_json(flows, json_pack("{s:[]}", "flows"));
-    zones = ask(scene.gateway, "GetZones", NULL);
+    zones = calls_get(scene.gateway, "GetZones", NULL);
     assert_json(zones, json_pack("{s:[]}", "zones"));
     assert_drops(&scene, json_pack("[o]", drop("lockdown", NULL, NULL, NULL, 1, UDP_BYTES)));
-    status = ask(scene.gateway, "GetStatus", NULL);
+    status = calls_get(scene.gateway, "GetStatus", NULL);
     assert_json(json_object_get(status, "mode"), json_string("lockdown"));
     assert_json(json_object_get(status, "generation"), json_null());
 }
@@ -427,7 +427,7 @@ START_TEST(zones_are_told_with_their_interfaces)
     enter(&scene, WIRES_POLICY
           "  d: { label: 未設置, class: lgwan, interfaces: [d0], networks: [10.9.0.0/16] }\n" HOSTS
               FLOWS);
-    reply = ask(scene.gateway, "GetZones", NULL);
+    reply = calls_get(scene.gateway, "GetZones", NULL);
     ck_assert_uint_eq(json_array_size(json_object_get(reply, "zones")), 4);
     a = find_text(json_object_get(reply, "zones"), "name", "a");
     assert_json(json_object_get(a, "state"), json_string("up"));
@@ -454,10 +454,9 @@ START_TEST(status_is_all_in_one_look)
     const json_t *overrides;
 
     enter(&scene, policy);
-    json_decref(
-        ask(scene.gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "other", "reason", "test")));
+    calls_do(scene.gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "other", "reason", "test"));
     json_decref(isolate_b(&scene, NULL));
-    status = ask(scene.gateway, "GetStatus", NULL);
+    status = calls_get(scene.gateway, "GetStatus", NULL);
     assert_json(json_object_get(status, "mode"), json_string("enforcing"));
     assert_json(json_object_get(status, "generation"), json_integer(1));
     assert_json(json_object_get(status, "flows"), json_integer(2));

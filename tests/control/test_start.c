@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "checks.h"
 #include "sandbox.h"
-#include "told.h"
 
 #define ZONES                                                                                      \
     "segd: 1\n"                                                                                    \
@@ -109,13 +109,13 @@ START_TEST(boot_keeps_a_rollback)
     sandbox_enter();
     gateway = gateway_start(first);
     gateway_reload(gateway, second);
-    json_decref(ask(gateway, "Rollback", NULL));
+    calls_do(gateway, "Rollback", NULL);
     only_live("first");
     for (int i = 0; i < 2; i++) {
         boot(gateway);
         only_live("first");
-        ck_assert_int_eq(told_generation(gateway), 3);
-        told_verified(gateway);
+        ck_assert_int_eq(calls_generation(gateway), 3);
+        calls_verify(gateway);
     }
 }
 END_TEST
@@ -130,10 +130,10 @@ START_TEST(boot_applies_files_that_changed)
     gateway_write_policy(gateway, second);
     gateway_start_again(gateway);
     only_live("second");
-    ck_assert_int_eq(told_generation(gateway), 2);
-    told_finding(gateway, "policy-not-applied", false);
+    ck_assert_int_eq(calls_generation(gateway), 2);
+    calls_finding(gateway, "policy-not-applied", false);
     boot(gateway);
-    ck_assert_int_eq(told_generation(gateway), 2);
+    ck_assert_int_eq(calls_generation(gateway), 2);
 }
 END_TEST
 
@@ -151,11 +151,11 @@ START_TEST(boot_with_broken_files_enforces_the_last_good_generation)
         ck_assert_int_eq(remove(gateway_policy_path(gateway)), 0);
     gateway_start_again(gateway);
     only_live("second");
-    ck_assert_int_eq(told_generation(gateway), 2);
-    told_finding(gateway, "policy-not-applied", true);
+    ck_assert_int_eq(calls_generation(gateway), 2);
+    calls_finding(gateway, "policy-not-applied", true);
     gateway_reload(gateway, third);
     only_live("third");
-    told_finding(gateway, "policy-not-applied", false);
+    calls_finding(gateway, "policy-not-applied", false);
 }
 END_TEST
 
@@ -168,23 +168,23 @@ START_TEST(damaged_state_leads_to_the_last_good_generation)
     sandbox_enter();
     gateway = gateway_start(first);
     gateway_reload(gateway, second);
-    json_decref(ask(gateway, "Rollback", NULL));
+    calls_do(gateway, "Rollback", NULL);
     gateway_stop(gateway);
     if (!restart)
         sandbox_nft("delete table inet segd\n");
     damage(gateway, "state.json", (enum damage)(_i % N_DAMAGE));
     gateway_start_again(gateway);
     only_live("first");
-    ck_assert_int_eq(told_generation(gateway), 3);
-    told_finding(gateway, "state-damaged", true);
+    ck_assert_int_eq(calls_generation(gateway), 3);
+    calls_finding(gateway, "state-damaged", true);
     state_file(gateway, "state.json.damaged", path);
     ck_assert_int_eq(access(path, F_OK), 0);
     /* No number is used twice, and the next boot knows again. */
     boot(gateway);
     only_live("first");
-    told_finding(gateway, "state-damaged", false);
+    calls_finding(gateway, "state-damaged", false);
     gateway_reload(gateway, third);
-    ck_assert_int_eq(told_generation(gateway), 4);
+    ck_assert_int_eq(calls_generation(gateway), 4);
 }
 END_TEST
 
@@ -195,8 +195,7 @@ START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
 
     sandbox_enter();
     gateway = gateway_start(first);
-    json_decref(
-        ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test")));
+    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
     gateway_reload(gateway, first);
     ck_assert(!is_live("first"));
     gateway_stop(gateway);
@@ -205,7 +204,7 @@ START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
     damage(gateway, "state.json", DAMAGE_HALF);
     gateway_start_again(gateway);
     ck_assert(!is_live("first"));
-    json_decref(ask(gateway, "Resume", json_pack("{s:s}", "flow", "first")));
+    calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "first"));
     ck_assert(is_live("first"));
 }
 END_TEST
@@ -218,9 +217,8 @@ START_TEST(lost_state_opens_nothing)
 
     sandbox_enter();
     gateway = gateway_start(first);
-    json_decref(
-        ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test")));
-    json_decref(ask(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test")));
+    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
+    calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
     gateway_stop(gateway);
     if (_i & 1)
         sandbox_nft("delete table inet segd\n");
@@ -230,11 +228,11 @@ START_TEST(lost_state_opens_nothing)
     else
         damage(gateway, "state.json", DAMAGE_HALF);
     gateway_start_again(gateway);
-    told_finding(gateway, _i & 2 ? "state-missing" : "state-damaged", true);
+    calls_finding(gateway, _i & 2 ? "state-missing" : "state-damaged", true);
     ck_assert(!is_live("first"));
-    json_decref(ask(gateway, "Release",
-                    json_pack("{s:s, s:b, s:s}", "zone", "a", "alone", 1, "reason", "a test")));
-    json_decref(ask(gateway, "Resume", json_pack("{s:s}", "flow", "first")));
+    calls_do(gateway, "Release",
+             json_pack("{s:s, s:b, s:s}", "zone", "a", "alone", 1, "reason", "a test"));
+    calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "first"));
     ck_assert(is_live("first"));
 }
 END_TEST
@@ -251,22 +249,21 @@ START_TEST(damaged_generation_leads_to_the_one_before)
     damage(gateway, files[_i % 2], (enum damage)(_i / 2));
     gateway_start_again(gateway);
     only_live("first");
-    ck_assert_int_eq(told_generation(gateway), 1);
-    told_finding(gateway, "generation-not-enforced", true);
-    told_verified(gateway);
+    ck_assert_int_eq(calls_generation(gateway), 1);
+    calls_finding(gateway, "generation-not-enforced", true);
+    calls_verify(gateway);
     gateway_reload(gateway, third);
-    ck_assert_int_eq(told_generation(gateway), 3);
+    ck_assert_int_eq(calls_generation(gateway), 3);
 }
 END_TEST
 
 static void is_locked_down(const struct gateway *gateway)
 {
-    json_t *status = ask(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
 
     ck_assert_str_eq(json_string_value(json_object_get(status, "mode")), "lockdown");
-    json_decref(status);
-    told_finding(gateway, "lockdown", true);
-    told_verified(gateway);
+    calls_finding(gateway, "lockdown", true);
+    calls_verify(gateway);
 }
 
 START_TEST(without_anything_nothing_passes)
@@ -280,7 +277,7 @@ START_TEST(without_anything_nothing_passes)
     is_locked_down(gateway);
     gateway_reload(gateway, first);
     only_live("first");
-    told_finding(gateway, "lockdown", false);
+    calls_finding(gateway, "lockdown", false);
 }
 END_TEST
 
@@ -292,16 +289,16 @@ START_TEST(lost_state_folder_leaves_isolated_what_the_kernel_isolates)
 
     sandbox_enter();
     gateway = gateway_start(first);
-    json_decref(ask(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test")));
+    calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
     gateway_stop(gateway);
     state_file(gateway, "../gone", path);
     ck_assert_int_eq(rename(gateway_state_path(gateway), path), 0);
     gateway_start_again(gateway);
-    told_finding(gateway, "state-missing", true);
+    calls_finding(gateway, "state-missing", true);
     only_live("first");
-    told_verified(gateway);
-    json_decref(ask(gateway, "Release", json_pack("{s:s}", "zone", "a")));
-    told_verified(gateway);
+    calls_verify(gateway);
+    calls_do(gateway, "Release", json_pack("{s:s}", "zone", "a"));
+    calls_verify(gateway);
 }
 END_TEST
 
@@ -389,9 +386,9 @@ START_TEST(without_a_state_folder_the_files_are_enforced)
     gateway_write_policy(gateway, second);
     gateway_start_again(gateway);
     only_live("second");
-    told_finding(gateway, findings[_i], true);
-    told_verified(gateway);
-    told_refused(gateway, "Apply", NULL, "StorageFailed");
+    calls_finding(gateway, findings[_i], true);
+    calls_verify_kernel(gateway);
+    calls_refused(gateway, "Apply", NULL, "StorageFailed");
     gateway_reload_refused(gateway, third);
     only_live("second");
     /* And once more: what the kernel holds has no number. */
@@ -407,8 +404,7 @@ START_TEST(suspension_holds_where_nothing_can_be_written)
 
     sandbox_enter();
     gateway = gateway_start(first);
-    json_decref(
-        ask(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test")));
+    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
     go_down(gateway);
     spoil_folder(gateway, SPOILED_READ_ONLY);
     gateway_write_policy(gateway, first);
@@ -421,7 +417,7 @@ END_TEST
 
 static json_t *history_outcome(const struct gateway *gateway, json_int_t number)
 {
-    json_t *history = ask(gateway, "GetHistory", NULL), *outcome = NULL;
+    json_t *history = calls_get(gateway, "GetHistory", NULL), *outcome = NULL;
     const json_t *generations = json_object_get(history, "generations");
 
     for (size_t i = 0; i < json_array_size(generations); i++) {
@@ -443,14 +439,14 @@ START_TEST(audit_log_that_is_gone_is_told)
 
     sandbox_enter();
     gateway = gateway_start(first);
-    told_finding(gateway, "audit-missing", false);
+    calls_finding(gateway, "audit-missing", false);
     boot(gateway);
-    told_finding(gateway, "audit-missing", false);
+    calls_finding(gateway, "audit-missing", false);
     go_down(gateway);
     state_file(gateway, "audit", path);
     ck_assert_int_eq(sandbox_run(remove, NULL, NULL), 0);
     gateway_start_again(gateway);
-    told_finding(gateway, "audit-missing", true);
+    calls_finding(gateway, "audit-missing", true);
     only_live("first");
 }
 END_TEST
@@ -477,17 +473,17 @@ START_TEST(boot_takes_back_what_nobody_confirmed)
     sandbox_enter();
     gateway = gateway_start(first);
     gateway_write_policy(gateway, second);
-    json_decref(ask(gateway, "Apply", json_pack("{s:i}", "confirm", 3600)));
+    calls_do(gateway, "Apply", json_pack("{s:i}", "confirm", 3600));
     only_live("second");
     for (int i = 0; i < 2; i++) {
         boot(gateway);
         only_live("first");
-        ck_assert_int_eq(told_generation(gateway), 1);
+        ck_assert_int_eq(calls_generation(gateway), 1);
     }
     outcome = history_outcome(gateway, 2);
     ck_assert_str_eq(json_string_value(outcome), "unconfirmed");
     json_decref(outcome);
-    told_refused(gateway, "Confirm", NULL, "NotFound");
+    calls_refused(gateway, "Confirm", NULL, "NotFound");
 }
 END_TEST
 
@@ -498,15 +494,15 @@ START_TEST(restart_goes_on_waiting_for_the_confirmation)
     sandbox_enter();
     gateway = gateway_start(first);
     gateway_write_policy(gateway, second);
-    json_decref(ask(gateway, "Apply", json_pack("{s:i}", "confirm", 3600)));
+    calls_do(gateway, "Apply", json_pack("{s:i}", "confirm", 3600));
     gateway_kill(gateway);
     gateway_start_again(gateway);
     only_live("second");
-    told_refused(gateway, "Apply", NULL, "Busy");
-    json_decref(ask(gateway, "Confirm", NULL));
+    calls_refused(gateway, "Apply", NULL, "Busy");
+    calls_do(gateway, "Confirm", NULL);
     boot(gateway);
     only_live("second");
-    ck_assert_int_eq(told_generation(gateway), 2);
+    ck_assert_int_eq(calls_generation(gateway), 2);
 }
 END_TEST
 

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "checks.h"
 #include "base/instant.h"
 #include "calls.h"
+#include "checks.h"
 #include "daemon/change/change.h"
 #include "sandbox.h"
 #include "subject.h"

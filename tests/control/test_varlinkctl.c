@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "calls.h"
 #include "checks.h"
-#include "asking.h"
 #include "sandbox.h"
 
 #define PROGRAM "/usr/bin/varlinkctl"
