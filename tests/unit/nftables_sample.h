@@ -24,7 +24,7 @@
                                       ELEMENTS_OF(((struct statement[]){__VA_ARGS__}))),           \
                      0)
 
-/* A key being written: fields one behind the other, each padded. */
+/* A key being written: fields one after the other, each padded. */
 struct sample_key {
     uint8_t bytes[64];
     size_t length;
@@ -369,4 +369,22 @@ static inline struct ruleset *sample_gateway(void)
     sample_chains(ruleset);
     ruleset_finish(ruleset);
     return ruleset;
+}
+
+/* What most tests begin with: a sandbox of its own, a ruleset and a way to the kernel. */
+struct sample {
+    struct ruleset *wanted;
+    struct nftables *nftables;
+};
+
+static inline struct sample sample_enter(void)
+{
+    sandbox_enter();
+    return (struct sample){sample_gateway(), sample_open()};
+}
+
+static inline void sample_clear(struct sample *sample)
+{
+    ruleset_free(sample->wanted);
+    nftables_close(sample->nftables);
 }

@@ -12,22 +12,18 @@
 
 START_TEST(what_is_applied_is_dumped)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(ruleset_freep) struct ruleset *dump = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
-    ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
+    sample_load(sample.nftables, NULL, sample.wanted);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 
-    dump = sample_dump(nftables, wanted);
-    ck_assert_uint_eq(dump->n_counters, wanted->n_counters);
-    ck_assert_uint_eq(dump->n_sets, wanted->n_sets);
-    ck_assert_uint_eq(dump->n_chains, wanted->n_chains);
+    dump = sample_dump(sample.nftables, sample.wanted);
+    ck_assert_uint_eq(dump->n_counters, sample.wanted->n_counters);
+    ck_assert_uint_eq(dump->n_sets, sample.wanted->n_sets);
+    ck_assert_uint_eq(dump->n_chains, sample.wanted->n_chains);
     for (size_t i = 0; i < dump->n_sets; i++)
-        ck_assert_uint_eq(dump->sets[i].n_elements, wanted->sets[i].n_elements);
+        ck_assert_uint_eq(dump->sets[i].n_elements, sample.wanted->sets[i].n_elements);
     ck_assert_uint_eq(ruleset_find_chain(dump, "forward")->location.line, 99);
     ck_assert_uint_eq(ruleset_find_set(dump, "live")->elements[0].location.line, 0x1001);
 }
@@ -35,14 +31,10 @@ END_TEST
 
 START_TEST(an_empty_difference_sends_nothing)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     struct nftables_cost cost = {.bytes = 1};
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    ck_assert_int_eq(sample_apply(nftables, wanted, wanted, NULL, &cost), 0);
+    ck_assert_int_eq(sample_apply(sample.nftables, sample.wanted, sample.wanted, NULL, &cost), 0);
     ck_assert_uint_eq(cost.bytes, 0);
     ck_assert_uint_eq(cost.messages, 0);
 }
@@ -65,18 +57,14 @@ END_TEST
 
 START_TEST(rules_nobody_expects_are_foreign)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(ruleset_freep) struct ruleset *dump = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
     const struct chain *chain;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
+    sample_load(sample.nftables, NULL, sample.wanted);
     sandbox_nft("insert rule inet segd prerouting tcp dport 22 accept");
 
-    dump = sample_dump(nftables, wanted);
+    dump = sample_dump(sample.nftables, sample.wanted);
     chain = ruleset_find_chain(dump, "prerouting");
     ck_assert_uint_eq(chain->n_rules, 5);
     ck_assert_ptr_nonnull(strstr(chain->rules[0].foreign, "payload"));
@@ -123,21 +111,17 @@ static const char *const tamperings[] = {
 
 START_TEST(tampering_is_seen_and_repaired)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(ruleset_freep) struct ruleset *dump = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
+    sample_load(sample.nftables, NULL, sample.wanted);
 
     sandbox_nft(tamperings[_i]);
-    ck_assert_uint_gt(sample_drift(nftables, wanted), 0);
+    ck_assert_uint_gt(sample_drift(sample.nftables, sample.wanted), 0);
 
-    dump = sample_dump(nftables, wanted);
-    sample_load(nftables, dump, wanted);
-    ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
+    dump = sample_dump(sample.nftables, sample.wanted);
+    sample_load(sample.nftables, dump, sample.wanted);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
@@ -162,17 +146,13 @@ static const char *const dormant_tables[] = {
 
 START_TEST(dormant_table_is_replaced)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(ruleset_freep) struct ruleset *dump = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
 
-    sandbox_enter();
     sandbox_nft(dormant_tables[_i]);
-    wanted = sample_gateway();
-    nftables = sample_open();
-    dump = sample_dump(nftables, wanted);
-    sample_load(nftables, dump, wanted);
-    ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
+    dump = sample_dump(sample.nftables, sample.wanted);
+    sample_load(sample.nftables, dump, sample.wanted);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
@@ -264,18 +244,14 @@ END_TEST
 
 START_TEST(everything_can_be_removed)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(ruleset_freep) struct ruleset *nothing = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
     cleanup_(freep) char *listing = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
     nothing = sample_empty();
     ruleset_finish(nothing);
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
-    sample_load(nftables, wanted, nothing);
+    sample_load(sample.nftables, NULL, sample.wanted);
+    sample_load(sample.nftables, sample.wanted, nothing);
     listing = sandbox_nft_list();
     ck_assert_str_eq(listing, "table inet segd {\n}\n");
 }
@@ -283,6 +259,7 @@ END_TEST
 
 START_TEST(other_tables_are_left_alone)
 {
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     static const char *const others =
         "add table inet segd2\n"
         "add map inet segd2 live { type ct_dir . mark : verdict; }\n"
@@ -296,27 +273,22 @@ START_TEST(other_tables_are_left_alone)
         "add table ip6 nat\n"
         "add chain ip6 nat post { type nat hook postrouting priority 100; }\n"
         "add rule ip6 nat post masquerade\n";
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
     cleanup_(ruleset_freep) struct ruleset *nothing = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
     cleanup_(freep) char *before = NULL;
     cleanup_(freep) char *between = NULL;
     cleanup_(freep) char *after = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
     nothing = sample_empty();
     ruleset_finish(nothing);
     sandbox_nft(others);
     before = sandbox_nft_list();
 
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
-    ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
+    sample_load(sample.nftables, NULL, sample.wanted);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
     between = sandbox_nft_list();
     ck_assert_int_eq(strncmp(between, before, strlen(before)), 0);
 
-    sample_load(nftables, wanted, nothing);
+    sample_load(sample.nftables, sample.wanted, nothing);
     sandbox_nft("delete table inet segd");
     after = sandbox_nft_list();
     ck_assert_str_eq(after, before);
@@ -482,15 +454,12 @@ END_TEST
 
 START_TEST(a_difference_from_an_old_state_is_refused)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     struct nftables_refusal refusal;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
     sandbox_nft("add table inet segd\nadd chain inet segd drop/no-flow");
-    ck_assert_int_eq(sample_apply(nftables, NULL, wanted, &refusal, NULL), -EREMOTEIO);
+    ck_assert_int_eq(sample_apply(sample.nftables, NULL, sample.wanted, &refusal, NULL),
+                     -EREMOTEIO);
     ck_assert_str_eq(refusal.what, "chain drop/no-flow");
     ck_assert_int_eq(refusal.error, -EEXIST);
 }

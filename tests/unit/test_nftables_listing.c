@@ -37,14 +37,10 @@ static void check_in_empty_namespace(const char *text)
 
 START_TEST(a_listing_can_be_loaded_again)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(freep) char *listing = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
+    sample_load(sample.nftables, NULL, sample.wanted);
     listing = list();
     check_in_empty_namespace(listing);
 }
@@ -123,15 +119,11 @@ static char *reload(const char *text)
 
 START_TEST(a_listing_loaded_by_nft_is_listed_the_same)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(freep) char *ours = NULL;
     cleanup_(freep) char *theirs = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
+    sample_load(sample.nftables, NULL, sample.wanted);
     ours = list();
     theirs = reload(ours);
     check_same(ours, theirs);
@@ -140,23 +132,19 @@ END_TEST
 
 START_TEST(our_own_text_loaded_by_nft_is_listed_the_same)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(freep) char *text = NULL;
     cleanup_(freep) char *ours = NULL;
     cleanup_(freep) char *theirs = NULL;
     size_t length;
     FILE *stream;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
+    sample_load(sample.nftables, NULL, sample.wanted);
     ours = list();
 
     stream = open_memstream(&text, &length);
     ck_assert_ptr_nonnull(stream);
-    ck_assert_int_eq(ruleset_print(wanted, calendar_now(), stream), 0);
+    ck_assert_int_eq(ruleset_print(sample.wanted, calendar_now(), stream), 0);
     ck_assert_int_eq(fclose(stream), 0);
     theirs = reload(text);
     check_same(ours, theirs);
@@ -185,14 +173,10 @@ static const char *const lines[] = {
 
 START_TEST(sets_and_chains_are_listed_in_words)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(freep) char *listing = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    sample_load(nftables, NULL, wanted);
+    sample_load(sample.nftables, NULL, sample.wanted);
     listing = list();
     ck_assert_msg(strstr(listing, lines[_i]) != NULL, "%s\n%s", lines[_i], listing);
 }

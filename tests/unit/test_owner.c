@@ -16,13 +16,18 @@
 
 #define SKIPPED 77
 
-/* A handle that owns its tables. */
+/* Makes the tables of this handle its own. */
+static void own(struct nftables *nftables)
+{
+    ck_assert_int_eq(nftables_own(nftables, true), 0);
+    ck_assert(nftables_owns(nftables));
+}
+
 static struct nftables *open_owner(void)
 {
     struct nftables *nftables = sample_open();
 
-    ck_assert_int_eq(nftables_own(nftables, true), 0);
-    ck_assert(nftables_owns(nftables));
+    own(nftables);
     return nftables;
 }
 
@@ -113,18 +118,15 @@ static void make_orphan(void)
 
 START_TEST(table_is_owned_and_persists)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(nftables_closep) struct nftables *other = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    owner = open_owner();
+    own(sample.nftables);
     other = sample_open();
-    enforce(owner, wanted);
-    expect_standing(owner, true, true, true);
+    enforce(sample.nftables, sample.wanted);
+    expect_standing(sample.nftables, true, true, true);
     expect_standing(other, true, true, false);
-    ck_assert_uint_eq(enforce(owner, wanted), 0);
+    ck_assert_uint_eq(enforce(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
@@ -140,34 +142,28 @@ static const char *const attacks[] = {
 
 START_TEST(others_are_refused)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    owner = open_owner();
-    enforce(owner, wanted);
+    own(sample.nftables);
+    enforce(sample.nftables, sample.wanted);
 
     ck_assert_int_ne(run_nft(attacks[_i]), 0);
-    ck_assert_uint_eq(sample_drift(owner, wanted), 0);
-    expect_standing(owner, true, true, true);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
+    expect_standing(sample.nftables, true, true, true);
 }
 END_TEST
 
 START_TEST(flush_of_everything_leaves_the_table)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(freep) char *listing = NULL;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    owner = open_owner();
+    own(sample.nftables);
     sandbox_nft("add table inet other");
-    enforce(owner, wanted);
+    enforce(sample.nftables, sample.wanted);
 
     ck_assert_int_eq(run_nft("flush ruleset"), 0);
-    ck_assert_uint_eq(sample_drift(owner, wanted), 0);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
     listing = sandbox_nft_list();
     ck_assert_ptr_null(strstr(listing, "table inet other"));
 }
@@ -175,15 +171,11 @@ END_TEST
 
 START_TEST(table_survives_the_death_of_its_owner)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *other = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    other = sample_open();
     make_orphan();
-    expect_standing(other, false, true, false);
-    ck_assert_uint_eq(sample_drift(other, wanted), 0);
+    expect_standing(sample.nftables, false, true, false);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
@@ -207,22 +199,19 @@ static unsigned count_4711(struct nftables *nftables)
 
 START_TEST(orphan_is_adopted_with_its_counters)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
 
-    sandbox_enter();
-    wanted = sample_gateway();
     make_orphan();
     sandbox_nft("delete element inet segd live { original . 0x1001 }\n"
                 "add element inet segd live { original . 0x1001 "
                 "counter packets 4711 bytes 9 comment \"税連携 → eLTAX\" : accept }");
-    owner = open_owner();
-    expect_standing(owner, false, true, false);
+    own(sample.nftables);
+    expect_standing(sample.nftables, false, true, false);
 
-    ck_assert_uint_eq(enforce(owner, wanted), 1);
-    expect_standing(owner, true, true, true);
-    ck_assert_uint_eq(sample_drift(owner, wanted), 0);
-    ck_assert_uint_eq(count_4711(owner), 1);
+    ck_assert_uint_eq(enforce(sample.nftables, sample.wanted), 1);
+    expect_standing(sample.nftables, true, true, true);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
+    ck_assert_uint_eq(count_4711(sample.nftables), 1);
     ck_assert_int_ne(run_nft("delete table inet segd"), 0);
 }
 END_TEST
@@ -239,21 +228,18 @@ static const char *const orphan_damages[] = {
 
 START_TEST(orphan_is_adopted_and_repaired_at_once)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     uint32_t before, after;
 
-    sandbox_enter();
-    wanted = sample_gateway();
     make_orphan();
     sandbox_nft(orphan_damages[_i]);
-    owner = open_owner();
-    ck_assert_int_eq(nftables_generation(owner, &before), 0);
-    enforce(owner, wanted);
-    ck_assert_int_eq(nftables_generation(owner, &after), 0);
+    own(sample.nftables);
+    ck_assert_int_eq(nftables_generation(sample.nftables, &before), 0);
+    enforce(sample.nftables, sample.wanted);
+    ck_assert_int_eq(nftables_generation(sample.nftables, &after), 0);
     ck_assert_uint_eq(after, before + 1);
-    expect_standing(owner, true, true, true);
-    ck_assert_uint_eq(sample_drift(owner, wanted), 0);
+    expect_standing(sample.nftables, true, true, true);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
@@ -269,101 +255,85 @@ static const char *const plain_tables[] = {
 
 START_TEST(plain_table_is_replaced_in_one_transaction)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     uint32_t before, after;
 
-    sandbox_enter();
-    wanted = sample_gateway();
     sandbox_nft(plain_tables[_i]);
-    owner = open_owner();
-    ck_assert_int_eq(nftables_generation(owner, &before), 0);
-    enforce(owner, wanted);
-    ck_assert_int_eq(nftables_generation(owner, &after), 0);
+    own(sample.nftables);
+    ck_assert_int_eq(nftables_generation(sample.nftables, &before), 0);
+    enforce(sample.nftables, sample.wanted);
+    ck_assert_int_eq(nftables_generation(sample.nftables, &after), 0);
     ck_assert_uint_eq(after, before + 1);
-    expect_standing(owner, true, true, true);
-    ck_assert_uint_eq(sample_drift(owner, wanted), 0);
+    expect_standing(sample.nftables, true, true, true);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
 START_TEST(who_does_not_own_changes_what_is_there)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *plain = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
 
-    sandbox_enter();
-    wanted = sample_gateway();
     make_orphan();
     sandbox_nft("delete element inet segd live { original . 0x1001 }");
-    plain = sample_open();
-    ck_assert_uint_eq(enforce(plain, wanted), 1);
-    expect_standing(plain, false, true, false);
+    ck_assert_uint_eq(enforce(sample.nftables, sample.wanted), 1);
+    expect_standing(sample.nftables, false, true, false);
 }
 END_TEST
 
 /* Two daemons: the second hears who is in its way, and changes nothing. */
 START_TEST(table_of_another_socket_is_refused)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     cleanup_(ruleset_freep) struct ruleset *dump = NULL;
     cleanup_(difference_freep) struct difference *difference = NULL;
-    cleanup_(nftables_closep) struct nftables *first = NULL;
     cleanup_(nftables_closep) struct nftables *second = NULL;
     struct nftables_refusal refusal;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    first = open_owner();
+    own(sample.nftables);
     second = open_owner();
-    enforce(first, wanted);
+    enforce(sample.nftables, sample.wanted);
 
-    dump = sample_dump(second, wanted);
-    ck_assert_int_eq(difference_new(dump, wanted, &difference), 0);
+    dump = sample_dump(second, sample.wanted);
+    ck_assert_int_eq(difference_new(dump, sample.wanted, &difference), 0);
     ck_assert_uint_eq(difference->n_changes, 1);
-    ck_assert_int_eq(nftables_apply(second, wanted, difference, calendar_now(), &refusal, NULL),
-                     -EREMOTEIO);
+    ck_assert_int_eq(
+        nftables_apply(second, sample.wanted, difference, calendar_now(), &refusal, NULL),
+        -EREMOTEIO);
     ck_assert_int_eq(refusal.error, -EBUSY);
     ck_assert_str_eq(refusal.what, "another process owns the table segd");
-    expect_standing(first, true, true, true);
-    ck_assert_uint_eq(sample_drift(first, wanted), 0);
+    expect_standing(sample.nftables, true, true, true);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
 START_TEST(kernel_without_persist_gets_plain_tables)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     struct nftables_features features;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    nftables = sample_open();
-    ck_assert_int_eq(nftables_probe(nftables, &features), 0);
-    nftables->features.owner_persist = false;
+    ck_assert_int_eq(nftables_probe(sample.nftables, &features), 0);
+    sample.nftables->features.owner_persist = false;
 
-    ck_assert_int_eq(nftables_own(nftables, true), 0);
-    ck_assert(!nftables_owns(nftables));
-    enforce(nftables, wanted);
-    expect_standing(nftables, false, false, false);
-    ck_assert_uint_eq(enforce(nftables, wanted), 0);
+    ck_assert_int_eq(nftables_own(sample.nftables, true), 0);
+    ck_assert(!nftables_owns(sample.nftables));
+    enforce(sample.nftables, sample.wanted);
+    expect_standing(sample.nftables, false, false, false);
+    ck_assert_uint_eq(enforce(sample.nftables, sample.wanted), 0);
 }
 END_TEST
 
 START_TEST(probing_works_while_owning)
 {
-    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
-    cleanup_(nftables_closep) struct nftables *owner = NULL;
+    cleanup_(sample_clear) struct sample sample = sample_enter();
     struct nftables_features before, after;
 
-    sandbox_enter();
-    wanted = sample_gateway();
-    owner = open_owner();
-    before = owner->features;
-    enforce(owner, wanted);
-    ck_assert_int_eq(nftables_probe(owner, &after), 0);
+    own(sample.nftables);
+    before = sample.nftables->features;
+    enforce(sample.nftables, sample.wanted);
+    ck_assert_int_eq(nftables_probe(sample.nftables, &after), 0);
     ck_assert_mem_eq(&before, &after, sizeof(before));
-    ck_assert_uint_eq(sample_drift(owner, wanted), 0);
-    expect_standing(owner, true, true, true);
+    ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
+    expect_standing(sample.nftables, true, true, true);
 }
 END_TEST
 
