@@ -61,12 +61,6 @@ START_TEST(description_tells_the_roles_of_the_table)
 }
 END_TEST
 
-static struct gateway *start(void)
-{
-    sandbox_enter();
-    return gateway_start(policy);
-}
-
 /* What a call is answered: NULL, or the short name of the error, which must be described; the
  * answer must be of the type that the description promises. */
 static char *checked(const struct gateway *gateway, const char *name, json_t *parameters)
@@ -167,7 +161,7 @@ static const struct {
 
 START_TEST(answers_are_what_the_description_promises)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = start();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
     bool called[64] = {false};
 
     for (size_t i = 0; i < ELEMENTS_OF(calls); i++) {
@@ -188,10 +182,8 @@ END_TEST
 /* Nothing is enforced but the lockdown: what may be missing is. */
 START_TEST(answers_without_a_policy_are_what_the_description_promises)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(NULL);
 
-    sandbox_enter();
-    gateway = gateway_start(NULL);
     for (size_t i = 0; i < ELEMENTS_OF(calls); i++)
         free(checked(gateway, calls[i].method, calls_parameters(calls[i].parameters)));
 }
@@ -199,7 +191,7 @@ END_TEST
 
 START_TEST(program_with_a_socket_is_a_client)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = start();
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
     const char *const arguments[] = {"python3", getenv("PYTHON_CLIENT"),
                                      gateway_socket_path(gateway), NULL};
     cleanup_(freep) char *output = NULL;
@@ -236,13 +228,11 @@ static void next_entries_are(int connection, json_t *expected)
 /* The first reply is what is there; then each entry is one, for those that have come so far. */
 START_TEST(followers_are_told_of_each_entry_once)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
     cleanup_(closep) int here = -1, ahead = -1;
     json_t *status;
     json_int_t last;
 
-    sandbox_enter();
-    gateway = gateway_start(policy);
     status = calls_get(gateway, "GetStatus", NULL);
     last = json_integer_value(json_object_get(json_object_get(status, "audit"), "sequence"));
     json_decref(status);

@@ -104,10 +104,8 @@ static void damage(const struct gateway *gateway, const char *name, enum damage 
 
 START_TEST(boot_keeps_a_rollback)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_reload(gateway, second);
     calls_do(gateway, "Rollback", NULL);
     only_live("first");
@@ -122,10 +120,8 @@ END_TEST
 
 START_TEST(boot_applies_files_that_changed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     go_down(gateway);
     gateway_write_policy(gateway, second);
     gateway_start_again(gateway);
@@ -139,10 +135,8 @@ END_TEST
 
 START_TEST(boot_with_broken_files_enforces_the_last_good_generation)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_reload(gateway, second);
     go_down(gateway);
     if (_i == 0)
@@ -161,12 +155,10 @@ END_TEST
 
 START_TEST(damaged_state_leads_to_the_last_good_generation)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
     bool restart = _i >= N_DAMAGE;
     char path[256];
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_reload(gateway, second);
     calls_do(gateway, "Rollback", NULL);
     gateway_stop(gateway);
@@ -191,10 +183,8 @@ END_TEST
 /* What was closed by hand before the last change of the policy does not open. */
 START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
     gateway_reload(gateway, first);
     ck_assert(!is_live("first"));
@@ -212,11 +202,9 @@ END_TEST
 /* Nor what was closed since; neither where the kernel holds it, nor after a boot. */
 START_TEST(lost_state_opens_nothing)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
     char path[256];
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
     calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
     gateway_stop(gateway);
@@ -240,10 +228,8 @@ END_TEST
 START_TEST(damaged_generation_leads_to_the_one_before)
 {
     static const char *const files[] = {"generations/2.json", "generations/2.policy.json"};
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_reload(gateway, second);
     go_down(gateway);
     damage(gateway, files[_i % 2], (enum damage)(_i / 2));
@@ -268,10 +254,8 @@ static void is_locked_down(const struct gateway *gateway)
 
 START_TEST(without_anything_nothing_passes)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(_i == 0 ? NULL : broken);
 
-    sandbox_enter();
-    gateway = gateway_start(_i == 0 ? NULL : broken);
     is_locked_down(gateway);
     boot(gateway);
     is_locked_down(gateway);
@@ -284,11 +268,9 @@ END_TEST
 /* The folder as well: then the kernel alone remembers. */
 START_TEST(lost_state_folder_leaves_isolated_what_the_kernel_isolates)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
     char path[256];
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
     gateway_stop(gateway);
     state_file(gateway, "../gone", path);
@@ -305,10 +287,8 @@ END_TEST
 /* Anybody may have changed an orphan whose policy is lost. */
 START_TEST(table_that_nobody_knows_does_not_stay)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_stop(gateway);
     sandbox_nft("insert rule inet segd forward accept\n");
     gateway_write_policy(gateway, broken);
@@ -376,11 +356,9 @@ START_TEST(without_a_state_folder_the_files_are_enforced)
 {
     static const char *const findings[N_SPOILED] = {"policy-not-kept", "no-generations", "no-state",
                                                     "no-generations"};
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
     ck_assert_int_lt(_i, N_SPOILED);
-    sandbox_enter();
-    gateway = gateway_start(first);
     go_down(gateway);
     spoil_folder(gateway, (enum spoiled)_i);
     gateway_write_policy(gateway, second);
@@ -400,10 +378,8 @@ END_TEST
 
 START_TEST(suspension_holds_where_nothing_can_be_written)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
     go_down(gateway);
     spoil_folder(gateway, SPOILED_READ_ONLY);
@@ -433,12 +409,10 @@ static json_t *history_outcome(const struct gateway *gateway, json_int_t number)
 
 START_TEST(audit_log_that_is_gone_is_told)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
     char path[256];
     const char *const remove[] = {"rm", "-r", path, NULL};
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     calls_finding(gateway, "audit-missing", false);
     boot(gateway);
     calls_finding(gateway, "audit-missing", false);
@@ -467,11 +441,9 @@ END_TEST
 
 START_TEST(boot_takes_back_what_nobody_confirmed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
     json_t *outcome;
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_write_policy(gateway, second);
     calls_do(gateway, "Apply", json_pack("{s:i}", "confirm", 3600));
     only_live("second");
@@ -489,10 +461,8 @@ END_TEST
 
 START_TEST(restart_goes_on_waiting_for_the_confirmation)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
 
-    sandbox_enter();
-    gateway = gateway_start(first);
     gateway_write_policy(gateway, second);
     calls_do(gateway, "Apply", json_pack("{s:i}", "confirm", 3600));
     gateway_kill(gateway);

@@ -38,13 +38,11 @@ static const struct {
 
 START_TEST(varlinkctl_is_a_client)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
     cleanup_(freep) char *output = NULL;
     const char *arguments[8];
     char address[256];
 
-    sandbox_enter();
-    gateway = gateway_start(policy);
     snprintf(address, sizeof(address), "unix:%s", gateway_socket_path(gateway));
     for (size_t i = 0; i < ELEMENTS_OF(arguments); i++) {
         const char *argument = runs[_i].arguments[i];

@@ -26,6 +26,7 @@
 #include "gateway.h"
 #include "lab/lab.h"
 #include "policy/policy.h"
+#include "sandbox.h"
 
 #define NOTIFICATION_MAX 512
 #define PATH_LENGTH_MAX 100
@@ -123,6 +124,12 @@ struct gateway *gateway_start(const char *policy)
         gateway_write_policy(gateway, policy);
     gateway_start_again(gateway);
     return gateway;
+}
+
+struct gateway *gateway_enter(const char *policy)
+{
+    sandbox_enter();
+    return gateway_start(policy);
 }
 
 struct gateway *gateway_start_stored(const char *policy)

@@ -19,6 +19,8 @@ struct gateway;
  * Returns when segd says READY. The path of segd is in the environment, SEGD.
  */
 struct gateway *gateway_start(const char *policy);
+/* The same in a network namespace of its own, which the calling process enters. */
+struct gateway *gateway_enter(const char *policy);
 /*
  * The same with systemd's file-descriptor store: what segd gives to it stays open when segd ends,
  * and is handed over at the next start.

@@ -44,22 +44,23 @@ struct scene {
 };
 
 /* Loop tests number the families. */
-static void open_scene(struct scene *scene, int family)
+static struct scene open_scene(int family)
 {
+    struct scene scene = {.family = (enum family)family};
     int listener;
 
     sandbox_enter();
-    *scene = (struct scene){.family = (enum family)family};
-    hosts_new(interfaces, 2, scene->hosts);
-    scene->gateway = gateway_start(policy_with);
-    listener = hosts_listen(&scene->hosts[1], scene->family, PORT);
-    hosts_connect(&scene->hosts[0], scene->family, scene->hosts[1].address[family], PORT, listener,
-                  &scene->there, &scene->back);
-    stream_pass(&scene->there, 5000);
-    stream_pass(&scene->back, 5000);
+    hosts_new(interfaces, 2, scene.hosts);
+    scene.gateway = gateway_start(policy_with);
+    listener = hosts_listen(&scene.hosts[1], scene.family, PORT);
+    hosts_connect(&scene.hosts[0], scene.family, scene.hosts[1].address[family], PORT, listener,
+                  &scene.there, &scene.back);
+    stream_pass(&scene.there, 5000);
+    stream_pass(&scene.back, 5000);
+    return scene;
 }
 
-static void close_scene(struct scene *scene)
+static void scene_clear(struct scene *scene)
 {
     gateway_free(scene->gateway);
 }
@@ -75,111 +76,95 @@ static void goes_on(struct scene *scene)
 
 START_TEST(connection_stops_when_its_flow_leaves_the_policy)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(connection_stops_for_replies_when_its_flow_leaves_the_policy)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, policy_without);
     stream_stops(&scene.back, "no-flow", "a", "b");
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(revoked_connection_is_counted_by_who_opened_it)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_stops(&scene.back, "no-flow", "a", "b");
     ck_assert_uint_gt(gateway_dropped("no-flow/a/b"), 0);
     ck_assert_uint_eq(gateway_dropped("no-flow/b/a"), 0);
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(connection_stops_when_its_flow_is_disabled)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, ZONES "flows:\n"
                                         "  main: { from: client, to: server, services: [tcp/7001],"
                                         " enabled: false }\n" OTHER_FLOW);
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_stops(&scene.back, "no-flow", "a", "b");
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(connection_stops_when_its_flow_has_expired)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, ZONES "flows:\n"
                                         "  main: { from: client, to: server, services: [tcp/7001],"
                                         " expires: 2020-03-31 }\n" OTHER_FLOW);
     stream_stops(&scene.there, "suspended", "a", "b");
     stream_stops(&scene.back, "suspended", "a", "b");
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(connection_stops_when_its_flow_is_narrowed)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway,
                    ZONES "flows:\n"
                          "  main: { from: client, to: server, services: [tcp/7003] }\n");
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_stops(&scene.back, "no-flow", "a", "b");
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(connection_goes_on_when_its_flow_comes_back)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
     gateway_reload(scene.gateway, policy_with);
     stream_receive_all(&scene.there);
     stream_pass(&scene.back, 5000);
-    close_scene(&scene);
 }
 END_TEST
 
 /* A TCP that was cut from the start is picked up by policy, not by memory. */
 START_TEST(no_connection_opens_after_its_flow_has_left)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
     int socket;
     uint64_t before;
 
-    open_scene(&scene, _i);
     gateway_reload(scene.gateway, policy_without);
     socket = hosts_udp(&scene.hosts[1], scene.family, PORT);
     before = gateway_dropped("no-flow/a/b");
     hosts_udp_send(hosts_udp(&scene.hosts[0], scene.family, 0), scene.family,
                    scene.hosts[1].address[_i], PORT);
     ck_assert(!hosts_readable(socket, "no-flow/a/b", before));
-    close_scene(&scene);
 }
 END_TEST
 
@@ -231,23 +216,20 @@ static const char *const approvals[] = {
 
 START_TEST(connection_goes_on_without_loss_while_it_is_still_approved)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i / N_APPROVALS);
 
-    open_scene(&scene, _i / N_APPROVALS);
     gateway_reload(scene.gateway, approvals[_i % N_APPROVALS]);
     goes_on(&scene);
     gateway_reload(scene.gateway, policy_with);
     goes_on(&scene);
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(connection_goes_on_without_loss_through_reloads_under_way)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
     int ready = 0;
 
-    open_scene(&scene, _i);
     for (int i = 0; i < 2 * N_APPROVALS; i++) {
         const char *answer = NULL;
 
@@ -262,34 +244,30 @@ START_TEST(connection_goes_on_without_loss_through_reloads_under_way)
     }
     ck_assert_int_eq(ready, 2 * N_APPROVALS);
     goes_on(&scene);
-    close_scene(&scene);
 }
 END_TEST
 
 START_TEST(counts_of_a_renamed_flow_go_on)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
     uint64_t before;
 
-    open_scene(&scene, _i);
     before = gateway_passed("main", false);
     ck_assert_uint_gt(before, 5);
     gateway_reload(scene.gateway, approvals[1]);
     ck_assert_uint_ge(gateway_passed("renamed", false), before);
     goes_on(&scene);
     ck_assert_uint_gt(gateway_passed("renamed", true), 5);
-    close_scene(&scene);
 }
 END_TEST
 
 /* Revoking one of two connections between the same hosts leaves the other alone. */
 START_TEST(other_connection_of_the_same_hosts_goes_on)
 {
-    struct scene scene;
+    cleanup_(scene_clear) struct scene scene = open_scene(_i);
     struct stream there, back;
     int listener;
 
-    open_scene(&scene, _i);
     listener = hosts_listen(&scene.hosts[1], scene.family, OTHER_PORT);
     hosts_connect(&scene.hosts[0], scene.family, scene.hosts[1].address[_i], OTHER_PORT, listener,
                   &there, &back);
@@ -300,7 +278,6 @@ START_TEST(other_connection_of_the_same_hosts_goes_on)
     stream_pass(&back, 5000);
     stream_nothing_lost(&there);
     stream_nothing_lost(&back);
-    close_scene(&scene);
 }
 END_TEST
 

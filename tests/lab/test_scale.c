@@ -174,10 +174,8 @@ END_TEST
 START_TEST(restart_on_fifty_thousand_flows_sends_next_to_nothing)
 {
     cleanup_(freep) char *policy = generate("");
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
 
-    sandbox_enter();
-    gateway = gateway_start(policy);
     ck_assert_uint_gt(bytes_sent(gateway), 1000000);
     gateway_stop(gateway);
     gateway_start_again(gateway);
