@@ -3,7 +3,7 @@
 /*
  * The deadly part of segd-steps. Between two steps a daemon does nothing that outlives it: a step
  * is each point that the daemon names, and each call of what makes something last, be it on the
- * disk or in the kernel, before it and behind it. They count from the moment at which a client
+ * disk or in the kernel, before it and after it. They count from the moment at which a client
  * connects while the file SEGD_KILL_AT holds a number; at that step the daemon ends itself by
  * SIGKILL.
  */
@@ -70,7 +70,7 @@ int __wrap_netlink_transact(struct netlink *netlink, struct iovec *vectors, size
 
     step_reached("before-transaction");
     r = __real_netlink_transact(netlink, vectors, n_vectors, bytes, errors);
-    step_reached("behind-transaction");
+    step_reached("after-transaction");
     return r;
 }
 
@@ -86,6 +86,6 @@ int __wrap_renameat(int from, const char *old, int to, const char *new)
 
     step_reached("before-rename");
     r = __real_renameat(from, old, to, new);
-    step_reached("behind-rename");
+    step_reached("after-rename");
     return r;
 }

@@ -43,7 +43,7 @@ static const char policy[] = "segd: 1\n"
     "segd-admin:x:60103:\n"                                                                        \
     "others:x:60104:\n"
 
-/* Groups come from behind, from among others, or as the user's own. */
+/* The group of the role is the last, one in between, or the user's own. */
 static const struct user {
     uid_t uid;
     gid_t gid;

@@ -2,7 +2,7 @@
 
 /*
  * The first instants of a boot, as the daemon's parts go through them in this process: what holds
- * when the policy is about to be read, and what behind the commit. And that a process that has
+ * when the policy is about to be read, and what after the commit. And that a process that has
  * given its privileges up has no others.
  */
 
@@ -95,7 +95,7 @@ START_TEST(nothing_passes_while_the_policy_is_read)
 }
 END_TEST
 
-START_TEST(forwarding_is_switched_on_behind_the_first_commit)
+START_TEST(forwarding_is_switched_on_after_the_first_commit)
 {
     cleanup_(subject_clear) struct subject subject = {0};
 
@@ -188,7 +188,7 @@ void checks_add(TCase *tests)
     if (access(IPV4, W_OK) < 0)
         checks_skip("%s cannot be written: %s", IPV4, strerror(errno));
     tcase_add_test(tests, nothing_passes_while_the_policy_is_read);
-    tcase_add_test(tests, forwarding_is_switched_on_behind_the_first_commit);
+    tcase_add_test(tests, forwarding_is_switched_on_after_the_first_commit);
     tcase_add_loop_test(tests, forwarding_is_left_alone_where_the_policy_does_not_say, 0,
                         (int)ELEMENTS_OF(without));
     tcase_add_test(tests, what_is_of_no_use_leaves_the_store);

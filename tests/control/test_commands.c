@@ -320,7 +320,7 @@ START_TEST(a_zone_is_isolated_and_released_by_another)
 }
 END_TEST
 
-START_TEST(an_incidenttakes_away_and_adds_for_a_while)
+START_TEST(a_flow_is_suspended_and_another_granted_for_a_while)
 {
     cleanup_(scene_clear) struct scene scene = {0};
 
@@ -397,7 +397,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_policy_goes_on_and_back);
     tcase_add_test(tests, mistakes_are_told_as_check_tells_them);
     tcase_add_test(tests, a_zone_is_isolated_and_released_by_another);
-    tcase_add_test(tests, an_incidenttakes_away_and_adds_for_a_while);
+    tcase_add_test(tests, a_flow_is_suspended_and_another_granted_for_a_while);
     tcase_add_test(tests, what_is_critical_is_an_exit_code);
     tcase_add_test(tests, who_may_not_is_told_who_may);
 }

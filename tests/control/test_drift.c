@@ -67,7 +67,7 @@ static struct watched next_of_table(struct watch *watch)
     }
 }
 
-/* Waits for the transaction of segd behind one of others. It is known by its name: the number that
+/* Waits for the transaction of segd after one of others. It is known by its name: the number that
  * the kernel tells is that of the outermost process namespace. */
 static void wait_for_repair(struct watch *watch)
 {
@@ -271,7 +271,7 @@ START_TEST(changes_of_other_tables_are_passed_over)
     before = gateway_list();
     for (int i = 0; i < 20; i++) {
         sandbox_nft("add table inet other\nadd chain inet other x\ndelete table inet other\n");
-        /* Answered behind what came before. */
+        /* This is answered after what came before. */
         ck_assert_int_eq(calls_repairs(gateway), 0);
     }
     after = gateway_list();
@@ -287,7 +287,7 @@ START_TEST(changes_of_other_tables_are_passed_over)
 END_TEST
 
 /* Then the difference to the next policy is taken from what was committed, as before. */
-START_TEST(change_behind_other_tables_is_committed)
+START_TEST(change_after_those_of_other_tables_is_committed)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
@@ -346,6 +346,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, thousand_changes_leave_nothing_behind);
     tcase_add_test(tests, lost_notifications_lead_to_a_full_comparison);
     tcase_add_test(tests, changes_of_other_tables_are_passed_over);
-    tcase_add_test(tests, change_behind_other_tables_is_committed);
+    tcase_add_test(tests, change_after_those_of_other_tables_is_committed);
     tcase_add_test(tests, table_that_another_owned_is_repaired_when_it_is_let_go);
 }

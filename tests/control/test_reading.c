@@ -188,7 +188,7 @@ static void format_hours(char *buffer, size_t size, usec_t now, int first, int l
              (tokyo.tm_hour + last) % 24);
 }
 
-/* The instant so many hours behind the beginning of this one, as it is told. */
+/* The instant so many hours after the beginning of this one, as the daemon writes it. */
 static const char *format_hour(usec_t now, int hours, char buffer[INSTANT_TEXT_MAX])
 {
     usec_t hour = INT64_C(3600) * USEC_PER_SEC;

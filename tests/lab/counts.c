@@ -115,7 +115,7 @@ static void cut_part(char *from, const char *end)
 }
 
 /* `table inet segd { # handle 7 progname segd`, `flags owner` and a blank line; of an orphan only
- * `flags`, with nothing behind it. */
+ * `flags`, with nothing after it. */
 void gateway_cut_owner(char *listing)
 {
     char *head = strstr(listing, "table inet segd {"), *line, *name;

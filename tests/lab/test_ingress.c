@@ -296,7 +296,7 @@ START_TEST(untracked_packet_is_invalid)
 }
 END_TEST
 
-/* A table that accepts everything, before ours and behind it, opens nothing. */
+/* A table that accepts everything, before ours and after it, opens nothing. */
 START_TEST(foreign_accept_does_not_open_what_is_closed)
 {
     cleanup_(gateway_freep) struct gateway *gateway = NULL;

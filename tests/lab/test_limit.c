@@ -216,7 +216,7 @@ START_TEST(edited_limit_begins_anew)
 END_TEST
 
 /* A rate comes back; at a million a second it is never used up by a test. */
-START_TEST(rate_comes_back)
+START_TEST(connections_pass_again_when_their_time_is_over)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy_quick);
@@ -333,7 +333,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, both_limits_of_a_flow_hold, 0, FAMILIES);
     tcase_add_loop_test(tests, reload_keeps_what_sources_have_used, 0, FAMILIES);
     tcase_add_loop_test(tests, edited_limit_begins_anew, 0, FAMILIES);
-    tcase_add_loop_test(tests, rate_comes_back, 0, FAMILIES);
+    tcase_add_loop_test(tests, connections_pass_again_when_their_time_is_over, 0, FAMILIES);
     tcase_add_loop_test(tests, flow_that_does_not_pass_is_suspended_not_limited, 0, FAMILIES);
     tcase_add_loop_test(tests, source_without_room_is_refused, 0, FAMILIES);
     tcase_add_loop_test(tests, protected_gateway_is_limited_too, 0, FAMILIES);

@@ -76,7 +76,7 @@ static void maybe_date(struct writer *writer, const char *key, unsigned first_ye
         fprintf(writer->stream, ", %s: 令和%u年%u月%u日", key, year - 2018, month, day);
 }
 
-/* Begins a list of `n` items or one item alone; between and behind items the others. */
+/* Begins a list of `n` items or one item alone; between and after items the others. */
 static void list_begin(struct writer *writer, const char *key, unsigned n)
 {
     fprintf(writer->stream, ", %s: %s", key, n > 1 ? "[" : "");

@@ -371,7 +371,7 @@ void client_say(int fd, const char *text)
     client_send(fd, text, strlen(text) + 1);
 }
 
-/* Looks before it takes, so that nothing is taken of what comes behind the message. */
+/* Looks before it takes, so that nothing is taken of what comes after the message. */
 json_t *client_hear(int fd)
 {
     static char bytes[65536];

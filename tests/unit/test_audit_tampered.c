@@ -242,7 +242,7 @@ START_TEST(numbers_that_are_not_in_order_are_found)
 }
 END_TEST
 
-/* An entry is changed, and all lines behind it fit again. */
+/* An entry is changed, and all lines after it fit again. */
 START_TEST(a_rewritten_history_is_found_by_its_head)
 {
     int directory = folder_enter("4m");

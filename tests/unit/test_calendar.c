@@ -207,7 +207,7 @@ START_TEST(a_day_ends_where_its_zone_says)
 }
 END_TEST
 
-START_TEST(every_day_ends_behind_the_day_before)
+START_TEST(every_day_ends_after_the_day_before)
 {
     static const char *const zones[] = {"Asia/Tokyo", "America/Sao_Paulo", "Asia/Beirut"};
 
@@ -269,7 +269,7 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(bad_timezones));
     tcase_add_test(tests, an_overlong_zone_is_refused);
     tcase_add_loop_test(tests, a_day_ends_where_its_zone_says, 0, (int)ELEMENTS_OF(end_cases));
-    tcase_add_test(tests, every_day_ends_behind_the_day_before);
+    tcase_add_test(tests, every_day_ends_after_the_day_before);
     tcase_add_test(tests, the_zone_of_the_process_stays_its_own);
     tcase_add_test(tests, now_is_the_time_of_the_clock);
 }

@@ -100,7 +100,7 @@ END_TEST
 struct line_case {
     const char *line;
     uint32_t column;
-    const char *shown; /* as expected behind the gutter */
+    const char *shown; /* as expected after the gutter */
     const char *caret;
 };
 

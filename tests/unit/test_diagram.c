@@ -209,7 +209,7 @@ START_TEST(chains_that_need_too_many_copies_are_an_error)
 }
 END_TEST
 
-/* A flow of few hosts to everywhere, behind an earlier one of all hosts to very many places. */
+/* A flow of few hosts to everywhere, after an earlier one of all hosts to very many places. */
 START_TEST(flow_cut_by_very_many_earlier_rows_is_compiled)
 {
     struct compiled compiled;
@@ -273,7 +273,7 @@ START_TEST(flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed)
 END_TEST
 
 /* All addresses of a flow lie in networks that have earlier flows; they link to its class. */
-START_TEST(flow_behind_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
+START_TEST(flow_after_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
 {
     struct packet packet = {
         .from = 0,
@@ -317,6 +317,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, chains_that_need_too_many_copies_are_an_error);
     tcase_add_test(tests, flow_cut_by_very_many_earlier_rows_is_compiled);
     tcase_add_loop_test(tests, flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed, 0, 4);
-    tcase_add_loop_test(tests, flow_behind_the_flows_of_all_networks_inside_is_left_if_one_lets_it,
+    tcase_add_loop_test(tests, flow_after_the_flows_of_all_networks_inside_is_left_if_one_lets_it,
                         0, 2);
 }

@@ -175,7 +175,7 @@ START_TEST(a_fingerprint_is_of_names_and_texts_in_their_order)
 }
 END_TEST
 
-START_TEST(an_outcome_is_written_behind)
+START_TEST(an_outcome_is_written_after_its_generation)
 {
     cleanup_(generation_clear) struct generation generation = sample(1), again = {0};
     cleanup_(generations_closep) struct generations *generations = NULL;
@@ -446,7 +446,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, texts_are_those_of_the_sources);
     tcase_add_loop_test(tests, a_fingerprint_is_of_names_and_texts_in_their_order, 0,
                         (int)ELEMENTS_OF(fingerprints));
-    tcase_add_loop_test(tests, an_outcome_is_written_behind, GENERATION_PREPARED,
+    tcase_add_loop_test(tests, an_outcome_is_written_after_its_generation, GENERATION_PREPARED,
                         GENERATION_UNCONFIRMED + 1);
     tcase_add_test(tests, what_does_not_fit_is_not_written);
     tcase_add_test(tests, a_number_is_given_once);

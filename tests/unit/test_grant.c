@@ -38,7 +38,7 @@ static void tear_down(void)
 
 #define END INT64_C(1800000000000000)
 
-/* Parses the policy with the grant behind it. */
+/* Parses the policy with the grant after it. */
 static int parse(void)
 {
     const struct policy_text texts[] = {

@@ -165,7 +165,7 @@ START_TEST(what_is_there_is_known_at_once)
 }
 END_TEST
 
-START_TEST(an_interface_appears_and_vanishes)
+START_TEST(an_interface_is_known_while_it_is_there)
 {
     cleanup_(links_closep) struct links *links = NULL;
 
@@ -200,7 +200,7 @@ START_TEST(a_renamed_interface_is_the_same_interface)
 }
 END_TEST
 
-START_TEST(addresses_come_and_go)
+START_TEST(addresses_are_known_while_they_are_there)
 {
     cleanup_(links_closep) struct links *links = NULL;
 
@@ -548,9 +548,9 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_test(tests, what_is_there_is_known_at_once);
-    tcase_add_test(tests, an_interface_appears_and_vanishes);
+    tcase_add_test(tests, an_interface_is_known_while_it_is_there);
     tcase_add_test(tests, a_renamed_interface_is_the_same_interface);
-    tcase_add_test(tests, addresses_come_and_go);
+    tcase_add_test(tests, addresses_are_known_while_they_are_there);
     tcase_add_test(tests, up_needs_a_carrier);
     tcase_add_test(tests, a_port_that_leaves_its_bridge_stays);
     tcase_add_test(tests, an_interface_moved_elsewhere_is_gone);

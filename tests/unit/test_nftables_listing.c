@@ -51,7 +51,7 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Cuts a word and the one behind it. */
+/* Cuts a word and the one after it. */
 static void cut_words(char *line, const char *word)
 {
     char *start = strstr(line, word), *rest;

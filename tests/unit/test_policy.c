@@ -288,7 +288,7 @@ START_TEST(a_limit_is_numbers_of_connections)
 }
 END_TEST
 
-START_TEST(intra_allow_is_a_flow_behind_all_others)
+START_TEST(intra_allow_is_a_flow_after_all_others)
 {
     cleanup_(reading_clear) struct reading reading = {0};
     const struct policy *policy = read_valid(
@@ -469,7 +469,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, equal_schedules_are_one);
     tcase_add_loop_test(tests, a_limit_is_numbers_of_connections, 0, (int)ELEMENTS_OF(limit_cases));
     tcase_add_test(tests, a_flow_expires_at_the_end_of_its_last_day_where_the_policy_is);
-    tcase_add_test(tests, intra_allow_is_a_flow_behind_all_others);
+    tcase_add_test(tests, intra_allow_is_a_flow_after_all_others);
     tcase_add_test(tests, interfaces_with_the_same_zones_are_one_segment);
     tcase_add_loop_test(tests, a_whole_zone_brings_its_link_to_the_gateway_only, 0,
                         (int)ELEMENTS_OF(end_cases));

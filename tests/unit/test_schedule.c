@@ -239,7 +239,7 @@ START_TEST(an_unknown_zone_is_refused)
 }
 END_TEST
 
-START_TEST(the_end_of_time_is_no_trouble)
+START_TEST(a_window_reaches_to_either_end_of_time)
 {
     const struct schedule schedule = {MONDAY, NIGHT};
     usec_t until;
@@ -328,7 +328,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, the_last_microsecond_counts);
     tcase_add_test(tests, what_is_always_open_never_changes);
     tcase_add_test(tests, an_unknown_zone_is_refused);
-    tcase_add_test(tests, the_end_of_time_is_no_trouble);
+    tcase_add_test(tests, a_window_reaches_to_either_end_of_time);
     tcase_add_loop_test(tests, each_minute_is_as_a_simple_look_at_the_clock_says, 0,
                         (int)ELEMENTS_OF(walk_cases));
 }

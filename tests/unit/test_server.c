@@ -190,7 +190,7 @@ START_TEST(stream_that_is_not_read_is_cut_off)
     ck_assert_int_le(number(reply, "sent"), 66);
     json_decref(reply);
 
-    /* It is told, behind what it did not read, and may go on. */
+    /* It is told so after what it did not read, and may go on. */
     while (more) {
         reply = client_hear(fd);
         ck_assert_ptr_nonnull(reply);

@@ -51,7 +51,7 @@ static const struct utf8_case utf8_cases[] = {
 START_TEST(utf8_is_decoded_or_refused)
 {
     const struct utf8_case *c = &utf8_cases[_i];
-    /* On the heap, where reading behind the end does not go unseen. */
+    /* On the heap, where the sanitizer sees a read past the end. */
     cleanup_(freep) char *bytes = malloc(c->size);
     uint32_t character = 0;
 
