@@ -51,19 +51,35 @@ static inline const struct flow *find_flow(const struct policy *policy, const ch
     return NULL;
 }
 
-static inline bool has_diagnostic(struct diagnostics *diagnostics, const char *code)
+static inline size_t count_diagnostics(struct diagnostics *diagnostics, const char *code)
 {
     const struct diagnostic *list;
-    size_t n = diagnostics_list(diagnostics, &list);
+    size_t n_list = diagnostics_list(diagnostics, &list), n = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i].code, code) == 0)
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < n_list; i++)
+        n += strcmp(list[i].code, code) == 0;
+    return n;
 }
 
-/* A world for tests: three zones, some hosts, groups and a service. */
+static inline bool has_diagnostic(struct diagnostics *diagnostics, const char *code)
+{
+    return count_diagnostics(diagnostics, code) > 0;
+}
+
+/* The policy as text; the caller frees it. */
+static inline char *print_policy(const struct policy *policy)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(policy_print(policy, stream), 0);
+    ck_assert_int_eq(fclose(stream), 0);
+    return text;
+}
+
+/* A small policy for tests: three zones, some hosts, groups and a service. */
 #define ZONES                                                                                      \
     "segd: 1\n"                                                                                    \
     "timezone: Asia/Tokyo\n"                                                                       \

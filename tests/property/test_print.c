@@ -189,18 +189,6 @@ static void assert_policies_equal(const struct policy *a, const struct policy *b
         assert_texts_equal(a->segments[i].name, b->segments[i].name);
 }
 
-static char *print_policy(const struct policy *policy)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-
-    ck_assert_ptr_nonnull(stream);
-    ck_assert_int_eq(policy_print(policy, stream), 0);
-    ck_assert_int_eq(fclose(stream), 0);
-    return text;
-}
-
 /* The number of the test is the seed. */
 START_TEST(a_printed_policy_is_the_same_policy)
 {

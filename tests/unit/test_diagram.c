@@ -12,69 +12,52 @@
 #include "base/cleanup.h"
 #include "checks.h"
 #include "diagram/diagram.h"
+#include "tests/reading.h"
 
 /* The kernel follows 15 jumps. Beside the parents of a class there are those to judge, pair, class,
  * no-flow and drop, and three are left for what is to come. */
 #define LINKS_ALLOWED 7
 
-#define ZONES                                                                                      \
+#define TWO_ZONES                                                                                  \
     "segd: 1\n"                                                                                    \
     "zones:\n"                                                                                     \
     "  a: { class: other, interfaces: [if1], networks: [10.0.0.0/8, \"fd00::/16\"] }\n"            \
     "  b: { class: other, interfaces: [if2], networks: [20.0.0.0/8, \"fd01::/16\"] }\n"
 
-struct compiled {
-    struct sources *sources;
-    struct diagnostics *diagnostics;
-    struct policy *policy;
+/* A policy that is being written, then its diagram. */
+struct draft {
+    struct reading reading;
     struct diagram *diagram;
     char *text;
     size_t size;
     FILE *stream;
 };
 
-static FILE *compiled_begin(struct compiled *compiled)
+static FILE *draft_begin(struct draft *draft)
 {
-    *compiled = (struct compiled){0};
-    compiled->stream = open_memstream(&compiled->text, &compiled->size);
-    ck_assert_ptr_nonnull(compiled->stream);
-    fputs(ZONES, compiled->stream);
-    return compiled->stream;
+    *draft = (struct draft){0};
+    draft->stream = open_memstream(&draft->text, &draft->size);
+    ck_assert_ptr_nonnull(draft->stream);
+    fputs(TWO_ZONES, draft->stream);
+    return draft->stream;
 }
 
 /* What diagram_new() returns for what was written. */
-static int compiled_end(struct compiled *compiled)
+static int draft_end(struct draft *draft)
 {
-    ck_assert_int_eq(fclose(compiled->stream), 0);
-    ck_assert_int_eq(sources_new(&compiled->sources), 0);
-    ck_assert_int_eq(diagnostics_new(&compiled->diagnostics), 0);
-    if (policy_parse("policy.yaml", compiled->text, compiled->size, compiled->sources,
-                     compiled->diagnostics, &compiled->policy) < 0)
-        diagnostics_print(compiled->diagnostics, compiled->sources, stderr, false);
-    ck_assert_ptr_nonnull(compiled->policy);
-    return diagram_new(compiled->policy, compiled->diagnostics, &compiled->diagram);
+    ck_assert_int_eq(fclose(draft->stream), 0);
+    return diagram_new(read_valid(&draft->reading, draft->text), draft->reading.diagnostics,
+                       &draft->diagram);
 }
 
-static void compiled_clear(struct compiled *compiled)
+static void draft_clear(struct draft *draft)
 {
-    diagram_free(compiled->diagram);
-    policy_free(compiled->policy);
-    diagnostics_free(compiled->diagnostics);
-    sources_free(compiled->sources);
-    free(compiled->text);
+    diagram_free(draft->diagram);
+    reading_clear(&draft->reading);
+    free(draft->text);
 }
 
-static size_t count_code(struct diagnostics *diagnostics, const char *code)
-{
-    const struct diagnostic *list;
-    size_t n_list = diagnostics_list(diagnostics, &list), n = 0;
-
-    for (size_t i = 0; i < n_list; i++)
-        n += strcmp(list[i].code, code) == 0;
-    return n;
-}
-
-#define HOSTS 60
+#define N_HOSTS 60
 #define HOST_ROWS 20
 #define NETWORK_ROWS 200
 
@@ -87,7 +70,7 @@ static unsigned network_length(int level, int n_levels)
 static void write_nested(FILE *stream, int n_levels)
 {
     fputs("groups:\n", stream);
-    for (int i = 0; i < n_levels + HOSTS; i++) {
+    for (int i = 0; i < n_levels + N_HOSTS; i++) {
         bool host = i >= n_levels;
 
         fprintf(stream,
@@ -98,7 +81,7 @@ static void write_nested(FILE *stream, int n_levels)
         fputs("] }\n", stream);
     }
     fputs("flows:\n", stream);
-    for (int i = 0; i < n_levels + HOSTS; i++)
+    for (int i = 0; i < n_levels + N_HOSTS; i++)
         fprintf(stream, "  f%d: { from: s%d, to: d%d, services: [tcp/%d] }\n", i, i, i, 1000 + i);
 }
 
@@ -127,7 +110,7 @@ static size_t count_rows(const struct pair *pair)
 }
 
 /* From each network, at an address that is in none inside it, by the flow of each. */
-static void assert_nested_decisions(const struct compiled *compiled, int n_levels)
+static void assert_nested_decisions(const struct draft *draft, int n_levels)
 {
     for (int from = 0; from < n_levels; from++) {
         for (int flow = 0; flow < n_levels; flow++) {
@@ -143,8 +126,8 @@ static void assert_nested_decisions(const struct compiled *compiled, int n_level
             };
             uint32_t owner = flow <= from ? (uint32_t)flow : NO_FLOW;
 
-            ck_assert_uint_eq(policy_decide_naively(compiled->policy, &packet), owner);
-            ck_assert_uint_eq(diagram_decide(compiled->diagram, &packet).flow, owner);
+            ck_assert_uint_eq(policy_decide_naively(draft->reading.policy, &packet), owner);
+            ck_assert_uint_eq(diagram_decide(draft->diagram, &packet).flow, owner);
         }
     }
 }
@@ -153,30 +136,30 @@ START_TEST(networks_inside_networks_make_no_long_chain)
 {
     static const int levels[] = {3, 8, 9, 14, 30, 100};
     int n_levels = levels[_i];
-    size_t rows = (size_t)n_levels * NETWORK_ROWS + HOSTS * HOST_ROWS;
-    struct compiled compiled;
+    size_t rows = (size_t)n_levels * NETWORK_ROWS + N_HOSTS * HOST_ROWS;
+    struct draft draft;
     const struct pair *pair;
 
-    write_nested(compiled_begin(&compiled), n_levels);
-    ck_assert_int_eq(compiled_end(&compiled), 0);
-    ck_assert_uint_eq(compiled.diagram->n_pairs, 1);
-    pair = &compiled.diagram->pairs[0];
+    write_nested(draft_begin(&draft), n_levels);
+    ck_assert_int_eq(draft_end(&draft), 0);
+    ck_assert_uint_eq(draft.diagram->n_pairs, 1);
+    pair = &draft.diagram->pairs[0];
 
     ck_assert_uint_le(longest_chain(pair), LINKS_ALLOWED);
     if (n_levels <= LINKS_ALLOWED)
         ck_assert_uint_eq(longest_chain(pair), (unsigned)n_levels);
     /* Each chain that begins anew repeats what lies around it, and nothing does so more often. */
     ck_assert_uint_le(count_rows(pair), rows * (2 + (size_t)n_levels / LINKS_ALLOWED));
-    assert_nested_decisions(&compiled, n_levels);
-    compiled_clear(&compiled);
+    assert_nested_decisions(&draft, n_levels);
+    draft_clear(&draft);
 }
 END_TEST
 
 /* A path of wide tables, and at its end very many networks, each with a table and hosts. */
 START_TEST(chains_that_need_too_many_copies_are_an_error)
 {
-    struct compiled compiled;
-    FILE *stream = compiled_begin(&compiled);
+    struct draft draft;
+    FILE *stream = draft_begin(&draft);
 
     fputs("groups:\n  large: { zone: b, members: [20.0.0.0/32", stream);
     for (int i = 1; i < 20000; i++)
@@ -203,18 +186,18 @@ START_TEST(chains_that_need_too_many_copies_are_an_error)
                 "  h%d: { from: h%d, to: b, services: [udp/%d] }\n",
                 i, i, 1000 + i, i, i, 1000 + i);
 
-    ck_assert_int_eq(compiled_end(&compiled), -E2BIG);
-    ck_assert_uint_eq(count_code(compiled.diagnostics, "too-entangled"), 1);
-    compiled_clear(&compiled);
+    ck_assert_int_eq(draft_end(&draft), -E2BIG);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "too-entangled"), 1);
+    draft_clear(&draft);
 }
 END_TEST
 
 /* A flow of few hosts to everywhere, after an earlier one of all hosts to very many places. */
 START_TEST(flow_cut_by_very_many_earlier_rows_is_compiled)
 {
-    struct compiled compiled;
+    struct draft draft;
     struct packet packet = {.from = 0, .to = 1, .source = 0x0a000001};
-    FILE *stream = compiled_begin(&compiled);
+    FILE *stream = draft_begin(&draft);
 
     /* So many networks that the outer flow is not copied into them. */
     fputs("groups:\n  few: { zone: a, members: [10.0.0.0/24", stream);
@@ -228,18 +211,18 @@ START_TEST(flow_cut_by_very_many_earlier_rows_is_compiled)
           "  inner: { from: few, to: b, services: [tcp/1-100] }\n",
           stream);
 
-    ck_assert_int_eq(compiled_end(&compiled), 0);
+    ck_assert_int_eq(draft_end(&draft), 0);
     for (unsigned i = 0; i < 30000; i += 1000) {
         packet.destination = 0x14000000 | (i / 250) << 16 | (i % 250) << 8;
         packet.service = SERVICE_NUMBER(6, 80);
-        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 0);
+        ck_assert_uint_eq(diagram_decide(draft.diagram, &packet).flow, 0);
         packet.service = SERVICE_NUMBER(6, 81);
-        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 1);
+        ck_assert_uint_eq(diagram_decide(draft.diagram, &packet).flow, 1);
         packet.destination += 128;
         packet.service = SERVICE_NUMBER(6, 80);
-        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 1);
+        ck_assert_uint_eq(diagram_decide(draft.diagram, &packet).flow, 1);
     }
-    compiled_clear(&compiled);
+    draft_clear(&draft);
 }
 END_TEST
 
@@ -252,8 +235,8 @@ START_TEST(flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed)
         unsigned ports;
         size_t shadowed;
     } cases[] = {{8, 8, 1}, {40, 8, 1}, {8, 9, 0}, {40, 9, 0}};
-    struct compiled compiled;
-    FILE *stream = compiled_begin(&compiled);
+    struct draft draft;
+    FILE *stream = draft_begin(&draft);
 
     fprintf(stream, "groups:\n  all: { zone: a, members: [10.0.0.1-10.0.0.%u] }\n",
             cases[_i].sources);
@@ -265,10 +248,11 @@ START_TEST(flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed)
         fprintf(stream, "  f%u: { from: s%u, to: to, services: [tcp/1-8] }\n", i, i);
     fprintf(stream, "  late: { from: all, to: to, services: [tcp/1-%u] }\n", cases[_i].ports);
 
-    ck_assert_int_eq(compiled_end(&compiled), cases[_i].shadowed > 0 ? -EBADMSG : 0);
-    ck_assert_uint_eq(count_code(compiled.diagnostics, "shadowed"), cases[_i].shadowed);
-    ck_assert_uint_eq(count_code(compiled.diagnostics, "overlap"), 1 - cases[_i].shadowed);
-    compiled_clear(&compiled);
+    ck_assert_int_eq(draft_end(&draft), cases[_i].shadowed > 0 ? -EBADMSG : 0);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "shadowed"), cases[_i].shadowed);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "overlap"),
+                      1 - cases[_i].shadowed);
+    draft_clear(&draft);
 }
 END_TEST
 
@@ -282,8 +266,8 @@ START_TEST(flow_after_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
         .destination = 0x14000001,
         .service = SERVICE_NUMBER(6, 80),
     };
-    struct compiled compiled;
-    FILE *stream = compiled_begin(&compiled);
+    struct draft draft;
+    FILE *stream = draft_begin(&draft);
     bool left = _i == 1;
 
     fputs("groups:\n  outer: { zone: a, members: [10.0.0.0/9] }\n"
@@ -300,14 +284,14 @@ START_TEST(flow_after_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
                 left && i == 15 ? 81 : 80);
     fputs("  outer: { from: outer, to: many, services: [tcp/80-81] }\n", stream);
 
-    ck_assert_int_eq(compiled_end(&compiled), left ? 0 : -EBADMSG);
-    ck_assert_uint_eq(count_code(compiled.diagnostics, "shadowed"), !left);
-    ck_assert_uint_eq(count_code(compiled.diagnostics, "overlap"), left);
+    ck_assert_int_eq(draft_end(&draft), left ? 0 : -EBADMSG);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "shadowed"), !left);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "overlap"), left);
     if (left) {
-        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).flow, 16);
-        ck_assert_uint_eq(diagram_decide(compiled.diagram, &packet).links, 1);
+        ck_assert_uint_eq(diagram_decide(draft.diagram, &packet).flow, 16);
+        ck_assert_uint_eq(diagram_decide(draft.diagram, &packet).links, 1);
     }
-    compiled_clear(&compiled);
+    draft_clear(&draft);
 }
 END_TEST
 

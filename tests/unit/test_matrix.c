@@ -9,6 +9,7 @@
 #include "answer/matrix.h"
 #include "base/cleanup.h"
 #include "checks.h"
+#include "tests/reading.h"
 
 static const char policy_text[] =
     "segd: 1\n"
@@ -36,8 +37,7 @@ static const char policy_text[] =
     "  in: { from: a, to: gateway, services: [icmp/echo-request] }\n"
     "gateway: { protect: true }\n";
 
-static struct sources *sources;
-static struct diagnostics *diagnostics;
+static struct reading reading;
 static struct policy *policy;
 static struct matrix *matrix;
 static usec_t end;
@@ -47,21 +47,15 @@ static void set_up(void)
     struct date day = {2026, 3, 31};
 
     ck_assert_int_eq(date_end(day, "UTC", &end), 0);
-    ck_assert_int_eq(sources_new(&sources), 0);
-    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    if (policy_parse("policy.yaml", policy_text, strlen(policy_text), sources, diagnostics,
-                     &policy) < 0)
-        diagnostics_print(diagnostics, sources, stderr, false);
-    ck_assert_ptr_nonnull(policy);
+    read_valid(&reading, policy_text);
+    policy = reading.policy;
     ck_assert_int_eq(matrix_new(policy, NULL, end, &matrix), 0);
 }
 
 static void tear_down(void)
 {
     matrix = matrix_free(matrix);
-    policy = policy_free(policy);
-    diagnostics = diagnostics_free(diagnostics);
-    sources = sources_free(sources);
+    reading_clear(&reading);
 }
 
 static void append(char text[128], const char *word, const char *name)
@@ -175,14 +169,13 @@ START_TEST(the_gateway_is_a_zone_only_where_it_is_protected)
     static const char text[] = "segd: 1\n"
                                "zones:\n"
                                "  z: { class: other, interfaces: [i], networks: [10.0.0.0/24] }\n";
-    cleanup_(policy_freep) struct policy *bare = NULL;
+    cleanup_(reading_clear) struct reading bare = {0};
     cleanup_(matrix_freep) struct matrix *bare_matrix = NULL;
 
     ck_assert_uint_eq(matrix_zone(matrix, 0), 0);
     ck_assert_uint_eq(matrix_zone(matrix, 3), ZONE_GATEWAY);
 
-    ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
-    ck_assert_int_eq(matrix_new(bare, NULL, 0, &bare_matrix), 0);
+    ck_assert_int_eq(matrix_new(read_valid(&bare, text), NULL, 0, &bare_matrix), 0);
     ck_assert_uint_eq(bare_matrix->n_zones, 1);
 }
 END_TEST

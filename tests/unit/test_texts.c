@@ -160,18 +160,6 @@ static void tear_down(void)
     reading_clear(&reading);
 }
 
-static char *print(const struct policy *policy)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-
-    ck_assert_ptr_nonnull(stream);
-    ck_assert_int_eq(policy_print(policy, stream), 0);
-    ck_assert_int_eq(fclose(stream), 0);
-    return text;
-}
-
 START_TEST(files_as_texts_are_the_policy_that_is_read_from_them)
 {
     cleanup_(sources_freep) struct sources *loaded = NULL;
@@ -189,11 +177,11 @@ START_TEST(files_as_texts_are_the_policy_that_is_read_from_them)
     ck_assert_uint_eq(texts[1].size, strlen(second_text));
     ck_assert_mem_eq(texts[1].text, second_text, texts[1].size);
     ck_assert_int_eq(parse(texts, 2), 0);
-    parsed = print(reading.policy);
+    parsed = print_policy(reading.policy);
 
     ck_assert_int_eq(policy_read(directory, loaded, reading.diagnostics, &policy), 0);
     ck_assert_uint_eq(sources_count(loaded), 4);
-    read = print(policy);
+    read = print_policy(policy);
     ck_assert_str_eq(parsed, read);
 }
 END_TEST
