@@ -8,10 +8,12 @@
 #include <check.h>
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -136,23 +138,45 @@ int sandbox_run(const char *const *arguments, const char *input, char **ret_outp
     return status;
 }
 
-void sandbox_nft(const char *text)
+void sandbox_enter_mounts(void)
+{
+    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+}
+
+int sandbox_nft_try(const char *text, char **ret_output)
 {
     static const char *const arguments[] = {"nft", "-f", "-", NULL};
-    cleanup_(freep) char *output = NULL;
-    int status;
 
-    status = sandbox_run(arguments, text, &output);
+    return sandbox_run(arguments, text, ret_output);
+}
+
+void sandbox_nft(const char *text)
+{
+    cleanup_(freep) char *output = NULL;
+    int status = sandbox_nft_try(text, &output);
+
     ck_assert_msg(status == 0, "nft: exit status %d\n%s", status, output);
 }
 
-char *sandbox_nft_list(void)
+void sandbox_nft_check(const char *text)
 {
-    static const char *const arguments[] = {"nft", "list", "ruleset", NULL};
+    static const char *const arguments[] = {"unshare", "-n", "nft", "-c", "-f", "-", NULL};
+    cleanup_(freep) char *output = NULL;
+    int status = sandbox_run(arguments, text, &output);
+
+    ck_assert_msg(status == 0, "nft -c: exit status %d\n%s\n%s", status, output, text);
+}
+
+char *sandbox_nft_list(const char *object)
+{
+    char command[64];
+    const char *const arguments[] = {"nft", command, NULL};
     char *output = NULL;
     int status;
 
+    snprintf(command, sizeof(command), "list %s", object);
     status = sandbox_run(arguments, NULL, &output);
-    ck_assert_msg(status == 0, "nft list ruleset: exit status %d\n%s", status, output);
+    ck_assert_msg(status == 0, "nft list: exit status %d\n%s", status, output);
     return output;
 }

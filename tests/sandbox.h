@@ -31,8 +31,15 @@ void sandbox_become_user(void);
  */
 int sandbox_run(const char *const *arguments, const char *input, char **ret_output);
 
+/* Leaves the mounts of the machine for good: what is mounted from now on is the test's own. */
+void sandbox_enter_mounts(void);
+
 /* Loads nftables text, as `nft -f`; asserts that it is accepted. */
 void sandbox_nft(const char *text);
+/* The same, and returns the exit status and what nft wrote, as sandbox_run(). */
+int sandbox_nft_try(const char *text, char **ret_output);
+/* Asserts that nft takes the text, by `nft -c` in a network namespace that holds no table. */
+void sandbox_nft_check(const char *text);
 
-/* The sandbox's ruleset as nft lists it; the caller frees it. */
-char *sandbox_nft_list(void);
+/* What `nft list` says of this object, such as "ruleset"; the caller frees it. */
+char *sandbox_nft_list(const char *object);

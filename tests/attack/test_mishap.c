@@ -67,12 +67,11 @@ static const char *const damages[] = {
 
 START_TEST(damage_while_segd_runs_is_refused_by_the_kernel)
 {
-    static const char *const nft[] = {"nft", "-f", "-", NULL};
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
     cleanup_(freep) char *answer = NULL;
 
-    ck_assert_int_ne(sandbox_run(nft, damages[_i], &answer), 0);
+    ck_assert_int_ne(sandbox_nft_try(damages[_i], &answer), 0);
     ck_assert_msg(strstr(answer, "Operation not permitted"), "%s", answer);
     assert_enforced(lab);
     gateway_reload(gateway, policy);
@@ -106,12 +105,10 @@ START_TEST(expiry_at_the_end_of_the_calendar_is_enforced)
 }
 END_TEST
 
-/* A point of an interval map: of it nft must not make one range with the element behind it. */
+/* A point of an interval map: of it nft must not make one range with the element after it. */
 START_TEST(point_among_ranges_lists_and_loads_again)
 {
-    static const char *const list[] = {"nft", "list", "table", "inet", "segd", NULL};
-    static const char *const check[] = {"nft", "-c", "-f", "-", NULL};
-    cleanup_(freep) char *listing = NULL, *output = NULL;
+    cleanup_(freep) char *listing = NULL;
     cleanup_(gateway_freep) struct gateway *gateway = NULL;
     cleanup_(lab_freep) struct lab *lab = wires_new();
 
@@ -122,11 +119,10 @@ START_TEST(point_among_ranges_lists_and_loads_again)
                                          "flows:\n"
                                          "  f1: { from: ha, to: hb, services: [tcp/1-100] }\n"
                                          "  f2: { from: ha, to: hb, services: [any] }\n");
-    ck_assert_int_eq(sandbox_run(list, NULL, &listing), 0);
+    listing = sandbox_nft_list("table inet segd");
     gateway_cut_owner(listing);
-    sandbox_enter();
     ck_assert_ptr_nonnull(strstr(listing, "10.1.0.7 . 10.3.0.9 . tcp . 1-100 : "));
-    ck_assert_msg(sandbox_run(check, listing, &output) == 0, "nft -c -f: %.1000s", output);
+    sandbox_nft_check(listing);
 }
 END_TEST
 

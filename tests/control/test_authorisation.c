@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -81,8 +80,7 @@ static struct gateway *start(void)
     char folder[256];
 
     sandbox_enter();
-    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    sandbox_enter_mounts();
     put_file("/etc/passwd", PASSWD);
     put_file("/etc/group", GROUP);
     gateway = gateway_start(policy);

@@ -59,7 +59,7 @@ int __wrap_policy_load_sources(const char *path, struct sources *sources,
 {
     if (!before.read) {
         before.read = true;
-        before.listed = sandbox_nft_list();
+        before.listed = sandbox_nft_list("ruleset");
         before.forwards = is_on(IPV4) || is_on(IPV6);
     }
     return __real_policy_load_sources(path, sources, diagnostics);

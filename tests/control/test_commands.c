@@ -7,7 +7,6 @@
  */
 
 #include <check.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,8 +98,7 @@ static void make_groups(const struct scene *scene)
 {
     cleanup_(freep) char *path = write_file(scene, "group", groups);
 
-    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    sandbox_enter_mounts();
     ck_assert_int_eq(mount(path, "/etc/group", NULL, MS_BIND, NULL), 0);
 }
 

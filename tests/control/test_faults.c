@@ -10,7 +10,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -53,8 +52,7 @@ int __wrap_netlink_transact(struct netlink *netlink, struct iovec *vectors, size
 static void enter_disk(char *folder)
 {
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    sandbox_enter_mounts();
     ck_assert_int_eq(mount("faults", folder, "tmpfs", 0, "mode=0700,size=512k"), 0);
     setenv("TMPDIR", folder, 1);
 }

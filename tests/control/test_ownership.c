@@ -49,13 +49,6 @@ static void pass_until_ready(struct gateway *gateway, struct lab *lab)
     } while (!text || !strstr(text, "READY=1"));
 }
 
-static int others_try(const char *text, char **ret_answer)
-{
-    static const char *const nft[] = {"nft", "-f", "-", NULL};
-
-    return sandbox_run(nft, text, ret_answer);
-}
-
 static void others_are_refused(void)
 {
     static const char *const tries[] = {
@@ -68,10 +61,10 @@ static void others_are_refused(void)
     for (size_t i = 0; i < ELEMENTS_OF(tries); i++) {
         cleanup_(freep) char *answer = NULL;
 
-        ck_assert_int_ne(others_try(tries[i], &answer), 0);
+        ck_assert_int_ne(sandbox_nft_try(tries[i], &answer), 0);
         ck_assert_msg(strstr(answer, "Operation not permitted"), "%s", answer);
     }
-    ck_assert_int_eq(others_try("flush ruleset\n", NULL), 0);
+    ck_assert_int_eq(sandbox_nft_try("flush ruleset\n", NULL), 0);
     after = gateway_list();
     gateway_same(before, after);
 }

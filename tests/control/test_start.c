@@ -7,7 +7,6 @@
 
 #include <check.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -310,8 +309,7 @@ enum spoiled {
 /* A mount is the test's own. */
 static void mount_here(const char *source, const char *path, const char *type, unsigned long flags)
 {
-    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    sandbox_enter_mounts();
     ck_assert_int_eq(mount(source, path, type, flags, NULL), 0);
 }
 

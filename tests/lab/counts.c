@@ -62,27 +62,33 @@ uint64_t gateway_dropped_total(void)
 }
 
 /* Elements are listed as `original . 0x1 counter packets 2 bytes 3 comment "web" : accept`. */
-bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count)
+char *gateway_live_element(const char *flow, bool reply)
 {
-    static const char *const arguments[] = {"nft", "list", "map", "inet", "segd", "live", NULL};
-    cleanup_(freep) char *text = NULL;
+    cleanup_(freep) char *text = sandbox_nft_list("map inet segd live");
     const char *direction = reply ? "reply . " : "original . ";
-    char comment[128], *rest, *element, *packets;
+    char comment[128], *rest, *element;
 
-    ck_assert_int_eq(sandbox_run(arguments, NULL, &text), 0);
     snprintf(comment, sizeof(comment), "comment \"%s\"", flow);
     rest = strstr(text, "elements = {");
     while (rest && (element = strsep(&rest, ","))) {
-        if (!strstr(element, comment) || !strstr(element, direction))
-            continue;
-        packets = strstr(element, "counter packets ");
-        ck_assert_msg(packets, "no counter in: %s", element);
-        ck_assert_int_eq(sscanf(packets, "counter packets %" SCNu64 " bytes %" SCNu64,
-                                &ret_count->packets, &ret_count->bytes),
-                         2);
-        return true;
+        if (strstr(element, comment) && strstr(element, direction))
+            return strdup(element);
     }
-    return false;
+    return NULL;
+}
+
+bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count)
+{
+    cleanup_(freep) char *element = gateway_live_element(flow, reply);
+    const char *packets = element ? strstr(element, "counter packets ") : NULL;
+
+    if (!element)
+        return false;
+    ck_assert_msg(packets, "no counter in: %s", element);
+    ck_assert_int_eq(sscanf(packets, "counter packets %" SCNu64 " bytes %" SCNu64,
+                            &ret_count->packets, &ret_count->bytes),
+                     2);
+    return true;
 }
 
 uint64_t gateway_passed(const char *flow, bool reply)

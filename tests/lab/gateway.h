@@ -79,7 +79,10 @@ uint64_t gateway_dropped(const char *counter);
 uint64_t gateway_dropped_between(const char *reason, const char *a, const char *b);
 /* Packets refused for whatever reason. */
 uint64_t gateway_dropped_total(void);
-/* Packets of one flow, read from the switchboard as nft lists it; false where it is not live. */
+/* The element that makes a flow live in one direction, as nft lists it, or NULL where it is not
+ * live; the caller frees it. */
+char *gateway_live_element(const char *flow, bool reply);
+/* Packets of one flow, from that element; false where it is not live. */
 bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count);
 /* Packets of one flow in one direction; the flow must be live. */
 uint64_t gateway_passed(const char *flow, bool reply);

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 
 /*
  * A folder on a file system of its own, which can be full or read-only also for root and vanishes
- * with the test. Programs call sandbox_require() first in main().
+ * with the test. Programs call sandbox_require() first in checks_add().
  */
 #define FOLDER "/tmp"
 
@@ -29,8 +28,7 @@ static inline int folder_enter(const char *size)
     int fd;
 
     sandbox_enter();
-    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    sandbox_enter_mounts();
     strncat(options, size, 16);
     ck_assert_int_eq(mount("folder", FOLDER, "tmpfs", 0, options), 0);
 

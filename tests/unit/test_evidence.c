@@ -340,7 +340,7 @@ START_TEST(the_ruleset_can_be_loaded_again)
     /* Where there is no such table yet. */
     sandbox_enter();
     ck_assert_msg(sandbox_run(arguments, NULL, &output) == 0, "%s", output);
-    listed = sandbox_nft_list();
+    listed = sandbox_nft_list("ruleset");
     ck_assert_ptr_nonnull(strstr(listed, "no-flow/a/b"));
     ck_assert_ptr_nonnull(strstr(listed, "\"mail\""));
 }

@@ -252,7 +252,7 @@ START_TEST(everything_can_be_removed)
     ruleset_finish(nothing);
     sample_load(sample.nftables, NULL, sample.wanted);
     sample_load(sample.nftables, sample.wanted, nothing);
-    listing = sandbox_nft_list();
+    listing = sandbox_nft_list("ruleset");
     ck_assert_str_eq(listing, "table inet segd {\n}\n");
 }
 END_TEST
@@ -281,16 +281,16 @@ START_TEST(other_tables_are_left_alone)
     nothing = sample_empty();
     ruleset_finish(nothing);
     sandbox_nft(others);
-    before = sandbox_nft_list();
+    before = sandbox_nft_list("ruleset");
 
     sample_load(sample.nftables, NULL, sample.wanted);
     ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
-    between = sandbox_nft_list();
+    between = sandbox_nft_list("ruleset");
     ck_assert_int_eq(strncmp(between, before, strlen(before)), 0);
 
     sample_load(sample.nftables, sample.wanted, nothing);
     sandbox_nft("delete table inet segd");
-    after = sandbox_nft_list();
+    after = sandbox_nft_list("ruleset");
     ck_assert_str_eq(after, before);
 }
 END_TEST
@@ -340,14 +340,14 @@ START_TEST(a_refused_element_is_named_by_its_line)
     wanted = make_ranges(true);
     nftables = sample_open();
     sample_load(nftables, NULL, gateway);
-    before = sandbox_nft_list();
+    before = sandbox_nft_list("ruleset");
 
     ck_assert_int_eq(sample_apply(nftables, gateway, wanted, &refusal, NULL), -EREMOTEIO);
     ck_assert_int_eq(refusal.error, -EEXIST);
     ck_assert_str_eq(refusal.what, "element of ranges");
     ck_assert_uint_eq(refusal.location.line, 1000 + 2345);
 
-    after = sandbox_nft_list();
+    after = sandbox_nft_list("ruleset");
     ck_assert_uint_eq(sample_drift(nftables, gateway), 0);
     ck_assert_uint_eq(strlen(after), strlen(before));
 }
@@ -487,7 +487,7 @@ START_TEST(this_kernel_is_probed_and_nothing_is_left)
     ck_assert_int_eq(nftables_probe(nftables, &features), 0);
     ck_assert_msg(!nftables_features_missing(&features), "%s",
                   nftables_features_missing(&features));
-    listing = sandbox_nft_list();
+    listing = sandbox_nft_list("ruleset");
     ck_assert_str_eq(listing, "");
 }
 END_TEST

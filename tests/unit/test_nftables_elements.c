@@ -251,7 +251,7 @@ START_TEST(a_long_comment_is_cut_between_characters)
     ruleset_finish(wanted);
     sample_load(nftables, NULL, wanted);
     ck_assert_uint_eq(sample_drift(nftables, wanted), 0);
-    listing = sandbox_nft_list();
+    listing = sandbox_nft_list("ruleset");
     ck_assert_ptr_nonnull(strstr(listing, "十一二\" : accept"));
 }
 END_TEST
@@ -421,7 +421,7 @@ START_TEST(a_new_table_that_is_refused_in_parts_leaves_nothing)
     ck_assert_int_eq(sample_apply(nftables, NULL, wanted, &refusal, NULL), -EREMOTEIO);
     ck_assert_str_eq(refusal.what, "rule 1 of chain forward");
     ck_assert_uint_eq(refusal.location.line, 8);
-    listing = sandbox_nft_list();
+    listing = sandbox_nft_list("ruleset");
     ck_assert_str_eq(listing, "");
 }
 END_TEST

@@ -96,7 +96,7 @@ START_TEST(repair_of_a_rule_keeps_the_budgets)
     sandbox_nft("add rule inet segd limit/web accept");
     dump = sample_dump(nftables, wanted);
     sample_load(nftables, dump, wanted);
-    listing = sandbox_nft_list();
+    listing = sandbox_nft_list("ruleset");
     ck_assert_msg(strstr(listing, "192.0.2.1 " RATE), "%s", listing);
     ck_assert_msg(strstr(listing, "2001:db8::1 " COUNT), "%s", listing);
 }

@@ -55,13 +55,6 @@ static void expect_standing(struct nftables *nftables, bool owned, bool persists
     ck_assert(dump->ours == ours);
 }
 
-static int run_nft(const char *text)
-{
-    static const char *const arguments[] = {"nft", "-f", "-", NULL};
-
-    return sandbox_run(arguments, text, NULL);
-}
-
 /* Does `work` in a child and kills it when it says that it is done, by the byte it writes. */
 typedef void (*worker)(int channel);
 
@@ -147,7 +140,7 @@ START_TEST(others_are_refused)
     own(sample.nftables);
     enforce(sample.nftables, sample.wanted);
 
-    ck_assert_int_ne(run_nft(attacks[_i]), 0);
+    ck_assert_int_ne(sandbox_nft_try(attacks[_i], NULL), 0);
     ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
     expect_standing(sample.nftables, true, true, true);
 }
@@ -162,9 +155,9 @@ START_TEST(flush_of_everything_leaves_the_table)
     sandbox_nft("add table inet other");
     enforce(sample.nftables, sample.wanted);
 
-    ck_assert_int_eq(run_nft("flush ruleset"), 0);
+    ck_assert_int_eq(sandbox_nft_try("flush ruleset", NULL), 0);
     ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
-    listing = sandbox_nft_list();
+    listing = sandbox_nft_list("ruleset");
     ck_assert_ptr_null(strstr(listing, "table inet other"));
 }
 END_TEST
@@ -212,7 +205,7 @@ START_TEST(orphan_is_adopted_with_its_counters)
     expect_standing(sample.nftables, true, true, true);
     ck_assert_uint_eq(sample_drift(sample.nftables, sample.wanted), 0);
     ck_assert_uint_eq(count_4711(sample.nftables), 1);
-    ck_assert_int_ne(run_nft("delete table inet segd"), 0);
+    ck_assert_int_ne(sandbox_nft_try("delete table inet segd", NULL), 0);
 }
 END_TEST
 
@@ -431,7 +424,7 @@ START_TEST(descriptor_that_is_handed_over_goes_on_as_owner)
     expect_standing(owner, true, true, true);
     ck_assert_int_eq(nftables_own(owner, true), 0);
     ck_assert_uint_eq(enforce(owner, wanted), 0);
-    ck_assert_int_ne(run_nft("delete table inet segd"), 0);
+    ck_assert_int_ne(sandbox_nft_try("delete table inet segd", NULL), 0);
 
     sample_load(owner, wanted, nothing);
     expect_standing(owner, true, true, true);

@@ -8,7 +8,6 @@
 
 #include <check.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -39,8 +38,7 @@ static void hide_settings(void)
     sandbox_nft("table inet t { chain c { ct state new; }; }\n");
     sandbox_nft("delete table inet t\n");
     ck_assert_int_eq(access(SETTINGS "/nf_conntrack_sctp_timeout_closed", F_OK), 0);
-    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    sandbox_enter_mounts();
     ck_assert_int_eq(mount("none", SETTINGS, "tmpfs", 0, NULL), 0);
 }
 
