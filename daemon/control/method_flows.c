@@ -6,6 +6,7 @@
  * so that what is shown is what the kernel was given.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -175,7 +176,12 @@ static int list_flows(struct manager *manager, const struct policy *policy, json
 static int read_policy(struct manager *manager, struct outcome *outcome, struct policy **ret_policy)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    struct compiled_input input = {.overrides = &manager->state.overrides};
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
+    struct compiled_input input = {
+        .overrides = &manager->state.overrides,
+        .sctp_missing = nftables_features_missing_sctp(enforcement_features(manager->enforcement)),
+        .last = COMPILED_POLICY,
+    };
     int r = outcome_begin(outcome);
 
     if (r == 0)
@@ -185,7 +191,9 @@ static int read_policy(struct manager *manager, struct outcome *outcome, struct 
 
     input.texts = texts.texts;
     input.n_texts = texts.n_texts;
-    r = compiled_parse(&input, outcome->sources, outcome->diagnostics, ret_policy);
+    r = compiled_new(&input, outcome->diagnostics, &compiled);
+    if (r == 0)
+        *ret_policy = TAKE_PTR(compiled->policy);
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
                            "generation %" PRIu64 " is no valid policy any more",
@@ -200,6 +208,7 @@ static int get_flows(struct call *call, struct manager *manager)
     json_t *array = NULL;
     int r = read_policy(manager, &outcome, &policy);
 
+    assert(r != 0 || policy);
     if (r > 0)
         return method_answer(call, manager, &outcome, NULL);
     if (r == 0)

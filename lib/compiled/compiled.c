@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The line from text to ruleset, in one function: compiled_new(). Grants are flows like any other:
- * they are parsed behind the policy's own texts, so that the same rules hold for them.
+ * The line from text to ruleset in one function: compiled_new(). A grant is a flow like any other:
+ * its text is parsed after the texts of the policy, so that the same rules hold for it.
  */
 
 #include "compiled/compiled.h"
@@ -17,47 +17,41 @@
 #include "ruleset/compile.h"
 #include "ruleset/isolation.h"
 
-/* The policy's texts and behind them those of the grants. Names of grants' texts are owned. */
-struct all_texts {
-    struct policy_text *texts;
+/* Where the policy is read from: the files of a path, or texts. */
+struct texts {
+    const char *path;          /* NULL: the texts */
+    struct policy_text *texts; /* those of the policy, then those of grants */
     size_t n_texts;
-    size_t n_own;        /* the first of them are borrowed */
-    const char **lapsed; /* names of grants that were left out; owned */
-    size_t n_lapsed;
+    size_t n_policy; /* of the policy, borrowed; the names of grants' texts are owned */
 };
 
-static void all_texts_clear(struct all_texts *all)
+static void texts_clear(struct texts *texts)
 {
-    for (size_t i = all->n_own; i < all->n_texts; i++)
-        free((char *)all->texts[i].name);
-    for (size_t i = 0; i < all->n_lapsed; i++)
-        free((char *)all->lapsed[i]);
-    free(all->lapsed);
-    free(all->texts);
+    for (size_t i = texts->n_policy; i < texts->n_texts; i++)
+        free((char *)texts->texts[i].name);
+    free(texts->texts);
 }
 
-static int all_texts_fill(struct all_texts *all, const struct compiled_input *input)
+static int texts_fill(struct texts *texts, const struct compiled_input *input)
 {
     size_t n_overrides = input->overrides ? input->overrides->n_overrides : 0;
 
-    all->texts = calloc(input->n_texts + n_overrides + 1, sizeof(*all->texts));
-    all->lapsed = calloc(n_overrides + 1, sizeof(*all->lapsed));
-    if (!all->texts || !all->lapsed)
+    texts->texts = calloc(input->n_texts + n_overrides + 1, sizeof(*texts->texts));
+    if (!texts->texts)
         return -ENOMEM;
-
     for (size_t i = 0; i < input->n_texts; i++)
-        all->texts[i] = input->texts[i];
-    all->n_texts = all->n_own = input->n_texts;
+        texts->texts[i] = input->texts[i];
+    texts->n_texts = texts->n_policy = input->n_texts;
 
     for (size_t i = 0; i < n_overrides; i++) {
         const struct override *override = &input->overrides->overrides[i];
         char *name;
 
-        if (override->kind != OVERRIDE_GRANT)
+        if (override->kind != OVERRIDE_GRANT || !override->text)
             continue;
         if (asprintf(&name, "grant %s", override->name) < 0)
             return -ENOMEM;
-        all->texts[all->n_texts++] = (struct policy_text){
+        texts->texts[texts->n_texts++] = (struct policy_text){
             .name = name,
             .text = override->text,
             .size = strlen(override->text),
@@ -65,23 +59,6 @@ static int all_texts_fill(struct all_texts *all, const struct compiled_input *in
         };
     }
     return 0;
-}
-
-int compiled_parse(const struct compiled_input *input, struct sources *sources,
-                   struct diagnostics *diagnostics, struct policy **ret_policy)
-{
-    cleanup_(all_texts_clear) struct all_texts all = {0};
-    int r = all_texts_fill(&all, input);
-
-    if (r < 0)
-        return r;
-    r = policy_parse_texts(all.texts, all.n_texts, sources, diagnostics, ret_policy);
-    /* A grant may have lapsed: the policy itself was enforced once. */
-    if (r == -EBADMSG && all.n_texts > all.n_own) {
-        diagnostics_clear(diagnostics);
-        r = policy_parse_texts(all.texts, all.n_own, sources, diagnostics, ret_policy);
-    }
-    return r;
 }
 
 /* Ports of SCTP are a mistake in the policy if the kernel does not tell them apart. */
@@ -110,35 +87,32 @@ static int find_until(struct compiled *compiled, const struct overrides *overrid
     return 0;
 }
 
-/* From the policy to all that the enforcement takes over. */
-static int compile(struct compiled *compiled, const struct compiled_input *input,
-                   struct diagnostics *diagnostics)
+static int compile_ruleset(struct compiled *compiled, const struct compiled_input *input)
 {
-    const struct ruleset_options options = {input->now, input->overrides, input->generation};
-    int r = diagram_new(compiled->policy, diagnostics, &compiled->diagram);
+    const struct ruleset_options options = {
+        .now = input->now,
+        .overrides = input->overrides,
+        .generation = input->generation,
+        .widest_limits = input->widest_limits,
+    };
+    int r = ruleset_compile(compiled->diagram, &options, &compiled->ruleset);
 
-    if (r == -E2BIG)
-        return -EBADMSG;
-    if (r == 0)
-        r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
-    if (r == 0)
-        r = ruleset_compile(compiled->diagram, &options, &compiled->ruleset);
     if (r == 0)
         r = isolation_compile(compiled->policy, input->overrides,
                               ruleset_find_set(compiled->ruleset, RULESET_LIVE),
                               &compiled->isolation);
     if (r == 0)
         r = policy_outline(compiled->policy, &compiled->outline);
-    if (r == 0)
-        r = find_until(compiled, input->overrides);
-    return r;
+    return r < 0 ? r : find_until(compiled, input->overrides);
 }
 
-/* From texts to all that the enforcement takes over. */
-static int attempt(const struct all_texts *all, const struct compiled_input *input,
+/* Makes the parts that the input asks for, one from the other. Returns as compiled_new(). */
+static int attempt(const struct texts *texts, const struct compiled_input *input,
                    struct diagnostics *diagnostics, struct compiled **ret_compiled)
 {
     cleanup_(compiled_freep) struct compiled *compiled = calloc(1, sizeof(*compiled));
+    /* Whether a grant fits the policy is known from the diagram on. */
+    bool wants_diagram = input->last != COMPILED_POLICY || texts->n_texts > texts->n_policy;
     int r;
 
     if (!compiled)
@@ -147,84 +121,92 @@ static int attempt(const struct all_texts *all, const struct compiled_input *inp
     compiled->now = input->now;
 
     r = sources_new(&compiled->sources);
-    if (r < 0)
-        return r;
-    r = policy_parse_texts(all->texts, all->n_texts, compiled->sources, diagnostics,
-                           &compiled->policy);
+    if (r == 0 && texts->path)
+        r = policy_read(texts->path, compiled->sources, diagnostics, &compiled->policy);
+    else if (r == 0)
+        r = policy_parse_texts(texts->texts, texts->n_texts, compiled->sources, diagnostics,
+                               &compiled->policy);
+    if (r == 0 && wants_diagram)
+        r = diagram_new(compiled->policy, diagnostics, &compiled->diagram);
+    if (r == -E2BIG)
+        r = -EBADMSG;
     if (r == 0)
-        r = compile(compiled, input, diagnostics);
+        r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
+    if (r == 0 && input->last == COMPILED_RULESET)
+        r = compile_ruleset(compiled, input);
     if (r == 0 || r == -EBADMSG)
         *ret_compiled = TAKE_PTR(compiled);
     return r;
 }
 
 /* Whether the first `n` texts make a policy. Returns 0, -EBADMSG or -errno. */
-static int try_texts(const struct all_texts *all, size_t n, const struct compiled_input *input)
+static int try_texts(const struct texts *texts, size_t n, const struct compiled_input *input)
 {
     cleanup_(diagnostics_freep) struct diagnostics *ignored = NULL;
     cleanup_(compiled_freep) struct compiled *compiled = NULL;
-    const struct all_texts some = {.texts = all->texts, .n_texts = n};
+    const struct texts some = {.texts = texts->texts, .n_texts = n};
+    struct compiled_input judged = *input;
     int r = diagnostics_new(&ignored);
 
-    return r < 0 ? r : attempt(&some, input, ignored, &compiled);
+    judged.last = COMPILED_DIAGRAM;
+    return r < 0 ? r : attempt(&some, &judged, ignored, &compiled);
 }
 
-/* Leaves out each grant that does not fit behind the policy and the grants before it. Returns 1
- * where any was, 0 where the policy itself is wrong, or -errno. */
-static int leave_out_lapsed(struct all_texts *all, const struct compiled_input *input)
+/* Leaves out each grant that does not fit the policy and the grants before it. Returns 0, with
+ * a warning for each in place of what `diagnostics` had; -EBADMSG if the policy itself is wrong; or
+ * -errno. */
+static int leave_out_lapsed(struct texts *texts, const struct compiled_input *input,
+                            struct diagnostics *diagnostics)
 {
-    int r = try_texts(all, all->n_own, input);
+    int r = try_texts(texts, texts->n_policy, input);
 
     if (r < 0)
-        return r == -EBADMSG ? 0 : r;
-    for (size_t i = all->n_own; i < all->n_texts;) {
-        r = try_texts(all, i + 1, input);
+        return r;
+    diagnostics_clear(diagnostics);
+    for (size_t i = texts->n_policy; i < texts->n_texts;) {
+        struct policy_text *text = &texts->texts[i];
+
+        r = try_texts(texts, i + 1, input);
         if (r == 0) {
             i++;
             continue;
         }
-        if (r != -EBADMSG)
-            return r;
-        all->lapsed[all->n_lapsed++] = all->texts[i].name;
-        memmove(all->texts + i, all->texts + i + 1, (--all->n_texts - i) * sizeof(*all->texts));
-    }
-    return all->n_lapsed > 0;
-}
-
-static int warn_of_lapsed(const struct all_texts *all, struct diagnostics *diagnostics)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < all->n_lapsed; i++)
-        r = diagnostics_add(diagnostics, SEVERITY_WARNING, "grant-lapsed", (struct location){0},
+        if (r != -EBADMSG ||
+            diagnostics_add(diagnostics, SEVERITY_WARNING, "grant-lapsed", (struct location){0},
                             "revoke it, or grant it again in the words of this policy",
-                            "%s does not fit this policy and is left out", all->lapsed[i]);
-    return r;
+                            "%s does not fit this policy and is left out", text->name) < 0)
+            return r == -EBADMSG ? -ENOMEM : r;
+        free((char *)text->name);
+        memmove(text, text + 1, (--texts->n_texts - i) * sizeof(*text));
+    }
+    return 0;
 }
 
 int compiled_new(const struct compiled_input *input, struct diagnostics *diagnostics,
                  struct compiled **ret_compiled)
 {
     cleanup_(compiled_freep) struct compiled *compiled = NULL;
-    cleanup_(all_texts_clear) struct all_texts all = {0};
-    int r = all_texts_fill(&all, input), left_out = 0;
+    cleanup_(texts_clear) struct texts texts = {0};
+    int r = texts_fill(&texts, input);
 
     if (r == 0)
-        r = attempt(&all, input, diagnostics, &compiled);
-    if (r == -EBADMSG && !input->strict && all.n_texts > all.n_own)
-        left_out = leave_out_lapsed(&all, input);
-    if (left_out < 0)
-        return left_out;
-    if (left_out > 0) {
-        compiled = compiled_free(compiled);
-        diagnostics_clear(diagnostics);
-        r = attempt(&all, input, diagnostics, &compiled);
+        r = attempt(&texts, input, diagnostics, &compiled);
+    if (r == -EBADMSG && !input->strict && texts.n_texts > texts.n_policy) {
+        r = leave_out_lapsed(&texts, input, diagnostics);
+        if (r == 0) {
+            compiled = compiled_free(compiled);
+            r = attempt(&texts, input, diagnostics, &compiled);
+        }
     }
-    if (r == 0)
-        r = warn_of_lapsed(&all, diagnostics);
     if (r == 0 || r == -EBADMSG)
         *ret_compiled = TAKE_PTR(compiled);
     return r;
+}
+
+int compiled_read(const char *path, const struct compiled_input *input,
+                  struct diagnostics *diagnostics, struct compiled **ret_compiled)
+{
+    return attempt(&(struct texts){.path = path}, input, diagnostics, ret_compiled);
 }
 
 struct compiled *compiled_free(struct compiled *compiled)

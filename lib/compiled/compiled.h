@@ -8,12 +8,12 @@
 #include "diagram/diagram.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
-#include "ruleset/ruleset.h"
+
+struct ruleset;
 
 /*
- * What is to be enforced, on its way from text to kernel: each part is made from the one before,
- * and nothing outside has changed yet. It lives for the length of one change; only the rulesets and
- * the outline are taken over by the enforcement.
+ * A policy with its grants as it is at one instant: each part is made from the one before. Whoever
+ * enforces it takes the rulesets and the outline over; the rest lives as long as the object.
  */
 struct compiled {
     uint64_t generation;
@@ -22,9 +22,9 @@ struct compiled {
     struct policy *policy;
     struct diagram *diagram;
     struct ruleset *ruleset;   /* without isolations */
-    struct ruleset *isolation; /* empty where no zone is isolated */
+    struct ruleset *isolation; /* empty if no zone is isolated */
     struct policy *outline;
-    usec_t until; /* first instant after `now` at which a flow begins or ends by itself */
+    usec_t until; /* the first instant after `now` at which a flow begins or ends by itself */
 };
 
 struct compiled_input {
@@ -35,27 +35,29 @@ struct compiled_input {
     usec_t now;
     /* Why the kernel does not tell ports of SCTP apart; NULL: it does, or no kernel is asked. */
     const char *sctp_missing;
-    /* A grant that makes no sense with this policy (its zone has gone, a flow of the policy covers
-     * it by now) is an error. Otherwise it is left out with a warning, `grant-lapsed`, so that an
-     * operator's grant of yesterday does not stand in the way of a policy. */
+    /* A grant that does not fit this policy (its zone is gone, or a flow of the policy covers it by
+     * now) is an error. Otherwise the grant is left out with the warning `grant-lapsed`, so that no
+     * policy fails because of what an operator granted beside another. */
     bool strict;
+    bool widest_limits; /* for rehearsal, see ruleset_compile() */
+    /* The last part that is wanted; those after it are NULL. */
+    enum { COMPILED_RULESET, COMPILED_DIAGRAM, COMPILED_POLICY } last;
 };
 
 /*
- * Mistakes are added to `diagnostics`, also those of grants, whose texts stand behind the policy's
- * own under the name `grant NAME`; the places of diagnostics are in `(*ret_compiled)->sources`,
- * which is there also where the policy is not. Returns 0, -EBADMSG where there are errors (the
- * compiled object has sources then, and nothing else), -ENOMEM, or -errno.
+ * Mistakes are added to `diagnostics`, also those in grants, whose texts follow those of the policy
+ * under the name `grant NAME`. Their places are in `(*ret_compiled)->sources`. Returns 0; -EBADMSG
+ * if there are errors (the object has its sources then, and no part that is to be used); -ENOMEM;
+ * or -errno if the time zone cannot be read.
  */
 int compiled_new(const struct compiled_input *input, struct diagnostics *diagnostics,
                  struct compiled **ret_compiled);
+/* The same for the policy files of a path, as policy_read() reads them. Neither the texts of the
+ * input nor grants are looked at. */
+int compiled_read(const char *path, const struct compiled_input *input,
+                  struct diagnostics *diagnostics, struct compiled **ret_compiled);
 struct compiled *compiled_free(struct compiled *compiled);
 DEFINE_CLEANUP(struct compiled, compiled_free)
 
-/* The policy alone, with the flows of grants: what is made of the texts first. Of the input the
- * texts and overrides are used. Returns as policy_parse_texts(). */
-int compiled_parse(const struct compiled_input *input, struct sources *sources,
-                   struct diagnostics *diagnostics, struct policy **ret_policy);
-
-/* Flows of the policy's authors, as `segctl check` counts them. */
+/* Flows that the policy's authors wrote, as `segctl check` counts them. */
 size_t compiled_count_flows(const struct compiled *compiled);

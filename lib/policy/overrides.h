@@ -84,9 +84,7 @@ bool overrides_suspend(const struct overrides *overrides, const struct flow *flo
  * flow's. A grant of which nothing is left is `shadowed`, an error of diagram_new() whose second
  * place is the flow that covers it. Who grants shows that error: where that flow is live there is
  * nothing to grant; where it is not, that flow is what has to be resumed or approved anew.
- * Who applies another policy compiles it without grants first, and then with each: a grant that is
- * not valid beside it (an error whose place is in the grant's text), or shadowed by it, is left
- * out and told, since no policy may fail for what was granted beside another.
+ * With another policy compiled_new() leaves out each grant that does not fit any more.
  *
  * Returns 0 and a text that the caller frees, -ENOENT where an address belongs to no zone, -EINVAL
  * where a list is empty, or -ENOMEM.
