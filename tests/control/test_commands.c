@@ -29,6 +29,7 @@
 static const char policy[] = WIRES_POLICY "hosts:\n"
                                           "  left: { zone: a, address: 10.1.0.7 }\n"
                                           "  right: { zone: b, address: 10.3.0.9 }\n"
+                                          "  spare: { zone: b, address: 10.3.0.10 }\n"
                                           "flows:\n"
                                           "  open: { label: 業務, from: a, to: b,"
                                           " services: [udp/5000] }\n";
@@ -36,6 +37,12 @@ static const char wider[] = WIRES_POLICY "flows:\n"
                                          "  open: { label: 業務, from: a, to: b,"
                                          " services: [udp/5000] }\n"
                                          "  more: { from: a, to: b, services: [udp/6000] }\n";
+/* `spare` of the policy is gone, and `more` covers what was granted of its service. */
+static const char covering[] = WIRES_POLICY "hosts:\n"
+                                            "  left: { zone: a, address: 10.1.0.7 }\n"
+                                            "  right: { zone: b, address: 10.3.0.9 }\n"
+                                            "flows:\n"
+                                            "  more: { from: a, to: b, services: [udp/6000] }\n";
 static const char broken[] = WIRES_POLICY "flows:\n"
                                           "  open: { fron: a, to: b, services: [udp/5000] }\n"
                                           "  same: { from: a, to: b, services: [udp/1] }\n"
@@ -344,6 +351,45 @@ START_TEST(a_flow_is_suspended_and_another_granted_for_a_while)
 }
 END_TEST
 
+static void grant(struct scene *scene, const char *to, const char *service)
+{
+    type(scene, &operate, 0, "grant", "--from", "left", "--to", to, "--service", service, "--for",
+         "1h", "--reason", "vendor", NULL);
+}
+
+static void reads_only_the_third(const struct scene *scene)
+{
+    reads(scene, "grant-3");
+    ck_assert_ptr_null(strstr(scene->output, "grant-1"));
+    ck_assert_ptr_null(strstr(scene->output, "grant-2"));
+}
+
+START_TEST(grants_that_do_not_fit_the_policy_are_left_out_everywhere)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    cleanup_(freep) char *path = NULL;
+
+    enter(&scene);
+    grant(&scene, "right", "udp/6000");
+    grant(&scene, "spare", "udp/7000");
+    grant(&scene, "right", "udp/7000");
+    path = write_file(&scene, "covering.yaml", covering);
+    type(&scene, &admin, 0, "apply", path, NULL);
+    reads(&scene, "grant grant-1 does not fit this policy and is left out");
+    reads(&scene, "grant grant-2 does not fit this policy and is left out");
+    ck_assert(passes(&scene, 7000));
+
+    type(&scene, &viewer, 0, "flows", NULL);
+    reads_only_the_third(&scene);
+    type(&scene, &viewer, 0, "matrix", "--list", NULL);
+    reads_only_the_third(&scene);
+    type(&scene, &viewer, 0, "explain", "left", "right", "udp/7000", NULL);
+    reads(&scene, "  line      grant grant-3:3\n");
+    type(&scene, &viewer, 0, "explain", "left", "right", "udp/6000", NULL);
+    reads(&scene, "  flow      more\n");
+}
+END_TEST
+
 START_TEST(what_is_critical_is_an_exit_code)
 {
     cleanup_(scene_clear) struct scene scene = {0};
@@ -396,6 +442,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, mistakes_are_told_as_check_tells_them);
     tcase_add_test(tests, a_zone_is_isolated_and_released_by_another);
     tcase_add_test(tests, a_flow_is_suspended_and_another_granted_for_a_while);
+    tcase_add_test(tests, grants_that_do_not_fit_the_policy_are_left_out_everywhere);
     tcase_add_test(tests, what_is_critical_is_an_exit_code);
     tcase_add_test(tests, who_may_not_is_told_who_may);
 }

@@ -12,7 +12,6 @@
 
 #include "checks.h"
 #include "explain.h"
-#include "policy/texts.h"
 #include "tests/reading.h"
 
 static const char policy_text[] =
@@ -36,38 +35,36 @@ static const char grant_text[] = "segd: 1\n"
 #define MIDNIGHT (INT64_C(1795100400) * USEC_PER_SEC)
 #define NOW (MIDNIGHT + 2 * HOUR)
 
-static struct reading reading;
-static struct loaded loaded;
+static struct diagnostics *diagnostics;
+static struct compiled *compiled;
 static struct question question;
 
 static void set_up(void)
 {
-    const struct policy_text texts[] = {
-        {.name = "policy.yaml", .text = policy_text, .size = strlen(policy_text)},
-        {.name = "grant grant-1",
-         .text = grant_text,
-         .size = strlen(grant_text),
-         .expires = NOW + 3 * HOUR},
+    static const struct policy_text text = {"policy.yaml", policy_text, sizeof(policy_text) - 1, 0};
+    struct override granted = {
+        .kind = OVERRIDE_GRANT,
+        .name = (char *)"grant-1",
+        .until = NOW + 3 * HOUR,
+        .text = (char *)grant_text,
+    };
+    const struct overrides grants = {.overrides = &granted, .n_overrides = 1};
+    const struct compiled_input input = {
+        .texts = &text,
+        .n_texts = 1,
+        .overrides = &grants,
+        .last = COMPILED_DIAGRAM,
     };
 
-    ck_assert_int_eq(sources_new(&reading.sources), 0);
-    ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
-    ck_assert_int_eq(policy_parse_texts(texts, ELEMENTS_OF(texts), reading.sources,
-                                        reading.diagnostics, &reading.policy),
-                     0);
-    loaded = (struct loaded){
-        .sources = reading.sources,
-        .diagnostics = reading.diagnostics,
-        .policy = reading.policy,
-    };
-    ck_assert_int_eq(diagram_new(loaded.policy, loaded.diagnostics, &loaded.diagram), 0);
+    ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
+    ck_assert_int_eq(compiled_new(&input, diagnostics, &compiled), 0);
 }
 
 static void tear_down(void)
 {
     question_clear(&question);
-    diagram_free(loaded.diagram);
-    reading_clear(&reading);
+    compiled_free(compiled);
+    diagnostics_free(diagnostics);
 }
 
 /* What is printed, in a buffer of the caller. */
@@ -195,17 +192,19 @@ START_TEST(what_operators_changed_and_hours_are_told)
     const struct overrides overrides = {.overrides = &override,
                                         .n_overrides = cases[_i].name ? 1 : 0};
     cleanup_(explanation_freep) struct explanation *explanation = NULL;
-    struct explained explained = {&loaded, &question, NULL, NULL, NOW};
+    struct explained explained = {compiled->sources, &question, NULL, NULL, NOW};
     char text[4096];
 
     if (cases[_i].schedule) {
-        ((struct flow *)loaded.policy->flows)[0].schedule = cases[_i].schedule;
-        loaded.policy->schedules = cases[_i].schedule;
-        loaded.policy->n_schedules = 1;
+        ((struct flow *)compiled->policy->flows)[0].schedule = cases[_i].schedule;
+        compiled->policy->schedules = cases[_i].schedule;
+        compiled->policy->n_schedules = 1;
     }
-    ck_assert_int_eq(question_read(loaded.policy, "pc", "server", cases[_i].service, &question), 0);
+    ck_assert_int_eq(question_read(compiled->policy, "pc", "server", cases[_i].service, &question),
+                     0);
     ck_assert_int_eq(
-        explanation_new(loaded.diagram, &overrides, &question, FAMILY_IPV4, NOW, &explanation), 0);
+        explanation_new(compiled->diagram, &overrides, &question, FAMILY_IPV4, NOW, &explanation),
+        0);
     explained.explanation = explanation;
 
     print(&explained, text, sizeof(text));

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "instant.h"
 #include "loaded.h"
 
 /* Whether the flow, if any, passes packets now. */
@@ -22,7 +23,7 @@ static bool is_live(const struct policy *policy, uint32_t flow)
 static int report_failure(const struct loaded *loaded, const struct expectation *expectation,
                           uint32_t flow)
 {
-    const struct flow *owner = flow == NO_FLOW ? NULL : &loaded->policy->flows[flow];
+    const struct flow *owner = flow == NO_FLOW ? NULL : &loaded->compiled->policy->flows[flow];
     int r;
 
     if (expectation->allow && owner)
@@ -56,8 +57,8 @@ static int judge(const struct loaded *loaded)
 {
     int failed = 0;
 
-    for (size_t i = 0; i < loaded->policy->n_expectations; i++) {
-        const struct expectation *expectation = &loaded->policy->expectations[i];
+    for (size_t i = 0; i < loaded->compiled->policy->n_expectations; i++) {
+        const struct expectation *expectation = &loaded->compiled->policy->expectations[i];
         const struct packet packet = {
             .from = expectation->from_zone,
             .to = expectation->to_zone,
@@ -66,9 +67,9 @@ static int judge(const struct loaded *loaded)
             .destination = expectation->to,
             .service = SERVICE_NUMBER(expectation->protocol, expectation->port),
         };
-        uint32_t flow = diagram_decide(loaded->diagram, &packet).flow;
+        uint32_t flow = diagram_decide(loaded->compiled->diagram, &packet).flow;
 
-        if (is_live(loaded->policy, flow) == expectation->allow)
+        if (is_live(loaded->compiled->policy, flow) == expectation->allow)
             continue;
         failed++;
         if (report_failure(loaded, expectation, flow) < 0)
@@ -86,16 +87,12 @@ static void print_count(const char *separator, size_t n, const char *singular, c
 /* `OK: 15 zones, 40 flows, 12 expectations, 2 warnings` */
 static void print_summary(const struct loaded *loaded)
 {
-    const struct policy *policy = loaded->policy;
-    size_t n_flows = 0;
-
-    for (size_t i = 0; i < policy->n_flows; i++)
-        n_flows += !policy->flows[i].implicit;
+    const struct policy *policy = loaded->compiled->policy;
 
     print_count("OK: ", policy->n_zones, "zone", "zones");
     print_count(", ", policy->n_hosts, "host", "hosts");
     print_count(", ", policy->n_groups, "group", "groups");
-    print_count(", ", n_flows, "flow", "flows");
+    print_count(", ", compiled_count_flows(loaded->compiled), "flow", "flows");
     print_count(", ", policy->n_expectations, "expectation", "expectations");
     print_count(", ", diagnostics_count(loaded->diagnostics, SEVERITY_WARNING), "warning",
                 "warnings");
@@ -107,7 +104,7 @@ static int check(const char *path, bool json)
     cleanup_(loaded_clear) struct loaded loaded = {0};
     int exit_code = EXIT_YES, r;
 
-    r = loaded_read(&loaded, path);
+    r = loaded_read(&loaded, path, &(struct compiled_input){.last = COMPILED_DIAGRAM});
     if (r == -EBADMSG)
         exit_code = EXIT_POLICY_INVALID;
     if (r == 0) {
@@ -116,7 +113,7 @@ static int check(const char *path, bool json)
             exit_code = EXIT_NO;
     }
     if (r < 0 && r != -EBADMSG)
-        return command_no_memory();
+        return instant_failed(r);
 
     if (json)
         return print_json(loaded_to_json(&loaded), exit_code);

@@ -212,14 +212,16 @@ static int explain_families(const struct loaded *loaded, const struct question *
     cleanup_(explanation_freep) struct explanation *other = NULL;
     int r, exit_code;
 
-    r = explanation_new(loaded->diagram, &loaded->overrides, question, family, now, &explanation);
+    r = explanation_new(loaded->compiled->diagram, &loaded->overrides, question, family, now,
+                        &explanation);
     if (r == 0 && options->families[other_family] && question->families[other_family].possible)
-        r = explanation_new(loaded->diagram, &loaded->overrides, question, other_family, now,
-                            &other);
+        r = explanation_new(loaded->compiled->diagram, &loaded->overrides, question, other_family,
+                            now, &other);
     if (r < 0)
         return instant_failed(r);
 
-    const struct explained explained = {loaded, question, explanation, other, now};
+    const struct explained explained = {loaded->compiled->sources, question, explanation, other,
+                                        now};
 
     exit_code = explanation->allowed ? EXIT_YES : EXIT_NO;
     if (options->json)
@@ -238,11 +240,11 @@ static int explain(const struct command *command, const struct explain_options *
 
     r = running_or_files(command, options->path, options->socket, options->json, &loaded);
     if (r == EXIT_YES)
-        r = instant_read(command, loaded.policy, options->at, &now);
+        r = instant_read(command, loaded.compiled->policy, options->at, &now);
     if (r != EXIT_YES)
         return r;
 
-    r = question_read(loaded.policy, arguments[0], arguments[1], arguments[2], &question);
+    r = question_read(loaded.compiled->policy, arguments[0], arguments[1], arguments[2], &question);
     if (r < 0)
         return command_no_memory();
     if (r == 0 && !is_asked(&question, options, FAMILY_IPV4) &&

@@ -8,7 +8,7 @@
 
 /* An answered question, as `segctl explain` tells it. */
 struct explained {
-    const struct loaded *loaded;
+    const struct sources *sources;
     const struct question *question;
     const struct explanation *explanation;
     /* In the other family; NULL where the question has no meaning there. */

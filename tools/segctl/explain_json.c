@@ -151,9 +151,9 @@ static json_t *details_to_json(const struct explained *explained)
 
     flow = &explained->question->policy->flows[index];
     return json_pack("{s:s, s:s, s:i, s:o, s:s?, s:o, s:o, s:s, s:o, s:o}", "label", flow->label,
-                     "file", sources_name(explained->loaded->sources, flow->location.source),
-                     "line", (int)flow->location.line, "approval", approval_to_json(flow),
-                     "purpose", flow->purpose, "expires", expiry_to_json(flow), "schedule",
+                     "file", sources_name(explained->sources, flow->location.source), "line",
+                     (int)flow->location.line, "approval", approval_to_json(flow), "purpose",
+                     flow->purpose, "expires", expiry_to_json(flow), "schedule",
                      hours_to_json(flow), "standing",
                      standing_to_string(explained->explanation->main->standing), "opens",
                      instant_to_json(explained->explanation->opens), "override",
@@ -211,8 +211,8 @@ static json_t *nearest_to_json(const struct explained *explained)
         const struct flow *flow = &explained->question->policy->flows[near->flow];
         json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:i}", "flow", flow->name, "relation",
                                    nearness_to_string(near->nearness), "live", near->live, "file",
-                                   sources_name(explained->loaded->sources, flow->location.source),
-                                   "line", (int)flow->location.line);
+                                   sources_name(explained->sources, flow->location.source), "line",
+                                   (int)flow->location.line);
 
         if (json_array_append_new(array, object) < 0) {
             json_decref(array);

@@ -101,7 +101,7 @@ void explain_print_nearest(const struct explained *explained)
         explain_field(i == 0 ? "nearest" : "");
         words_name(stdout, flow->name, flow->label);
         fputs("  ", stdout);
-        words_place(stdout, explained->loaded->sources, flow->location);
+        words_place(stdout, explained->sources, flow->location);
         printf("\n  %*s  ", EXPLAIN_FIELD_WIDTH, "");
         print_nearness(explained, near);
         if (!near->live && near->nearness != NEAR_DISABLED)

@@ -124,7 +124,7 @@ static void print_answers(const struct explained *explained)
             fputs(" by ", stdout);
             words_text(stdout, flow->name);
             fputs("  ", stdout);
-            words_place(stdout, explained->loaded->sources, flow->location);
+            words_place(stdout, explained->sources, flow->location);
         }
         putchar('\n');
     }
@@ -227,7 +227,7 @@ static void print_flow(const struct explained *explained, const struct flow *flo
     words_name(stdout, flow->name, flow->label);
     putchar('\n');
     explain_field("line");
-    words_place(stdout, explained->loaded->sources, flow->location);
+    words_place(stdout, explained->sources, flow->location);
     if (flow->implicit)
         fputs(" (made by `intra: allow` of the zone)", stdout);
     putchar('\n');

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What every offline command begins with: text → policy → diagram, and the mistakes that were found
- * on the way, told to people or to programs.
+ * What every command begins with that judges a policy itself: the compiled policy, and the mistakes
+ * found in it, for people or for programs.
  */
 
 #include "loaded.h"
@@ -13,42 +13,35 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "instant.h"
 
 /* Columns where there is no terminal that tells. */
 #define WIDTH_DEFAULT 120
 
-int loaded_read(struct loaded *loaded, const char *path)
+int loaded_read(struct loaded *loaded, const char *path, const struct compiled_input *input)
 {
-    int r;
+    int r = diagnostics_new(&loaded->diagnostics);
 
-    r = sources_new(&loaded->sources);
-    if (r == 0)
-        r = diagnostics_new(&loaded->diagnostics);
-    if (r == 0)
-        r = policy_read(path, loaded->sources, loaded->diagnostics, &loaded->policy);
-    if (r == 0)
-        r = diagram_new(loaded->policy, loaded->diagnostics, &loaded->diagram);
-    return r == -E2BIG ? -EBADMSG : r;
+    return r < 0 ? r : compiled_read(path, input, loaded->diagnostics, &loaded->compiled);
 }
 
 void loaded_clear(struct loaded *loaded)
 {
-    diagram_free(loaded->diagram);
-    policy_free(loaded->policy);
+    compiled_free(loaded->compiled);
     diagnostics_free(loaded->diagnostics);
-    sources_free(loaded->sources);
     overrides_clear(&loaded->overrides);
     *loaded = (struct loaded){0};
 }
 
-int loaded_require(struct loaded *loaded, const char *path, bool json)
+int loaded_require(struct loaded *loaded, const char *path, const struct compiled_input *input,
+                   bool json)
 {
-    int r = loaded_read(loaded, path);
+    int r = loaded_read(loaded, path, input);
 
     if (r == 0)
         return EXIT_YES;
-    if (r == -ENOMEM)
-        return command_no_memory();
+    if (r != -EBADMSG)
+        return instant_failed(r);
 
     if (json)
         return print_json(loaded_to_json(loaded), EXIT_POLICY_INVALID);
@@ -74,7 +67,7 @@ unsigned terminal_width(void)
 
 void loaded_print(const struct loaded *loaded)
 {
-    diagnostics_print(loaded->diagnostics, loaded->sources, stderr, wants_colour(stderr));
+    diagnostics_print(loaded->diagnostics, loaded->compiled->sources, stderr, wants_colour(stderr));
 }
 
 /* A place that is none gives nulls, so that every key is always there. */
@@ -84,8 +77,8 @@ static json_t *place_to_json(const struct loaded *loaded, struct location locati
     if (location.line == 0)
         return json_pack("{s:n, s:n, s:n, s:s?}", "file", "line", "column", "message", message);
     return json_pack("{s:s, s:i, s:i, s:s?}", "file",
-                     sources_name(loaded->sources, location.source), "line", (int)location.line,
-                     "column", (int)location.column, "message", message);
+                     sources_name(loaded->compiled->sources, location.source), "line",
+                     (int)location.line, "column", (int)location.column, "message", message);
 }
 
 /* Adds the keys of `part`, which is consumed. */

@@ -5,33 +5,27 @@
 #include <stdbool.h>
 
 #include "base/cleanup.h"
-#include "base/diagnostics.h"
-#include "diagram/diagram.h"
-#include "policy/overrides.h"
-#include "policy/policy.h"
+#include "compiled/compiled.h"
 
-/*
- * A policy as commands have it that answer by themselves: read, compiled, and with what was found
- * wrong on the way. A zeroed structure is nothing loaded.
- */
+/* A policy in a command that judges it itself, and what is wrong with it. A zeroed structure is
+ * empty. */
 struct loaded {
-    struct sources *sources;
     struct diagnostics *diagnostics;
-    struct policy *policy;
-    struct diagram *diagram;
-    struct overrides overrides; /* none, but where the policy is the one that is enforced */
+    struct compiled *compiled;
+    struct overrides overrides; /* empty unless the policy is the one that is enforced */
 };
 
-/* Reads and compiles. Returns 0, -EBADMSG where `diagnostics` has errors, or -ENOMEM. */
-int loaded_read(struct loaded *loaded, const char *path);
+/* Returns as compiled_read(). */
+int loaded_read(struct loaded *loaded, const char *path, const struct compiled_input *input);
 void loaded_clear(struct loaded *loaded);
 
 /*
- * The same for a command that needs a valid policy: prints errors to stderr, and with `json` also
- * the object of `check` to stdout; warnings are left to `check`. Returns an exit code, EXIT_YES
- * where the policy is there.
+ * The same for a command that needs a valid policy: prints errors to stderr, or with `json` the
+ * object of `check` to stdout; warnings are left to `check`. Returns an exit code, EXIT_YES if the
+ * policy is valid.
  */
-int loaded_require(struct loaded *loaded, const char *path, bool json);
+int loaded_require(struct loaded *loaded, const char *path, const struct compiled_input *input,
+                   bool json);
 
 /* Prints the diagnostics to stderr for people. */
 void loaded_print(const struct loaded *loaded);

@@ -70,11 +70,11 @@ static int matrix(const struct command *command, const struct matrix_options *op
 
     r = running_or_files(command, options->path, options->socket, options->json, &loaded);
     if (r == EXIT_YES)
-        r = instant_read(command, loaded.policy, options->at, &now);
+        r = instant_read(command, loaded.compiled->policy, options->at, &now);
     if (r != EXIT_YES)
         return r;
 
-    r = matrix_new(loaded.policy, &loaded.overrides, now, &matrix);
+    r = matrix_new(loaded.compiled->policy, &loaded.overrides, now, &matrix);
     if (r < 0)
         return instant_failed(r);
 

@@ -19,7 +19,6 @@
 #include "loaded.h"
 #include "matrix.h"
 #include "rehearse.h"
-#include "ruleset/compile.h"
 
 /* Says why there is no rehearsal, to people or programs. Returns the exit code. */
 static int refuse(bool json, int exit_code, const char *why)
@@ -49,8 +48,9 @@ static int refuse_ruleset(const struct loaded *loaded, const struct nftables_ref
 
     if (refusal->location.line > 0)
         snprintf(text, sizeof(text), "%s:%u:%u: the kernel refused this line: %s: %s",
-                 sources_name(loaded->sources, refusal->location.source), refusal->location.line,
-                 refusal->location.column, refusal->what, strerror(-refusal->error));
+                 sources_name(loaded->compiled->sources, refusal->location.source),
+                 refusal->location.line, refusal->location.column, refusal->what,
+                 strerror(-refusal->error));
     else
         snprintf(text, sizeof(text), "the kernel refused the ruleset: %s: %s", refusal->what,
                  strerror(-refusal->error));
@@ -75,25 +75,25 @@ static int show(const struct loaded *loaded, const struct rehearsal *rehearsal, 
     int exit_code = rehearsal->n_failures == 0 ? EXIT_YES : EXIT_NO;
 
     if (json)
-        return print_json(rehearsal_to_json(rehearsal, loaded->sources), exit_code);
-    if (print_matrix(loaded->policy, rehearsal->plan->now) < 0)
+        return print_json(rehearsal_to_json(rehearsal, loaded->compiled->sources), exit_code);
+    if (print_matrix(loaded->compiled->policy, rehearsal->plan->now) < 0)
         return command_no_memory();
     putchar('\n');
-    if (rehearsal_print(rehearsal, loaded->sources, wants_colour(stdout)) < 0)
+    if (rehearsal_print(rehearsal, loaded->compiled->sources, wants_colour(stdout)) < 0)
         return command_no_memory();
     return exit_code;
 }
 
 /* In the child. */
-static int rehearse(const struct loaded *loaded, const struct ruleset *ruleset, usec_t now,
-                    bool json)
+static int rehearse(const struct loaded *loaded, bool json)
 {
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
+    const struct compiled *compiled = loaded->compiled;
     char text[256];
     int r = lab_enter();
 
     if (r == 0)
-        r = rehearsal_run(loaded->diagram, ruleset, now, &rehearsal);
+        r = rehearsal_run(compiled->diagram, compiled->ruleset, compiled->now, &rehearsal);
     switch (r) {
     case 0:
         return show(loaded, rehearsal, json);
@@ -116,8 +116,7 @@ static int rehearse(const struct loaded *loaded, const struct ruleset *ruleset, 
     return refuse(json, EXIT_FAILED, text);
 }
 
-static int rehearse_in_child(const struct loaded *loaded, const struct ruleset *ruleset, usec_t now,
-                             bool json)
+static int rehearse_in_child(const struct loaded *loaded, bool json)
 {
     pid_t child;
     int status;
@@ -129,7 +128,7 @@ static int rehearse_in_child(const struct loaded *loaded, const struct ruleset *
         return EXIT_FAILED;
     }
     if (child == 0) {
-        status = rehearse(loaded, ruleset, now, json);
+        status = rehearse(loaded, json);
         fflush(stdout);
         _exit(status);
     }
@@ -149,16 +148,10 @@ static int rehearse_in_child(const struct loaded *loaded, const struct ruleset *
 static int load_and_rehearse(const char *path, bool json)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
-    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
-    usec_t now = calendar_now();
-    int exit_code = loaded_require(&loaded, path, json);
+    const struct compiled_input input = {.now = calendar_now(), .widest_limits = true};
+    int exit_code = loaded_require(&loaded, path, &input, json);
 
-    if (exit_code != EXIT_YES)
-        return exit_code;
-    if (ruleset_compile(loaded.diagram,
-                        &(struct ruleset_options){.now = now, .widest_limits = true}, &ruleset) < 0)
-        return command_no_memory();
-    return rehearse_in_child(&loaded, ruleset, now, json);
+    return exit_code == EXIT_YES ? rehearse_in_child(&loaded, json) : exit_code;
 }
 
 int run_rehearse(const struct command *command, int argc, char **argv)

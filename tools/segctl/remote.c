@@ -113,29 +113,27 @@ static bool is_text(const struct sources *sources)
     return true;
 }
 
-/* The texts of a policy. What no text can be is no policy: then it is told as `check` tells it. */
+/* The texts of a policy. Files that cannot be read, or that JSON cannot carry, are no policy:
+ * `check` says why. */
 static int put_policy(struct remote *remote, const struct field *field, const char *path)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
-    int r = sources_new(&loaded.sources);
+    cleanup_(sources_freep) struct sources *sources = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    int r = sources_new(&sources);
 
     if (r == 0)
-        r = diagnostics_new(&loaded.diagnostics);
+        r = diagnostics_new(&diagnostics);
     if (r == 0)
-        r = policy_load_sources(path, loaded.sources, loaded.diagnostics);
-    if (r == 0 && !is_text(loaded.sources)) {
-        loaded_clear(&loaded);
-        return loaded_require(&loaded, path, remote->json);
-    }
-    if (r == 0)
-        return put(remote, field, texts_of(loaded.sources));
-    if (r == -ENOMEM)
+        r = policy_load_sources(path, sources, diagnostics);
+    if (r == 0 && is_text(sources))
+        return put(remote, field, texts_of(sources));
+    if (r < 0 && r != -EBADMSG)
         return command_no_memory();
 
-    if (remote->json)
-        return print_json(loaded_to_json(&loaded), EXIT_POLICY_INVALID);
-    loaded_print(&loaded);
-    return EXIT_POLICY_INVALID;
+    r = loaded_require(&loaded, path, &(struct compiled_input){.last = COMPILED_DIAGRAM},
+                       remote->json);
+    return r == EXIT_YES ? EXIT_POLICY_INVALID : r; /* the files are others by now */
 }
 
 /* Returns an exit code. */

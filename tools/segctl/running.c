@@ -15,18 +15,6 @@
 
 #include "base/cleanup.h"
 #include "base/instant.h"
-#include "policy/texts.h"
-
-/* Texts that borrow the reply and the overrides. */
-struct texts {
-    struct policy_text *texts;
-    size_t n_texts;
-};
-
-static void texts_clear(struct texts *texts)
-{
-    free(texts->texts);
-}
 
 /* One override as the socket tells it. Returns 0, -EPROTO or -ENOMEM. */
 static int add_override(struct overrides *overrides, const json_t *json)
@@ -61,7 +49,7 @@ static int add_override(struct overrides *overrides, const json_t *json)
     return r == -EEXIST ? -EPROTO : r;
 }
 
-static int take_overrides(const json_t *reply, struct overrides *overrides)
+static int read_overrides(const json_t *reply, struct overrides *overrides)
 {
     json_t *item;
     size_t i;
@@ -75,14 +63,15 @@ static int take_overrides(const json_t *reply, struct overrides *overrides)
     return r;
 }
 
-static int take_texts(const json_t *reply, size_t n_more, struct texts *ret_texts)
+/* The texts borrow the reply; the caller frees the array. */
+static int read_texts(const json_t *reply, struct policy_text **ret_texts, size_t *ret_n)
 {
     const json_t *list = json_object_get(reply, "texts");
+    cleanup_(freep) struct policy_text *texts = calloc(json_array_size(list) + 1, sizeof(*texts));
     json_t *item;
     size_t i;
 
-    ret_texts->texts = calloc(json_array_size(list) + n_more + 1, sizeof(*ret_texts->texts));
-    if (!ret_texts->texts)
+    if (!texts)
         return -ENOMEM;
     json_array_foreach(list, i, item)
     {
@@ -90,96 +79,29 @@ static int take_texts(const json_t *reply, size_t n_more, struct texts *ret_text
 
         if (!json_is_string(text))
             return -EPROTO;
-        ret_texts->texts[ret_texts->n_texts++] = (struct policy_text){
+        texts[i] = (struct policy_text){
             .name = reply_text(item, "name"),
             .text = json_string_value(text),
             .size = json_string_length(text),
         };
     }
+    *ret_texts = TAKE_PTR(texts);
+    *ret_n = json_array_size(list);
     return 0;
-}
-
-static void clear_read(struct loaded *loaded)
-{
-    loaded->diagram = diagram_free(loaded->diagram);
-    loaded->policy = policy_free(loaded->policy);
-    loaded->diagnostics = diagnostics_free(loaded->diagnostics);
-    loaded->sources = sources_free(loaded->sources);
-}
-
-/* Parses and compiles. Returns 0, -EBADMSG or -ENOMEM. */
-static int read_texts(struct loaded *loaded, const struct texts *texts)
-{
-    int r;
-
-    clear_read(loaded);
-    r = sources_new(&loaded->sources);
-    if (r == 0)
-        r = diagnostics_new(&loaded->diagnostics);
-    if (r == 0)
-        r = policy_parse_texts(texts->texts, texts->n_texts, loaded->sources, loaded->diagnostics,
-                               &loaded->policy);
-    if (r == 0)
-        r = diagram_new(loaded->policy, loaded->diagnostics, &loaded->diagram);
-    return r == -E2BIG ? -EBADMSG : r;
-}
-
-static struct policy_text grant_text(const struct override *override)
-{
-    return (struct policy_text){
-        .name = override->name,
-        .text = override->text,
-        .size = strlen(override->text),
-        .expires = override->until,
-    };
-}
-
-static bool has_text(const struct override *override)
-{
-    return override->kind == OVERRIDE_GRANT && override->text;
-}
-
-/*
- * Reads the policy with all grants; where that is not valid, with one more after the other, since
- * a grant that does not fit the policy is left out, as the daemon leaves it out.
- */
-static int read_with_grants(struct loaded *loaded, struct texts *texts)
-{
-    const struct overrides *overrides = &loaded->overrides;
-    size_t n_policy = texts->n_texts;
-    int r;
-
-    for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (has_text(&overrides->overrides[i]))
-            texts->texts[texts->n_texts++] = grant_text(&overrides->overrides[i]);
-    }
-    r = read_texts(loaded, texts);
-    if (r != -EBADMSG || texts->n_texts == n_policy)
-        return r;
-
-    texts->n_texts = n_policy;
-    for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (!has_text(&overrides->overrides[i]))
-            continue;
-        texts->texts[texts->n_texts++] = grant_text(&overrides->overrides[i]);
-        r = read_texts(loaded, texts);
-        if (r == -ENOMEM)
-            return r;
-        if (r < 0)
-            texts->n_texts--;
-    }
-    return read_texts(loaded, texts);
 }
 
 static int load(struct loaded *loaded, const json_t *reply)
 {
-    cleanup_(texts_clear) struct texts texts = {0};
-    int r = take_overrides(reply, &loaded->overrides);
+    cleanup_(freep) struct policy_text *texts = NULL;
+    struct compiled_input input = {.overrides = &loaded->overrides, .last = COMPILED_DIAGRAM};
+    int r = read_overrides(reply, &loaded->overrides);
 
-    if (r < 0)
-        return r;
-    r = take_texts(reply, loaded->overrides.n_overrides, &texts);
-    return r < 0 ? r : read_with_grants(loaded, &texts);
+    if (r == 0)
+        r = read_texts(reply, &texts, &input.n_texts);
+    if (r == 0)
+        r = diagnostics_new(&loaded->diagnostics);
+    input.texts = texts;
+    return r < 0 ? r : compiled_new(&input, loaded->diagnostics, &loaded->compiled);
 }
 
 /* Says why there is no policy. */
@@ -204,7 +126,8 @@ int running_or_files(const struct command *command, const char *path, const char
     int exit_code, r;
 
     if (path)
-        return loaded_require(loaded, path, json);
+        return loaded_require(loaded, path, &(struct compiled_input){.last = COMPILED_DIAGRAM},
+                              json);
 
     exit_code = remote_call(&remote, "GetPolicy", &reply);
     if (exit_code == EXIT_UNREACHABLE && !json)

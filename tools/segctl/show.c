@@ -12,24 +12,15 @@
 
 #include "command.h"
 #include "loaded.h"
-#include "ruleset/compile.h"
+#include "ruleset/ruleset.h"
 
 #define OPTION_NFTABLES 'n'
 
 /* Prints the policy, or the table that it becomes. Returns 0, -EIO or -ENOMEM. */
 static int print_form(const struct loaded *loaded, bool nftables, FILE *stream)
 {
-    cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
-    usec_t now = calendar_now();
-    int r;
-
-    if (!nftables)
-        return policy_print(loaded->policy, stream);
-
-    r = ruleset_compile(loaded->diagram, &(struct ruleset_options){.now = now}, &ruleset);
-    if (r < 0)
-        return r;
-    return ruleset_print(ruleset, now, stream);
+    return nftables ? ruleset_print(loaded->compiled->ruleset, loaded->compiled->now, stream)
+                    : policy_print(loaded->compiled->policy, stream);
 }
 
 static int show_json(const struct loaded *loaded, bool nftables)
@@ -53,7 +44,11 @@ static int show_json(const struct loaded *loaded, bool nftables)
 static int show(const char *path, bool json, bool nftables)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
-    int exit_code = loaded_require(&loaded, path, json);
+    const struct compiled_input input = {
+        .now = calendar_now(),
+        .last = nftables ? COMPILED_RULESET : COMPILED_DIAGRAM,
+    };
+    int exit_code = loaded_require(&loaded, path, &input, json);
 
     if (exit_code != EXIT_YES)
         return exit_code;
