@@ -2,8 +2,8 @@
 
 /*
  * segctl explain: would this pass, by which line of the policy, approved by whom; and if not, why
- * not, and what would. It is asked of the policy that is enforced; of files with neither the daemon
- * nor root.
+ * not, and what would. It asks the policy that is enforced; with --policy it reads files, which
+ * needs neither the daemon nor root.
  */
 
 #include <errno.h>
@@ -19,14 +19,14 @@
 #include "words.h"
 
 struct explain_options {
-    const char *path; /* of files; NULL: what is enforced */
+    const char *path; /* policy files; NULL: the policy that is enforced */
     const char *socket;
     bool json;
     bool families[FAMILIES]; /* those that may be judged */
     const char *at;          /* a date, or NULL for now */
 };
 
-/* A name that was not found: who has it as label, or the one that is spelt nearly so; or NULL. */
+/* For a name that was not found: the name whose label it is, or the most similar name, or NULL. */
 static const char *find_meant(const struct policy *policy, const char *text)
 {
     struct spelling_search search = {.text = text};
@@ -153,7 +153,7 @@ static void describe_problem(FILE *stream, const struct question *question,
     }
 }
 
-/* Words of `problem` for scripts. */
+/* The code of `problem` for scripts. */
 static const char *problem_code(enum question_problem problem)
 {
     switch (problem) {

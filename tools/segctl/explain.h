@@ -11,15 +11,15 @@ struct explained {
     const struct sources *sources;
     const struct question *question;
     const struct explanation *explanation;
-    /* In the other family; NULL where the question has no meaning there. */
+    /* In the other family; NULL if the question has no meaning in it. */
     const struct explanation *other;
-    usec_t now; /* the instant that was judged for */
+    usec_t now; /* the instant it is judged at */
 };
 
 /* A group, a zone, or a host with several addresses of the family. */
 bool explain_names_many(const struct asked_end *end);
 
-/* The word in front of a line: `approval` and a gap. */
+/* The word at the start of a line: `approval` and a gap. */
 #define EXPLAIN_FIELD_WIDTH 10
 void explain_field(const char *name);
 void explain_print_nearest(const struct explained *explained);

@@ -2,7 +2,7 @@
 
 /*
  * An explanation for programs. Dates are ISO whatever the locale, and every key is always there;
- * what there is nothing to say of is null.
+ * null if there is nothing to say.
  */
 
 #include <errno.h>
@@ -70,13 +70,9 @@ static json_t *answers_to_json(const struct explained *explained)
     const struct explanation *explanation = explained->explanation;
     json_t *array = json_array();
 
-    for (size_t i = 0; i < explanation->n_answers; i++) {
-        if (json_array_append_new(
-                array, answer_to_json(explained, explanation, &explanation->answers[i])) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < explanation->n_answers; i++)
+        array =
+            append_json(array, answer_to_json(explained, explanation, &explanation->answers[i]));
     return array;
 }
 
@@ -95,7 +91,7 @@ static json_t *instant_to_json(usec_t instant)
     return instant == USEC_NEVER ? json_null() : json_string(instant_format(instant, text));
 }
 
-/* A day where the policy gives one, an instant where an operator granted the flow. */
+/* The last day that the policy names, or the instant at which a grant ends. */
 static json_t *expiry_to_json(const struct flow *flow)
 {
     return flow->has_expires ? date_to_json(true, flow->expires_date)
@@ -138,7 +134,7 @@ static json_t *approval_to_json(const struct flow *flow)
                      date_to_json(approval->has_date, approval->date));
 }
 
-/* What the line of the policy says, or nulls where no flow owns it. */
+/* What the policy says of the flow, or nulls if no flow owns the packet. */
 static json_t *details_to_json(const struct explained *explained)
 {
     uint32_t index = explained->explanation->main->decision.flow;
@@ -182,7 +178,7 @@ static const char *segment_name(const struct policy *policy, size_t segment)
     return segment == ZONE_GATEWAY ? "gateway" : policy->segments[segment].name;
 }
 
-/* How the diagram came to it; null where it has nothing of the two zones. */
+/* How the diagram decided; null if it has no pair of the two zones. */
 static json_t *path_to_json(const struct explained *explained)
 {
     const struct policy *policy = explained->question->policy;
@@ -214,10 +210,7 @@ static json_t *nearest_to_json(const struct explained *explained)
                                    sources_name(explained->sources, flow->location.source), "line",
                                    (int)flow->location.line);
 
-        if (json_array_append_new(array, object) < 0) {
-            json_decref(array);
-            return NULL;
-        }
+        array = append_json(array, object);
     }
     return array;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What comes nearest to what was refused, in words: what the flow has of what was asked for, and
- * what stands in its way.
+ * The flows nearest to what was refused, in words: what each shares with it, and in what it
+ * differs.
  */
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static void print_content(const struct policy *policy, const struct flow *flow)
     words_ends(stdout, policy, flow->to_names, flow->n_to_names);
 }
 
-/* The flow that owns what was asked for, as one says it of it. */
+/* Why the flow that owns what was asked for does not pass it: "the flow that …". */
 static const char *owner_word(enum standing standing)
 {
     switch (standing) {

@@ -104,7 +104,7 @@ static void print_end(const struct explained *explained, const char *name,
     putchar('\n');
 }
 
-/* Where the question has several answers: each with its services. */
+/* Each answer with its services, if the question has several. */
 static void print_answers(const struct explained *explained)
 {
     const struct explanation *explanation = explained->explanation;
@@ -142,7 +142,7 @@ static void print_service(const struct explained *explained)
         return;
     }
 
-    /* Only where it says something that was not typed. */
+    /* Only if it says more than what was typed. */
     stream = open_memstream(&text, &size);
     if (!stream)
         return;
@@ -186,7 +186,7 @@ static void print_approval(const struct flow *flow)
     putchar('\n');
 }
 
-/* Of what an operator granted: an instant, not a day. */
+/* A grant ends at an instant, not with a day. */
 static void print_end_of_grant(const struct explained *explained, const struct flow *flow)
 {
     char span[SPAN_TEXT_MAX];
@@ -248,7 +248,7 @@ static void print_flow(const struct explained *explained, const struct flow *flo
     }
 }
 
-/* Behind `approved by flow NAME`: why it does not pass all the same. */
+/* After `approved by flow NAME`: why it does not pass nevertheless. */
 static void print_hindrance(const struct explained *explained)
 {
     const struct explanation *explanation = explained->explanation;
@@ -413,7 +413,7 @@ static bool share_interface(const struct policy *policy, size_t a, size_t b)
     return false;
 }
 
-/* An isolation that is not the reason: nothing would pass there all the same, or it was kept. */
+/* An isolation that is not the reason: nothing would pass without it, or it keeps the flow. */
 static void print_isolation(const struct explained *explained, const struct asked_end *end)
 {
     const struct override *isolation;

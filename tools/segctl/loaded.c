@@ -15,7 +15,7 @@
 #include "command.h"
 #include "instant.h"
 
-/* Columns where there is no terminal that tells. */
+/* Columns if stdout is no terminal. */
 #define WIDTH_DEFAULT 120
 
 int loaded_read(struct loaded *loaded, const char *path, const struct compiled_input *input)
@@ -70,7 +70,7 @@ void loaded_print(const struct loaded *loaded)
     diagnostics_print(loaded->diagnostics, loaded->compiled->sources, stderr, wants_colour(stderr));
 }
 
-/* A place that is none gives nulls, so that every key is always there. */
+/* Without a place its keys are null, so that every key is always there. */
 static json_t *place_to_json(const struct loaded *loaded, struct location location,
                              const char *message)
 {
@@ -115,21 +115,17 @@ json_t *loaded_to_json(const struct loaded *loaded)
     size_t n = diagnostics_list(loaded->diagnostics, &list);
     json_t *array = json_array();
 
-    for (size_t i = 0; i < n; i++) {
-        if (json_array_append_new(array, diagnostic_to_json(loaded, &list[i])) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        array = append_json(array, diagnostic_to_json(loaded, &list[i]));
     return json_pack("{s:b, s:o}", "ok",
                      diagnostics_count(loaded->diagnostics, SEVERITY_ERROR) == 0, "diagnostics",
                      array);
 }
 
 /*
- * Control characters of eight bits, and delete, are escaped as jansson escapes the others: for
- * programs it is the same, and a terminal is not steered. What it hands over ends with a whole
- * character.
+ * Escapes delete and the control characters U+0080 to U+009F, as jansson escapes the others: for a
+ * program the text is the same, and a terminal takes no command from it. jansson writes whole
+ * characters, so that none is cut between two calls.
  */
 static int write_safe(const char *bytes, size_t size, void *userdata)
 {

@@ -31,14 +31,22 @@ int loaded_require(struct loaded *loaded, const char *path, const struct compile
 void loaded_print(const struct loaded *loaded);
 /* { "ok": …, "diagnostics": […] }, a new reference; NULL without memory. */
 json_t *loaded_to_json(const struct loaded *loaded);
-/* Writes JSON that steers no terminal. Returns 0, or -1 without memory or where the stream failed.
- */
+/* Writes JSON without control characters that a terminal obeys. Returns 0, or -1 without memory or
+ * if the stream failed. */
 int write_json(FILE *stream, const json_t *json, size_t flags);
-/* Prints any JSON object to stdout. Returns an exit code: `exit_code`, unless there is none. */
+/* Appends to an array; both are stolen. Returns the array, or NULL without memory. */
+static inline json_t *append_json(json_t *array, json_t *item)
+{
+    if (json_array_append_new(array, item) == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+/* Prints a JSON object to stdout, which is stolen; NULL: there was no memory for it. Returns
+ * `exit_code`, or the exit code for no memory. */
 int print_json(json_t *object, int exit_code);
 
-/* Whether people look at the stream on a terminal and want colour (NO_COLOR, https://no-color.org).
- */
+/* Whether the stream is a terminal whose user wants colour (NO_COLOR, https://no-color.org). */
 bool wants_colour(FILE *stream);
-/* Columns of the terminal that stdout is; a width that suits files where it is none. */
+/* Columns of the terminal at stdout; if stdout is none, a width that suits files. */
 unsigned terminal_width(void);

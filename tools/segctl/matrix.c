@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segctl matrix: which zone may open connections to which, by the policy that is enforced; or by
- * files, with neither the daemon nor root.
+ * segctl matrix: which zone may open connections to which, in the policy that is enforced; with
+ * --policy in files, which needs neither the daemon nor root.
  */
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "running.h"
 
 struct matrix_options {
-    const char *path; /* of files; NULL: what is enforced */
+    const char *path; /* policy files; NULL: the policy that is enforced */
     const char *socket;
     const char *at;
     bool list;
@@ -27,7 +27,7 @@ struct matrix_options {
 
 /* Narrows rows or columns to the zone that is named. Returns an exit code. */
 static int choose(const struct command *command, const struct matrix *matrix, const char *name,
-                  size_t *first, size_t *behind)
+                  size_t *first, size_t *end)
 {
     struct spelling_search search = {.text = name};
 
@@ -36,7 +36,7 @@ static int choose(const struct command *command, const struct matrix *matrix, co
 
         if (strcmp(zone, name) == 0) {
             *first = i;
-            *behind = i + 1;
+            *end = i + 1;
             return EXIT_YES;
         }
         spelling_try(&search, zone);
@@ -79,11 +79,11 @@ static int matrix(const struct command *command, const struct matrix_options *op
         return instant_failed(r);
 
     view.matrix = matrix;
-    view.from_behind = view.to_behind = matrix->n_zones;
+    view.from_end = view.to_end = matrix->n_zones;
     if (n_zones > 0)
-        r = choose(command, matrix, zones[0], &view.from_first, &view.from_behind);
+        r = choose(command, matrix, zones[0], &view.from_first, &view.from_end);
     if (r == EXIT_YES && n_zones > 1)
-        r = choose(command, matrix, zones[1], &view.to_first, &view.to_behind);
+        r = choose(command, matrix, zones[1], &view.to_first, &view.to_end);
     return r == EXIT_YES ? show(&view, options) : r;
 }
 
@@ -126,7 +126,7 @@ int run_matrix(const struct command *command, int argc, char **argv)
     }
     if (argc - optind > 2)
         return command_usage(command, "more than FROM and TO");
-    /* Of one zone or pair the flows are what one wants to see. */
+    /* Who asks for one zone or one pair wants to see the flows. */
     options.list = options.list || optind < argc;
     return matrix(command, &options, argv + optind, argc - optind);
 }

@@ -10,12 +10,12 @@
 /* The part of a matrix that `segctl matrix` was asked for. */
 struct matrix_view {
     const struct matrix *matrix;
-    /* Rows and columns from first to behind. */
-    size_t from_first, from_behind;
-    size_t to_first, to_behind;
+    /* Rows and columns, the end not included. */
+    size_t from_first, from_end;
+    size_t to_first, to_end;
 };
 
-/* Zone × zone with counts, at most `width` columns of the terminal where that is possible. */
+/* Zone × zone with counts, in at most `width` columns of the terminal if that is possible. */
 int matrix_print(const struct matrix_view *view, unsigned width, bool colour);
 /* One line for each flow of each pair. Both return 0 or -ENOMEM. */
 int matrix_print_list(const struct matrix_view *view, bool colour);

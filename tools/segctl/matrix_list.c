@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The matrix flow by flow: for people a table with a line for each, so that `grep` finds what one
- * looks for; for programs a cell for each pair of zones, those with nothing too.
+ * The matrix flow by flow: for people a table with a line for each, so that `grep` works on it;
+ * for programs a cell for each pair of zones, also those with no flow.
  */
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "loaded.h"
 #include "matrix.h"
 #include "words.h"
 
@@ -111,10 +112,10 @@ static int add_cell(struct table *table, const struct matrix_view *view, size_t 
     return 0;
 }
 
-/* The pairs that have no row, or only what does not pass. */
+/* Says between which zones nothing passes: pairs without a row, or with idle flows only. */
 static void print_empty(const struct matrix_view *view, size_t n_rows, size_t n_empty)
 {
-    size_t n_from = view->from_behind - view->from_first, n_to = view->to_behind - view->to_first;
+    size_t n_from = view->from_end - view->from_first, n_to = view->to_end - view->to_first;
     const char *from = n_from == 1 ? zone_name(view, view->from_first) : "any zone";
     const char *to = n_to == 1 ? zone_name(view, view->to_first) : "any zone";
 
@@ -132,8 +133,8 @@ int matrix_print_list(const struct matrix_view *view, bool colour)
     int r;
 
     r = table_new(COLUMNS, titles, NULL, &table);
-    for (size_t from = view->from_first; from < view->from_behind; from++) {
-        for (size_t to = view->to_first; r == 0 && to < view->to_behind; to++) {
+    for (size_t from = view->from_first; from < view->from_end; from++) {
+        for (size_t to = view->to_first; r == 0 && to < view->to_end; to++) {
             const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
 
             n_empty += cell->flows.n == 0;
@@ -154,13 +155,8 @@ static json_t *flows_to_json(const struct matrix_view *view, const struct index_
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; i < list->n; i++) {
-        if (json_array_append_new(
-                array, json_string(view->matrix->policy->flows[list->indices[i]].name)) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < list->n; i++)
+        array = append_json(array, json_string(view->matrix->policy->flows[list->indices[i]].name));
     return array;
 }
 
@@ -168,13 +164,9 @@ static json_t *services_to_json(const struct matrix_view *view, const struct ind
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; i < list->n; i++) {
-        if (json_array_append_new(
-                array, json_string(view->matrix->policy->services[list->indices[i]].name)) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < list->n; i++)
+        array =
+            append_json(array, json_string(view->matrix->policy->services[list->indices[i]].name));
     return array;
 }
 
@@ -182,8 +174,8 @@ static json_t *cells_to_json(const struct matrix_view *view)
 {
     json_t *array = json_array();
 
-    for (size_t from = view->from_first; from < view->from_behind; from++) {
-        for (size_t to = view->to_first; to < view->to_behind; to++) {
+    for (size_t from = view->from_first; from < view->from_end; from++) {
+        for (size_t to = view->to_first; to < view->to_end; to++) {
             const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
             json_t *object =
                 json_pack("{s:s, s:s, s:o, s:o, s:o}", "from", zone_name(view, from), "to",
@@ -191,10 +183,7 @@ static json_t *cells_to_json(const struct matrix_view *view)
                           flows_to_json(view, &cell->idle), "services",
                           services_to_json(view, &cell->services));
 
-            if (json_array_append_new(array, object) < 0) {
-                json_decref(array);
-                return NULL;
-            }
+            array = append_json(array, object);
         }
     }
     return array;
@@ -210,12 +199,9 @@ static json_t *zones_to_json(const struct matrix_view *view)
         const char *class =
             zone == ZONE_GATEWAY ? NULL : zone_class_to_string(policy->zones[zone].class);
 
-        if (json_array_append_new(
-                array, json_pack("{s:s, s:s, s:s?}", "name", policy_zone_name(policy, zone),
-                                 "label", policy_zone_label(policy, zone), "class", class)) < 0) {
-            json_decref(array);
-            return NULL;
-        }
+        array =
+            append_json(array, json_pack("{s:s, s:s, s:s?}", "name", policy_zone_name(policy, zone),
+                                         "label", policy_zone_label(policy, zone), "class", class));
     }
     return array;
 }

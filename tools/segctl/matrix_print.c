@@ -18,7 +18,7 @@
 #define GAP 2
 /* Columns of a cell: three signs and a gap. */
 #define CELL_WIDTH 4
-/* A label that is cut keeps so much. */
+/* A label is cut to no less than this. */
 #define LABEL_WIDTH_MIN 12
 #define CELL_TEXT_MAX 24
 
@@ -163,7 +163,7 @@ static void print_cell(const struct layout *layout, size_t from, size_t to)
     words_coloured(stdout, layout->colour, cell_colour(cell), text);
 }
 
-static void print_row(const struct layout *layout, size_t from, size_t first, size_t behind)
+static void print_row(const struct layout *layout, size_t from, size_t first, size_t end)
 {
     printf("%*zu%*s", (int)layout->number_width, from + 1, GAP, "");
     print_fitted(name_of(layout->view, from), layout->name_width);
@@ -171,29 +171,29 @@ static void print_row(const struct layout *layout, size_t from, size_t first, si
         printf("%*s", GAP, "");
         print_fitted(label_of(layout->view, from), layout->label_width);
     }
-    for (size_t to = first; to < behind; to++)
+    for (size_t to = first; to < end; to++)
         print_cell(layout, from, to);
     putchar('\n');
 }
 
-static void print_block(const struct layout *layout, size_t first, size_t behind)
+static void print_block(const struct layout *layout, size_t first, size_t end)
 {
     char number[CELL_TEXT_MAX];
 
     printf("%*s", (int)layout->number_width + GAP, "");
     print_fitted("from \\ to", head_width(layout) - layout->number_width - GAP);
-    for (size_t to = first; to < behind; to++) {
+    for (size_t to = first; to < end; to++) {
         snprintf(number, sizeof(number), "%zu", to + 1);
         printf("%*s", (int)(layout->cell_width - shown_width(number)), "");
         words_coloured(stdout, layout->colour, "1", number);
     }
     putchar('\n');
     for (size_t from = 0; from < layout->view->matrix->n_zones; from++)
-        print_row(layout, from, first, behind);
+        print_row(layout, from, first, end);
     putchar('\n');
 }
 
-/* What the signs mean, of those that are there. */
+/* What the signs mean that were printed. */
 static void print_legend(const struct matrix *matrix)
 {
     bool any = false, idle = false;

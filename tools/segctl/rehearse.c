@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segctl rehearse: does the kernel do what the policy says? A child enters a network namespace that
- * vanishes with it, so that nothing that is tried there can reach the machine's own network; the
- * parent only waits. No root is needed where user namespaces are allowed.
+ * segctl rehearse: does the kernel do what the policy says? A child process enters a network
+ * namespace that ends with it, so that no packet of the rehearsal can reach the machine's own
+ * network; the parent only waits. Root is not needed if user namespaces are allowed.
  */
 
 #include <errno.h>
@@ -66,7 +66,7 @@ static int print_matrix(const struct policy *policy, usec_t now)
     if (r < 0)
         return r;
     view.matrix = matrix;
-    view.from_behind = view.to_behind = matrix->n_zones;
+    view.from_end = view.to_end = matrix->n_zones;
     return matrix_print(&view, terminal_width(), wants_colour(stdout));
 }
 
@@ -112,7 +112,7 @@ static int rehearse(const struct loaded *loaded, bool json)
     default:
         break;
     }
-    snprintf(text, sizeof(text), "the rehearsal broke off: %s", strerror(-r));
+    snprintf(text, sizeof(text), "the rehearsal stopped: %s", strerror(-r));
     return refuse(json, EXIT_FAILED, text);
 }
 

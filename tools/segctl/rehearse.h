@@ -6,7 +6,7 @@
 #include "base/diagnostics.h"
 #include "lab/rehearsal.h"
 
-/* For people: the failures, a table of totals, and one line that says what came of it all. Returns
+/* For people: the failures, a table of totals, and one line with the result. Returns
  * 0 or -ENOMEM. */
 int rehearsal_print(const struct rehearsal *rehearsal, const struct sources *sources, bool colour);
 /* A new reference; NULL without memory. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What a rehearsal found, as text and as JSON. A failure is told so that the reader can go on from
- * it: the line of the policy, the packet, what should have become of it, what did, and by which
- * rule of the kernel's.
+ * What a rehearsal found, as text and as JSON. A failure says what the reader needs to look into
+ * it: the line of the policy, the packet, what should have happened to it, what did happen, and
+ * which rule in the kernel did it.
  */
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "loaded.h"
 #include "rehearse.h"
 
 /* More failures than people read; JSON has all. */
@@ -48,7 +49,7 @@ static const char *const fate_names[] = {
     [FATE_CHANGED] = "changed", [FATE_LEAKED] = "leaked",
 };
 
-/* Why the packet was sent, behind the flow's name. */
+/* Why the packet was sent, printed after the name of the flow. */
 static const char *kind_text(enum probe_kind kind)
 {
     switch (kind) {
@@ -78,8 +79,7 @@ static const char *kind_text(enum probe_kind kind)
     return "";
 }
 
-/* The line of the policy that a probe is about; that of the source's zone where there is no flow.
- */
+/* The line of the policy that a probe tests; without a flow, the line of the source's zone. */
 static struct location place_of(const struct plan *plan, const struct probe *probe)
 {
     const struct policy *policy = plan->policy;
@@ -118,7 +118,7 @@ static const char *wire_text(const struct plan *plan, size_t wire)
     return wire == WIRE_INSIDE ? "gateway" : layout_interfaces(plan->layout, &n)[wire];
 }
 
-/* What must become of the packet; `refuse` where it does not matter why. */
+/* What must happen to the packet; `refuse` if any reason of refusal will do. */
 static const char *expected_text(const struct rehearsal_failure *failure)
 {
     enum probe_verdict expected = failure->probe->expected;
@@ -235,7 +235,7 @@ static int print_totals(const struct rehearsal *rehearsal, bool colour)
     return r < 0 ? r : table_print(table, stdout, colour);
 }
 
-/* One line that says what came of it all. */
+/* One line with the result. */
 static void print_result(const struct rehearsal *rehearsal)
 {
     double seconds = (double)rehearsal->elapsed / USEC_PER_SEC;
@@ -327,13 +327,9 @@ json_t *rehearsal_to_json(const struct rehearsal *rehearsal, const struct source
 {
     json_t *failures = json_array(), *totals;
 
-    for (size_t i = 0; i < rehearsal->n_failures; i++) {
-        if (json_array_append_new(
-                failures, failure_to_json(rehearsal->plan, &rehearsal->failures[i], sources)) < 0) {
-            json_decref(failures);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < rehearsal->n_failures; i++)
+        failures = append_json(failures,
+                               failure_to_json(rehearsal->plan, &rehearsal->failures[i], sources));
     totals = totals_to_json(rehearsal);
     return json_pack("{s:b, s:I, s:o, s:I, s:o}", "ok", rehearsal->n_failures == 0, "probes",
                      (json_int_t)rehearsal_packets(rehearsal), "totals", totals, "milliseconds",

@@ -91,11 +91,8 @@ static json_t *texts_of(const struct sources *sources)
         size_t size;
         const char *text = sources_text(sources, i, &size);
 
-        if (json_array_append_new(array, json_pack("{s:s, s:s%}", "name", sources_name(sources, i),
-                                                   "text", text, size)) < 0) {
-            json_decref(array);
-            return NULL;
-        }
+        array = append_json(
+            array, json_pack("{s:s, s:s%}", "name", sources_name(sources, i), "text", text, size));
     }
     return array;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The policy that is enforced, as a command has it that could read it offline too. The daemon
- * answers with texts, so that what is asked about them is answered by one code, and asking much
- * costs the daemon nothing.
+ * The policy that is enforced, for a command that can also read policy files. The daemon replies
+ * with texts and overrides, which are compiled here: so the same code answers for both, and
+ * questions cost the daemon no time.
  */
 
 #include "running.h"
@@ -16,7 +16,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 
-/* One override as the socket tells it. Returns 0, -EPROTO or -ENOMEM. */
+/* Adds one override of the reply. Returns 0, -EPROTO or -ENOMEM. */
 static int add_override(struct overrides *overrides, const json_t *json)
 {
     const json_t *keep = json_object_get(json, "keep");
@@ -104,18 +104,18 @@ static int load(struct loaded *loaded, const json_t *reply)
     return r < 0 ? r : compiled_new(&input, loaded->diagnostics, &loaded->compiled);
 }
 
-/* Says why there is no policy. */
+/* Says why there is no policy. Returns an exit code. */
 static int fail(const struct remote *remote, const struct loaded *loaded, int error)
 {
     if (error == -ENOMEM)
         return command_no_memory();
     if (error != -EBADMSG)
-        return remote_fail(remote, EXIT_FAILED, "failed", NULL, "segd told no policy");
+        return remote_fail(remote, EXIT_FAILED, "failed", NULL, "the reply of segd has no policy");
     if (!remote->json)
         loaded_print(loaded);
     return remote_fail(remote, EXIT_FAILED, "invalid-policy",
                        "segd and segctl are of different versions: restart segd",
-                       "the policy that is enforced is none for this segctl");
+                       "the policy that is enforced is not valid for this segctl");
 }
 
 int running_or_files(const struct command *command, const char *path, const char *socket, bool json,
@@ -131,7 +131,7 @@ int running_or_files(const struct command *command, const char *path, const char
 
     exit_code = remote_call(&remote, "GetPolicy", &reply);
     if (exit_code == EXIT_UNREACHABLE && !json)
-        fputs("  without it, of files: --policy PATH\n", stderr);
+        fputs("  without segd, with policy files: --policy PATH\n", stderr);
     if (exit_code != EXIT_YES)
         return exit_code;
 

@@ -5,10 +5,9 @@
 #include "remote.h"
 
 /*
- * Reads and compiles the policy files of a path; or, where that is NULL, asks the daemon at the
- * socket for the policy that is enforced and what operators changed, and compiles it here, with
- * what was granted. Returns an exit code, EXIT_YES where the policy is there; else what is wrong
- * has been said.
+ * Compiles the policy files of `path`; if that is NULL, the policy that the daemon at the socket
+ * enforces, with its grants and overrides. Returns an exit code, EXIT_YES if there is a policy;
+ * otherwise it has said what is wrong.
  */
 int running_or_files(const struct command *command, const char *path, const char *socket, bool json,
                      struct loaded *loaded);
