@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "checks.h"
 #include "compiled/compiled.h"
 #include "ruleset/compile.h"
 #include "tests/reading.h"
@@ -235,15 +236,9 @@ START_TEST(files_that_cannot_be_read_are_a_mistake)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("compiled");
-    TCase *tests = tcase_create("compiled");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, a_policy_is_compiled_as_far_as_is_asked, 0, COMPILED_POLICY + 1);
     tcase_add_test(tests, flows_that_a_zone_implies_are_not_counted);
     tcase_add_loop_test(tests, until_is_when_the_next_flow_begins_or_ends, 0,
@@ -256,10 +251,4 @@ int main(void)
     tcase_add_test(tests, a_mistake_of_the_policy_is_told_and_no_grant_is);
     tcase_add_loop_test(tests, the_isolation_part_is_empty_unless_a_zone_is_isolated, 0, 2);
     tcase_add_test(tests, files_that_cannot_be_read_are_a_mistake);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }
