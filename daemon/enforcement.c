@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/log.h"
 #include "daemon/step.h"
 #include "ruleset/compile.h"
 #include "ruleset/describe.h"
@@ -90,6 +91,19 @@ int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **r
     return 0;
 }
 
+int enforcement_open(int fd, struct enforcement **ret_enforcement)
+{
+    const char *missing = NULL;
+    int r = enforcement_new(fd, ret_enforcement, &missing);
+
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_STOPPED, "cannot use nftables: %s",
+                    missing       ? missing
+                    : r == -EPERM ? "segd needs CAP_NET_ADMIN in this network namespace"
+                                  : strerror(-r));
+    return r;
+}
+
 struct enforcement *enforcement_free(struct enforcement *enforcement)
 {
     if (!enforcement)
@@ -132,56 +146,107 @@ const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement)
     return enforcement->committed.ruleset;
 }
 
-/* Each isolation has a counter of its name. */
-static int find_isolations(const struct ruleset *observed, struct overrides *isolations)
+/* An override that the kernel alone remembers. */
+static int add_closing(struct overrides *closings, enum override_kind kind, const char *name,
+                       char **keep, size_t n_keep)
 {
     const usec_t now = calendar_now();
+
+    return overrides_add(closings, &(struct override){
+                                       .kind = kind,
+                                       .name = (char *)name,
+                                       .reason = (char *)"found in the kernel, without a state",
+                                       .uid = -1,
+                                       .who = (char *)"nobody known",
+                                       .since = now - now % USEC_PER_SEC,
+                                       .until = USEC_NEVER,
+                                       .keep = keep,
+                                       .n_keep = n_keep,
+                                   });
+}
+
+/* An isolation has a counter of its zone's name, and the flows that it keeps in a set. */
+static int add_isolation(const struct ruleset *observed, const char *zone,
+                         struct overrides *closings)
+{
+    cleanup_(freep) char **keep = NULL;
+    cleanup_(freep) char *name = NULL;
+    const struct set *kept;
+    size_t n_keep = 0;
+
+    if (asprintf(&name, RULESET_ISOLATED "%s" RULESET_KEPT, zone) < 0) {
+        name = NULL;
+        return -ENOMEM;
+    }
+    kept = ruleset_find_set(observed, name);
+    keep = calloc((kept ? kept->n_elements : 0) + 1, sizeof(*keep));
+    if (!keep)
+        return -ENOMEM;
+    for (size_t i = 0; kept && i < kept->n_elements; i++) {
+        if (kept->elements[i].comment)
+            keep[n_keep++] = (char *)kept->elements[i].comment;
+    }
+    return add_closing(closings, OVERRIDE_ISOLATION, zone, keep, n_keep);
+}
+
+/* The rest of a name with this beginning; NULL: it has another. */
+static const char *after_prefix(const char *name, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return strncmp(name, prefix, n) == 0 ? name + n : NULL;
+}
+
+static int find_closings(const struct ruleset *observed, struct overrides *closings)
+{
     int r = 0;
 
     for (size_t i = 0; r >= 0 && i < observed->n_counters; i++) {
-        const char *name = observed->counters[i].name;
+        const char *zone = after_prefix(observed->counters[i].name, RULESET_ISOLATED);
+        const char *flow = after_prefix(observed->counters[i].name, RULESET_SUSPENSION);
 
-        if (strncmp(name, "isolated/", strlen("isolated/")) != 0)
-            continue;
-        r = overrides_add(isolations, &(struct override){
-                                          .kind = OVERRIDE_ISOLATION,
-                                          .name = (char *)name + strlen("isolated/"),
-                                          .reason = (char *)"found in the kernel, without a state",
-                                          .uid = -1,
-                                          .who = (char *)"nobody known",
-                                          .since = now - now % USEC_PER_SEC,
-                                          .until = USEC_NEVER,
-                                      });
+        if (zone)
+            r = add_isolation(observed, zone, closings);
+        else if (flow)
+            r = add_closing(closings, OVERRIDE_SUSPENSION, flow, NULL, 0);
     }
     return r;
 }
 
-void observation_clear(struct observation *observation)
+void held_clear(struct held *held)
 {
-    overrides_clear(&observation->isolations);
-    *observation = (struct observation){0};
+    overrides_clear(&held->closings);
+    ruleset_free(held->ruleset);
+    *held = (struct held){0};
 }
 
-int enforcement_observe(struct enforcement *enforcement, struct observation *ret_observation)
+bool held_has_live(const struct held *held, const char *flow)
 {
-    cleanup_(overrides_clear) struct overrides isolations = {0};
-    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
-    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &observed);
-    bool enforced;
+    const struct set *live = held->ruleset ? ruleset_find_set(held->ruleset, RULESET_LIVE) : NULL;
+
+    for (size_t i = 0; live && i < live->n_elements; i++) {
+        if (live->elements[i].comment && strcmp(live->elements[i].comment, flow) == 0)
+            return true;
+    }
+    return false;
+}
+
+int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held)
+{
+    cleanup_(held_clear) struct held held = {0};
+    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &held.ruleset);
 
     if (r < 0 && r != -ENOENT)
         return r;
-    enforced = observed && !observed->dormant;
-    r = enforced ? find_isolations(observed, &isolations) : 0;
+    held.enforced = held.ruleset && !held.ruleset->dormant;
+    r = held.enforced ? find_closings(held.ruleset, &held.closings) : 0;
     if (r < 0)
         return r;
+    if (held.enforced)
+        held.generation = ruleset_generation(held.ruleset);
 
-    *ret_observation = (struct observation){
-        .enforced = enforced,
-        .generation = enforced ? ruleset_generation(observed) : 0,
-        .isolations = isolations,
-    };
-    isolations = (struct overrides){0};
+    *ret_held = held;
+    held = (struct held){0};
     return 0;
 }
 

@@ -24,6 +24,8 @@ struct enforcement;
  */
 int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing);
 /* Lets go of the kernel; what is enforced stays enforced. Returns NULL. */
+/* The same, and what went wrong is logged. */
+int enforcement_open(int fd, struct enforcement **ret_enforcement);
 struct enforcement *enforcement_free(struct enforcement *enforcement);
 DEFINE_CLEANUP(struct enforcement, enforcement_free)
 
@@ -34,17 +36,19 @@ int enforcement_fd(const struct enforcement *enforcement);
 /* Whether the kernel keeps others from changing the table. */
 bool enforcement_owns(const struct enforcement *enforcement);
 
-/* What the kernel holds: whether a table of this name is in force, of which generation it is as far
- * as it tells (0: it does not), and which isolations it enforces, without the flows that they keep.
- */
-struct observation {
-    bool enforced;
-    uint64_t generation;
-    struct overrides isolations;
+/* What the kernel holds when the daemon begins. */
+struct held {
+    bool enforced;       /* a table of this name is in force */
+    uint64_t generation; /* which, as far as it tells; 0: it does not */
+    /* Isolations, with the flows that they keep, and suspensions. */
+    struct overrides closings;
+    struct ruleset *ruleset; /* as it was dumped; NULL where there was none */
 };
-void observation_clear(struct observation *observation);
+void held_clear(struct held *held);
+/* Whether a flow of this name passes there. */
+bool held_has_live(const struct held *held, const char *flow);
 /* Returns 0 or -errno. */
-int enforcement_observe(struct enforcement *enforcement, struct observation *ret_observation);
+int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held);
 
 /*
  * Commits what was compiled, and takes over its rulesets and outline. Returns 0, or with what was

@@ -31,6 +31,10 @@
     SD_ID128_MAKE(e4, 9c, 9e, d5, c6, c4, 4d, 01, 87, 93, f0, f1, 2a, 23, d9, b1)
 #define MESSAGE_EXPIRING                                                                           \
     SD_ID128_MAKE(c1, b4, 2a, fb, ef, c0, 40, f8, a0, 89, e2, 38, 37, 83, 18, d6)
+#define MESSAGE_EXPIRED                                                                            \
+    SD_ID128_MAKE(45, fd, c8, 24, b4, b7, 43, bc, a1, 44, 23, 96, 22, 5f, 49, d1)
+#define MESSAGE_SCHEDULE                                                                           \
+    SD_ID128_MAKE(66, 91, e0, 7d, 37, 62, 40, 25, a8, 67, 90, 1e, 8d, 51, 32, bd)
 #define MESSAGE_CLOCK SD_ID128_MAKE(9a, e5, fd, d7, b1, 4d, 4d, 83, 81, 84, ee, 37, db, 32, 23, 47)
 #define MESSAGE_DRIFT SD_ID128_MAKE(7d, 89, 15, 7b, d7, 92, 48, 62, 83, 7b, b5, 30, e7, 27, a2, 4f)
 #define MESSAGE_BYPASS SD_ID128_MAKE(a1, 9a, 6e, 6c, 66, 1a, 4c, 6c, b0, 9d, 01, 8c, fa, ee, cf, 5f)

@@ -81,10 +81,10 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments, 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (option) {
         case 'p':
-            arguments->settings.policy_path = optarg;
+            arguments->settings.gateway.policy_path = optarg;
             break;
         case 'd':
-            arguments->settings.state_path = optarg;
+            arguments->settings.gateway.state_path = optarg;
             break;
         case 's':
             arguments->settings.socket_path = optarg;
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 {
     cleanup_(manager_freep) struct manager *manager = NULL;
     struct arguments arguments = {
-        .settings = {POLICY_PATH_DEFAULT, STATE_PATH_DEFAULT, SOCKET_PATH_DEFAULT},
+        .settings = {{POLICY_PATH_DEFAULT, STATE_PATH_DEFAULT}, SOCKET_PATH_DEFAULT},
     };
     int code, r;
 

@@ -2,9 +2,12 @@
 
 /*
  * The daemon decides, the kernel enforces. At the start something is committed before systemd is
- * told READY, so that what is ordered behind segd starts behind a closed door; where no policy is
- * fit, the door is locked and the daemon stays, so that a corrected policy needs no more than to be
- * applied. Behind that everything is an event: a client, a signal, a timer, the kernel.
+ * told READY, so that what is ordered after segd starts with the kernel closed; where no policy is
+ * fit, nothing passes and the daemon stays, so that a corrected policy needs no more than to be
+ * applied. After that everything is an event: a client, a signal, a timer, the kernel.
+ *
+ * What must follow a change follows in follow_changes(), which runs after every event: no caller
+ * has to remember it.
  */
 
 #include "daemon/manager.h"
@@ -13,51 +16,74 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/change/change.h"
+#include "daemon/change/apply.h"
+#include "daemon/change/start.h"
+#include "daemon/control/methods.h"
+#include "daemon/control/control.h"
 #include "daemon/log.h"
+#include "daemon/watch/clock.h"
+#include "daemon/watch/links.h"
+#include "daemon/watch/tables.h"
 
+#define STATUS_MAX 64
 /* The name under which systemd keeps the socket that owns the table. */
 #define STORED_NAME "nftables"
 
 static const struct actor signal_actor = {.uid = -1, .name = "signal"};
 
-int manager_audit(struct manager *manager, const struct audit_event *event)
-{
-    int r = manager->audit ? audit_append(manager->audit, event) : -ENOENT;
+struct manager {
+    struct manager_options options; /* borrowed texts */
+    sd_event *event;
+    struct gateway *gateway;
+    struct clock_watch *clock;
+    struct links_watch *links;
+    struct tables_watch *tables;
+    struct control control;
+    struct server *server;
+    char status[STATUS_MAX]; /* as it was told last */
+};
 
-    if (r < 0) {
-        findings_report(manager->findings, "storage", "audit-not-written", FINDING_CRITICAL, NULL,
-                        "the audit log cannot be written: %s", strerror(-r));
-        log_message(LOG_ERR, MESSAGE_STORAGE, "the audit log cannot be written: %s", strerror(-r));
-        return r;
-    }
-    findings_drop(manager->findings, "storage", "audit-not-written", NULL);
-    if (audit_condition(manager->audit) == AUDIT_TAMPERED &&
-        findings_report(manager->findings, "start", "audit-tampered", FINDING_CRITICAL, NULL,
-                        "the audit log was changed by others: its chain is broken") > 0)
-        log_message(LOG_CRIT, MESSAGE_STORAGE, "the audit log was changed by others");
-    log_message(LOG_INFO, MESSAGE_AUDIT_HEAD, "audit %" PRIu64 " %s %s: %s",
-                audit_sequence(manager->audit), event->action, event->outcome,
-                audit_head(manager->audit));
-    manager_tell_followers(manager);
-    return 0;
+/* What systemd shows of the daemon, told where it is another one; `ready` tells more. */
+static void notify_status(struct manager *manager, const char *ready)
+{
+    const struct gateway *gateway = manager->gateway;
+    char status[STATUS_MAX];
+
+    if (gateway->current.number > 0)
+        snprintf(status, sizeof(status), "Enforcing generation %" PRIu64, gateway->current.number);
+    else if (enforcement_outline(gateway->enforcement))
+        snprintf(status, sizeof(status), "Enforcing the policy files; nothing can be kept");
+    else
+        snprintf(status, sizeof(status), "Locked down: no valid policy, see segctl status");
+    if (*ready || strcmp(status, manager->status) != 0)
+        sd_notifyf(0, "%sSTATUS=%s", ready, status);
+    strcpy(manager->status, status);
 }
 
-/* What systemd shows of the daemon. */
-static void notify_status(struct manager *manager, const char *first)
+/* What must follow a change, whoever made it. */
+static void follow_changes(struct manager *manager)
 {
-    if (manager->current.number > 0)
-        sd_notifyf(0, "%sSTATUS=Enforcing generation %" PRIu64, first, manager->current.number);
-    else if (enforcement_outline(manager->enforcement))
-        sd_notifyf(0, "%sSTATUS=Enforcing the policy files; nothing can be kept", first);
-    else
-        sd_notifyf(0, "%sSTATUS=Locked down: no valid policy, see segctl status", first);
+    if (gateway_take_changed(manager->gateway)) {
+        clock_watch_arm(manager->clock);
+        links_watch_look(manager->gateway);
+        notify_status(manager, "");
+    }
+    followers_tell(&manager->control.followers, manager->gateway);
+}
+
+static int on_event_done(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    follow_changes(userdata);
+    return 0;
 }
 
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
@@ -75,25 +101,25 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     struct manager *manager = userdata;
+    const struct apply_request request = {0};
     int r;
 
     (void)source;
     (void)info;
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, calendar_clock(CLOCK_MONOTONIC));
 
-    r = change_apply(manager, &signal_actor, NULL, 0, NULL, 0, &outcome);
+    r = change_apply(manager->gateway, &signal_actor, &request, &outcome);
     if (outcome.diagnostics && outcome.sources)
         diagnostics_print(outcome.diagnostics, outcome.sources, stderr, isatty(STDERR_FILENO));
     if (r < 0 || outcome.kind != OUTCOME_DONE) {
         log_message(LOG_ERR, MESSAGE_POLICY_INVALID,
                     "%s was not applied: %s; what was enforced before stays enforced",
-                    manager->options.policy_path, r < 0 ? strerror(-r) : outcome.message);
-        sd_notify(0, "READY=1\nSTATUS=Enforcing; the last reload was refused");
+                    manager->options.gateway.policy_path, r < 0 ? strerror(-r) : outcome.message);
+        strcpy(manager->status, "Enforcing; the last reload was refused");
+        sd_notifyf(0, "READY=1\nSTATUS=%s", manager->status);
     } else {
         notify_status(manager, "READY=1\n");
     }
-    manager_look_for_bypasses(manager);
-    malloc_trim(0);
     return 0;
 }
 
@@ -158,89 +184,61 @@ static void handed_close(struct handed *handed)
     closep(&handed->nftables);
 }
 
-static int open_enforcement(struct manager *manager, struct handed *handed)
+/* A new gateway; what was stored and is of no use must not be handed over again. */
+static int open_gateway(struct manager *manager, struct handed *handed)
 {
-    const char *missing = NULL;
     int stored = handed->nftables;
-    int r = enforcement_new(TAKE_FD(handed->nftables), &manager->enforcement, &missing);
+    int r = gateway_new(&manager->options.gateway, TAKE_FD(handed->nftables), &manager->gateway);
 
-    if (r < 0) {
-        log_message(LOG_ERR, MESSAGE_STOPPED, "cannot use nftables: %s",
-                    missing       ? missing
-                    : r == -EPERM ? "segd needs CAP_NET_ADMIN in this network namespace"
-                                  : strerror(-r));
-        return r;
-    }
-
-    /* What was stored and is of no use must not be handed over again. */
-    if (stored >= 0 && enforcement_fd(manager->enforcement) != stored)
+    if (r == 0 && stored >= 0 && enforcement_fd(manager->gateway->enforcement) != stored)
         sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STORED_NAME);
-
-    r = conntrack_open(&manager->conntrack);
-    if (r < 0)
-        log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED, "open connections cannot be read: %s",
-                    strerror(-r));
-    return 0;
+    return r;
 }
 
-static void write_refusal(struct manager *manager, const struct actor *actor, const char *method,
-                          const char *why, const char *outcome, uint64_t omitted)
-{
-    cleanup_(json_decrefp) json_t *detail = NULL;
-
-    if (omitted > 0)
-        detail = json_pack("{s:I}", "omitted", (json_int_t)omitted);
-    log_message(LOG_NOTICE, MESSAGE_REFUSED_CALL, "%s[%d] was refused %s: %s", actor->name,
-                (int)actor->pid, method ? method : "a message", why);
-    manager_audit(manager, &(struct audit_event){
-                               .actor = *actor,
-                               .action = "refuse",
-                               .object = method,
-                               .reason = why,
-                               .from = manager->current.number,
-                               .to = manager->current.number,
-                               .outcome = outcome,
-                               .detail = detail,
-                           });
-}
-
-void manager_refuse(struct manager *manager, const struct actor *actor, const char *method,
-                    const char *why, const char *outcome)
-{
-    uint64_t omitted;
-
-    if (refusals_count(&manager->refusals, actor->uid, calendar_clock(CLOCK_MONOTONIC), &omitted))
-        write_refusal(manager, actor, method, why, outcome, omitted);
-}
-
-/* The server counts by itself. */
 static void on_refused(const struct actor *actor, const char *method, const char *why,
                        void *userdata)
 {
-    write_refusal(userdata, actor, method, why, "refused", 0);
+    /* The server counts by itself. */
+    control_note_refusal(userdata, actor, method, why, "refused", 0);
 }
 
 static int open_server(struct manager *manager, struct handed *handed)
 {
     struct server_options options = {
         .event = manager->event,
-        .methods = manager_methods,
-        .n_methods = manager_n_methods,
+        .methods = control_methods,
+        .n_methods = control_n_methods,
         .refused = on_refused,
-        .userdata = manager,
+        .userdata = &manager->control,
     };
 
+    manager->control.gateway = manager->gateway;
     options.fd = handed->control >= 0 ? TAKE_FD(handed->control)
                                       : server_listen(manager->options.socket_path);
     if (options.fd < 0) {
         /* Without a socket the policy is enforced all the same. */
-        log_message(LOG_ERR, MESSAGE_STOPPED, "nobody can be answered at %s: %s",
+        log_message(LOG_ERR, MESSAGE_STOPPED, "cannot listen on %s: %s",
                     manager->options.socket_path, strerror(-options.fd));
-        findings_report(manager->findings, "start", "no-socket", FINDING_WARNING, NULL,
-                        "the control socket %s cannot be used", manager->options.socket_path);
+        findings_report(manager->gateway->findings, "start", "no-socket", FINDING_WARNING, NULL,
+                        "cannot listen on %s: %s", manager->options.socket_path,
+                        strerror(-options.fd));
         return 0;
     }
     return server_new(&options, &manager->server);
+}
+
+/* What happens without a client. A kernel that cannot be followed is told of and enforces. */
+static int open_watches(struct manager *manager)
+{
+    int r = tables_watch_new(manager->event, manager->gateway, &manager->tables);
+
+    if (r == 0)
+        r = links_watch_new(manager->event, manager->gateway, &manager->links);
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "changes by others cannot be followed: %s",
+                    strerror(-r));
+    r = clock_watch_new(manager->event, manager->gateway, &manager->clock);
+    return r < 0 ? r : sd_event_add_post(manager->event, NULL, on_event_done, manager);
 }
 
 int manager_new(const struct manager_options *options, struct manager **ret_manager)
@@ -252,11 +250,8 @@ int manager_new(const struct manager_options *options, struct manager **ret_mana
     if (!manager)
         return -ENOMEM;
     manager->options = *options;
-    manager->state_directory = -1;
 
     r = take_handed(&handed);
-    if (r == 0)
-        r = findings_new(&manager->findings);
     if (r == 0)
         r = sd_event_new(&manager->event);
     if (r >= 0)
@@ -269,9 +264,11 @@ int manager_new(const struct manager_options *options, struct manager **ret_mana
         return r;
     }
 
-    r = open_enforcement(manager, &handed);
+    r = open_gateway(manager, &handed);
     if (r == 0)
         r = open_server(manager, &handed);
+    if (r >= 0)
+        r = open_watches(manager);
     if (r < 0)
         return r;
 
@@ -284,23 +281,12 @@ struct manager *manager_free(struct manager *manager)
     if (!manager)
         return NULL;
 
-    followers_free(manager->followers);
+    followers_clear(&manager->control.followers);
     server_free(manager->server);
-    watch_close(manager->watch);
-    links_close(manager->links);
-    manager_forget_policy(manager);
-    policy_texts_clear(&manager->unkept);
-    generation_clear(&manager->current);
-    state_clear(&manager->state);
-    audit_close(manager->audit);
-    generations_close(manager->generations);
-    closep(&manager->state_directory);
-    conntrack_close(manager->conntrack);
-    enforcement_free(manager->enforcement);
-    findings_free(manager->findings);
-    sd_event_source_unref(manager->timer);
-    sd_event_source_unref(manager->confirmation_timer);
-    sd_event_source_unref(manager->look);
+    clock_watch_free(manager->clock);
+    links_watch_free(manager->links);
+    tables_watch_free(manager->tables);
+    gateway_free(manager->gateway);
     sd_event_unref(manager->event);
     free(manager);
     return NULL;
@@ -309,30 +295,22 @@ struct manager *manager_free(struct manager *manager)
 /* The socket that owns the table stays open with systemd when this process ends. */
 static void store_socket(struct manager *manager)
 {
-    int fd = enforcement_fd(manager->enforcement);
+    int fd = enforcement_fd(manager->gateway->enforcement);
 
-    if (enforcement_owns(manager->enforcement))
+    if (enforcement_owns(manager->gateway->enforcement))
         sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=" STORED_NAME, &fd, 1);
 }
 
 int manager_run(struct manager *manager)
 {
-    int r = manager_watch_kernel(manager);
-
-    if (r < 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "changes by others cannot be followed: %s",
-                    strerror(-r));
-    r = manager_watch_clock(manager);
-    if (r < 0)
-        log_message(LOG_ERR, MESSAGE_CLOCK, "the clock cannot be followed: %s", strerror(-r));
+    int r;
 
     /* Before anything can go wrong: whatever does, the table never is without its owner. */
     store_socket(manager);
-    r = manager_start(manager);
+    r = gateway_start(manager->gateway);
     if (r < 0)
         return r;
-    manager_look_for_bypasses(manager);
-    malloc_trim(0);
+    follow_changes(manager);
     notify_status(manager, "READY=1\n");
 
     r = sd_event_loop(manager->event);

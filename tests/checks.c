@@ -2,8 +2,8 @@
 
 /*
  * The main() of every program of tests. The environment decides how Check runs them (CK_FORK,
- * CK_VERBOSITY). tools/run-tests reads the line "N%: Checks: N, Failures: N, Errors: N" of what is
- * printed.
+ * CK_VERBOSITY, CK_RUN_CASE). What is printed last, "N%: Checks: N, Failures: N, Errors: N", is
+ * read by tools/run-tests.
  */
 
 #include "checks.h"

@@ -13,39 +13,33 @@
 #include "daemon/log.h"
 #include "daemon/step.h"
 
-int lockdown_begin(struct enforcement *enforcement, struct observation *ret_observation)
+int lockdown_begin(struct enforcement *enforcement, struct held *ret_held)
 {
     struct nftables_refusal refusal = {0};
     int r;
 
-    *ret_observation = (struct observation){0};
-    r = enforcement_observe(enforcement, ret_observation);
+    *ret_held = (struct held){0};
+    r = enforcement_read_held(enforcement, ret_held);
     if (r < 0) {
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
         return r;
     }
-    if (ret_observation->enforced)
+    if (ret_held->enforced)
         return 0;
 
     r = enforcement_lock_down(enforcement, &refusal);
     if (r < 0)
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the kernel could not be closed first: %s",
                     strerror(-r));
-    step_reached("door-closed");
+    step_reached("closed-first");
     return r;
 }
 
 int lockdown_alone(void)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = NULL;
-    cleanup_(observation_clear) struct observation observation = {0};
-    const char *missing = NULL;
-    int r = enforcement_new(-1, &enforcement, &missing);
+    cleanup_(held_clear) struct held held = {0};
+    int r = enforcement_open(-1, &enforcement);
 
-    if (r < 0) {
-        log_message(LOG_ERR, MESSAGE_STOPPED, "cannot use nftables: %s",
-                    missing ? missing : strerror(-r));
-        return r;
-    }
-    return lockdown_begin(enforcement, &observation);
+    return r < 0 ? r : lockdown_begin(enforcement, &held);
 }

@@ -1,260 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What to enforce when the daemon begins. What the kernel holds comes first: after a crash or an
- * upgrade the daemon goes on with exactly that generation, however far a change had come. A kernel
- * that holds nothing has just booted: then the policy files are the order of the day, unless they
- * are the same as when somebody last decided otherwise (a rollback stays one across a reboot), and
- * behind them the last good generation. Without any of these nothing passes.
+ * What to enforce when the daemon begins: the first of `sources` that can be. What the kernel holds
+ * comes first: after a crash or an upgrade the daemon goes on with exactly that generation, however
+ * far a change had come. A kernel that holds nothing has just booted: then the policy files are
+ * applied, unless they are unchanged since somebody last decided what is enforced (a rollback stays
+ * one across a reboot), and after them the last good generation. Without any of these nothing
+ * passes.
  *
- * Whatever is broken in the state folder is set aside, told as a finding, and never keeps the
- * daemon from starting.
+ * What was closed by hand is in the kernel before it is on the disk, so what the kernel holds
+ * closed stays closed, whether the state knows of it or not.
  */
 
+#include "daemon/change/start.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/change/change_private.h"
+#include "daemon/change/apply.h"
+#include "daemon/change/confirm.h"
+#include "daemon/change/kept.h"
 #include "daemon/change/lockdown.h"
+#include "daemon/change/time.h"
+#include "daemon/change/transaction.h"
 #include "daemon/log.h"
-
-#define DIFFERENCE_MAX 256
+#include "daemon/storage.h"
 
 static const struct actor boot_actor = {.uid = -1, .name = "boot"};
 
-static void report_storage(struct manager *manager, const char *code, const char *message)
+/* A start on its way. */
+struct start {
+    struct gateway *gateway;
+    struct held held; /* by the kernel */
+    bool is_known;    /* the state could be read, or there never was one */
+    bool unconfirmed; /* the machine went down before anybody confirmed */
+};
+
+static void start_clear(struct start *start)
 {
-    findings_report(manager->findings, "start", code, FINDING_CRITICAL, NULL, "%s", message);
-    log_message(LOG_ERR, MESSAGE_STORAGE, "%s", message);
-}
-
-static int open_folder(int parent, const char *name)
-{
-    int fd;
-
-    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
-}
-
-static void open_audit(struct manager *manager)
-{
-    static const char *const words[] = {
-        [AUDIT_TORN] = "the last line of the audit log had no end; it was set aside in audit.torn",
-        [AUDIT_TAMPERED] = "the audit log was changed by others: its chain is broken",
-        [AUDIT_UNREADABLE] = "the audit log cannot be read or written",
-    };
-    cleanup_(closep) int folder = open_folder(manager->state_directory, "audit");
-    enum audit_condition condition = AUDIT_UNREADABLE;
-    int r = folder < 0 ? folder : audit_open(folder, 0, &manager->audit, &condition);
-
-    if (r < 0)
-        report_storage(manager, "audit-unreadable", strerror(-r));
-    else if (condition == AUDIT_TORN)
-        findings_report(manager->findings, "start", "audit-torn", FINDING_NOTICE, NULL, "%s",
-                        words[condition]);
-    else if (words[condition])
-        report_storage(manager, condition == AUDIT_TAMPERED ? "audit-tampered" : "audit-unreadable",
-                       words[condition]);
-}
-
-/* Returns 0, -ENOENT where there is no state, or -errno where it cannot be read. */
-static int read_state(struct manager *manager)
-{
-    cleanup_(freep) char *problem = NULL;
-    int r = state_read(manager->state_directory, &manager->state, &problem);
-
-    if (r == -EBADMSG) {
-        state_set_aside(manager->state_directory);
-        report_storage(manager, "state-damaged", problem ? problem : "the state is damaged");
-    } else if (r < 0 && r != -ENOENT) {
-        report_storage(manager, "state-unreadable", strerror(-r));
-    }
-    if (manager->state.next_generation == 0)
-        manager->state.next_generation = 1;
-    /* Connections are numbered anew by each process. */
-    manager->state.confirmation.actor.connection = 0;
-    return r;
-}
-
-/*
- * Without the state, what was closed by hand stays closed as the newest generation that was in
- * force tells; what was granted does not come back. Returns false where there is none: then no
- * state was lost.
- */
-static bool recover_overrides(struct manager *manager)
-{
-    struct overrides *overrides = &manager->state.overrides;
-    cleanup_(freep) uint64_t *numbers = NULL;
-    size_t n = 0;
-
-    if (generations_list(manager->generations, &numbers, &n) < 0)
-        return true;
-    while (n-- > 0) {
-        cleanup_(generation_clear) struct generation generation = {0};
-
-        if (generations_read(manager->generations, numbers[n], &generation, NULL) < 0 ||
-            generation.outcome != GENERATION_APPLIED)
-            continue;
-        if (overrides_copy(&generation.overrides, overrides) < 0)
-            return true;
-        for (size_t i = overrides->n_overrides; i-- > 0;) {
-            if (overrides->overrides[i].kind == OVERRIDE_GRANT)
-                overrides_remove(overrides, OVERRIDE_GRANT, overrides->overrides[i].name);
-        }
-        return true;
-    }
-    return false;
-}
-
-/* Numbers of generations are never used twice, also where the state was lost. */
-static void number_generations(struct manager *manager)
-{
-    cleanup_(freep) uint64_t *numbers = NULL;
-    size_t n = 0;
-
-    if (generations_list(manager->generations, &numbers, &n) == 0 && n > 0 &&
-        numbers[n - 1] >= manager->state.next_generation)
-        manager->state.next_generation = numbers[n - 1] + 1;
-}
-
-/* Every generation was audited: where there are some, a log that begins now is not the first. */
-static void check_audit(struct manager *manager)
-{
-    static const char what[] = "the audit log is gone, but generations are there";
-    cleanup_(freep) uint64_t *numbers = NULL;
-    size_t n = 0;
-
-    if (!manager->audit || audit_sequence(manager->audit) > 0 ||
-        generations_list(manager->generations, &numbers, &n) < 0 || n == 0)
-        return;
-    report_storage(manager, "audit-missing", what);
-    manager_audit(manager, &(struct audit_event){
-                               .actor = boot_actor,
-                               .action = "audit-missing",
-                               .reason = what,
-                               .from = numbers[n - 1],
-                               .to = numbers[n - 1],
-                               .outcome = "done",
-                           });
-}
-
-/* Returns false where there was a state that is lost. */
-static bool open_state(struct manager *manager)
-{
-    char message[256];
-    bool lost = false;
-    int folder, r;
-
-    manager->state_directory = open_folder(AT_FDCWD, manager->options.state_path);
-    if (manager->state_directory < 0) {
-        snprintf(message, sizeof(message), "the state folder %s cannot be used: %s",
-                 manager->options.state_path, strerror(-manager->state_directory));
-        manager->state_directory = -1;
-        manager->state.next_generation = 1;
-        report_storage(manager, "no-state", message);
-        return true;
-    }
-
-    open_audit(manager);
-    r = read_state(manager);
-    folder = open_folder(manager->state_directory, "generations");
-    if (folder < 0 || generations_open(folder, &manager->generations) < 0) {
-        report_storage(manager, "no-generations", "the folder of generations cannot be used");
-    } else {
-        number_generations(manager);
-        check_audit(manager);
-    }
-    if (r < 0 && manager->generations)
-        lost = recover_overrides(manager);
-    if (r == -ENOENT && lost)
-        report_storage(manager, "state-missing", "the state is gone, but generations are there");
-    return r == 0 || (r == -ENOENT && !lost);
-}
-
-/* The first difference that was found, in words. */
-static int note_difference(const char *object, const char *message, void *userdata)
-{
-    char *text = userdata;
-
-    if (!*text)
-        snprintf(text, DIFFERENCE_MAX, "%s: %s", object, message);
-    return 0;
-}
-
-/*
- * What differs from a generation that the kernel still holds: time may have gone by, segd may be
- * another version, and somebody may have changed it while nobody watched. All of it is put right by
- * the commit, and written down.
- */
-static void note_differences(struct manager *manager, const struct compiled *compiled)
-{
-    char text[DIFFERENCE_MAX] = "";
-    size_t n = 0;
-
-    if (enforcement_compare(manager->enforcement, compiled, note_difference, text, &n) < 0 ||
-        n == 0)
-        return;
-    log_message(LOG_WARNING, MESSAGE_DRIFT,
-                "the table differs in %zu places from generation %" PRIu64 " and is put right: %s",
-                n, compiled->generation, text);
-    if (manager->audit)
-        manager_audit(manager, &(struct audit_event){
-                                   .actor = boot_actor,
-                                   .action = "repair",
-                                   .reason = text,
-                                   .from = compiled->generation,
-                                   .to = compiled->generation,
-                                   .outcome = "done",
-                               });
-}
-
-/* Enforces a generation that is kept; `is_held`: the kernel has it. Returns 0, 1 where it cannot be
- * (the outcome says why), or -errno. */
-static int resume(struct manager *manager, uint64_t number, bool is_held, struct outcome *outcome)
-{
-    cleanup_(generation_clear) struct generation generation = {0};
-    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(compiled_freep) struct compiled *compiled = NULL;
-    cleanup_(freep) char *problem = NULL;
-    struct nftables_cost cost = {0};
-    int r;
-
-    if (number == 0 || !manager->generations)
-        return outcome_set(outcome, OUTCOME_NOT_FOUND, "there is no generation");
-    r = generations_read(manager->generations, number, &generation, &problem);
-    if (r < 0)
-        return r == -ENOMEM ? r
-                            : outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 ": %s",
-                                          number, problem ? problem : strerror(-r));
-    r = change_read_policy(manager, &generation, outcome, &texts, NULL);
-    if (r == 0)
-        r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, number,
-                           outcome, &compiled);
-    if (r != 0)
-        return r;
-    if (is_held)
-        note_differences(manager, compiled);
-    r = change_commit(manager, compiled, outcome, &cost);
-    if (r != 0)
-        return r;
-
-    generation.outcome = GENERATION_APPLIED;
-    generations_update(manager->generations, &generation);
-    manager->current = generation;
-    generation = (struct generation){0};
-    manager->state.generation = number;
-    log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
-                "enforcing generation %" PRIu64 ": %zu zones, %zu flows; %zu bytes in %zu messages",
-                number, compiled->policy->n_zones, compiled_count_flows(compiled), cost.bytes,
-                cost.messages);
-    return 0;
+    held_clear(&start->held);
 }
 
 static void log_outcome(const struct outcome *outcome, const char *consequence)
@@ -264,99 +51,85 @@ static void log_outcome(const struct outcome *outcome, const char *consequence)
     log_message(LOG_ERR, MESSAGE_POLICY_INVALID, "%s; %s", outcome->message, consequence);
 }
 
-static void report_generation(struct manager *manager, uint64_t number,
+static void report_generation(struct gateway *gateway, uint64_t number,
                               const struct outcome *outcome, const char *consequence)
 {
     char object[24];
 
     snprintf(object, sizeof(object), "%" PRIu64, number);
     log_outcome(outcome, consequence);
-    findings_report(manager->findings, "start", "generation-not-enforced", FINDING_CRITICAL, object,
+    findings_report(gateway->findings, "start", "generation-not-enforced", FINDING_CRITICAL, object,
                     "generation %s was not enforced at the start: %s", object, outcome->message);
 }
 
-/* The newest generation that can be enforced, the state's own first. */
-static int resume_last_good(struct manager *manager)
+/* Enforces a generation that is kept, or files that cannot be (number 0). */
+static int take_up(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
-    cleanup_(freep) uint64_t *numbers = NULL;
-    const uint64_t own = manager->state.generation;
-    size_t n = 0;
-    int r = manager->generations ? generations_list(manager->generations, &numbers, &n) : 0;
+    int r = state_copy(&gateway->state, &target->state);
 
-    for (size_t i = n + 1; r >= 0 && i-- > 0;) {
-        cleanup_(outcome_clear) struct outcome outcome = {0};
-        cleanup_(generation_clear) struct generation generation = {0};
-        uint64_t number = i == n ? own : numbers[i];
+    target->content = TARGET_POLICY;
+    target->actor = boot_actor;
+    target->closes = true;
+    target->is_start = true;
+    if (target->generation.number > 0)
+        target->state.generation = target->generation.number;
+    return r < 0 ? r : transaction_run(gateway, target, outcome);
+}
 
-        r = outcome_begin(&outcome);
-        if (r < 0 || number == 0 || (i < n && number == own))
-            continue;
-        /* One that the kernel refused or nobody confirmed is not good. */
-        if (i < n && (generations_read(manager->generations, number, &generation, NULL) < 0 ||
-                      generation.outcome != GENERATION_APPLIED))
-            continue;
-        r = resume(manager, number, false, &outcome);
-        if (r == 0)
-            return 0;
-        if (r > 0)
-            report_generation(manager, number, &outcome, "trying an earlier generation");
-    }
-    return r < 0 ? r : 1;
+/* `is_held`: the kernel has it. Returns 0, 1 where it cannot be (the outcome says why), or -errno.
+ */
+static int resume(struct gateway *gateway, uint64_t number, bool is_held, struct outcome *outcome)
+{
+    cleanup_(target_clear) struct target target = {.is_held = is_held};
+    int r;
+
+    r = kept_read(gateway, number, &target.generation, outcome);
+    if (r == 0)
+        r = kept_read_policy(gateway, &target.generation, outcome, &target.texts, NULL);
+    return r == 0 ? take_up(gateway, &target, outcome) : r;
 }
 
 /* The kernel holds a table: go on with what it is. */
-static int resume_from_kernel(struct manager *manager, uint64_t generation)
+static int from_kernel(struct start *start)
 {
+    struct gateway *gateway = start->gateway;
+    struct confirmation *confirmation = &gateway->state.confirmation;
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    int r = outcome_begin(&outcome);
+    uint64_t number = start->held.generation;
+    int r;
 
-    if (r < 0)
-        return r;
-    if (manager->state.confirmation.pending && manager->state.confirmation.generation != generation)
-        manager->state.confirmation = (struct confirmation){0};
+    if (number == 0)
+        return 1;
+    if (confirmation->pending && confirmation->generation != number)
+        *confirmation = (struct confirmation){0};
     /* A change had come no further than the disk: its files are new again at the next boot. */
-    if (manager->state.generation != generation)
-        manager->state.files[0] = '\0';
-    r = resume(manager, generation, true, &outcome);
+    if (gateway->state.generation != number)
+        gateway->state.files[0] = '\0';
+    r = resume(gateway, number, true, &outcome);
     if (r > 0)
-        report_generation(manager, generation, &outcome, "looking for another policy");
+        report_generation(gateway, number, &outcome, "looking for another policy");
     return r;
 }
 
 /* Files that are enforced without being kept, where nothing can be kept. */
-static int enforce_files(struct manager *manager)
+static int enforce_files(struct gateway *gateway)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(compiled_freep) struct compiled *compiled = NULL;
-    int r = outcome_begin(&outcome);
+    cleanup_(target_clear) struct target target = {0};
+    int r = files_read(gateway, &target.texts, &outcome);
 
     if (r == 0)
-        r = policy_load_sources(manager->options.policy_path, outcome.sources, outcome.diagnostics);
-    if (r == 0)
-        r = policy_texts_from_sources(outcome.sources, &texts);
-    if (r == 0)
-        r = change_prepare(manager, texts.texts, texts.n_texts, &manager->state.overrides, 0,
-                           &outcome, &compiled);
-    if (r == 0)
-        r = change_commit(manager, compiled, &outcome, NULL);
-    if (r == -ENOMEM)
-        return r;
-    if (r != 0) {
+        r = take_up(gateway, &target, &outcome);
+    if (r > 0)
         log_outcome(&outcome, "nothing is kept to go back to");
-        return 1;
-    }
-    manager->unkept = texts;
-    texts = (struct policy_texts){0};
-    return 0;
+    return r;
 }
 
-/* Policy files that say something new since somebody last decided. */
-static int apply_files(struct manager *manager)
+static int apply_files(struct gateway *gateway)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    char message[640];
-    int r = change_apply(manager, &boot_actor, NULL, 0, NULL, 0, &outcome);
+    const struct apply_request request = {0};
+    int r = change_apply(gateway, &boot_actor, &request, &outcome);
 
     if (r == 0 && outcome.kind == OUTCOME_DONE)
         return 0;
@@ -364,175 +137,254 @@ static int apply_files(struct manager *manager)
         outcome_set(&outcome, OUTCOME_INVALID, "%s", strerror(-r));
 
     if (outcome.kind == OUTCOME_STORAGE) {
-        report_storage(manager, "policy-not-kept", outcome.message);
-        return enforce_files(manager);
+        storage_report(gateway, "policy-not-kept", outcome.message);
+        return enforce_files(gateway);
     }
     log_outcome(&outcome, "looking for the last good generation");
-    snprintf(message, sizeof(message), "the policy at %s was not applied at the start: %s",
-             manager->options.policy_path, outcome.message);
-    findings_report(manager->findings, "start", "policy-not-applied", FINDING_CRITICAL, NULL, "%s",
-                    message);
+    findings_report(gateway->findings, "start", "policy-not-applied", FINDING_CRITICAL, NULL,
+                    "the policy at %s was not applied at the start: %s",
+                    gateway->options.policy_path, outcome.message);
     return 1;
 }
 
-/* The machine went down before anybody confirmed: the generation before is the one to enforce. */
-static void drop_unconfirmed(struct manager *manager)
+/* The machine went down before anybody confirmed: the generation before is the one to enforce, not
+ * the files. */
+static int after_unconfirmed(struct start *start)
 {
-    cleanup_(generation_clear) struct generation generation = {0};
-    struct confirmation *confirmation = &manager->state.confirmation;
+    struct gateway *gateway = start->gateway;
+    struct confirmation *confirmation = &gateway->state.confirmation;
 
+    if (!confirmation->pending)
+        return 1;
+    start->unconfirmed = true;
     log_message(LOG_WARNING, MESSAGE_UNCONFIRMED,
                 "generation %" PRIu64 " was not confirmed before the machine went down",
                 confirmation->generation);
-    if (manager->generations &&
-        generations_read(manager->generations, confirmation->generation, &generation, NULL) == 0) {
-        generation.outcome = GENERATION_UNCONFIRMED;
-        generations_update(manager->generations, &generation);
-    }
-    if (manager->audit)
-        manager_audit(manager, &(struct audit_event){
-                                   .actor = boot_actor,
-                                   .action = "unconfirmed",
-                                   .from = confirmation->generation,
-                                   .to = confirmation->previous,
-                                   .outcome = "done",
-                               });
-    manager->state.generation = confirmation->previous;
+    confirmation_note_failed(gateway, confirmation->generation);
+    gateway_audit_later(gateway, &(struct audit_event){
+                                     .actor = boot_actor,
+                                     .action = "unconfirmed",
+                                     .from = confirmation->generation,
+                                     .to = confirmation->previous,
+                                     .outcome = "done",
+                                 });
+    gateway->state.generation = confirmation->previous;
     *confirmation = (struct confirmation){0};
+    return 1;
 }
 
-/* `known`: the state could be read. Who last decided what else is not known any more. */
-static int boot(struct manager *manager, bool known)
+/* Policy files that say something new since somebody last decided. */
+static int from_new_files(struct start *start)
 {
+    struct gateway *gateway = start->gateway;
     char files[SHA256_TEXT_MAX];
-    bool new;
-    int r = 1;
 
-    if (manager->state.confirmation.pending) {
-        drop_unconfirmed(manager);
-        return resume_last_good(manager);
-    }
+    if (!start->is_known || start->unconfirmed)
+        return 1;
+    files_fingerprint(gateway, files);
+    if (gateway->state.generation > 0 && strcmp(files, gateway->state.files) == 0)
+        return 1;
+    return apply_files(gateway);
+}
 
-    change_files_fingerprint(manager, files);
-    new = manager->state.generation == 0 || strcmp(files, manager->state.files) != 0;
-    if (known && new)
-        r = apply_files(manager);
-    if (r == 1)
-        r = resume_last_good(manager);
-    if (r == 1 && !known)
-        r = apply_files(manager);
+/* Whether a generation was in force: one that the kernel refused or nobody confirmed was not. */
+static bool is_good(const struct gateway *gateway, uint64_t number)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+
+    return generations_read(gateway->generations, number, &generation, NULL) == 0 &&
+           generation.outcome == GENERATION_APPLIED;
+}
+
+static int try_generation(struct gateway *gateway, uint64_t number)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    int r = resume(gateway, number, false, &outcome);
+
+    if (r > 0)
+        report_generation(gateway, number, &outcome, "trying an earlier generation");
     return r;
+}
+
+static int from_own_generation(struct start *start)
+{
+    uint64_t number = start->gateway->state.generation;
+
+    return number > 0 && start->gateway->generations ? try_generation(start->gateway, number) : 1;
+}
+
+/* The newest generation that can be enforced. */
+static int from_earlier_generation(struct start *start)
+{
+    struct gateway *gateway = start->gateway;
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+    int r = gateway->generations ? generations_list(gateway->generations, &numbers, &n) : 0;
+
+    if (r < 0)
+        return r;
+    r = 1;
+    while (r == 1 && n-- > 0) {
+        if (numbers[n] != gateway->state.generation && is_good(gateway, numbers[n]))
+            r = try_generation(gateway, numbers[n]);
+    }
+    return r;
+}
+
+/* Who last decided what else is not known any more. */
+static int from_any_files(struct start *start)
+{
+    return start->is_known ? 1 : apply_files(start->gateway);
 }
 
 /*
  * Nothing to enforce. A table that the kernel holds does not stay: while nobody owned it anybody
  * could change it, and without its policy nobody can tell.
  */
-static int lock_down(struct manager *manager)
+static int lock_down(struct start *start)
 {
-    struct nftables_refusal refusal = {0};
-    int r = enforcement_lock_down(manager->enforcement, &refusal);
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    cleanup_(target_clear) struct target target = {0};
+    int r = target_begin(start->gateway, &boot_actor, NULL, &target);
 
-    if (r < 0) {
+    target.content = TARGET_LOCKDOWN;
+    target.closes = true;
+    if (r == 0)
+        r = transaction_run(start->gateway, &target, &outcome);
+    if (r != 0)
         log_message(LOG_CRIT, MESSAGE_LOCKDOWN, "the lockdown could not be committed: %s",
-                    strerror(-r));
-        return r;
+                    r < 0 ? strerror(-r) : outcome.message);
+    else
+        log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
+                    "locked down: nothing passes between zones until a valid policy is applied");
+    return r > 0 ? -EREMOTEIO : r;
+}
+
+/* Where what is to be enforced may come from, in the order in which it is trusted. Each returns 0
+ * where it is enforced now, 1 where the next is to be tried, or -errno. */
+static int (*const sources[])(struct start *) = {
+    from_kernel,    after_unconfirmed, from_new_files, from_own_generation, from_earlier_generation,
+    from_any_files, lock_down,
+};
+
+static int enforce_first(struct start *start)
+{
+    int r = 1;
+
+    for (size_t i = 0; r == 1 && i < ELEMENTS_OF(sources); i++)
+        r = sources[i](start);
+    return r < 0 ? lock_down(start) : r;
+}
+
+/* What the kernel holds closed stays closed, also where nothing else remembers it. */
+static int adopt_closings(struct start *start)
+{
+    struct gateway *gateway = start->gateway;
+    const struct overrides *closings = &start->held.closings;
+
+    for (size_t i = 0; i < closings->n_overrides; i++) {
+        const struct override *closing = &closings->overrides[i];
+        int r = overrides_add(&gateway->state.overrides, closing);
+
+        if (r == -EEXIST)
+            continue;
+        if (r < 0)
+            return r;
+        findings_report(gateway->findings, "start", "closing-adopted", FINDING_WARNING,
+                        closing->name,
+                        "the kernel holds the %s of `%s` and the state does not know who made it",
+                        override_kind_to_string(closing->kind), closing->name);
     }
-    findings_report(manager->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
-                    "there is no valid policy: nothing passes between zones");
-    log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
-                "locked down: nothing passes between zones until a valid policy is applied");
     return 0;
 }
 
-/* A confirmation that waits goes on waiting, within its boot. */
-static int check_confirmation(struct manager *manager)
+/* A grant that the kernel does not hold was revoked, or never got so far: it does not come back. */
+static void drop_revoked(struct start *start)
 {
-    char boot_id[40];
+    struct gateway *gateway = start->gateway;
+    struct overrides *overrides = &gateway->state.overrides;
 
-    if (!manager->state.confirmation.pending)
+    for (size_t i = overrides->n_overrides; i-- > 0;) {
+        const struct override *override = &overrides->overrides[i];
+
+        if (override->kind != OVERRIDE_GRANT || held_has_live(&start->held, override->name) ||
+            overrides_find(overrides, OVERRIDE_SUSPENSION, override->name))
+            continue;
+        gateway_audit_later(gateway, &(struct audit_event){
+                                         .actor = boot_actor,
+                                         .action = "end",
+                                         .object = override->name,
+                                         .reason = "the kernel did not hold this grant",
+                                         .from = start->held.generation,
+                                         .to = start->held.generation,
+                                         .outcome = "done",
+                                     });
+        overrides_remove(overrides, OVERRIDE_GRANT, override->name);
+    }
+}
+
+/* The kernel and the state, where both tell of overrides. */
+static int adopt_held(struct start *start)
+{
+    struct gateway *gateway = start->gateway;
+
+    if (start->held.generation == 0)
         return 0;
-    change_boot_id(boot_id);
-    if (strcmp(boot_id, manager->state.confirmation.boot_id) != 0)
-        return change_unconfirmed(manager);
-    return 0;
+    if (start->is_known && gateway->state.generation == 0)
+        storage_report(gateway, "state-missing", "the kernel enforces what no state tells of");
+    drop_revoked(start);
+    start->held.ruleset = ruleset_free(start->held.ruleset);
+    return adopt_closings(start);
 }
 
 /* Overrides whose time was over while no daemon ran. */
-static bool any_ended(const struct manager *manager)
+static bool any_ended(const struct gateway *gateway)
 {
-    const struct overrides *overrides = &manager->state.overrides;
+    const struct overrides *overrides = &gateway->state.overrides;
 
     for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (overrides->overrides[i].until <= change_now(manager))
+        if (overrides->overrides[i].until <= gateway_now(gateway))
             return true;
     }
     return false;
 }
 
-static void note_start(struct manager *manager)
+/* Writes down what the start made of it. */
+static void note_start(struct start *start)
 {
-    if (manager->state_directory >= 0 && state_write(manager->state_directory, &manager->state) < 0)
-        report_storage(manager, "state-behind", "the state could not be written");
-    change_note_overrides(manager);
-    if (manager->audit)
-        manager_audit(manager, &(struct audit_event){
-                                   .actor = boot_actor,
-                                   .action = "start",
-                                   .from = manager->current.number,
-                                   .to = manager->current.number,
-                                   .outcome = "done",
-                               });
-}
+    struct gateway *gateway = start->gateway;
 
-/* What the kernel still cuts off stays so, also where nothing else remembers it. */
-static int recover_isolations(struct manager *manager, const struct overrides *isolations)
-{
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < isolations->n_overrides; i++) {
-        r = overrides_add(&manager->state.overrides, &isolations->overrides[i]);
-        r = r == -EEXIST ? 0 : r;
-    }
-    return r;
-}
-
-int manager_start(struct manager *manager)
-{
-    cleanup_(observation_clear) struct observation observation = {0};
-    uint64_t generation;
-    bool known;
-    int r;
-
-    manager->until = USEC_NEVER;
-    lockdown_begin(manager->enforcement, &observation);
-    known = open_state(manager);
-    manager_judge_clock(manager);
-
-    generation = observation.generation;
-    if (generation > 0 && (!known || manager->state.generation == 0)) {
-        r = recover_isolations(manager, &observation.isolations);
-        if (r < 0)
-            return r;
-        if (known)
-            report_storage(manager, "state-missing", "the kernel enforces what no state tells of");
-    }
-
-    r = generation > 0 ? resume_from_kernel(manager, generation) : 1;
-    if (r == 1)
-        r = boot(manager, known);
-    if (r != 0)
-        r = lock_down(manager);
-    if (r < 0)
-        return r;
     /* Files that were there when the state was lost do not undo at the next boot what is enforced.
      */
-    if (!known && manager->current.number > 0)
-        change_files_fingerprint(manager, manager->state.files);
+    if (!start->is_known && gateway->current.number > 0)
+        files_fingerprint(gateway, gateway->state.files);
+    gateway_keep_state(gateway);
+    gateway_audit_later(gateway, &(struct audit_event){
+                                     .actor = boot_actor,
+                                     .action = "start",
+                                     .from = gateway->current.number,
+                                     .to = gateway->current.number,
+                                     .outcome = "done",
+                                 });
+}
 
-    note_start(manager);
-    r = check_confirmation(manager);
+int gateway_start(struct gateway *gateway)
+{
+    cleanup_(start_clear) struct start start = {.gateway = gateway};
+    int r;
+
+    lockdown_begin(gateway->enforcement, &start.held);
+    start.is_known = storage_open(gateway);
+    gateway_judge_clock(gateway);
+    r = adopt_held(&start);
+    if (r == 0)
+        r = enforce_first(&start);
     if (r < 0)
         return r;
-    return any_ended(manager) ? change_by_time(manager) : manager_arm(manager);
+
+    note_start(&start);
+    gateway->changed = true;
+    if (confirmation_is_of_other_boot(gateway))
+        return change_unconfirmed(gateway);
+    return any_ended(gateway) ? change_by_time(gateway) : 0;
 }

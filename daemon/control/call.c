@@ -31,9 +31,9 @@ const struct actor *call_actor(const struct call *call)
     return &call->connection->actor;
 }
 
-enum role call_role(const struct call *call)
+uint64_t call_newest_connection(const struct call *call)
 {
-    return call->connection->role;
+    return call->connection->server->n_accepted;
 }
 
 const char *call_method(const struct call *call)

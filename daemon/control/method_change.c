@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/change/change.h"
+#include "daemon/change/apply.h"
+#include "daemon/change/confirm.h"
+#include "daemon/change/override.h"
 #include "daemon/control/method.h"
+#include "daemon/control/methods.h"
 
 /* Seconds from outside, which must not overflow: beyond a year nothing is temporary. */
 #define SECONDS_MAX (366 * 86400)
@@ -18,8 +21,8 @@ static bool is_change(const struct call *call)
 {
     const char *name = strrchr(call_method(call), '.') + 1;
 
-    for (size_t i = 0; i < manager_n_methods; i++) {
-        const struct method *method = &manager_methods[i];
+    for (size_t i = 0; i < control_n_methods; i++) {
+        const struct method *method = &control_methods[i];
 
         if (strcmp(method->name, name) == 0)
             return method->role > ROLE_VIEWER && method->handler != method_plan;
@@ -27,16 +30,16 @@ static bool is_change(const struct call *call)
     return true;
 }
 
-static int refuse(struct call *call, struct manager *manager, const char *error,
+static int refuse(struct call *call, struct control *control, const char *error,
                   const struct outcome *outcome, json_t *parameters)
 {
     if (is_change(call))
-        manager_refuse(manager, call_actor(call), call_method(call), outcome->message,
+        control_refuse(control, call_actor(call), call_method(call), outcome->message,
                        outcome_to_string(outcome));
     return call_error(call, error, parameters);
 }
 
-int method_answer(struct call *call, struct manager *manager, const struct outcome *outcome,
+int method_answer(struct call *call, struct control *control, const struct outcome *outcome,
                   json_t *parameters)
 {
     if (outcome->kind != OUTCOME_DONE)
@@ -46,23 +49,23 @@ int method_answer(struct call *call, struct manager *manager, const struct outco
     case OUTCOME_DONE:
         return call_reply(call, parameters);
     case OUTCOME_INVALID:
-        return refuse(call, manager, "InvalidPolicy", outcome,
+        return refuse(call, control, "InvalidPolicy", outcome,
                       json_pack("{s:o}", "diagnostics", method_diagnostics(outcome)));
     case OUTCOME_BUSY:
-        return refuse(call, manager, "Busy", outcome,
-                      json_pack("{s:o}", "confirmation", method_confirmation(manager)));
+        return refuse(call, control, "Busy", outcome,
+                      json_pack("{s:o}", "confirmation", method_confirmation(control->gateway)));
     case OUTCOME_NOT_FOUND:
-        return refuse(call, manager, "NotFound", outcome,
+        return refuse(call, control, "NotFound", outcome,
                       json_pack("{s:o}", "message", method_text(outcome->message)));
     case OUTCOME_REFUSED:
-        return refuse(call, manager, "Refused", outcome,
+        return refuse(call, control, "Refused", outcome,
                       json_pack("{s:o}", "message", method_text(outcome->message)));
     case OUTCOME_KERNEL:
-        return refuse(call, manager, "KernelRefused", outcome,
+        return refuse(call, control, "KernelRefused", outcome,
                       json_pack("{s:o, s:o, s:i}", "message", method_text(outcome->message), "file",
                                 method_text(outcome->file), "line", (int)outcome->line));
     case OUTCOME_STORAGE:
-        return refuse(call, manager, "StorageFailed", outcome,
+        return refuse(call, control, "StorageFailed", outcome,
                       json_pack("{s:o}", "message", method_text(outcome->message)));
     }
     return -EINVAL;
@@ -139,27 +142,27 @@ int method_plan(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(given_clear) struct given given = {0};
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     int r = given_take(&given, parameters);
 
     if (r == 0)
-        r = change_plan(manager, given.texts, given.n_texts, &outcome);
+        r = change_plan(gateway, given.texts, given.n_texts, &outcome);
     if (r < 0)
         return r;
     return method_answer(
-        call, manager, &outcome,
+        call, userdata, &outcome,
         json_pack("{s:o, s:o, s:I, s:o, s:s, s:o}", "changes", method_plan_changes(outcome.plan),
                   "zones", method_plan_zones(outcome.plan), "cut",
                   (json_int_t)(outcome.plan ? outcome.plan->cut : 0), "diagnostics",
                   method_diagnostics(&outcome), "fingerprint", outcome.fingerprint, "generation",
-                  manager->current.number > 0 ? json_integer((json_int_t)manager->current.number)
+                  gateway->current.number > 0 ? json_integer((json_int_t)gateway->current.number)
                                               : json_null()));
 }
 
 int method_diff(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     json_int_t from = method_get_number(parameters, "from", 0);
     json_int_t to = method_get_number(parameters, "to", 0);
     int r = 0;
@@ -167,19 +170,19 @@ int method_diff(struct call *call, const json_t *parameters, void *userdata)
     if (from <= 0 || to <= 0)
         outcome_set(&outcome, OUTCOME_NOT_FOUND, "generations are numbered from 1");
     else
-        r = change_compare(manager, (uint64_t)from, (uint64_t)to, &outcome);
+        r = change_compare(gateway, (uint64_t)from, (uint64_t)to, &outcome);
     if (r < 0)
         return r;
-    return method_answer(call, manager, &outcome,
+    return method_answer(call, userdata, &outcome,
                          json_pack("{s:o, s:o}", "changes", method_plan_changes(outcome.plan),
                                    "zones", method_plan_zones(outcome.plan)));
 }
 
 /* What an apply and a rollback have in common to tell. */
-static json_t *applied(const struct manager *manager, const struct outcome *outcome)
+static json_t *applied(const struct gateway *gateway, const struct outcome *outcome)
 {
     return json_pack("{s:o, s:o, s:o, s:I, s:o}", "generation",
-                     method_generation(manager, &manager->current), "changes",
+                     method_generation(gateway, &gateway->current), "changes",
                      method_plan_changes(outcome->plan), "zones", method_plan_zones(outcome->plan),
                      "cut", (json_int_t)(outcome->plan ? outcome->plan->cut : 0), "diagnostics",
                      method_diagnostics(outcome));
@@ -189,7 +192,7 @@ int method_apply(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(given_clear) struct given given = {0};
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     usec_t confirm = take_span(parameters, "confirm");
     json_t *reply = NULL;
     int r = given_take(&given, parameters);
@@ -197,59 +200,63 @@ int method_apply(struct call *call, const json_t *parameters, void *userdata)
     if (r == 0 && confirm < 0)
         refuse_span(&outcome);
     else if (r == 0)
-        r = change_apply(manager, call_actor(call), given.texts, given.n_texts,
-                         method_get_text(parameters, "reason"), confirm, &outcome);
+        r = change_apply(gateway, call_actor(call),
+                         &(struct apply_request){
+                             .texts = given.texts,
+                             .n_texts = given.n_texts,
+                             .reason = method_get_text(parameters, "reason"),
+                             .confirm = confirm,
+                             .connections = call_newest_connection(call),
+                         },
+                         &outcome);
     if (r < 0)
         return r;
 
     if (outcome.kind == OUTCOME_DONE) {
-        manager_look_for_bypasses(manager);
-        reply = applied(manager, &outcome);
-        if (json_object_set_new(reply, "confirmation", method_confirmation(manager)) < 0) {
+        reply = applied(gateway, &outcome);
+        if (json_object_set_new(reply, "confirmation", method_confirmation(gateway)) < 0) {
             json_decref(reply);
             return -ENOMEM;
         }
     }
-    return method_answer(call, manager, &outcome, reply);
+    return method_answer(call, userdata, &outcome, reply);
 }
 
 int method_rollback(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     json_int_t generation = method_get_number(parameters, "generation", 0);
     int r = 0;
 
     if (generation < 0)
         outcome_set(&outcome, OUTCOME_NOT_FOUND, "generations are numbered from 1");
     else
-        r = change_roll_back(manager, call_actor(call), (uint64_t)generation,
+        r = change_roll_back(gateway, call_actor(call), (uint64_t)generation,
                              method_get_text(parameters, "reason"), &outcome);
     if (r < 0)
         return r;
-    if (outcome.kind == OUTCOME_DONE)
-        manager_look_for_bypasses(manager);
-    return method_answer(call, manager, &outcome,
-                         outcome.kind == OUTCOME_DONE ? applied(manager, &outcome) : NULL);
+    return method_answer(call, userdata, &outcome,
+                         outcome.kind == OUTCOME_DONE ? applied(gateway, &outcome) : NULL);
 }
 
 int method_confirm(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
-    int r = change_confirm(manager, call_actor(call), &outcome);
+    struct gateway *gateway = method_gateway(userdata);
+    int r = change_confirm(gateway, call_actor(call), &outcome);
 
     (void)parameters;
     if (r < 0)
         return r;
-    return method_answer(call, manager, &outcome,
-                         json_pack("{s:I}", "generation", (json_int_t)manager->current.number));
+    return method_answer(call, userdata, &outcome,
+                         json_pack("{s:I}", "generation", (json_int_t)gateway->current.number));
 }
 
 /* The override as it stands now, for the answer. */
-static json_t *stands(const struct manager *manager, enum override_kind kind, const char *name)
+static json_t *stands(const struct gateway *gateway, enum override_kind kind, const char *name)
 {
-    const struct override *override = overrides_find(&manager->state.overrides, kind, name);
+    const struct override *override = overrides_find(&gateway->state.overrides, kind, name);
 
     return override ? method_override(override) : NULL;
 }
@@ -258,7 +265,7 @@ int method_isolate(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(freep) const char **keep = NULL;
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     const char *zone = method_get_text(parameters, "zone");
     usec_t span = take_span(parameters, "seconds");
     json_t *reply = NULL;
@@ -268,52 +275,54 @@ int method_isolate(struct call *call, const json_t *parameters, void *userdata)
     if (r == 0 && span < 0)
         refuse_span(&outcome);
     else if (r == 0)
-        r = change_isolate(manager, call_actor(call), zone, method_get_text(parameters, "reason"),
+        r = change_isolate(gateway, call_actor(call), zone, method_get_text(parameters, "reason"),
                            span, keep, n_keep, &outcome);
     if (r < 0)
         return r;
     if (outcome.kind == OUTCOME_DONE)
         reply = json_pack("{s:o, s:o}", "evidence",
-                          json_sprintf("%s/%s", manager->options.state_path, outcome.evidence),
-                          "override", stands(manager, OVERRIDE_ISOLATION, zone));
-    return method_answer(call, manager, &outcome, reply);
+                          outcome.evidence
+                              ? json_sprintf("%s/%s", gateway->options.state_path, outcome.evidence)
+                              : json_null(),
+                          "override", stands(gateway, OVERRIDE_ISOLATION, zone));
+    return method_answer(call, userdata, &outcome, reply);
 }
 
 int method_release(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
-    int r = change_release(manager, call_actor(call), method_get_text(parameters, "zone"),
+    struct gateway *gateway = method_gateway(userdata);
+    int r = change_release(gateway, call_actor(call), method_get_text(parameters, "zone"),
                            method_get_text(parameters, "reason"),
                            json_is_true(json_object_get(parameters, "alone")), &outcome);
 
-    return r < 0 ? r : method_answer(call, manager, &outcome, json_object());
+    return r < 0 ? r : method_answer(call, userdata, &outcome, json_object());
 }
 
 int method_suspend(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     const char *flow = method_get_text(parameters, "flow");
     json_t *reply = NULL;
-    int r = change_suspend(manager, call_actor(call), flow, method_get_text(parameters, "reason"),
+    int r = change_suspend(gateway, call_actor(call), flow, method_get_text(parameters, "reason"),
                            &outcome);
 
     if (r < 0)
         return r;
     if (outcome.kind == OUTCOME_DONE)
-        reply = json_pack("{s:o}", "override", stands(manager, OVERRIDE_SUSPENSION, flow));
-    return method_answer(call, manager, &outcome, reply);
+        reply = json_pack("{s:o}", "override", stands(gateway, OVERRIDE_SUSPENSION, flow));
+    return method_answer(call, userdata, &outcome, reply);
 }
 
 int method_resume(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
-    int r = change_resume(manager, call_actor(call), method_get_text(parameters, "flow"),
+    struct gateway *gateway = method_gateway(userdata);
+    int r = change_resume(gateway, call_actor(call), method_get_text(parameters, "flow"),
                           method_get_text(parameters, "reason"), &outcome);
 
-    return r < 0 ? r : method_answer(call, manager, &outcome, json_object());
+    return r < 0 ? r : method_answer(call, userdata, &outcome, json_object());
 }
 
 int method_grant(struct call *call, const json_t *parameters, void *userdata)
@@ -322,7 +331,7 @@ int method_grant(struct call *call, const json_t *parameters, void *userdata)
     cleanup_(freep) const char **from = NULL;
     cleanup_(freep) const char **to = NULL;
     cleanup_(freep) const char **services = NULL;
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     struct grant_wish wish = {.reason = method_get_text(parameters, "reason")};
     usec_t span = take_span(parameters, "seconds");
     json_t *reply = NULL;
@@ -338,20 +347,20 @@ int method_grant(struct call *call, const json_t *parameters, void *userdata)
     if (r == 0 && span < 0)
         refuse_span(&outcome);
     else if (r == 0)
-        r = change_grant(manager, call_actor(call), &wish, span, &outcome);
+        r = change_grant(gateway, call_actor(call), &wish, span, &outcome);
     if (r < 0)
         return r;
     if (outcome.kind == OUTCOME_DONE)
-        reply = json_pack("{s:o}", "override", stands(manager, OVERRIDE_GRANT, outcome.message));
-    return method_answer(call, manager, &outcome, reply);
+        reply = json_pack("{s:o}", "override", stands(gateway, OVERRIDE_GRANT, outcome.message));
+    return method_answer(call, userdata, &outcome, reply);
 }
 
 int method_revoke(struct call *call, const json_t *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct manager *manager = userdata;
-    int r = change_revoke(manager, call_actor(call), method_get_text(parameters, "grant"),
+    struct gateway *gateway = method_gateway(userdata);
+    int r = change_revoke(gateway, call_actor(call), method_get_text(parameters, "grant"),
                           method_get_text(parameters, "reason"), &outcome);
 
-    return r < 0 ? r : method_answer(call, manager, &outcome, json_object());
+    return r < 0 ? r : method_answer(call, userdata, &outcome, json_object());
 }

@@ -67,13 +67,13 @@ static int add_drop(const char *name, struct nftables_count count, void *userdat
 
 int method_get_drops(struct call *call, const json_t *parameters, void *userdata)
 {
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     cleanup_(json_decrefp) json_t *array = json_array();
     int r = -ENOMEM;
 
     (void)parameters;
     if (array)
-        r = nftables_read_counters(enforcement_nftables(manager->enforcement), RULESET_TABLE,
+        r = nftables_read_counters(enforcement_nftables(gateway->enforcement), RULESET_TABLE,
                                    add_drop, array);
     if (r == -ENOMEM)
         return r;

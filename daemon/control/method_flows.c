@@ -12,7 +12,7 @@
 #include <malloc.h>
 #include <string.h>
 
-#include "daemon/change/change_private.h"
+#include "daemon/change/kept.h"
 #include "daemon/control/method.h"
 #include "observe/live.h"
 #include "policy/standing.h"
@@ -146,19 +146,19 @@ static bool has_isolation(const struct overrides *overrides)
     return false;
 }
 
-static int list_flows(struct manager *manager, const struct policy *policy, json_t **ret_array)
+static int list_flows(struct gateway *gateway, const struct policy *policy, json_t **ret_array)
 {
     cleanup_(flows_clear) struct flows flows = {
         .policy = policy,
-        .overrides = &manager->state.overrides,
-        .isolations = has_isolation(&manager->state.overrides),
+        .overrides = &gateway->state.overrides,
+        .isolations = has_isolation(&gateway->state.overrides),
     };
     cleanup_(json_decrefp) json_t *array = json_array();
     int r = standings_new(policy, flows.overrides, calendar_now(), &flows.standings);
 
     if (r == 0)
-        r = live_counts_read(enforcement_nftables(manager->enforcement),
-                             enforcement_ruleset(manager->enforcement), &flows.counts);
+        r = live_counts_read(enforcement_nftables(gateway->enforcement),
+                             enforcement_ruleset(gateway->enforcement), &flows.counts);
     if (r < 0)
         return r;
 
@@ -173,19 +173,19 @@ static int list_flows(struct manager *manager, const struct policy *policy, json
 }
 
 /* The policy that is enforced, with its grants. Returns as the steps of a change do. */
-static int read_policy(struct manager *manager, struct outcome *outcome, struct policy **ret_policy)
+static int read_policy(struct gateway *gateway, struct outcome *outcome, struct policy **ret_policy)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(compiled_freep) struct compiled *compiled = NULL;
     struct compiled_input input = {
-        .overrides = &manager->state.overrides,
-        .sctp_missing = nftables_features_missing_sctp(enforcement_features(manager->enforcement)),
+        .overrides = &gateway->state.overrides,
+        .sctp_missing = nftables_features_missing_sctp(enforcement_features(gateway->enforcement)),
         .last = COMPILED_POLICY,
     };
     int r = outcome_begin(outcome);
 
     if (r == 0)
-        r = change_read_policy(manager, &manager->current, outcome, &texts, NULL);
+        r = kept_read_policy(gateway, &gateway->current, outcome, &texts, NULL);
     if (r != 0)
         return r;
 
@@ -197,22 +197,23 @@ static int read_policy(struct manager *manager, struct outcome *outcome, struct 
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
                            "generation %" PRIu64 " is no valid policy any more",
-                           manager->current.number);
+                           gateway->current.number);
     return r;
 }
 
-static int get_flows(struct call *call, struct manager *manager)
+static int get_flows(struct call *call, struct control *control)
 {
+    struct gateway *gateway = control->gateway;
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(policy_freep) struct policy *policy = NULL;
     json_t *array = NULL;
-    int r = read_policy(manager, &outcome, &policy);
+    int r = read_policy(gateway, &outcome, &policy);
 
     assert(r != 0 || policy);
     if (r > 0)
-        return method_answer(call, manager, &outcome, NULL);
+        return method_answer(call, control, &outcome, NULL);
     if (r == 0)
-        r = list_flows(manager, policy, &array);
+        r = list_flows(gateway, policy, &array);
     if (r == -ENOMEM)
         return r;
     if (r < 0)
@@ -223,14 +224,14 @@ static int get_flows(struct call *call, struct manager *manager)
 
 int method_get_flows(struct call *call, const json_t *parameters, void *userdata)
 {
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     int r;
 
     (void)parameters;
-    if (manager->current.number == 0)
+    if (gateway->current.number == 0)
         return call_reply(call, json_pack("{s:[]}", "flows"));
 
-    r = get_flows(call, manager);
+    r = get_flows(call, userdata);
     /* A large policy was in memory for a moment. */
     malloc_trim(0);
     return r;

@@ -51,7 +51,7 @@ json_t *method_actor(const struct actor *actor)
                      "name", method_text(actor->name));
 }
 
-json_t *method_generation(const struct manager *manager, const struct generation *generation)
+json_t *method_generation(const struct gateway *gateway, const struct generation *generation)
 {
     return json_pack(
         "{s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:b}", "number", (json_int_t)generation->number,
@@ -61,12 +61,12 @@ json_t *method_generation(const struct manager *manager, const struct generation
         "fingerprint", generation->fingerprint, "actor", method_actor(&generation->actor), "when",
         method_instant(generation->when), "reason", method_text(generation->reason), "outcome",
         generation_outcome_to_string(generation->outcome), "current",
-        manager->current.number == generation->number);
+        gateway->current.number == generation->number);
 }
 
-json_t *method_confirmation(const struct manager *manager)
+json_t *method_confirmation(const struct gateway *gateway)
 {
-    const struct confirmation *confirmation = &manager->state.confirmation;
+    const struct confirmation *confirmation = &gateway->state.confirmation;
     usec_t left;
 
     if (!confirmation->pending)
@@ -118,10 +118,10 @@ json_t *method_overrides(const struct overrides *overrides)
     return array;
 }
 
-json_t *method_findings(const struct manager *manager)
+json_t *method_findings(const struct gateway *gateway)
 {
     const struct finding *const *list;
-    size_t n = findings_list(manager->findings, &list);
+    size_t n = findings_list(gateway->findings, &list);
     json_t *array = json_array();
 
     for (size_t i = 0; array && i < n; i++) {

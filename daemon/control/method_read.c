@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/change/change_private.h"
+#include "daemon/change/kept.h"
 #include "daemon/control/method.h"
 #include "ruleset/compile.h"
 
@@ -20,13 +20,13 @@ static json_t *drift_json(const struct drift *drift)
                      method_text(any ? drift->what : NULL));
 }
 
-static json_t *expiring_json(const struct manager *manager)
+static json_t *expiring_json(const struct gateway *gateway)
 {
     usec_t now = calendar_now();
     json_t *array = json_array();
 
-    for (size_t i = 0; array && i < manager->n_expiring; i++) {
-        const struct expiring *flow = &manager->expiring[i];
+    for (size_t i = 0; array && i < gateway->agenda.n_expiring; i++) {
+        const struct expiring *flow = &gateway->agenda.expiring[i];
         json_t *json =
             flow->expires <= now
                 ? NULL
@@ -44,26 +44,26 @@ static json_t *expiring_json(const struct manager *manager)
 }
 
 /* Flows that pass now: each has two elements in the switchboard, one for each direction. */
-static size_t count_live(const struct manager *manager)
+static size_t count_live(const struct gateway *gateway)
 {
-    const struct ruleset *ruleset = enforcement_ruleset(manager->enforcement);
+    const struct ruleset *ruleset = enforcement_ruleset(gateway->enforcement);
     const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
 
     return live ? live->n_elements / 2 : 0;
 }
 
-static json_t *audit_json(const struct manager *manager)
+static json_t *audit_json(const struct gateway *gateway)
 {
     return json_pack("{s:I, s:s}", "sequence",
-                     (json_int_t)(manager->audit ? audit_sequence(manager->audit) : 0), "head",
-                     manager->audit ? audit_head(manager->audit) : "");
+                     (json_int_t)(gateway->audit ? audit_sequence(gateway->audit) : 0), "head",
+                     gateway->audit ? audit_head(gateway->audit) : "");
 }
 
 /* What is true of a policy and not of a lockdown. */
-static int put_policy(const struct manager *manager, json_t *status)
+static int put_policy(const struct gateway *gateway, json_t *status)
 {
-    const struct policy *outline = enforcement_outline(manager->enforcement);
-    const struct generation *current = &manager->current;
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+    const struct generation *current = &gateway->current;
     bool kept = current->number > 0;
 
     if (json_object_set_new(status, "generation",
@@ -81,21 +81,22 @@ static int put_policy(const struct manager *manager, json_t *status)
 
 int method_get_status(struct call *call, const json_t *parameters, void *userdata)
 {
-    struct manager *manager = userdata;
-    const struct policy *outline = enforcement_outline(manager->enforcement);
+    struct gateway *gateway = method_gateway(userdata);
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
     json_t *status = json_pack(
         "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "version", SEGD_VERSION,
-        "mode", outline ? "enforcing" : "lockdown", "live", (json_int_t)count_live(manager),
-        "zones", method_zones(manager), "overrides", method_overrides(&manager->state.overrides),
-        "findings", method_findings(manager), "expiring", expiring_json(manager), "drift",
-        drift_json(&manager->drift), "confirmation", method_confirmation(manager), "audit",
-        audit_json(manager), "policy", method_text(manager->options.policy_path), "owned",
-        enforcement_owns(manager->enforcement));
+        "mode", outline ? "enforcing" : "lockdown", "live", (json_int_t)count_live(gateway),
+        "zones", method_zones(gateway), "overrides", method_overrides(&gateway->state.overrides),
+        "findings", method_findings(gateway), "expiring", expiring_json(gateway), "drift",
+        drift_json(&gateway->drift), "confirmation", method_confirmation(gateway), "audit",
+        audit_json(gateway), "policy", method_text(gateway->options.policy_path), "owned",
+        enforcement_owns(gateway->enforcement));
 
     (void)parameters;
     if (!status ||
-        json_object_set_new(status, "flows", json_integer((json_int_t)manager->n_flows)) < 0 ||
-        put_policy(manager, status) < 0) {
+        json_object_set_new(status, "flows", json_integer((json_int_t)gateway->agenda.n_flows)) <
+            0 ||
+        put_policy(gateway, status) < 0) {
         json_decref(status);
         return -ENOMEM;
     }
@@ -105,7 +106,7 @@ int method_get_status(struct call *call, const json_t *parameters, void *userdat
 int method_get_zones(struct call *call, const json_t *parameters, void *userdata)
 {
     (void)parameters;
-    return call_reply(call, json_pack("{s:o}", "zones", method_zones(userdata)));
+    return call_reply(call, json_pack("{s:o}", "zones", method_zones(method_gateway(userdata))));
 }
 
 static json_t *texts_json(const struct policy_texts *texts)
@@ -130,13 +131,13 @@ int method_get_policy(struct call *call, const json_t *parameters, void *userdat
     cleanup_(generation_clear) struct generation generation = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(freep) char *problem = NULL;
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     json_int_t number =
-        method_get_number(parameters, "generation", (json_int_t)manager->current.number);
+        method_get_number(parameters, "generation", (json_int_t)gateway->current.number);
     int r = -ENOENT;
 
-    if (number > 0 && manager->generations)
-        r = generations_read(manager->generations, (uint64_t)number, &generation, &problem);
+    if (number > 0 && gateway->generations)
+        r = generations_read(gateway->generations, (uint64_t)number, &generation, &problem);
     if (r == -ENOMEM)
         return r;
     if (r == -ENOENT)
@@ -147,32 +148,32 @@ int method_get_policy(struct call *call, const json_t *parameters, void *userdat
     else if (r < 0)
         r = outcome_set(&outcome, OUTCOME_STORAGE, "%s", problem ? problem : strerror(-r));
     else
-        r = change_read_policy(manager, &generation, &outcome, &texts, NULL);
+        r = kept_read_policy(gateway, &generation, &outcome, &texts, NULL);
     if (r < 0)
         return r;
     if (r > 0)
-        return method_answer(call, manager, &outcome, NULL);
+        return method_answer(call, userdata, &outcome, NULL);
     return call_reply(call, json_pack("{s:I, s:s, s:o, s:o}", "generation", number, "fingerprint",
                                       generation.fingerprint, "texts", texts_json(&texts),
-                                      "overrides", method_overrides(&manager->state.overrides)));
+                                      "overrides", method_overrides(&gateway->state.overrides)));
 }
 
 /* The kept generations, newest first; one that cannot be read is left to `status`. */
 int method_get_history(struct call *call, const json_t *parameters, void *userdata)
 {
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     cleanup_(freep) uint64_t *numbers = NULL;
     cleanup_(json_decrefp) json_t *array = json_array();
     size_t n = 0;
-    int r = manager->generations ? generations_list(manager->generations, &numbers, &n) : 0;
+    int r = gateway->generations ? generations_list(gateway->generations, &numbers, &n) : 0;
 
     (void)parameters;
     for (size_t i = n; r >= 0 && i-- > 0;) {
         cleanup_(generation_clear) struct generation generation = {0};
 
-        if (generations_read(manager->generations, numbers[i], &generation, NULL) < 0)
+        if (generations_read(gateway->generations, numbers[i], &generation, NULL) < 0)
             continue;
-        if (json_array_append_new(array, method_generation(manager, &generation)) < 0)
+        if (json_array_append_new(array, method_generation(gateway, &generation)) < 0)
             r = -ENOMEM;
     }
     if (r < 0)
@@ -190,10 +191,10 @@ static int add_difference(const char *object, const char *message, void *userdat
 
 int method_verify(struct call *call, const json_t *parameters, void *userdata)
 {
-    struct manager *manager = userdata;
+    struct gateway *gateway = method_gateway(userdata);
     cleanup_(json_decrefp) json_t *array = json_array();
     size_t n = 0;
-    int r = array ? enforcement_verify(manager->enforcement, add_difference, array, &n) : -ENOMEM;
+    int r = array ? enforcement_verify(gateway->enforcement, add_difference, array, &n) : -ENOMEM;
 
     (void)parameters;
     if (r == -ENOMEM)
@@ -201,10 +202,9 @@ int method_verify(struct call *call, const json_t *parameters, void *userdata)
     if (r < 0)
         return call_error(call, "KernelRefused",
                           json_pack("{s:s, s:n, s:i}", "message", strerror(-r), "file", "line", 0));
-    manager_look_for_bypasses(manager);
     return call_reply(call, json_pack("{s:b, s:o, s:O, s:o}", "ok", n == 0, "generation",
-                                      manager->current.number > 0
-                                          ? json_integer((json_int_t)manager->current.number)
+                                      gateway->current.number > 0
+                                          ? json_integer((json_int_t)gateway->current.number)
                                           : json_null(),
-                                      "differences", array, "findings", method_findings(manager)));
+                                      "differences", array, "findings", method_findings(gateway)));
 }

@@ -26,7 +26,7 @@ static json_t *addresses_json(const struct link *link)
     return array;
 }
 
-static json_t *interfaces_json(const struct manager *manager, const struct zone *zone,
+static json_t *interfaces_json(const struct gateway *gateway, const struct zone *zone,
                                size_t *ret_up)
 {
     json_t *array = json_array();
@@ -34,7 +34,7 @@ static json_t *interfaces_json(const struct manager *manager, const struct zone 
     *ret_up = 0;
     for (size_t i = 0; array && i < zone->n_interfaces; i++) {
         const struct link *link =
-            manager->links ? links_find(manager->links, zone->interfaces[i]) : NULL;
+            gateway->links ? links_find(gateway->links, zone->interfaces[i]) : NULL;
         json_t *json =
             json_pack("{s:s, s:b, s:b, s:o}", "name", zone->interfaces[i], "present", link != NULL,
                       "up", link && link->up, "addresses", addresses_json(link));
@@ -83,26 +83,26 @@ static json_t *networks_json(const struct zone *zone)
     return array;
 }
 
-static json_t *zone_json(const struct manager *manager, const struct zone *zone)
+static json_t *zone_json(const struct gateway *gateway, const struct zone *zone)
 {
     size_t up;
-    json_t *interfaces = interfaces_json(manager, zone, &up);
+    json_t *interfaces = interfaces_json(gateway, zone, &up);
     const char *state = up == zone->n_interfaces ? "up" : up > 0 ? "partial" : "down";
 
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "name", zone->name, "label",
                      zone->label, "class", zone_class_to_string(zone->class), "state", state,
                      "interfaces", interfaces, "networks", networks_json(zone), "isolated",
-                     overrides_find(&manager->state.overrides, OVERRIDE_ISOLATION, zone->name) !=
+                     overrides_find(&gateway->state.overrides, OVERRIDE_ISOLATION, zone->name) !=
                          NULL);
 }
 
-json_t *method_zones(const struct manager *manager)
+json_t *method_zones(const struct gateway *gateway)
 {
-    const struct policy *outline = enforcement_outline(manager->enforcement);
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
     json_t *array = json_array();
 
     for (size_t i = 0; array && outline && i < outline->n_zones; i++) {
-        if (json_array_append_new(array, zone_json(manager, &outline->zones[i])) < 0) {
+        if (json_array_append_new(array, zone_json(gateway, &outline->zones[i])) < 0) {
             json_decref(array);
             return NULL;
         }

@@ -2,9 +2,11 @@
 
 /* The table of methods: the one place that says who may do what. */
 
+#include "daemon/control/methods.h"
+
 #include "daemon/control/method.h"
 
-const struct method manager_methods[] = {
+const struct method control_methods[] = {
     {"GetStatus", ROLE_VIEWER, method_get_status},
     {"GetPolicy", ROLE_VIEWER, method_get_policy},
     {"GetZones", ROLE_VIEWER, method_get_zones},
@@ -27,4 +29,4 @@ const struct method manager_methods[] = {
     {"Rollback", ROLE_ADMIN, method_rollback},
 };
 
-const size_t manager_n_methods = ELEMENTS_OF(manager_methods);
+const size_t control_n_methods = ELEMENTS_OF(control_methods);

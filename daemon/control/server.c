@@ -180,11 +180,6 @@ struct server *server_free(struct server *server)
     return NULL;
 }
 
-uint64_t server_newest(const struct server *server)
-{
-    return server->n_accepted;
-}
-
 /* A socket that nobody listens on any more, of a daemon that was killed. */
 static int remove_stale(const struct sockaddr_un *address, socklen_t length)
 {

@@ -62,7 +62,8 @@ struct method {
 const struct actor *call_actor(const struct call *call);
 /* The full name of the method that was called; borrowed. */
 const char *call_method(const struct call *call);
-enum role call_role(const struct call *call);
+/* The number of the newest connection when the call is made (struct actor, `connection`). */
+uint64_t call_newest_connection(const struct call *call);
 bool call_wants_more(const struct call *call);
 /* Parameters are stolen; NULL counts as no memory. Returns 0, -ENOMEM, or -ENOBUFS where too many
  * answers of this user wait. A call that was kept is over in any case: one that cannot be answered
@@ -96,8 +97,6 @@ struct server_options {
 int server_new(const struct server_options *options, struct server **ret_server);
 struct server *server_free(struct server *server);
 DEFINE_CLEANUP(struct server, server_free)
-/* The number of the newest connection, which is that of its actor. */
-uint64_t server_newest(const struct server *server);
 
 /* Makes a socket that listens at the path, mode 0666 (roles decide), in place of one that nobody
  * listens on. Returns the descriptor, -EADDRINUSE where somebody does, or -errno. */

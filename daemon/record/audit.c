@@ -37,7 +37,7 @@ static json_t *event_to_json(const struct audit_chain *chain, const struct audit
     cleanup_(json_decrefp) json_t *json = json_object();
 
     if (fields_put_number(json, "sequence", chain->sequence + 1) < 0 ||
-        fields_put_instant(json, "time", calendar_now()) < 0 ||
+        fields_put_instant(json, "time", event->when > 0 ? event->when : calendar_now()) < 0 ||
         fields_put_text(json, "previous", chain->head) < 0 ||
         json_object_set_new(json, "uid", json_integer(event->actor.uid)) < 0 ||
         json_object_set_new(json, "pid", json_integer(event->actor.pid)) < 0 ||

@@ -37,6 +37,7 @@ struct audit_event {
     uint64_t from, to;     /* generations; 0: none */
     const char *outcome;   /* `begun`, `done`, `refused`, `failed` */
     struct json_t *detail; /* an object, borrowed; or NULL */
+    usec_t when;           /* 0: now */
 };
 
 /* What was found when the log was opened or verified. */

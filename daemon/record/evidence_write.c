@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "base/address.h"
-#include "daemon/change/change_private.h"
 #include "daemon/record/evidence_private.h"
 #include "daemon/record/fields.h"
 #include "observe/live.h"
@@ -268,7 +267,7 @@ int evidence_write_clock(FILE *stream, struct evidence *evidence, const void *us
     char boot_id[40];
 
     (void)evidence;
-    change_boot_id(boot_id);
+    state_boot_id(boot_id);
     if (fields_put_instant(json, "time", calendar_now()) < 0 ||
         json_object_set_new(json, "realtime", json_integer(calendar_clock(CLOCK_REALTIME))) < 0 ||
         json_object_set_new(json, "boottime", json_integer(calendar_clock(CLOCK_BOOTTIME))) < 0 ||

@@ -24,6 +24,24 @@ void generation_clear(struct generation *generation)
     *generation = (struct generation){0};
 }
 
+int generation_copy(const struct generation *generation, struct generation *ret_copy)
+{
+    struct generation copy = *generation;
+    int r;
+
+    copy.overrides = (struct overrides){0};
+    copy.reason = generation->reason ? strdup(generation->reason) : NULL;
+    r = generation->reason && !copy.reason ? -ENOMEM : 0;
+    if (r == 0)
+        r = overrides_copy(&generation->overrides, &copy.overrides);
+    if (r < 0) {
+        generation_clear(&copy);
+        return r;
+    }
+    *ret_copy = copy;
+    return 0;
+}
+
 const char *generation_outcome_to_string(enum generation_outcome outcome)
 {
     switch (outcome) {

@@ -47,6 +47,8 @@ struct generation {
 };
 /* A zeroed structure is none. */
 void generation_clear(struct generation *generation);
+/* Returns 0 or -ENOMEM. */
+int generation_copy(const struct generation *generation, struct generation *ret_copy);
 
 /* Texts that own their memory. */
 struct policy_texts {
@@ -54,6 +56,7 @@ struct policy_texts {
     size_t n_texts;
 };
 void policy_texts_clear(struct policy_texts *texts);
+int policy_texts_copy(const struct policy_texts *texts, struct policy_texts *ret_copy);
 /* The texts in `sources`, copied. Returns 0 or -ENOMEM. */
 int policy_texts_from_sources(const struct sources *sources, struct policy_texts *ret_texts);
 /* SHA-256 of names (without folders) and texts with their lengths, in their order. */

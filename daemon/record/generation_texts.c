@@ -22,44 +22,52 @@ void policy_texts_clear(struct policy_texts *texts)
     *texts = (struct policy_texts){0};
 }
 
-static int copy_source(const struct sources *sources, uint32_t source, struct policy_text *ret_text)
+static int copy_text(const struct policy_text *text, struct policy_text *ret_copy)
 {
-    cleanup_(freep) char *name = NULL, *copy = NULL;
-    const char *text;
-    size_t size;
+    cleanup_(freep) char *name = strdup(text->name), *copy = malloc(text->size + 1);
 
-    text = sources_text(sources, source, &size);
-    name = strdup(sources_name(sources, source));
-    copy = malloc(size + 1);
     if (!name || !copy)
         return -ENOMEM;
 
-    if (size > 0)
-        memcpy(copy, text, size);
-    copy[size] = '\0';
-    *ret_text = (struct policy_text){.name = TAKE_PTR(name), .text = TAKE_PTR(copy), .size = size};
+    if (text->size > 0)
+        memcpy(copy, text->text, text->size);
+    copy[text->size] = '\0';
+    *ret_copy = (struct policy_text){TAKE_PTR(name), TAKE_PTR(copy), text->size, text->expires};
+    return 0;
+}
+
+int policy_texts_copy(const struct policy_texts *texts, struct policy_texts *ret_copy)
+{
+    cleanup_(policy_texts_clear) struct policy_texts copy = {0};
+
+    copy.texts = calloc(texts->n_texts + 1, sizeof(*copy.texts));
+    if (!copy.texts)
+        return -ENOMEM;
+
+    for (; copy.n_texts < texts->n_texts; copy.n_texts++) {
+        int r = copy_text(&texts->texts[copy.n_texts], &copy.texts[copy.n_texts]);
+
+        if (r < 0)
+            return r;
+    }
+
+    *ret_copy = copy;
+    copy = (struct policy_texts){0};
     return 0;
 }
 
 int policy_texts_from_sources(const struct sources *sources, struct policy_texts *ret_texts)
 {
-    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     size_t n = sources_count(sources);
-    int r;
+    cleanup_(freep) struct policy_text *borrowed = calloc(n + 1, sizeof(*borrowed));
 
-    texts.texts = calloc(n + 1, sizeof(*texts.texts));
-    if (!texts.texts)
+    if (!borrowed)
         return -ENOMEM;
-
-    for (; texts.n_texts < n; texts.n_texts++) {
-        r = copy_source(sources, (uint32_t)texts.n_texts, &texts.texts[texts.n_texts]);
-        if (r < 0)
-            return r;
+    for (size_t i = 0; i < n; i++) {
+        borrowed[i].name = sources_name(sources, (uint32_t)i);
+        borrowed[i].text = sources_text(sources, (uint32_t)i, &borrowed[i].size);
     }
-
-    *ret_texts = texts;
-    texts = (struct policy_texts){0};
-    return 0;
+    return policy_texts_copy(&(struct policy_texts){borrowed, n}, ret_texts);
 }
 
 /* With its length in front, so that no two lists of texts are the same bytes. */

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-id128.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,15 @@
 
 #define STATE_FILE "state.json"
 #define DAMAGED_FILE STATE_FILE ".damaged"
+
+void state_boot_id(char buffer[40])
+{
+    sd_id128_t id;
+
+    if (sd_id128_get_boot(&id) < 0)
+        id = SD_ID128_NULL;
+    snprintf(buffer, 40, SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(id));
+}
 
 void state_clear(struct state *state)
 {

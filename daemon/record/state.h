@@ -38,6 +38,8 @@ struct state {
     struct overrides overrides;
     struct confirmation confirmation;
 };
+/* Of this boot of the machine, as in `boot_id`. */
+void state_boot_id(char buffer[40]);
 void state_clear(struct state *state);
 int state_copy(const struct state *state, struct state *ret_copy);
 
@@ -64,6 +66,7 @@ int state_set_instant(int directory, usec_t instant);
  * reference, NULL without memory. The inverse returns 0, -EBADMSG or -ENOMEM. */
 struct json_t;
 struct json_t *overrides_to_json(const struct overrides *overrides);
+struct json_t *override_to_json(const struct override *override);
 int overrides_from_json(const struct json_t *json, struct overrides *ret_overrides);
 /* The same, and with -EBADMSG `*ret_problem` is a sentence that the caller frees. */
 int overrides_parse_json(const struct json_t *json, struct overrides *ret_overrides,

@@ -23,7 +23,7 @@ static json_t *names_to_json(char *const *names, size_t n_names)
     return TAKE_PTR(json);
 }
 
-static json_t *override_to_json(const struct override *override)
+struct json_t *override_to_json(const struct override *override)
 {
     cleanup_(json_decrefp) json_t *json = json_object();
 

@@ -2,168 +2,128 @@
 
 /*
  * Time. One timer by the time of day fires at the first instant at which anything changes by
- * itself, and at least once a day, so that warnings come on their day; one by boot time for a
- * confirmation, which setting the clock must neither hasten nor delay. A third descriptor tells
- * when the clock was set: then timeouts in the kernel, which count on, no longer mean the instants
- * they were set for.
+ * itself, and at least once a day; one by boot time for a confirmation, which setting the clock
+ * must neither hasten nor delay; one for what could not be written yet. A descriptor tells when the
+ * clock was set: then timeouts in the kernel, which count on, no longer mean the instants they were
+ * set for.
  */
+
+#include "daemon/watch/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "base/instant.h"
-#include "daemon/change/change.h"
+#include "daemon/change/confirm.h"
+#include "daemon/change/time.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
-#include "policy/standing.h"
 
 #define DAY (INT64_C(86400) * USEC_PER_SEC)
-/* A clock that shows an earlier time is wrong: this version did not exist. 2026-11-01T00:00:00Z; it
- * goes forward with each release. */
-#define EPOCH (INT64_C(1793491200) * USEC_PER_SEC)
 /* A failed attempt is made again after so long. */
 #define RETRY (60 * USEC_PER_SEC)
+/* A disk that was full is tried again after so long. */
+#define RETRY_WRITE (5 * USEC_PER_SEC)
 
-static const unsigned warnings[] = {7, 30, 60};
+struct clock_watch {
+    sd_event *event;
+    struct gateway *gateway;
+    sd_event_source *changes;      /* by the time of day */
+    sd_event_source *confirmation; /* by boot time */
+    sd_event_source *unwritten;    /* by the monotonic clock */
+    sd_event_source *set;          /* the clock was set */
+};
 
-static int compare_expiring(const void *a, const void *b)
+struct clock_watch *clock_watch_free(struct clock_watch *watch)
 {
-    const struct expiring *x = a, *y = b;
+    if (!watch)
+        return NULL;
 
-    return (x->expires > y->expires) - (x->expires < y->expires);
-}
-
-static void expiring_clear(struct manager *manager)
-{
-    for (size_t i = 0; i < manager->n_expiring; i++) {
-        free(manager->expiring[i].name);
-        free(manager->expiring[i].label);
-    }
-    free(manager->expiring);
-    manager->expiring = NULL;
-    manager->n_expiring = 0;
-}
-
-/* The smallest warning that the time left is within; 0: none. */
-static unsigned warning_of(usec_t left)
-{
-    for (size_t i = 0; i < ELEMENTS_OF(warnings); i++) {
-        if (left <= (usec_t)warnings[i] * DAY)
-            return warnings[i];
-    }
-    return 0;
-}
-
-static unsigned warned_before(const struct expiring *list, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i].name, name) == 0)
-            return list[i].warning;
-    }
-    return 0;
-}
-
-/* Which flows end soon, each told to the journal once for each warning. */
-static void look_at_expiry(struct manager *manager, const struct policy *policy, usec_t now)
-{
-    struct expiring *old = manager->expiring, *list;
-    size_t n_old = manager->n_expiring, n = 0;
-
-    list = calloc(policy->n_flows + 1, sizeof(*list));
-    if (!list)
-        return;
-    for (size_t i = 0; i < policy->n_flows; i++) {
-        const struct flow *flow = &policy->flows[i];
-        unsigned warning = flow->expires == USEC_NEVER ? 0 : warning_of(flow->expires - now);
-
-        /* Of a grant the end is no surprise. */
-        if (!flow->enabled || warning == 0 || !flow->has_expires || flow->expires <= now)
-            continue;
-        list[n] =
-            (struct expiring){strdup(flow->name), strdup(flow->label), flow->expires, warning};
-        if (!list[n].name || !list[n].label) {
-            free(list[n].name);
-            free(list[n].label);
-            break;
-        }
-        if (warned_before(old, n_old, flow->name) != warning)
-            log_message(LOG_WARNING, MESSAGE_EXPIRING, "flow %s (%s) expires in %d days",
-                        flow->name, flow->label, (int)((flow->expires - now) / DAY));
-        n++;
-    }
-    qsort(list, n, sizeof(*list), compare_expiring);
-    expiring_clear(manager);
-    manager->expiring = list;
-    manager->n_expiring = n;
-}
-
-void manager_take_policy(struct manager *manager, const struct compiled *compiled)
-{
-    manager->until = compiled->until;
-    manager->n_flows = compiled_count_flows(compiled);
-    look_at_expiry(manager, compiled->policy, compiled->now);
-}
-
-void manager_forget_policy(struct manager *manager)
-{
-    manager->until = USEC_NEVER;
-    expiring_clear(manager);
+    sd_event_source_disable_unref(watch->changes);
+    sd_event_source_disable_unref(watch->confirmation);
+    sd_event_source_disable_unref(watch->unwritten);
+    sd_event_source_disable_unref(watch->set);
+    free(watch);
+    return NULL;
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct clock_watch *watch = userdata;
+
     (void)source;
     (void)usec;
-    return change_by_time(userdata);
+    return change_by_time(watch->gateway);
 }
 
 static int on_unconfirmed(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct clock_watch *watch = userdata;
+
     (void)source;
     (void)usec;
-    return change_unconfirmed(userdata);
+    return change_unconfirmed(watch->gateway);
 }
 
-static int set_timer(sd_event *event, sd_event_source **timer, clockid_t clock, usec_t when,
-                     sd_event_time_handler_t handler, struct manager *manager)
+static int on_unwritten(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct clock_watch *watch = userdata;
+
+    (void)source;
+    (void)usec;
+    /* The timer is set anew where something is left. */
+    watch->gateway->changed = true;
+    return 0;
+}
+
+static int set_timer(struct clock_watch *watch, sd_event_source **timer, clockid_t clock,
+                     usec_t when, sd_event_time_handler_t handler)
 {
     int r;
 
     if (when == USEC_NEVER)
         return *timer ? sd_event_source_set_enabled(*timer, SD_EVENT_OFF) : 0;
     if (!*timer)
-        return sd_event_add_time(event, timer, clock, (uint64_t)when, 1000, handler, manager);
+        return sd_event_add_time(watch->event, timer, clock, (uint64_t)when, 1000, handler, watch);
 
     r = sd_event_source_set_time(*timer, (uint64_t)when);
     return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
 }
 
-int manager_arm(struct manager *manager)
+/* The first instant at which something changes by itself. */
+static usec_t next_change(const struct gateway *gateway)
 {
-    const struct state *state = &manager->state;
-    usec_t now = calendar_now(), when = manager->until;
-    int r;
+    const struct overrides *overrides = &gateway->state.overrides;
+    usec_t now = calendar_now(), when = gateway->agenda.until;
 
-    for (size_t i = 0; i < state->overrides.n_overrides; i++) {
-        if (state->overrides.overrides[i].until < when)
-            when = state->overrides.overrides[i].until;
+    if (!enforcement_outline(gateway->enforcement))
+        return USEC_NEVER;
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].until < when)
+            when = overrides->overrides[i].until;
     }
     if (when <= now)
         when = now + RETRY;
-    if (when > now + DAY)
-        when = now + DAY;
-    if (!enforcement_outline(manager->enforcement))
-        when = USEC_NEVER;
+    return when > now + DAY ? now + DAY : when;
+}
 
-    r = set_timer(manager->event, &manager->timer, CLOCK_REALTIME, when, on_time, manager);
+void clock_watch_arm(struct clock_watch *watch)
+{
+    const struct confirmation *confirmation = &watch->gateway->state.confirmation;
+    usec_t again = gateway_write_unwritten(watch->gateway)
+                       ? calendar_clock(CLOCK_MONOTONIC) + RETRY_WRITE
+                       : USEC_NEVER;
+    int r = set_timer(watch, &watch->changes, CLOCK_REALTIME, next_change(watch->gateway), on_time);
+
     if (r >= 0)
-        r = set_timer(manager->event, &manager->confirmation_timer, CLOCK_BOOTTIME,
-                      state->confirmation.pending ? state->confirmation.deadline : USEC_NEVER,
-                      on_unconfirmed, manager);
-    return r < 0 ? r : 0;
+        r = set_timer(watch, &watch->confirmation, CLOCK_BOOTTIME,
+                      confirmation->pending ? confirmation->deadline : USEC_NEVER, on_unconfirmed);
+    if (r >= 0)
+        r = set_timer(watch, &watch->unwritten, CLOCK_MONOTONIC, again, on_unwritten);
+    if (r < 0)
+        log_message(LOG_ERR, MESSAGE_CLOCK, "cannot set a timer: %s", strerror(-r));
 }
 
 /* Never fires, however far ahead the clock is put; it is cancelled by each setting of the clock
@@ -177,35 +137,9 @@ static int arm_clock(int fd)
                : 0;
 }
 
-void manager_judge_clock(struct manager *manager)
-{
-    struct overrides *overrides = &manager->state.overrides;
-    usec_t known = manager->state_directory < 0 ? 0 : state_instant(manager->state_directory);
-    char text[INSTANT_TEXT_MAX];
-
-    if (calendar_now() >= EPOCH) {
-        overrides->over = 0;
-        findings_drop(manager->findings, "clock", "clock-wrong", NULL);
-        return;
-    }
-    if (overrides->over < EPOCH)
-        overrides->over = EPOCH;
-    if (overrides->over < known)
-        overrides->over = known;
-    instant_format(overrides->over, text);
-    findings_report(manager->findings, "clock", "clock-wrong", FINDING_CRITICAL, NULL,
-                    "the clock shows a time before this segd was made: what had ended by %s stays "
-                    "closed, schedules go by the clock; set it",
-                    text);
-    log_message(LOG_CRIT, MESSAGE_CLOCK,
-                "the clock shows a time before this segd was made; what had ended by %s stays "
-                "closed",
-                text);
-}
-
 static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    struct manager *manager = userdata;
+    struct clock_watch *watch = userdata;
     uint64_t expirations;
     ssize_t n = read(fd, &expirations, sizeof(expirations));
 
@@ -215,26 +149,42 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
         return 0;
     arm_clock(fd);
     log_message(LOG_NOTICE, MESSAGE_CLOCK, "the clock was set; timeouts are set anew");
-    manager_judge_clock(manager);
-    enforcement_distrust(manager->enforcement);
-    return change_by_time(manager);
+    gateway_judge_clock(watch->gateway);
+    enforcement_distrust(watch->gateway->enforcement);
+    return change_by_time(watch->gateway);
 }
 
-int manager_watch_clock(struct manager *manager)
+static int follow_settings(struct clock_watch *watch)
 {
     cleanup_(closep) int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
     int r;
 
     if (fd < 0)
         return -errno;
     r = arm_clock(fd);
     if (r == 0)
-        r = sd_event_add_io(manager->event, &source, fd, EPOLLIN, on_clock_set, manager);
+        r = sd_event_add_io(watch->event, &watch->set, fd, EPOLLIN, on_clock_set, watch);
     if (r >= 0)
-        r = sd_event_source_set_io_fd_own(source, 1);
+        r = sd_event_source_set_io_fd_own(watch->set, 1);
+    if (r >= 0)
+        TAKE_FD(fd);
+    return r < 0 ? r : 0;
+}
+
+int clock_watch_new(sd_event *event, struct gateway *gateway, struct clock_watch **ret_watch)
+{
+    cleanup_(clock_watch_freep) struct clock_watch *watch = calloc(1, sizeof(*watch));
+    int r;
+
+    if (!watch)
+        return -ENOMEM;
+    watch->event = event;
+    watch->gateway = gateway;
+    r = follow_settings(watch);
     if (r < 0)
-        return r;
-    TAKE_FD(fd);
-    return sd_event_source_set_floating(source, 1);
+        log_message(LOG_ERR, MESSAGE_CLOCK, "settings of the clock cannot be followed: %s",
+                    strerror(-r));
+
+    *ret_watch = TAKE_PTR(watch);
+    return 0;
 }

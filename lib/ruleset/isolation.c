@@ -21,7 +21,6 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
-#define ISOLATED "isolated"
 /* Behind nft's `priority filter`. */
 #define PRIORITY_ISOLATED 1
 
@@ -42,7 +41,7 @@ static const struct override *isolation_of(const struct overrides *overrides,
 static void isolation_name(const struct isolation *isolation, const char *suffix,
                            char name[CHAIN_NAME_MAX])
 {
-    snprintf(name, CHAIN_NAME_MAX, ISOLATED "/%s%s", isolation->zone->name, suffix);
+    snprintf(name, CHAIN_NAME_MAX, RULESET_ISOLATED "%s%s", isolation->zone->name, suffix);
 }
 
 /* `isolated/ZONE/ip`: the zone's addresses at each of its interfaces. */
@@ -126,7 +125,7 @@ static int add_kept(const struct isolation *isolation)
     struct set *set;
     int r;
 
-    isolation_name(isolation, "/kept", name);
+    isolation_name(isolation, RULESET_KEPT, name);
     r = ruleset_add_set(ruleset, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE, &set);
 
     for (size_t i = 0; r == 0 && isolation->live && i < isolation->live->n_elements; i++) {
@@ -145,11 +144,11 @@ static int cut(const struct isolation *isolation, struct statement ours)
 {
     char kept[CHAIN_NAME_MAX], counter[CHAIN_NAME_MAX];
 
-    isolation_name(isolation, "/kept", kept);
+    isolation_name(isolation, RULESET_KEPT, kept);
     isolation_name(isolation, "", counter);
     return compiler_rule(isolation->compiler, ours,
                          statement_lookup(FIELDS(FIELD_CT_MARK), true, kept),
-                         statement_counter(counter), statement_go(VERDICT_GOTO, ISOLATED "/drop"));
+                         statement_counter(counter), statement_go(VERDICT_GOTO, RULESET_ISOLATED "drop"));
 }
 
 static int cut_forward(const struct isolation *isolation)
@@ -203,9 +202,9 @@ struct base {
 };
 
 static const struct base bases[] = {
-    {ISOLATED "/forward", HOOK_FORWARD},
-    {ISOLATED "/input", HOOK_INPUT},
-    {ISOLATED "/output", HOOK_OUTPUT},
+    {RULESET_ISOLATED "forward", HOOK_FORWARD},
+    {RULESET_ISOLATED "input", HOOK_INPUT},
+    {RULESET_ISOLATED "output", HOOK_OUTPUT},
 };
 
 static int add_sets(const struct isolation *isolation, bool *ret_exclusive)
@@ -233,7 +232,7 @@ static int add_base(struct compiler *compiler, const struct base *base)
         compiler->ruleset->chains[compiler->ruleset->n_chains - 1].policy_drop = false;
     if (r == 0 && base->hook != HOOK_FORWARD)
         r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
-                          statement_go(VERDICT_JUMP, ISOLATED "/neighbour-discovery"));
+                          statement_go(VERDICT_JUMP, RULESET_ISOLATED "neighbour-discovery"));
     return r;
 }
 
@@ -241,10 +240,10 @@ static int compile_bases(struct compiler *compiler, const struct isolation *isol
                          const bool *exclusive)
 {
     size_t n_bases = compiler->policy->gateway_protect ? ELEMENTS_OF(bases) : 1;
-    int r = compile_drop(compiler, ISOLATED "/drop", REASON_ISOLATED, NULL);
+    int r = compile_drop(compiler, RULESET_ISOLATED "drop", REASON_ISOLATED, NULL);
 
     if (r == 0 && compiler->policy->gateway_protect)
-        r = compile_neighbour_discovery(compiler, ISOLATED "/neighbour-discovery");
+        r = compile_neighbour_discovery(compiler, RULESET_ISOLATED "neighbour-discovery");
     for (size_t i = 0; r == 0 && i < n_bases; i++) {
         r = add_base(compiler, &bases[i]);
         for (size_t j = 0; r == 0 && j < n; j++)
@@ -278,6 +277,24 @@ static int compile_isolations(struct compiler *compiler, const struct overrides 
     return n > 0 ? compile_bases(compiler, isolations, n, exclusive) : 0;
 }
 
+/* `suspension/FLOW`, an object that no rule uses: a suspended flow is only absent from `live`, and
+ * where no disk can be written the kernel is what remembers who must stay absent. */
+static int note_suspensions(struct compiler *compiler, const struct overrides *overrides)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && overrides && i < overrides->n_overrides; i++) {
+        const struct override *override = &overrides->overrides[i];
+        char name[CHAIN_NAME_MAX];
+
+        if (override->kind != OVERRIDE_SUSPENSION)
+            continue;
+        snprintf(name, sizeof(name), RULESET_SUSPENSION "%s", override->name);
+        r = ruleset_add_counter(compiler->ruleset, name);
+    }
+    return r;
+}
+
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
                       const struct set *live, struct ruleset **ret_ruleset)
 {
@@ -290,6 +307,8 @@ int isolation_compile(const struct policy *outline, const struct overrides *over
     compiler.ruleset = ruleset;
 
     r = compile_isolations(&compiler, overrides, live);
+    if (r == 0)
+        r = note_suspensions(&compiler, overrides);
     if (r < 0)
         return r;
 

@@ -11,13 +11,18 @@
  * no look at the rest, and costs nothing where no zone is isolated. That is why it can be made and
  * committed without the policy: an isolation takes effect as fast with 50,000 flows as with none.
  *
- * All its objects have names that begin with `isolated`.
+ * What was closed by hand is there to be read back: the counter and the sets of an isolation have
+ * names that begin with RULESET_ISOLATED and the zone, the set `…/kept` tells in comments which flows
+ * go on, and a suspension leaves a counter RULESET_SUSPENSION with the name of its flow.
  */
+#define RULESET_ISOLATED "isolated/"
+#define RULESET_KEPT "/kept"
+#define RULESET_SUSPENSION "suspension/"
 
 /*
  * `outline` is the policy or its outline; `live` the set RULESET_LIVE of the ruleset that it stands
  * beside, in which the marks of kept flows are found by their names (comments). Isolations of zones
- * that the outline does not have are left out. Without isolations the result is an empty ruleset.
+ * that the outline does not have are left out. Without isolations and suspensions the result is an empty ruleset.
  * Returns 0 and a ruleset that the caller owns, or -ENOMEM.
  */
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,

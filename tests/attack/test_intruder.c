@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -25,11 +25,11 @@ static const char policy[] = WIRES_POLICY "flows:\n"
                                           "  open: { from: a, to: b, services: [udp/7001] }\n";
 static const uint16_t unreachable[FAMILIES] = {3 * 256 + 1, 1 * 256};
 
-static struct lab *start(struct gateway **ret_gateway)
+static struct lab *start(struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
-    *ret_gateway = gateway_start(policy);
+    *ret_gateway = segd_start(policy);
     return lab;
 }
 
@@ -46,8 +46,8 @@ static void open_udp(struct lab *lab, enum family family)
 START_TEST(third_zone_sends_no_errors_into_a_connection)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame quoted = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp(family, WIRE_C, WIRE_A, unreachable[family]);
 
@@ -72,8 +72,8 @@ static void route_elsewhere(struct lab *lab, enum family family, ip_number addre
 START_TEST(open_connection_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -87,8 +87,8 @@ END_TEST
 START_TEST(answer_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -102,8 +102,8 @@ END_TEST
 START_TEST(open_connection_does_not_follow_a_route_out_of_all_zones)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
 
     open_udp(lab, family);
@@ -115,8 +115,8 @@ END_TEST
 START_TEST(open_connection_follows_a_route_inside_its_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -130,8 +130,8 @@ END_TEST
 START_TEST(error_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame quoted = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp(family, WIRE_B, WIRE_A, unreachable[family]);
     const struct frame_options quoting = {.quoted = &quoted};
@@ -175,11 +175,11 @@ START_TEST(connection_of_the_gateway_does_not_follow_a_route_into_another_zone)
     enum family family = (enum family)_i;
     struct host hosts[N_HOSTS];
     struct stream out, out_back, in, in_back;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     sandbox_enter();
     hosts_new(interfaces, N_HOSTS, hosts);
-    gateway = gateway_start(GATEWAY_POLICY);
+    segd = segd_start(GATEWAY_POLICY);
     hosts_connect(NULL, family, hosts[B].address[family], 7001,
                   hosts_listen(&hosts[B], family, 7001), &out, &out_back);
     hosts_connect(&hosts[A], family, hosts[A].gateway[family], 7002,
@@ -223,28 +223,28 @@ START_TEST(error_of_the_gateway_does_not_follow_a_route_into_another_zone)
 {
     enum family family = (enum family)_i;
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     int socket;
 
     sandbox_enter();
     hosts_new(interfaces, N_HOSTS, hosts);
     hosts_ip(NULL, "link set b0 mtu 1300\n");
-    gateway = gateway_start(GATEWAY_POLICY);
+    segd = segd_start(GATEWAY_POLICY);
     socket = send_large(&hosts[A], family, hosts[B].address[family]);
     ck_assert(hosts_readable(socket, "no-flow/a/gateway", 0));
     move_to_c(hosts, A, family);
     socket = send_large(&hosts[A], family, hosts[B].address[family]);
     ck_assert(!hosts_readable(socket, "no-flow/c/gateway", 0));
-    ck_assert_uint_eq(gateway_dropped_total(), 1);
+    ck_assert_uint_eq(segd_dropped_total(), 1);
 }
 END_TEST
 
 START_TEST(mark_of_a_foreign_table_approves_nothing_new)
 {
     enum family family = (enum family)_i;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
-    cleanup_(freep) char *listing = gateway_list();
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(freep) char *listing = segd_list();
     struct frame other = wires_udp(family, WIRE_C, WIRE_B, PORT);
     const char *live = strstr(listing, "original . 0x");
     char foreign[256];
@@ -275,16 +275,16 @@ START_TEST(revoked_connection_does_not_live_on_under_the_id_of_another_flow)
                                             "flows:\n"
                                             "  bb: { from: ha, to: hb, services: [tcp/8204] }\n";
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     struct frame request = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 13913);
     struct frame answer = wires_answer(&request);
     char both[1024];
 
     snprintf(both, sizeof(both), "%s  aa: { from: ha, to: hb, services: [udp/13913] }\n", head);
-    gateway = gateway_start(both);
+    segd = segd_start(both);
     wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
-    gateway_reload(gateway, head);
+    segd_reload(segd, head);
     wires_drop(lab, WIRE_A, &request, NULL, "no-flow/a/b");
     wires_drop(lab, WIRE_B, &answer, NULL, "no-flow/a/b");
 }

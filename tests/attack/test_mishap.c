@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -49,10 +49,10 @@ static const char *const dormant_tables[] = {
 START_TEST(dormant_table_is_replaced_at_the_start)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     sandbox_nft(dormant_tables[_i]);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     assert_enforced(lab);
 }
 END_TEST
@@ -68,13 +68,13 @@ static const char *const damages[] = {
 START_TEST(damage_while_segd_runs_is_refused_by_the_kernel)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     cleanup_(freep) char *answer = NULL;
 
     ck_assert_int_ne(sandbox_nft_try(damages[_i], &answer), 0);
     ck_assert_msg(strstr(answer, "Operation not permitted"), "%s", answer);
     assert_enforced(lab);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     assert_enforced(lab);
 }
 END_TEST
@@ -82,11 +82,11 @@ END_TEST
 START_TEST(damage_while_segd_is_dead_is_repaired_at_the_start)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
-    gateway_kill(gateway);
+    segd_kill(segd);
     sandbox_nft(damages[_i]);
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     assert_enforced(lab);
 }
 END_TEST
@@ -95,12 +95,12 @@ END_TEST
 START_TEST(expiry_at_the_end_of_the_calendar_is_enforced)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway =
-        gateway_start(WIRES_POLICY "flows:\n"
-                                   "  open: { from: a, to: b, services: [udp/7001],"
-                                   " expires: 9999-12-31 }\n");
+    cleanup_(segd_freep) struct segd *segd =
+        segd_start(WIRES_POLICY "flows:\n"
+                                "  open: { from: a, to: b, services: [udp/7001],"
+                                " expires: 9999-12-31 }\n");
 
-    (void)gateway;
+    (void)segd;
     assert_enforced(lab);
 }
 END_TEST
@@ -109,18 +109,18 @@ END_TEST
 START_TEST(point_among_ranges_lists_and_loads_again)
 {
     cleanup_(freep) char *listing = NULL;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(lab_freep) struct lab *lab = wires_new();
 
     (void)lab;
-    gateway = gateway_start(WIRES_POLICY "hosts:\n"
-                                         "  ha: { zone: a, address: 10.1.0.7 }\n"
-                                         "  hb: { zone: b, address: 10.3.0.9 }\n"
-                                         "flows:\n"
-                                         "  f1: { from: ha, to: hb, services: [tcp/1-100] }\n"
-                                         "  f2: { from: ha, to: hb, services: [any] }\n");
+    segd = segd_start(WIRES_POLICY "hosts:\n"
+                                   "  ha: { zone: a, address: 10.1.0.7 }\n"
+                                   "  hb: { zone: b, address: 10.3.0.9 }\n"
+                                   "flows:\n"
+                                   "  f1: { from: ha, to: hb, services: [tcp/1-100] }\n"
+                                   "  f2: { from: ha, to: hb, services: [any] }\n");
     listing = sandbox_nft_list("table inet segd");
-    gateway_cut_owner(listing);
+    segd_cut_owner(listing);
     ck_assert_ptr_nonnull(strstr(listing, "10.1.0.7 . 10.3.0.9 . tcp . 1-100 : "));
     sandbox_nft_check(listing);
 }
@@ -160,7 +160,7 @@ static void write_nested_policy(FILE *stream)
 START_TEST(networks_inside_networks_are_enforced)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *text = NULL;
     cleanup_(freep) char *log = NULL;
     size_t size;
@@ -170,8 +170,8 @@ START_TEST(networks_inside_networks_are_enforced)
     ck_assert_ptr_nonnull(stream);
     write_nested_policy(stream);
     ck_assert_int_eq(fclose(stream), 0);
-    gateway = gateway_start(text);
-    log = gateway_log(gateway);
+    segd = segd_start(text);
+    log = segd_log(segd);
     ck_assert_msg(!strstr(log, "refused"), "%.1000s", log);
 }
 END_TEST
@@ -181,7 +181,7 @@ START_TEST(first_packet_too_large_is_answered_where_the_gateway_is_protected)
 {
     static const char *const narrow[] = {"ip", "link", "set", "b0", "mtu", "1300", NULL};
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     struct frame large = wires_udp(FAMILY_IPV6, WIRE_A, WIRE_B, PORT);
     char text[1024];
 
@@ -189,7 +189,7 @@ START_TEST(first_packet_too_large_is_answered_where_the_gateway_is_protected)
         lab_add_address(lab, WIRE_A, FAMILY_IPV6, wires_address(FAMILY_IPV6, WIRE_A, 1), 128), 0);
     ck_assert_int_eq(sandbox_run(narrow, NULL, NULL), 0);
     snprintf(text, sizeof(text), "%sgateway: { protect: true }\n", policy);
-    gateway = gateway_start(text);
+    segd = segd_start(text);
     ck_assert(wires_try(lab, WIRE_A, &large, &(struct frame_options){.padding = 1380}));
 }
 END_TEST

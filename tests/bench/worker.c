@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gateway.h"
+#include "segd.h"
 
 #define SOURCE_PORT_FIRST 2000
 /* The descriptor of a worker's own end. */
@@ -45,7 +45,7 @@ struct answer {
 struct station {
     const struct worker_description *description;
     struct round_size size;
-    struct gateway *gateway;
+    struct segd *segd;
     struct nftables *nftables;
     struct frames original;
     struct frames reply;
@@ -182,7 +182,7 @@ static int send_all(struct station *station, const struct frames *original,
                     const struct frames *reply, size_t n, uint64_t *ret_nsec)
 {
     uint64_t passed;
-    int r = gateway_send(station->gateway, original, reply, n, ret_nsec, &passed);
+    int r = gateway_send(station->segd, original, reply, n, ret_nsec, &passed);
 
     if (r < 0)
         return r;
@@ -218,7 +218,7 @@ static int run_new(struct station *station, uint64_t *ret_nsec)
 {
     size_t n_warm = station->size.n_warm;
     const struct frames rest = {station->new.bytes + n_warm, station->new.n_frames - n_warm};
-    int r = gateway_flush(station->gateway);
+    int r = gateway_flush(station->segd);
 
     station->open = false;
     if (r == 0)
@@ -265,7 +265,7 @@ static void serve(struct station *station, int socket, int cpu)
     struct answer answer = {0};
     struct request request;
 
-    answer.result = gateway_new(&station->gateway);
+    answer.result = gateway_new(&station->segd);
     if (answer.result == 0)
         answer.result = load(station, &answer.cost);
     if (answer.result == 0)
@@ -299,7 +299,7 @@ static int start(const struct worker_description *description, struct round_size
         frames_clear(&station.reply);
         frames_clear(&station.new);
         nftables_close(station.nftables);
-        gateway_free(station.gateway);
+        segd_free(station.segd);
         _exit(EXIT_SUCCESS);
     }
 

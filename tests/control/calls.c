@@ -40,11 +40,11 @@ json_t *calls_policy(const char *policy, int confirm)
     return parameters;
 }
 
-int calls_try(const struct gateway *gateway, const char *method, json_t *parameters,
-              json_t **ret_reply, char **ret_error)
+int calls_try(const struct segd *segd, const char *method, json_t *parameters, json_t **ret_reply,
+              char **ret_error)
 {
     cleanup_(client_closep) struct client *client = NULL;
-    int r = client_connect(gateway_socket_path(gateway), &client);
+    int r = client_connect(segd_socket_path(segd), &client);
 
     if (r < 0) {
         json_decref(parameters);
@@ -53,12 +53,12 @@ int calls_try(const struct gateway *gateway, const char *method, json_t *paramet
     return client_call(client, method, parameters, ret_reply, ret_error);
 }
 
-json_t *calls_get(const struct gateway *gateway, const char *method, json_t *parameters)
+json_t *calls_get(const struct segd *segd, const char *method, json_t *parameters)
 {
     cleanup_(freep) char *error = NULL;
     cleanup_(freep) char *text = NULL;
     json_t *reply = NULL;
-    int r = calls_try(gateway, method, parameters, &reply, &error);
+    int r = calls_try(segd, method, parameters, &reply, &error);
 
     if (r != 0)
         text = reply ? json_dumps(reply, 0) : NULL;
@@ -67,17 +67,17 @@ json_t *calls_get(const struct gateway *gateway, const char *method, json_t *par
     return reply;
 }
 
-void calls_do(const struct gateway *gateway, const char *method, json_t *parameters)
+void calls_do(const struct segd *segd, const char *method, json_t *parameters)
 {
-    json_decref(calls_get(gateway, method, parameters));
+    json_decref(calls_get(segd, method, parameters));
 }
 
-void calls_refused(const struct gateway *gateway, const char *method, json_t *parameters,
+void calls_refused(const struct segd *segd, const char *method, json_t *parameters,
                    const char *error)
 {
     cleanup_(freep) char *name = NULL;
     cleanup_(json_decrefp) json_t *reply = NULL;
-    int r = calls_try(gateway, method, parameters, &reply, &name);
+    int r = calls_try(segd, method, parameters, &reply, &name);
 
     ck_assert_msg(r == -EREMOTEIO, "%s: %s", method, strerror(-r));
     ck_assert_ptr_nonnull(strrchr(name, '.'));
@@ -89,30 +89,30 @@ void calls_refused(const struct gateway *gateway, const char *method, json_t *pa
         ck_assert_uint_gt(json_string_length(json_object_get(reply, "message")), 0);
 }
 
-json_int_t calls_generation(const struct gateway *gateway)
+json_int_t calls_generation(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
 
     return json_integer_value(json_object_get(status, "generation"));
 }
 
-json_int_t calls_repairs(const struct gateway *gateway)
+json_int_t calls_repairs(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
 
     return json_integer_value(json_object_get(json_object_get(status, "drift"), "repairs"));
 }
 
-bool calls_owned(const struct gateway *gateway)
+bool calls_owned(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
 
     return json_is_true(json_object_get(status, "owned"));
 }
 
-char *calls_last_override(const struct gateway *gateway)
+char *calls_last_override(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
     const json_t *list = json_object_get(status, "overrides");
     const json_t *last = json_array_get(list, json_array_size(list) - 1);
     const char *name = json_string_value(json_object_get(last, "name"));
@@ -121,35 +121,35 @@ char *calls_last_override(const struct gateway *gateway)
     return strdup(name);
 }
 
-void calls_finding(const struct gateway *gateway, const char *code, bool present)
+void calls_finding(const struct segd *segd, const char *code, bool present)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
     const json_t *findings = json_object_get(status, "findings");
     cleanup_(freep) char *text = json_dumps(findings, 0);
 
     ck_assert_msg((find_text(findings, "code", code) != NULL) == present, "%s: %s", code, text);
 }
 
-static void assert_ok(const struct gateway *gateway, const char *method)
+static void assert_ok(const struct segd *segd, const char *method)
 {
-    cleanup_(json_decrefp) json_t *reply = calls_get(gateway, method, NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(segd, method, NULL);
     cleanup_(freep) char *text = json_dumps(reply, JSON_INDENT(1));
 
     ck_assert_msg(json_is_true(json_object_get(reply, "ok")), "%s: %s", method, text);
 }
 
-void calls_verify_kernel(const struct gateway *gateway)
+void calls_verify_kernel(const struct segd *segd)
 {
-    assert_ok(gateway, "Verify");
+    assert_ok(segd, "Verify");
 }
 
-void calls_verify(const struct gateway *gateway)
+void calls_verify(const struct segd *segd)
 {
-    calls_verify_kernel(gateway);
-    assert_ok(gateway, "VerifyAudit");
+    calls_verify_kernel(segd);
+    assert_ok(segd, "VerifyAudit");
 }
 
-int calls_send(const struct gateway *gateway, const char *method, bool more, json_t *parameters)
+int calls_send(const struct segd *segd, const char *method, bool more, json_t *parameters)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     cleanup_(json_decrefp) json_t *message =
@@ -160,7 +160,7 @@ int calls_send(const struct gateway *gateway, const char *method, bool more, jso
 
     ck_assert_int_ge(fd, 0);
     ck_assert_ptr_nonnull(text);
-    strncpy(address.sun_path, gateway_socket_path(gateway), sizeof(address.sun_path) - 1);
+    strncpy(address.sun_path, segd_socket_path(segd), sizeof(address.sun_path) - 1);
     ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(send(fd, text, strlen(text) + 1, MSG_NOSIGNAL), (ssize_t)strlen(text) + 1);
     return fd;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "control/client.h"
-#include "tests/lab/gateway.h"
+#include "tests/lab/segd.h"
 
 /*
  * The client of a daemon under test. It calls methods of io.segd.Control as any other client does,
@@ -14,15 +14,15 @@
  */
 
 /* Asserts that the call succeeds. Returns the reply, which the caller owns. */
-json_t *calls_get(const struct gateway *gateway, const char *method, json_t *parameters);
+json_t *calls_get(const struct segd *segd, const char *method, json_t *parameters);
 /* The same without the reply. */
-void calls_do(const struct gateway *gateway, const char *method, json_t *parameters);
+void calls_do(const struct segd *segd, const char *method, json_t *parameters);
 /* Asserts that the call is answered by this error of io.segd.Control, with a message. */
-void calls_refused(const struct gateway *gateway, const char *method, json_t *parameters,
+void calls_refused(const struct segd *segd, const char *method, json_t *parameters,
                    const char *error);
 /* Returns what client_connect() or client_call() returns. */
-int calls_try(const struct gateway *gateway, const char *method, json_t *parameters,
-              json_t **ret_reply, char **ret_error);
+int calls_try(const struct segd *segd, const char *method, json_t *parameters, json_t **ret_reply,
+              char **ret_error);
 
 /* Parameters from JSON that has ' in place of ". */
 json_t *calls_parameters(const char *text);
@@ -30,21 +30,21 @@ json_t *calls_parameters(const char *text);
 json_t *calls_policy(const char *policy, int confirm);
 
 /* What GetStatus says. The generation is 0 where there is none. */
-json_int_t calls_generation(const struct gateway *gateway);
-json_int_t calls_repairs(const struct gateway *gateway);
-bool calls_owned(const struct gateway *gateway);
+json_int_t calls_generation(const struct segd *segd);
+json_int_t calls_repairs(const struct segd *segd);
+bool calls_owned(const struct segd *segd);
 /* The name of the override that was made last; the caller frees it. */
-char *calls_last_override(const struct gateway *gateway);
+char *calls_last_override(const struct segd *segd);
 /* Asserts that there is such a finding, or that there is none. */
-void calls_finding(const struct gateway *gateway, const char *code, bool present);
+void calls_finding(const struct segd *segd, const char *code, bool present);
 /* Asserts that the kernel holds what was applied. */
-void calls_verify_kernel(const struct gateway *gateway);
+void calls_verify_kernel(const struct segd *segd);
 /* The same, and that the audit log is whole. */
-void calls_verify(const struct gateway *gateway);
+void calls_verify(const struct segd *segd);
 
 /* Sends the call over a connection of its own, which is returned, and does not wait. `more` asks
  * for more than one reply. */
-int calls_send(const struct gateway *gateway, const char *method, bool more, json_t *parameters);
+int calls_send(const struct segd *segd, const char *method, bool more, json_t *parameters);
 /* Reads the next reply. Without `wait` returns NULL where it has not come as a whole. The caller
  * frees it. */
 char *calls_receive(int connection, bool wait);

@@ -11,14 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/change/start.h"
 #include "sandbox.h"
 
 static void start(struct subject *subject)
 {
-    struct manager_options options = {subject->file, subject->state, subject->socket};
+    const struct gateway_options options = {subject->file, subject->state};
 
-    ck_assert_int_eq(manager_new(&options, &subject->manager), 0);
-    ck_assert_int_eq(manager_start(subject->manager), 0);
+    ck_assert_int_eq(gateway_new(&options, -1, &subject->gateway), 0);
+    ck_assert_int_eq(gateway_start(subject->gateway), 0);
 }
 
 void subject_start(struct subject *subject, const char *policy)
@@ -31,7 +32,6 @@ void subject_start(struct subject *subject, const char *policy)
     ck_assert_ptr_nonnull(mkdtemp(subject->folder));
     snprintf(subject->file, sizeof(subject->file), "%s/policy.yaml", subject->folder);
     snprintf(subject->state, sizeof(subject->state), "%s/state", subject->folder);
-    snprintf(subject->socket, sizeof(subject->socket), "%s/control", subject->folder);
     file = fopen(subject->file, "we");
     ck_assert_ptr_nonnull(file);
     ck_assert_int_ge(fputs(policy, file), 0);
@@ -41,7 +41,7 @@ void subject_start(struct subject *subject, const char *policy)
 
 void subject_start_again(struct subject *subject)
 {
-    subject->manager = manager_free(subject->manager);
+    subject->gateway = gateway_free(subject->gateway);
     start(subject);
 }
 
@@ -49,6 +49,6 @@ void subject_clear(struct subject *subject)
 {
     const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
 
-    manager_free(subject->manager);
+    gateway_free(subject->gateway);
     ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "daemon/manager.h"
+#include "daemon/gateway.h"
 
 /* A daemon in the test's own process, which never waits for events. A zeroed one is none. */
 struct subject {
     char folder[64];
     char state[96];
-    char socket[96];
     char file[96]; /* its policy */
-    struct manager *manager;
+    struct gateway *gateway;
 };
 
 /* Starts it with this policy in the network namespace of the caller, in a folder of its own.

@@ -18,7 +18,7 @@
 
 #include "calls.h"
 #include "checks.h"
-#include "daemon/manager.h"
+#include "daemon/control/methods.h"
 #include "sandbox.h"
 
 static const char policy[] = "segd: 1\n"
@@ -74,19 +74,19 @@ static void put_file(const char *path, const char *text)
 }
 
 /* A daemon among these users, whom the folder of its socket lets in. */
-static struct gateway *start(void)
+static struct segd *start(void)
 {
-    struct gateway *gateway;
+    struct segd *segd;
     char folder[256];
 
     sandbox_enter();
     sandbox_enter_mounts();
     put_file("/etc/passwd", PASSWD);
     put_file("/etc/group", GROUP);
-    gateway = gateway_start(policy);
-    snprintf(folder, sizeof(folder), "%s", gateway_socket_path(gateway));
+    segd = segd_start(policy);
+    snprintf(folder, sizeof(folder), "%s", segd_socket_path(segd));
     ck_assert_int_eq(chmod(dirname(folder), 0755), 0);
-    return gateway;
+    return segd;
 }
 
 /* How a call of another process ends. */
@@ -104,11 +104,11 @@ static bool is_error(const char *error, const char *name)
     return strcmp(strrchr(error, '.') + 1, name) == 0;
 }
 
-static enum answer call(const struct gateway *gateway, const char *method, json_t *parameters)
+static enum answer call(const struct segd *segd, const char *method, json_t *parameters)
 {
     cleanup_(json_decrefp) json_t *reply = NULL;
     cleanup_(freep) char *error = NULL;
-    int r = calls_try(gateway, method, parameters, &reply, &error);
+    int r = calls_try(segd, method, parameters, &reply, &error);
 
     if (r == 0)
         return DONE;
@@ -121,8 +121,8 @@ static enum answer call(const struct gateway *gateway, const char *method, json_
 }
 
 /* `parameters` is stolen. */
-static enum answer call_as(const struct gateway *gateway, const struct user *user,
-                           const char *method, json_t *parameters, pid_t *ret_pid)
+static enum answer call_as(const struct segd *segd, const struct user *user, const char *method,
+                           json_t *parameters, pid_t *ret_pid)
 {
     pid_t child = fork();
     int status;
@@ -133,7 +133,7 @@ static enum answer call_as(const struct gateway *gateway, const struct user *use
             setresgid(user->gid, user->gid, user->gid) < 0 ||
             setresuid(user->uid, user->uid, user->uid) < 0)
             _exit(NO_ANSWER);
-        _exit((int)call(gateway, method, parameters));
+        _exit((int)call(segd, method, parameters));
     }
     json_decref(parameters);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -157,10 +157,10 @@ static const json_t *find_refusal(const json_t *entries, pid_t pid, const char *
     return NULL;
 }
 
-static void is_audited(const struct gateway *gateway, const struct user *user, pid_t pid,
+static void is_audited(const struct segd *segd, const struct user *user, pid_t pid,
                        const char *method)
 {
-    cleanup_(json_decrefp) json_t *reply = calls_get(gateway, "ShowAudit", NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(segd, "ShowAudit", NULL);
     const json_t *entry = find_refusal(json_object_get(reply, "entries"), pid, method);
 
     ck_assert_msg(entry, "%s by %s is not in the audit log", method, user->name);
@@ -173,21 +173,21 @@ static void is_audited(const struct gateway *gateway, const struct user *user, p
 /* With no parameters: what may be called is done, or asks for some. */
 START_TEST(method_is_for_its_role_and_those_above)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = start();
+    cleanup_(segd_freep) struct segd *segd = start();
     const struct user *user = &users[_i];
 
-    for (size_t i = 0; i < manager_n_methods; i++) {
-        const struct method *method = &manager_methods[i];
-        json_int_t before = calls_generation(gateway);
+    for (size_t i = 0; i < control_n_methods; i++) {
+        const struct method *method = &control_methods[i];
+        json_int_t before = calls_generation(segd);
         pid_t pid;
-        enum answer answer = call_as(gateway, user, method->name, json_object(), &pid);
+        enum answer answer = call_as(segd, user, method->name, json_object(), &pid);
 
         ck_assert_msg(answer != NO_ANSWER, "%s by %s", method->name, user->name);
         ck_assert_msg((answer == REFUSED_BY_ROLE) == (user->role < method->role),
                       "%s by %s: answer %d", method->name, user->name, answer);
         if (answer == REFUSED_BY_ROLE) {
-            ck_assert_int_eq(calls_generation(gateway), before);
-            is_audited(gateway, user, pid, method->name);
+            ck_assert_int_eq(calls_generation(segd), before);
+            is_audited(segd, user, pid, method->name);
         }
     }
 }
@@ -196,66 +196,66 @@ END_TEST
 /* Parameters that would do something do nothing for who may not. */
 START_TEST(operator_operates_and_a_viewer_does_not)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = start();
+    cleanup_(segd_freep) struct segd *segd = start();
     cleanup_(json_decrefp) json_t *status = NULL;
 
     for (int i = NOBODY; i <= VIEWER; i++)
-        ck_assert_int_eq(call_as(gateway, &users[i], "Suspend",
+        ck_assert_int_eq(call_as(segd, &users[i], "Suspend",
                                  json_pack("{s:s, s:s}", "flow", "main", "reason", "r"), NULL),
                          REFUSED_BY_ROLE);
-    status = calls_get(gateway, "GetStatus", NULL);
+    status = calls_get(segd, "GetStatus", NULL);
     ck_assert_uint_eq(json_array_size(json_object_get(status, "overrides")), 0);
-    ck_assert_int_eq(call_as(gateway, &users[OPERATOR], "Suspend",
+    ck_assert_int_eq(call_as(segd, &users[OPERATOR], "Suspend",
                              json_pack("{s:s, s:s}", "flow", "main", "reason", "r"), NULL),
                      DONE);
 }
 END_TEST
 
-static enum answer isolate(const struct gateway *gateway, int user)
+static enum answer isolate(const struct segd *segd, int user)
 {
-    return call_as(gateway, &users[user], "Isolate",
+    return call_as(segd, &users[user], "Isolate",
                    json_pack("{s:s, s:s}", "zone", "a", "reason", "r"), NULL);
 }
 
-static enum answer release(const struct gateway *gateway, int user, bool alone, const char *reason)
+static enum answer release(const struct segd *segd, int user, bool alone, const char *reason)
 {
-    return call_as(gateway, &users[user], "Release",
+    return call_as(segd, &users[user], "Release",
                    json_pack("{s:s, s:b, s:s?}", "zone", "a", "alone", alone, "reason", reason),
                    NULL);
 }
 
 START_TEST(release_needs_a_second_person)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = start();
+    cleanup_(segd_freep) struct segd *segd = start();
 
-    ck_assert_int_eq(isolate(gateway, OPERATOR), DONE);
-    ck_assert_int_eq(release(gateway, OPERATOR, false, "r"), REFUSED_BY_ROLE);
-    ck_assert_int_eq(release(gateway, ADMIN, false, NULL), DONE);
+    ck_assert_int_eq(isolate(segd, OPERATOR), DONE);
+    ck_assert_int_eq(release(segd, OPERATOR, false, "r"), REFUSED_BY_ROLE);
+    ck_assert_int_eq(release(segd, ADMIN, false, NULL), DONE);
 
-    ck_assert_int_eq(isolate(gateway, ADMIN), DONE);
-    ck_assert_int_eq(release(gateway, ADMIN, false, "r"), REFUSED);
-    ck_assert_int_eq(release(gateway, ADMIN, true, "r"), REFUSED);
-    ck_assert_int_eq(release(gateway, OTHER_ADMIN, true, "r"), REFUSED);
-    ck_assert_int_eq(release(gateway, OTHER_ADMIN, false, NULL), DONE);
+    ck_assert_int_eq(isolate(segd, ADMIN), DONE);
+    ck_assert_int_eq(release(segd, ADMIN, false, "r"), REFUSED);
+    ck_assert_int_eq(release(segd, ADMIN, true, "r"), REFUSED);
+    ck_assert_int_eq(release(segd, OTHER_ADMIN, true, "r"), REFUSED);
+    ck_assert_int_eq(release(segd, OTHER_ADMIN, false, NULL), DONE);
 
-    ck_assert_int_eq(isolate(gateway, ADMIN), DONE);
-    ck_assert_int_eq(release(gateway, ROOT, false, NULL), DONE);
+    ck_assert_int_eq(isolate(segd, ADMIN), DONE);
+    ck_assert_int_eq(release(segd, ROOT, false, NULL), DONE);
 }
 END_TEST
 
 START_TEST(root_releases_alone_with_a_reason)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = start();
+    cleanup_(segd_freep) struct segd *segd = start();
     cleanup_(json_decrefp) json_t *reply = NULL;
     const json_t *entry;
 
-    ck_assert_int_eq(isolate(gateway, ROOT), DONE);
-    ck_assert_int_eq(release(gateway, ROOT, false, "r"), REFUSED);
-    ck_assert_int_eq(release(gateway, ROOT, true, NULL), REFUSED);
-    ck_assert_int_eq(release(gateway, ROOT, true, ""), REFUSED);
-    ck_assert_int_eq(release(gateway, ROOT, true, "nobody else is here"), DONE);
+    ck_assert_int_eq(isolate(segd, ROOT), DONE);
+    ck_assert_int_eq(release(segd, ROOT, false, "r"), REFUSED);
+    ck_assert_int_eq(release(segd, ROOT, true, NULL), REFUSED);
+    ck_assert_int_eq(release(segd, ROOT, true, ""), REFUSED);
+    ck_assert_int_eq(release(segd, ROOT, true, "nobody else is here"), DONE);
 
-    reply = calls_get(gateway, "ShowAudit", NULL);
+    reply = calls_get(segd, "ShowAudit", NULL);
     entry = find_text(json_object_get(reply, "entries"), "action", "release-alone");
     ck_assert_ptr_nonnull(entry);
     ck_assert_str_eq(json_string_value(json_object_get(entry, "reason")), "nobody else is here");

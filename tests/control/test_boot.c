@@ -20,6 +20,7 @@
 #include "daemon/privileges.h"
 #include "policy/texts.h"
 #include "sandbox.h"
+#include "daemon/manager.h"
 #include "subject.h"
 
 #define IPV4 "/proc/sys/net/ipv4/ip_forward"
@@ -91,7 +92,7 @@ START_TEST(nothing_passes_while_the_policy_is_read)
     ck_assert_ptr_nonnull(strstr(before.listed, "hook forward"));
     ck_assert_ptr_nonnull(strstr(before.listed, "policy drop"));
     ck_assert_ptr_null(strstr(before.listed, "accept"));
-    ck_assert_uint_eq(subject.manager->current.number, 1);
+    ck_assert_uint_eq(subject.gateway->current.number, 1);
 }
 END_TEST
 
@@ -131,7 +132,8 @@ START_TEST(what_is_of_no_use_leaves_the_store)
     cleanup_(closep) int made = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     /* Away from the descriptor that systemd hands over. */
     cleanup_(closep) int notified = fcntl(made, F_DUPFD_CLOEXEC, 100);
-    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(manager_freep) struct manager *manager = NULL;
+    const struct manager_options options = {{"/dev/null", "/dev/null"}, "/dev/null"};
     char text[256] = "", process[24];
 
     snprintf(address.sun_path, sizeof(address.sun_path), "%.40s/segd-boot-%d.notify",
@@ -146,7 +148,8 @@ START_TEST(what_is_of_no_use_leaves_the_store)
     made = -1;
     ck_assert_int_eq(dup2(STDIN_FILENO, 3), 3);
 
-    boot(&subject, POLICY);
+    sandbox_enter();
+    ck_assert_int_eq(manager_new(&options, &manager), 0);
     ck_assert_int_gt(recv(notified, text, sizeof(text) - 1, MSG_DONTWAIT), 0);
     ck_assert_int_eq(unlink(address.sun_path), 0);
     ck_assert_str_eq(text, "FDSTOREREMOVE=1\nFDNAME=junk");

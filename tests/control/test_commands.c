@@ -66,7 +66,7 @@ static const char groups[] = "root:x:0:\n"
 
 struct scene {
     struct lab *lab;
-    struct gateway *gateway;
+    struct segd *segd;
     char folder[PATH_LENGTH_MAX]; /* that everybody may read */
     char segctl[PATH_LENGTH_MAX + 16];
     char *output; /* of the last command */
@@ -77,7 +77,7 @@ static void scene_clear(struct scene *scene)
     const char *remove[] = {"rm", "-r", scene->folder, NULL};
 
     free(scene->output);
-    gateway_free(scene->gateway);
+    segd_free(scene->segd);
     lab_free(scene->lab);
     sandbox_run(remove, NULL, NULL);
 }
@@ -141,8 +141,8 @@ static void enter(struct scene *scene)
     copy_segctl(scene);
 
     /* Its folder has the socket. */
-    scene->gateway = gateway_start(policy);
-    slash = strdup(gateway_socket_path(scene->gateway));
+    scene->segd = segd_start(policy);
+    slash = strdup(segd_socket_path(scene->segd));
     ck_assert_ptr_nonnull(slash);
     *strrchr(slash, '/') = '\0';
     ck_assert_int_eq(chmod(slash, 0755), 0);
@@ -170,7 +170,7 @@ static void type(struct scene *scene, const struct person *person, int exit_code
     /* Nothing but what asks the daemon knows the socket. */
     if (strcmp(arguments[7], "check") != 0) {
         arguments[n++] = "--socket";
-        arguments[n++] = gateway_socket_path(scene->gateway);
+        arguments[n++] = segd_socket_path(scene->segd);
     }
 
     free(scene->output);
@@ -398,9 +398,9 @@ START_TEST(what_is_critical_is_an_exit_code)
     type(&scene, &viewer, 0, "status", NULL);
     type(&scene, &viewer, 0, "verify", NULL);
 
-    gateway_stop(scene.gateway);
+    segd_stop(scene.segd);
     set_stray("up");
-    gateway_start_again(scene.gateway);
+    segd_start_again(scene.segd);
     type(&scene, &viewer, 1, "status", NULL);
     reads(&scene, "CRITICAL interface stray0 is up and in no zone");
     type(&scene, &viewer, 1, "verify", NULL);
@@ -424,7 +424,7 @@ START_TEST(who_may_not_is_told_who_may)
     reads(&scene, "members of the group segd-admin have it, and root");
     ck_assert(passes(&scene, PORT));
 
-    gateway_stop(scene.gateway);
+    segd_stop(scene.segd);
     type(&scene, &viewer, 4, "status", NULL);
     reads(&scene, "is segd running? systemctl status segd");
     type(&scene, &viewer, 4, "explain", "left", "right", "udp/5000", NULL);

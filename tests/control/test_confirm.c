@@ -27,16 +27,16 @@ static struct frame second_frame(void)
     return wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7002);
 }
 
-static bool has_override(const struct gateway *gateway)
+static bool has_override(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
 
     return json_array_size(json_object_get(status, "overrides")) > 0;
 }
 
-static bool is_pending(const struct gateway *gateway)
+static bool is_pending(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
 
     return json_is_object(json_object_get(status, "confirmation"));
 }
@@ -45,58 +45,58 @@ static bool is_pending(const struct gateway *gateway)
 START_TEST(grant_ends_on_time)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FIRST);
     struct frame frame = second_frame();
 
-    calls_do(gateway, "Grant",
+    calls_do(segd, "Grant",
              json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "10.1.0.7", "to", "10.3.0.9",
                        "services", "udp/7002", "seconds", SECONDS, "reason", "test"));
-    ck_assert(has_override(gateway));
+    ck_assert(has_override(segd));
     if (_i == 1)
-        gateway_kill(gateway);
+        segd_kill(segd);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     while (wires_try(lab, WIRE_A, &frame, NULL))
         ;
     if (_i == 1) {
-        gateway_start_again(gateway);
-        ck_assert(!has_override(gateway));
+        segd_start_again(segd);
+        ck_assert(!has_override(segd));
     }
-    while (has_override(gateway))
+    while (has_override(segd))
         ;
     ck_assert(!wires_try(lab, WIRE_A, &frame, NULL));
-    calls_verify(gateway);
+    calls_verify(segd);
 }
 END_TEST
 
-static void apply_for_a_while(const struct gateway *gateway, struct lab *lab, int seconds)
+static void apply_for_a_while(const struct segd *segd, struct lab *lab, int seconds)
 {
     struct frame frame = second_frame();
 
-    calls_do(gateway, "Apply", calls_policy(SECOND, seconds));
-    ck_assert(is_pending(gateway));
+    calls_do(segd, "Apply", calls_policy(SECOND, seconds));
+    ck_assert(is_pending(segd));
     ck_assert(wires_try(lab, WIRE_A, &frame, NULL));
-    calls_refused(gateway, "Apply", calls_policy(FIRST, 0), "Busy");
+    calls_refused(segd, "Apply", calls_policy(FIRST, 0), "Busy");
 }
 
 /* By the daemon that applied it, and by one that was started since. */
 START_TEST(change_that_nobody_confirms_goes_back)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FIRST);
     struct frame frame = second_frame(), kept = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7001);
 
-    apply_for_a_while(gateway, lab, SECONDS);
+    apply_for_a_while(segd, lab, SECONDS);
     if (_i == 1) {
-        gateway_kill(gateway);
-        gateway_start_again(gateway);
+        segd_kill(segd);
+        segd_start_again(segd);
     }
     while (wires_try(lab, WIRE_A, &frame, NULL))
         ck_assert(wires_try(lab, WIRE_A, &kept, NULL));
-    while (is_pending(gateway))
+    while (is_pending(segd))
         ;
     ck_assert(wires_try(lab, WIRE_A, &kept, NULL));
-    ck_assert_int_eq(calls_generation(gateway), 1);
-    calls_verify(gateway);
+    ck_assert_int_eq(calls_generation(segd), 1);
+    calls_verify(segd);
 }
 END_TEST
 
@@ -112,7 +112,7 @@ static void refuse_confirmation(struct client *client)
 START_TEST(change_is_confirmed_over_a_new_connection_alone)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FIRST);
     cleanup_(client_closep) struct client *client = NULL;
     cleanup_(client_closep) struct client *older = NULL;
     cleanup_(json_decrefp) json_t *status = NULL;
@@ -120,23 +120,23 @@ START_TEST(change_is_confirmed_over_a_new_connection_alone)
     cleanup_(freep) char *error = NULL;
     struct frame frame = second_frame();
 
-    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &client), 0);
-    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &older), 0);
+    ck_assert_int_eq(client_connect(segd_socket_path(segd), &client), 0);
+    ck_assert_int_eq(client_connect(segd_socket_path(segd), &older), 0);
     ck_assert_int_eq(client_call(older, "GetStatus", NULL, &status, &error), 0);
     ck_assert_int_eq(client_call(client, "Apply", calls_policy(SECOND, 600), &applied, &error), 0);
     refuse_confirmation(client);
     refuse_confirmation(older);
-    ck_assert(is_pending(gateway));
+    ck_assert(is_pending(segd));
     if (_i == 1) {
-        gateway_kill(gateway);
-        gateway_start_again(gateway);
-        ck_assert(is_pending(gateway));
+        segd_kill(segd);
+        segd_start_again(segd);
+        ck_assert(is_pending(segd));
     }
-    calls_do(gateway, "Confirm", NULL);
-    ck_assert(!is_pending(gateway));
+    calls_do(segd, "Confirm", NULL);
+    ck_assert(!is_pending(segd));
     ck_assert(wires_try(lab, WIRE_A, &frame, NULL));
-    calls_refused(gateway, "Confirm", NULL, "NotFound");
-    calls_verify(gateway);
+    calls_refused(segd, "Confirm", NULL, "NotFound");
+    calls_verify(segd);
 }
 END_TEST
 
@@ -144,18 +144,18 @@ END_TEST
 START_TEST(isolation_keeps_a_bounded_number_of_flows)
 {
     struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FIRST);
     json_t *keep = json_array();
 
     for (int i = 0; i < 257; i++)
         ck_assert_int_eq(json_array_append_new(keep, json_string("kept")), 0);
-    calls_refused(gateway, "Isolate",
+    calls_refused(segd, "Isolate",
                   json_pack("{s:s, s:s, s:O}", "zone", "a", "reason", "a test", "keep", keep),
                   "Refused");
     ck_assert_int_eq(json_array_remove(keep, 0), 0);
-    calls_do(gateway, "Isolate",
+    calls_do(segd, "Isolate",
              json_pack("{s:s, s:s, s:o}", "zone", "a", "reason", "a test", "keep", keep));
-    calls_verify(gateway);
+    calls_verify(segd);
     lab_free(lab);
 }
 END_TEST

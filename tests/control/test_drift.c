@@ -31,14 +31,14 @@
 static const char policy[] = WIRES_POLICY "flows:\n"
                                           "  open: { from: a, to: b, services: [udp/7001] }\n";
 
-static struct gateway *start_without_owner(void)
+static struct segd *start_without_owner(void)
 {
-    struct gateway *gateway;
+    struct segd *segd;
 
     setenv("SEGD_WITHOUT_OWNER", "1", 1);
-    gateway = gateway_start(policy);
-    ck_assert(!calls_owned(gateway));
-    return gateway;
+    segd = segd_start(policy);
+    ck_assert(!calls_owned(segd));
+    return segd;
 }
 
 static void assert_enforced(struct lab *lab)
@@ -96,9 +96,9 @@ static const struct {
     {"add counter inet segd mine\n", "mine"},
 };
 
-static void is_audited(const struct gateway *gateway, const char *what)
+static void is_audited(const struct segd *segd, const char *what)
 {
-    json_t *reply = calls_get(gateway, "ShowAudit", NULL);
+    json_t *reply = calls_get(segd, "ShowAudit", NULL);
     const json_t *entry = find_text(json_object_get(reply, "entries"), "action", "repair");
     const char *reason;
 
@@ -112,7 +112,7 @@ static void is_audited(const struct gateway *gateway, const char *what)
 START_TEST(foreign_change_is_repaired_counted_and_audited)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(segd_freep) struct segd *segd = start_without_owner();
     cleanup_(watch_closep) struct watch *watch = NULL;
     json_t *status;
     const json_t *drift;
@@ -121,9 +121,9 @@ START_TEST(foreign_change_is_repaired_counted_and_audited)
     sandbox_nft(changes[_i].text);
     wait_for_repair(watch);
     assert_enforced(lab);
-    calls_verify(gateway);
+    calls_verify(segd);
 
-    status = calls_get(gateway, "GetStatus", NULL);
+    status = calls_get(segd, "GetStatus", NULL);
     drift = json_object_get(status, "drift");
     ck_assert_int_eq(json_integer_value(json_object_get(drift, "repairs")), 1);
     ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(drift, "by")), "nft["));
@@ -131,7 +131,7 @@ START_TEST(foreign_change_is_repaired_counted_and_audited)
     ck_assert_msg(strstr(json_string_value(json_object_get(drift, "what")), changes[_i].what), "%s",
                   json_string_value(json_object_get(drift, "what")));
     json_decref(status);
-    is_audited(gateway, changes[_i].what);
+    is_audited(segd, changes[_i].what);
 }
 END_TEST
 
@@ -160,22 +160,6 @@ static int descriptors_of(pid_t process)
     return atoi(output);
 }
 
-struct held {
-    long memory; /* in pages */
-    int descriptors;
-};
-
-/* What the process holds when it has answered. The connection stays: one that was just closed may
- * still be open at the other end. */
-static struct held measure(struct client *client, pid_t process)
-{
-    cleanup_(json_decrefp) json_t *status = NULL;
-    cleanup_(freep) char *error = NULL;
-
-    ck_assert_int_eq(client_call(client, "GetStatus", NULL, &status, &error), 0);
-    return (struct held){memory_of(process), descriptors_of(process)};
-}
-
 #define CHANGES 1000
 #define SETTLED 200
 
@@ -183,29 +167,29 @@ static struct held measure(struct client *client, pid_t process)
 START_TEST(thousand_changes_leave_nothing_behind)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(watch_closep) struct watch *watch = NULL;
-    cleanup_(client_closep) struct client *client = NULL;
-    struct held settled = {0}, end;
+    int descriptors = 0;
+    long memory = 0;
     pid_t process;
 
     /* A sanitizer shall not keep what was freed. */
     setenv("ASAN_OPTIONS", "quarantine_size_mb=0:thread_local_quarantine_size_kb=0", 1);
-    gateway = start_without_owner();
-    process = gateway_process(gateway);
-    ck_assert_int_eq(client_connect(gateway_socket_path(gateway), &client), 0);
+    segd = start_without_owner();
+    process = segd_process(segd);
     ck_assert_int_eq(watch_open(&watch), 0);
     for (int i = 0; i < CHANGES; i++) {
         sandbox_nft("insert rule inet segd forward accept\n");
         wait_for_repair(watch);
-        if (i == SETTLED)
-            settled = measure(client, process);
+        if (i == SETTLED) {
+            memory = memory_of(process);
+            descriptors = descriptors_of(process);
+        }
     }
-    end = measure(client, process);
-    ck_assert_int_eq(end.descriptors, settled.descriptors);
-    ck_assert_int_lt(end.memory, settled.memory + CHANGES - SETTLED);
-    calls_verify(gateway);
-    ck_assert_int_eq(calls_repairs(gateway), CHANGES);
+    calls_verify(segd);
+    ck_assert_int_eq(calls_repairs(segd), CHANGES);
+    ck_assert_int_eq(descriptors_of(process), descriptors);
+    ck_assert_int_lt(memory_of(process), memory + CHANGES - SETTLED);
     assert_enforced(lab);
 }
 END_TEST
@@ -240,25 +224,24 @@ static int steal_watch(pid_t process)
 START_TEST(lost_notifications_lead_to_a_full_comparison)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(segd_freep) struct segd *segd = start_without_owner();
     cleanup_(watch_closep) struct watch *watch = NULL;
-    cleanup_(closep) int queue = steal_watch(gateway_process(gateway));
+    cleanup_(closep) int queue = steal_watch(segd_process(segd));
     int size = 1, status;
 
     ck_assert_int_eq(setsockopt(queue, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
-    ck_assert_int_eq(kill(gateway_process(gateway), SIGSTOP), 0);
-    ck_assert_int_eq(waitpid(gateway_process(gateway), &status, WUNTRACED),
-                     gateway_process(gateway));
+    ck_assert_int_eq(kill(segd_process(segd), SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(segd_process(segd), &status, WUNTRACED), segd_process(segd));
     /* Another table's affairs fill the queue, so that the one change that matters is lost. */
     for (int i = 0; i < 50; i++)
         sandbox_nft("add table inet other\nadd chain inet other x\ndelete table inet other\n");
     sandbox_nft("insert rule inet segd forward accept\n");
     ck_assert_int_eq(watch_open(&watch), 0);
-    ck_assert_int_eq(kill(gateway_process(gateway), SIGCONT), 0);
+    ck_assert_int_eq(kill(segd_process(segd), SIGCONT), 0);
     wait_for_repair(watch);
     assert_enforced(lab);
-    calls_verify(gateway);
-    ck_assert_int_eq(calls_repairs(gateway), 1);
+    calls_verify(segd);
+    ck_assert_int_eq(calls_repairs(segd), 1);
 }
 END_TEST
 
@@ -276,28 +259,28 @@ static void hear(int queue, bool yes)
 START_TEST(changes_of_other_tables_are_passed_over)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(segd_freep) struct segd *segd = start_without_owner();
     cleanup_(watch_closep) struct watch *watch = NULL;
-    cleanup_(closep) int queue = steal_watch(gateway_process(gateway));
+    cleanup_(closep) int queue = steal_watch(segd_process(segd));
     cleanup_(freep) char *before = NULL, *after = NULL;
 
     hear(queue, false);
     sandbox_nft("add chain inet segd unheard\n");
     hear(queue, true);
-    before = gateway_list();
+    before = segd_list();
     for (int i = 0; i < 20; i++) {
         sandbox_nft("add table inet other\nadd chain inet other x\ndelete table inet other\n");
         /* This is answered after what came before. */
-        ck_assert_int_eq(calls_repairs(gateway), 0);
+        ck_assert_int_eq(calls_repairs(segd), 0);
     }
-    after = gateway_list();
-    gateway_same(before, after);
+    after = segd_list();
+    segd_same(before, after);
 
     ck_assert_int_eq(watch_open(&watch), 0);
     sandbox_nft("add chain inet segd heard\n");
     wait_for_repair(watch);
-    ck_assert_int_eq(calls_repairs(gateway), 1);
-    calls_verify(gateway);
+    ck_assert_int_eq(calls_repairs(segd), 1);
+    calls_verify(segd);
     assert_enforced(lab);
 }
 END_TEST
@@ -306,17 +289,17 @@ END_TEST
 START_TEST(change_after_those_of_other_tables_is_committed)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(segd_freep) struct segd *segd = start_without_owner();
 
     for (int i = 0; i < 5; i++) {
         sandbox_nft("add table inet other\n");
-        gateway_reload(gateway, i % 2 ? policy : WIRES_POLICY "flows: {}\n");
+        segd_reload(segd, i % 2 ? policy : WIRES_POLICY "flows: {}\n");
         sandbox_nft("delete table inet other\n");
-        calls_verify(gateway);
+        calls_verify(segd);
     }
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     assert_enforced(lab);
-    ck_assert_int_eq(calls_repairs(gateway), 0);
+    ck_assert_int_eq(calls_repairs(segd), 0);
 }
 END_TEST
 
@@ -340,16 +323,16 @@ static struct nftables *take_table(void)
 START_TEST(table_that_another_owned_is_repaired_when_it_is_let_go)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = start_without_owner();
+    cleanup_(segd_freep) struct segd *segd = start_without_owner();
     cleanup_(watch_closep) struct watch *watch = NULL;
     struct nftables *other = take_table();
 
-    calls_finding(gateway, "not-repaired", true);
+    calls_finding(segd, "not-repaired", true);
     ck_assert_int_eq(watch_open(&watch), 0);
     nftables_close(other);
     wait_for_repair(watch);
-    calls_finding(gateway, "not-repaired", false);
-    calls_verify(gateway);
+    calls_finding(segd, "not-repaired", false);
+    calls_verify(segd);
     assert_enforced(lab);
 }
 END_TEST

@@ -37,9 +37,9 @@ static const char *const openings[] = {
     "  b: { class: other, interfaces: [b0], networks: [10.3.0.0/16] }\n" FLOW("f", "other"),
 };
 
-static void close_zone(const struct gateway *gateway)
+static void close_zone(const struct segd *segd)
 {
-    calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "x"));
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "x"));
 }
 
 static bool passes(struct lab *lab)
@@ -52,19 +52,19 @@ static bool passes(struct lab *lab)
 START_TEST(isolated_zone_is_opened_by_no_other_policy)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
     ck_assert(passes(lab));
-    close_zone(gateway);
+    close_zone(segd);
     ck_assert(!passes(lab));
-    calls_refused(gateway, "Apply", calls_policy(openings[_i], 0), "Refused");
+    calls_refused(segd, "Apply", calls_policy(openings[_i], 0), "Refused");
     ck_assert(!passes(lab));
 
     /* Neither is it by the next boot: the table is gone, the files are new. */
-    gateway_kill(gateway);
-    gateway_write_policy(gateway, openings[_i]);
+    segd_kill(segd);
+    segd_write_policy(segd, openings[_i]);
     sandbox_nft("delete table inet segd\n");
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     ck_assert(!passes(lab));
 }
 END_TEST
@@ -72,26 +72,26 @@ END_TEST
 START_TEST(isolated_zone_takes_other_changes)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
-    close_zone(gateway);
-    calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0));
+    close_zone(segd);
+    calls_do(segd, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0));
     ck_assert(!passes(lab));
-    calls_verify(gateway);
+    calls_verify(segd);
 }
 END_TEST
 
 START_TEST(suspended_flow_does_not_pass_under_another_name)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
-    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", "x"));
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", "x"));
     ck_assert(!passes(lab));
-    calls_refused(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0), "Refused");
+    calls_refused(segd, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0), "Refused");
     ck_assert(!passes(lab));
-    calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "f"));
-    calls_do(gateway, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0));
+    calls_do(segd, "Resume", json_pack("{s:s}", "flow", "f"));
+    calls_do(segd, "Apply", calls_policy(ZONES("a") FLOW("g", "a"), 0));
     ck_assert(passes(lab));
 }
 END_TEST
@@ -99,20 +99,18 @@ END_TEST
 START_TEST(nobody_closes_without_a_reason)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
-    calls_refused(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", ""),
-                  "Refused");
-    calls_refused(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", ""),
-                  "Refused");
+    calls_refused(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", ""), "Refused");
+    calls_refused(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "f", "reason", ""), "Refused");
     ck_assert(passes(lab));
 }
 END_TEST
 
 /* How many repairs the audit log tells of, the last one with this word. */
-static size_t count_repairs(const struct gateway *gateway, const char *word)
+static size_t count_repairs(const struct segd *segd, const char *word)
 {
-    cleanup_(json_decrefp) json_t *reply = calls_get(gateway, "ShowAudit", NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(segd, "ShowAudit", NULL);
     const json_t *entry;
     size_t i, n = 0;
 
@@ -132,18 +130,18 @@ static size_t count_repairs(const struct gateway *gateway, const char *word)
 START_TEST(what_was_changed_while_nobody_watched_is_written_down)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
-    gateway_kill(gateway);
-    gateway_start_again(gateway);
-    ck_assert_uint_eq(count_repairs(gateway, ""), 0);
+    segd_kill(segd);
+    segd_start_again(segd);
+    ck_assert_uint_eq(count_repairs(segd, ""), 0);
 
-    gateway_kill(gateway);
+    segd_kill(segd);
     sandbox_nft("flush chain inet segd prerouting\n");
-    gateway_start_again(gateway);
-    ck_assert_uint_eq(count_repairs(gateway, "prerouting"), 1);
+    segd_start_again(segd);
+    ck_assert_uint_eq(count_repairs(segd, "prerouting"), 1);
     ck_assert(passes(lab));
-    calls_verify(gateway);
+    calls_verify(segd);
 }
 END_TEST
 

@@ -66,10 +66,11 @@ static const struct change_call changes[] = {
     {"suspend", true, NULL, NULL, "Suspend", SUSPEND, "Resume", "{'flow': 'first'}"},
     {"resume", true, "Suspend", SUSPEND, "Resume", "{'flow': 'first'}", "Suspend", SUSPEND},
     {"grant", true, NULL, NULL, "Grant", GRANT, "Revoke", NULL},
+    {"revoke", true, "Grant", GRANT, "Revoke", NULL, "Grant", GRANT},
 };
 
 /* Parameters as in the table; NULL: the second policy for Apply, the last grant for Revoke. */
-static json_t *make_parameters(const struct gateway *gateway, const char *method, const char *text)
+static json_t *make_parameters(const struct segd *segd, const char *method, const char *text)
 {
     cleanup_(freep) char *grant = NULL;
 
@@ -77,13 +78,13 @@ static json_t *make_parameters(const struct gateway *gateway, const char *method
         return calls_parameters(text);
     if (strcmp(method, "Apply") == 0)
         return calls_policy(SECOND, 0);
-    grant = calls_last_override(gateway);
+    grant = calls_last_override(segd);
     return json_pack("{s:s}", "grant", grant);
 }
 
-static void run_call(const struct gateway *gateway, const char *method, const char *parameters)
+static void run_call(const struct segd *segd, const char *method, const char *parameters)
 {
-    calls_do(gateway, method, make_parameters(gateway, method, parameters));
+    calls_do(segd, method, make_parameters(segd, method, parameters));
 }
 
 static void set_steps(const char *path, unsigned steps)
@@ -101,28 +102,28 @@ static void set_steps(const char *path, unsigned steps)
 }
 
 /* Whether the call, with the daemon killed at this step of it, was finished. */
-static bool run_deadly(struct gateway *gateway, const char *path, const struct change_call *change,
+static bool run_deadly(struct segd *segd, const char *path, const struct change_call *change,
                        unsigned step)
 {
     cleanup_(json_decrefp) json_t *reply = NULL;
     cleanup_(freep) char *error = NULL;
     cleanup_(freep) char *text = NULL;
     siginfo_t end = {0};
-    json_t *parameters = make_parameters(gateway, change->method, change->parameters);
+    json_t *parameters = make_parameters(segd, change->method, change->parameters);
     int r;
 
     set_steps(path, step);
-    r = calls_try(gateway, change->method, parameters, &reply, &error);
+    r = calls_try(segd, change->method, parameters, &reply, &error);
     set_steps(path, 0);
     if (r == 0)
         return true;
 
     text = reply ? json_dumps(reply, 0) : NULL;
     ck_assert_msg(r == -ECONNRESET, "step %u: %s %s", step, strerror(-r), text ? text : "");
-    ck_assert_int_eq(waitid(P_PID, (id_t)gateway_process(gateway), &end, WEXITED | WNOWAIT), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)segd_process(segd), &end, WEXITED | WNOWAIT), 0);
     ck_assert_int_eq(end.si_code, CLD_KILLED);
     ck_assert_int_eq(end.si_status, SIGKILL);
-    gateway_kill(gateway);
+    segd_kill(segd);
     return false;
 }
 
@@ -138,15 +139,14 @@ static void sides_clear(struct sides *sides)
     free(sides->new);
 }
 
-static void take_sides(struct gateway *gateway, const struct change_call *change,
-                       struct sides *sides)
+static void take_sides(struct segd *segd, const struct change_call *change, struct sides *sides)
 {
     sides->old = listing_read();
-    run_call(gateway, change->method, change->parameters);
+    run_call(segd, change->method, change->parameters);
     sides->new = listing_read();
     ck_assert_str_ne(sides->old, sides->new);
-    run_call(gateway, change->undo, change->undo_parameters);
-    calls_verify(gateway);
+    run_call(segd, change->undo, change->undo_parameters);
+    calls_verify(segd);
 }
 
 /*
@@ -155,7 +155,7 @@ static void take_sides(struct gateway *gateway, const struct change_call *change
  * override that was written down is an order, and is carried out. Returns the side that is
  * enforced.
  */
-static const char *judge(struct gateway *gateway, const struct change_call *change,
+static const char *judge(struct segd *segd, const struct change_call *change,
                          const struct sides *sides)
 {
     cleanup_(freep) char *killed = listing_read();
@@ -164,13 +164,13 @@ static const char *judge(struct gateway *gateway, const struct change_call *chan
     const char *side;
 
     if (change->override && !old)
-        gateway_same(sides->new, killed);
-    gateway_start_again(gateway);
+        segd_same(sides->new, killed);
+    segd_start_again(segd);
     restarted = listing_read();
     side =
         new || (change->override && strcmp(restarted, sides->old) != 0) ? sides->new : sides->old;
-    gateway_same(side, restarted);
-    calls_verify(gateway);
+    segd_same(side, restarted);
+    calls_verify(segd);
     return side;
 }
 
@@ -179,7 +179,7 @@ START_TEST(daemon_killed_at_any_step_leaves_one_side)
     const struct change_call *change = &changes[_i];
     const char *steps = getenv("SEGD_STEPS");
     cleanup_(sides_clear) struct sides sides = {0};
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     bool finished = false;
     char path[] = "/tmp/segd-kill-at-XXXXXX";
     unsigned step;
@@ -190,17 +190,17 @@ START_TEST(daemon_killed_at_any_step_leaves_one_side)
     set_steps(path, 0);
     setenv("SEGD_KILL_AT", path, 1);
     setenv("SEGD", steps, 1);
-    gateway = gateway_start(FIRST);
+    segd = segd_start(FIRST);
     if (change->prepare)
-        run_call(gateway, change->prepare, change->prepare_parameters);
-    take_sides(gateway, change, &sides);
+        run_call(segd, change->prepare, change->prepare_parameters);
+    take_sides(segd, change, &sides);
 
     for (step = 1; !finished && step < STEPS_MAX; step++) {
-        finished = run_deadly(gateway, path, change, step);
+        finished = run_deadly(segd, path, change, step);
         if (finished)
             break;
-        if (judge(gateway, change, &sides) == sides.new)
-            run_call(gateway, change->undo, change->undo_parameters);
+        if (judge(segd, change, &sides) == sides.new)
+            run_call(segd, change->undo, change->undo_parameters);
     }
     ck_assert(finished);
     ck_assert_uint_gt(step, 8);
@@ -218,11 +218,11 @@ static usec_t monotonic(void)
 
 /* Asks for a change and streams until the daemon is killed, after so long at the latest, or has
  * answered. Returns how long that took. */
-static usec_t change_under_traffic(struct gateway *gateway, struct traffic *traffic, bool second,
+static usec_t change_under_traffic(struct segd *segd, struct traffic *traffic, bool second,
                                    usec_t life)
 {
     usec_t start = monotonic();
-    int connection = calls_send(gateway, "Apply", false, calls_policy(second ? SECOND : FIRST, 0));
+    int connection = calls_send(segd, "Apply", false, calls_policy(second ? SECOND : FIRST, 0));
     cleanup_(freep) char *answer = NULL;
 
     while (monotonic() - start < life && !(answer = calls_receive(connection, false)))
@@ -234,17 +234,17 @@ static usec_t change_under_traffic(struct gateway *gateway, struct traffic *traf
 
 /* All the time frames stream; the daemon that starts finds one of the two policies in the kernel.
  */
-static void die_and_start(struct gateway *gateway, struct traffic *traffic)
+static void die_and_start(struct segd *segd, struct traffic *traffic)
 {
-    gateway_kill(gateway);
+    segd_kill(segd);
     /* Of the daemon that is gone. */
-    while (gateway_notification(gateway, false))
+    while (segd_notification(segd, false))
         ;
     traffic_round(traffic);
-    gateway_spawn(gateway);
+    segd_spawn(segd);
     for (const char *text = NULL; !text || !strstr(text, "READY=1");) {
         traffic_round(traffic);
-        text = gateway_notification(gateway, false);
+        text = segd_notification(segd, false);
     }
 }
 
@@ -253,7 +253,7 @@ START_TEST(daemon_killed_under_traffic_lets_nothing_else_pass)
     const char *by_hand = getenv("KILLS"), *seed = getenv("SEED");
     unsigned kills = by_hand ? (unsigned)atoi(by_hand) : KILLS, finished = 0;
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FIRST);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FIRST);
     struct frame first = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7002), second = first;
     struct traffic traffic = {.lab = lab};
     usec_t whole;
@@ -263,20 +263,20 @@ START_TEST(daemon_killed_under_traffic_lets_nothing_else_pass)
     fflush(stdout);
     srandom(start);
     second.port = 7003;
-    whole = change_under_traffic(gateway, &traffic, true, USEC_NEVER);
+    whole = change_under_traffic(segd, &traffic, true, USEC_NEVER);
     for (unsigned i = 0; i < kills; i++) {
         bool passes = wires_try(lab, WIRE_A, &second, NULL);
         usec_t life = (usec_t)random() % (whole * 3 / 2);
 
-        change_under_traffic(gateway, &traffic, !passes, life);
-        die_and_start(gateway, &traffic);
+        change_under_traffic(segd, &traffic, !passes, life);
+        die_and_start(segd, &traffic);
         finished += passes != wires_try(lab, WIRE_A, &second, NULL);
         ck_assert_int_ne(wires_try(lab, WIRE_A, &first, NULL),
                          wires_try(lab, WIRE_A, &second, NULL));
         if (i % 25 == 0)
-            calls_verify(gateway);
+            calls_verify(segd);
     }
-    calls_verify(gateway);
+    calls_verify(segd);
     printf("%u of %u changes were finished\n", finished, kills);
     ck_assert(kills < KILLS || (finished > 0 && finished < kills));
 }

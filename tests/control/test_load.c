@@ -30,10 +30,10 @@
 #define MORE FLOWS "  more: { from: a, to: server, services: [udp/7030-7040] }\n"
 
 /* Streams until the daemon has answered this call, and asserts that it was done. */
-static void change(struct traffic *traffic, struct gateway *gateway, const char *method,
+static void change(struct traffic *traffic, struct segd *segd, const char *method,
                    json_t *parameters)
 {
-    int connection = calls_send(gateway, method, false, parameters);
+    int connection = calls_send(segd, method, false, parameters);
     cleanup_(freep) char *answer = NULL;
 
     while (!(answer = calls_receive(connection, false)))
@@ -54,7 +54,7 @@ static json_t *grant(void)
                      "services", "udp/7050", "seconds", 600, "reason", "test");
 }
 
-static void turn(struct traffic *traffic, struct gateway *gateway)
+static void turn(struct traffic *traffic, struct segd *segd)
 {
     struct frame open = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, OTHER_PORT);
     struct frame third = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_C, OTHER_PORT);
@@ -64,22 +64,22 @@ static void turn(struct traffic *traffic, struct gateway *gateway)
 
     ck_assert(wires_try(lab, WIRE_A, &open, NULL));
     ck_assert(wires_try(lab, WIRE_A, &third, NULL));
-    change(traffic, gateway, "Apply", calls_policy(MORE, 0));
-    change(traffic, gateway, "Suspend", named("flow", "other"));
+    change(traffic, segd, "Apply", calls_policy(MORE, 0));
+    change(traffic, segd, "Suspend", named("flow", "other"));
     ck_assert(!wires_try(lab, WIRE_A, &open, NULL));
-    change(traffic, gateway, "Isolate", named("zone", "c"));
+    change(traffic, segd, "Isolate", named("zone", "c"));
     ck_assert(!wires_try(lab, WIRE_A, &third, NULL));
-    change(traffic, gateway, "Grant", grant());
+    change(traffic, segd, "Grant", grant());
     ck_assert(wires_try(lab, WIRE_A, &granted, NULL));
-    change(traffic, gateway, "Resume", named("flow", "other"));
+    change(traffic, segd, "Resume", named("flow", "other"));
     ck_assert(wires_try(lab, WIRE_A, &open, NULL));
-    name = calls_last_override(gateway);
-    change(traffic, gateway, "Revoke", named("grant", name));
+    name = calls_last_override(segd);
+    change(traffic, segd, "Revoke", named("grant", name));
     ck_assert(!wires_try(lab, WIRE_A, &granted, NULL));
-    change(traffic, gateway, "Release",
+    change(traffic, segd, "Release",
            json_pack("{s:s, s:s, s:b}", "zone", "c", "reason", "test", "alone", 1));
     ck_assert(wires_try(lab, WIRE_A, &third, NULL));
-    change(traffic, gateway, "Apply", calls_policy(FLOWS, 0));
+    change(traffic, segd, "Apply", calls_policy(FLOWS, 0));
 }
 
 START_TEST(changes_lose_no_approved_packet_and_pass_no_other)
@@ -87,12 +87,12 @@ START_TEST(changes_lose_no_approved_packet_and_pass_no_other)
     const char *by_hand = getenv("TURNS");
     int turns = by_hand ? atoi(by_hand) : TURNS;
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FLOWS);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FLOWS);
     struct traffic traffic = {.lab = lab};
 
     for (int i = 0; i < turns; i++)
-        turn(&traffic, gateway);
-    calls_verify(gateway);
+        turn(&traffic, segd);
+    calls_verify(segd);
 }
 END_TEST
 
@@ -101,7 +101,7 @@ END_TEST
 START_TEST(open_connection_ends_with_its_flow)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(FLOWS);
+    cleanup_(segd_freep) struct segd *segd = segd_start(FLOWS);
     struct frame other = wires_udp((enum family)_i, WIRE_A, WIRE_B, OTHER_PORT);
     struct frame other_answer = wires_answer(&other);
     struct frame kept = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7001);
@@ -111,19 +111,19 @@ START_TEST(open_connection_ends_with_its_flow)
     wires_pass(lab, WIRE_B, WIRE_A, &other_answer, NULL);
     wires_pass(lab, WIRE_A, WIRE_B, &kept, NULL);
 
-    calls_do(gateway, "Suspend", named("flow", "other"));
+    calls_do(segd, "Suspend", named("flow", "other"));
     ck_assert(!wires_try(lab, WIRE_A, &other, NULL));
     ck_assert(!wires_try(lab, WIRE_B, &other_answer, NULL));
-    calls_do(gateway, "Resume", named("flow", "other"));
+    calls_do(segd, "Resume", named("flow", "other"));
     ck_assert(wires_try(lab, WIRE_B, &other_answer, NULL));
 
-    calls_do(gateway, "Isolate",
+    calls_do(segd, "Isolate",
              json_pack("{s:s, s:s, s:[s]}", "zone", "b", "reason", "test", "keep", "kept"));
     ck_assert(!wires_try(lab, WIRE_A, &other, NULL));
     ck_assert(!wires_try(lab, WIRE_B, &other_answer, NULL));
     ck_assert(wires_try(lab, WIRE_A, &kept, NULL));
     ck_assert(wires_try(lab, WIRE_B, &kept_answer, NULL));
-    calls_verify(gateway);
+    calls_verify(segd);
 }
 END_TEST
 

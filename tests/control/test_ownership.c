@@ -39,13 +39,13 @@ static void pass_round(struct lab *lab)
 }
 
 /* Streams until segd says that it is ready; it is asked to start before. */
-static void pass_until_ready(struct gateway *gateway, struct lab *lab)
+static void pass_until_ready(struct segd *segd, struct lab *lab)
 {
     const char *text;
 
     do {
         pass_round(lab);
-        text = gateway_notification(gateway, false);
+        text = segd_notification(segd, false);
     } while (!text || !strstr(text, "READY=1"));
 }
 
@@ -56,7 +56,7 @@ static void others_are_refused(void)
         "flush map inet segd live\n",
         "insert rule inet segd forward accept\n",
     };
-    cleanup_(freep) char *before = gateway_list(), *after = NULL;
+    cleanup_(freep) char *before = segd_list(), *after = NULL;
 
     for (size_t i = 0; i < ELEMENTS_OF(tries); i++) {
         cleanup_(freep) char *answer = NULL;
@@ -65,43 +65,43 @@ static void others_are_refused(void)
         ck_assert_msg(strstr(answer, "Operation not permitted"), "%s", answer);
     }
     ck_assert_int_eq(sandbox_nft_try("flush ruleset\n", NULL), 0);
-    after = gateway_list();
-    gateway_same(before, after);
+    after = segd_list();
+    segd_same(before, after);
 }
 
 START_TEST(death_and_return_cost_no_packet_and_no_count)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     uint64_t passed = 0;
 
-    ck_assert(calls_owned(gateway));
+    ck_assert(calls_owned(segd));
     for (int i = 0; i < ROUNDS; i++) {
         pass_round(lab);
-        gateway_kill(gateway);
+        segd_kill(segd);
         pass_round(lab);
-        gateway_spawn(gateway);
-        pass_until_ready(gateway, lab);
-        ck_assert_uint_ge(gateway_passed("open", false), passed + 3 * FAMILIES);
-        passed = gateway_passed("open", false);
+        segd_spawn(segd);
+        pass_until_ready(segd, lab);
+        ck_assert_uint_ge(segd_passed("open", false), passed + 3 * FAMILIES);
+        passed = segd_passed("open", false);
         others_are_refused();
     }
-    ck_assert_int_eq(calls_generation(gateway), 1);
-    ck_assert_int_eq(calls_repairs(gateway), 0);
-    calls_verify(gateway);
+    ck_assert_int_eq(calls_generation(segd), 1);
+    ck_assert_int_eq(calls_repairs(segd), 0);
+    calls_verify(segd);
 }
 END_TEST
 
 START_TEST(killed_segd_leaves_an_orphan_that_the_next_one_adopts)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
-    gateway_kill(gateway);
+    segd_kill(segd);
     sandbox_nft("add chain inet segd mine\n");
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     others_are_refused();
-    calls_verify(gateway);
+    calls_verify(segd);
     pass_round(lab);
 }
 END_TEST
@@ -109,35 +109,34 @@ END_TEST
 START_TEST(stored_socket_keeps_the_table_owned)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start_stored(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start_stored(policy);
     int domain = 0;
     socklen_t length = sizeof(domain);
 
-    ck_assert_int_ge(gateway_stored(gateway), 0);
-    ck_assert_int_eq(getsockopt(gateway_stored(gateway), SOL_SOCKET, SO_DOMAIN, &domain, &length),
-                     0);
+    ck_assert_int_ge(segd_stored(segd), 0);
+    ck_assert_int_eq(getsockopt(segd_stored(segd), SOL_SOCKET, SO_DOMAIN, &domain, &length), 0);
     ck_assert_int_eq(domain, AF_NETLINK);
     for (int i = 0; i < 5; i++) {
         pass_round(lab);
         if (i % 2 == 0)
-            gateway_kill(gateway);
+            segd_kill(segd);
         else
-            gateway_stop(gateway);
+            segd_stop(segd);
         others_are_refused();
-        gateway_spawn(gateway);
+        segd_spawn(segd);
         others_are_refused();
-        pass_until_ready(gateway, lab);
+        pass_until_ready(segd, lab);
         others_are_refused();
-        calls_verify(gateway);
-        gateway_reload(gateway, policy);
+        calls_verify(segd);
+        segd_reload(segd, policy);
     }
     /* The store was emptied by hand: an orphan again, which is adopted. */
-    gateway_kill(gateway);
-    gateway_empty_store(gateway);
+    segd_kill(segd);
+    segd_empty_store(segd);
     sandbox_nft("delete chain inet segd forward\n");
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     others_are_refused();
-    calls_verify(gateway);
+    calls_verify(segd);
 }
 END_TEST
 
@@ -157,14 +156,14 @@ static int open_useless(int kind)
 START_TEST(useless_stored_socket_does_not_keep_segd_from_starting)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start_stored(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start_stored(policy);
     cleanup_(closep) int useless = open_useless(_i);
 
-    gateway_kill(gateway);
-    ck_assert_int_ge(dup3(useless, gateway_stored(gateway), O_CLOEXEC), 0);
-    gateway_start_again(gateway);
+    segd_kill(segd);
+    ck_assert_int_ge(dup3(useless, segd_stored(segd), O_CLOEXEC), 0);
+    segd_start_again(segd);
     others_are_refused();
-    calls_verify(gateway);
+    calls_verify(segd);
     pass_round(lab);
 }
 END_TEST
@@ -172,15 +171,15 @@ END_TEST
 /* A socket of a namespace that segd has left. */
 START_TEST(stored_socket_of_another_namespace_is_not_used)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     sandbox_enter();
-    gateway = gateway_start_stored(policy);
-    gateway_stop(gateway);
+    segd = segd_start_stored(policy);
+    segd_stop(segd);
     sandbox_enter();
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     others_are_refused();
-    calls_verify(gateway);
+    calls_verify(segd);
 }
 END_TEST
 

@@ -42,19 +42,19 @@ static const char policy[] = WIRES_POLICY HOSTS FLOWS;
 
 struct scene {
     struct lab *lab;
-    struct gateway *gateway;
+    struct segd *segd;
 };
 
 static void scene_clear(struct scene *scene)
 {
-    gateway_free(scene->gateway);
+    segd_free(scene->segd);
     lab_free(scene->lab);
 }
 
 static void enter(struct scene *scene, const char *text)
 {
     scene->lab = wires_new();
-    scene->gateway = gateway_start(text);
+    scene->segd = segd_start(text);
 }
 
 /* `n` packets of the flow `main`. */
@@ -77,7 +77,7 @@ static void answer_main(struct scene *scene, enum family family)
 /* The flow as GetFlows tells it; the caller owns it. */
 static json_t *get_flow(const struct scene *scene, const char *name)
 {
-    json_t *reply = calls_get(scene->gateway, "GetFlows", NULL);
+    json_t *reply = calls_get(scene->segd, "GetFlows", NULL);
     const json_t *flow = find_text(json_object_get(reply, "flows"), "name", name);
     json_t *copy;
 
@@ -124,8 +124,8 @@ START_TEST(flows_tell_what_they_carried_in_each_direction)
     assert_counts(&scene, "other", 0, 0, 0, 0);
 
     /* As nft lists it. */
-    ck_assert(gateway_live("main", false, &original));
-    ck_assert(gateway_live("main", true, &reply));
+    ck_assert(segd_live("main", false, &original));
+    ck_assert(segd_live("main", true, &reply));
     assert_counts(&scene, "main", (int)original.packets, (int)original.bytes, (int)reply.packets,
                   (int)reply.bytes);
 }
@@ -138,7 +138,7 @@ START_TEST(flows_are_told_as_they_were_written)
     json_t *flows;
 
     enter(&scene, policy);
-    reply = calls_get(scene.gateway, "GetFlows", NULL);
+    reply = calls_get(scene.segd, "GetFlows", NULL);
     flows = json_object_get(reply, "flows");
     ck_assert_uint_eq(json_array_size(flows), 2);
     assert_json(json_array_get(flows, 0),
@@ -240,12 +240,12 @@ START_TEST(a_suspended_flow_is_not_live)
 
     enter(&scene, policy);
     send_main(&scene, FAMILY_IPV4, 1);
-    calls_do(scene.gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test"));
+    calls_do(scene.segd, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test"));
     assert_why(&scene, "main", "suspended");
     assert_counts(&scene, "main", 0, 0, 0, 0);
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "suspended/a/b");
 
-    calls_do(scene.gateway, "Resume", json_pack("{s:s}", "flow", "main"));
+    calls_do(scene.segd, "Resume", json_pack("{s:s}", "flow", "main"));
     assert_why(&scene, "main", NULL);
     send_main(&scene, FAMILY_IPV4, 2);
     assert_counts(&scene, "main", 2, 2 * UDP_BYTES, 0, 0);
@@ -255,7 +255,7 @@ END_TEST
 /* Isolates zone b for an hour, keeping the flow where it is not NULL. */
 static json_t *isolate_b(const struct scene *scene, const char *keep)
 {
-    return calls_get(scene->gateway, "Isolate",
+    return calls_get(scene->segd, "Isolate",
                      json_pack("{s:s, s:s, s:i, s:o}", "zone", "b", "reason", "不審な通信",
                                "seconds", 3600, "keep",
                                keep ? json_pack("[s]", keep) : json_array()));
@@ -307,7 +307,7 @@ START_TEST(a_grant_is_a_flow_as_long_as_it_lasts)
     const char *name;
 
     enter(&scene, policy);
-    granted = calls_get(scene.gateway, "Grant",
+    granted = calls_get(scene.segd, "Grant",
                         json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "left", "to", "c",
                                   "services", "udp/53", "seconds", 3600, "reason", "保守"));
     override = json_object_get(granted, "override");
@@ -321,8 +321,8 @@ START_TEST(a_grant_is_a_flow_as_long_as_it_lasts)
     assert_json(json_object_get(flow, "until"), json_copy(json_object_get(override, "until")));
     assert_json(json_object_get(flow, "from"), json_pack("[s]", "left"));
 
-    calls_do(scene.gateway, "Revoke", json_pack("{s:s}", "grant", name));
-    reply = calls_get(scene.gateway, "GetFlows", NULL);
+    calls_do(scene.segd, "Revoke", json_pack("{s:s}", "grant", name));
+    reply = calls_get(scene.segd, "GetFlows", NULL);
     ck_assert_ptr_null(find_text(json_object_get(reply, "flows"), "name", name));
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "no-flow/a/c");
 }
@@ -339,7 +339,7 @@ static json_t *drop(const char *reason, const char *from, const char *to, const 
 /* All drops, each as expected; the list is stolen. */
 static void assert_drops(const struct scene *scene, json_t *expected)
 {
-    cleanup_(json_decrefp) json_t *reply = calls_get(scene->gateway, "GetDrops", NULL);
+    cleanup_(json_decrefp) json_t *reply = calls_get(scene->segd, "GetDrops", NULL);
     const json_t *drops = json_object_get(reply, "drops");
 
     ck_assert_uint_eq(json_array_size(drops), json_array_size(expected));
@@ -407,12 +407,12 @@ START_TEST(lockdown_has_no_flows_and_counts_what_it_refuses)
 
     enter(&scene, NULL);
     wires_drop(scene.lab, WIRE_A, &frame, NULL, "lockdown");
-    flows = calls_get(scene.gateway, "GetFlows", NULL);
+    flows = calls_get(scene.segd, "GetFlows", NULL);
     assert_json(flows, json_pack("{s:[]}", "flows"));
-    zones = calls_get(scene.gateway, "GetZones", NULL);
+    zones = calls_get(scene.segd, "GetZones", NULL);
     assert_json(zones, json_pack("{s:[]}", "zones"));
     assert_drops(&scene, json_pack("[o]", drop("lockdown", NULL, NULL, NULL, 1, UDP_BYTES)));
-    status = calls_get(scene.gateway, "GetStatus", NULL);
+    status = calls_get(scene.segd, "GetStatus", NULL);
     assert_json(json_object_get(status, "mode"), json_string("lockdown"));
     assert_json(json_object_get(status, "generation"), json_null());
 }
@@ -427,7 +427,7 @@ START_TEST(zones_are_told_with_their_interfaces)
     enter(&scene, WIRES_POLICY
           "  d: { label: 未設置, class: lgwan, interfaces: [d0], networks: [10.9.0.0/16] }\n" HOSTS
               FLOWS);
-    reply = calls_get(scene.gateway, "GetZones", NULL);
+    reply = calls_get(scene.segd, "GetZones", NULL);
     ck_assert_uint_eq(json_array_size(json_object_get(reply, "zones")), 4);
     a = find_text(json_object_get(reply, "zones"), "name", "a");
     assert_json(json_object_get(a, "state"), json_string("up"));
@@ -454,14 +454,14 @@ START_TEST(status_is_all_in_one_look)
     const json_t *overrides;
 
     enter(&scene, policy);
-    calls_do(scene.gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "other", "reason", "test"));
+    calls_do(scene.segd, "Suspend", json_pack("{s:s, s:s}", "flow", "other", "reason", "test"));
     json_decref(isolate_b(&scene, NULL));
-    status = calls_get(scene.gateway, "GetStatus", NULL);
+    status = calls_get(scene.segd, "GetStatus", NULL);
     assert_json(json_object_get(status, "mode"), json_string("enforcing"));
     assert_json(json_object_get(status, "generation"), json_integer(1));
     assert_json(json_object_get(status, "flows"), json_integer(2));
     assert_json(json_object_get(status, "live"), json_integer(1));
-    assert_json(json_object_get(status, "policy"), json_string(gateway_policy_path(scene.gateway)));
+    assert_json(json_object_get(status, "policy"), json_string(segd_policy_path(scene.segd)));
     ck_assert(json_is_true(
         json_object_get(find_text(json_object_get(status, "zones"), "name", "b"), "isolated")));
 
@@ -483,7 +483,7 @@ static json_t *read_evidence(const struct scene *scene, const json_t *isolated, 
     json_t *json;
 
     ck_assert_ptr_nonnull(evidence);
-    ck_assert_ptr_nonnull(strstr(evidence, gateway_state_path(scene->gateway)));
+    ck_assert_ptr_nonnull(strstr(evidence, segd_state_path(scene->segd)));
     snprintf(path, sizeof(path), "%s/%s", evidence, name);
     json = json_load_file(path, 0, &error);
     ck_assert_msg(json, "%s: %s", path, error.text);

@@ -33,7 +33,7 @@ static bool is_live(const char *flow)
 {
     struct nftables_count count;
 
-    return gateway_live(flow, false, &count);
+    return segd_live(flow, false, &count);
 }
 
 /* This flow and no other passes. */
@@ -45,21 +45,21 @@ static void only_live(const char *flow)
         ck_assert_msg(is_live(flows[i]) == (strcmp(flow, flows[i]) == 0), "%s", flows[i]);
 }
 
-static void go_down(struct gateway *gateway)
+static void go_down(struct segd *segd)
 {
-    gateway_stop(gateway);
+    segd_stop(segd);
     sandbox_nft("delete table inet segd\n");
 }
 
-static void boot(struct gateway *gateway)
+static void boot(struct segd *segd)
 {
-    go_down(gateway);
-    gateway_start_again(gateway);
+    go_down(segd);
+    segd_start_again(segd);
 }
 
-static void state_file(const struct gateway *gateway, const char *name, char buffer[256])
+static void state_file(const struct segd *segd, const char *name, char buffer[256])
 {
-    snprintf(buffer, 256, "%s/%s", gateway_state_path(gateway), name);
+    snprintf(buffer, 256, "%s/%s", segd_state_path(segd), name);
 }
 
 /* One way to damage a file. */
@@ -71,13 +71,13 @@ enum damage {
     N_DAMAGE,
 };
 
-static void damage(const struct gateway *gateway, const char *name, enum damage how)
+static void damage(const struct segd *segd, const char *name, enum damage how)
 {
     cleanup_(closep) int fd = -1;
     struct stat status;
     char path[256], letter;
 
-    state_file(gateway, name, path);
+    state_file(segd, name, path);
     fd = open(path, O_RDWR | O_CLOEXEC);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(fstat(fd, &status), 0);
@@ -103,97 +103,97 @@ static void damage(const struct gateway *gateway, const char *name, enum damage 
 
 START_TEST(boot_keeps_a_rollback)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    gateway_reload(gateway, second);
-    calls_do(gateway, "Rollback", NULL);
+    segd_reload(segd, second);
+    calls_do(segd, "Rollback", NULL);
     only_live("first");
     for (int i = 0; i < 2; i++) {
-        boot(gateway);
+        boot(segd);
         only_live("first");
-        ck_assert_int_eq(calls_generation(gateway), 3);
-        calls_verify(gateway);
+        ck_assert_int_eq(calls_generation(segd), 3);
+        calls_verify(segd);
     }
 }
 END_TEST
 
 START_TEST(boot_applies_files_that_changed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    go_down(gateway);
-    gateway_write_policy(gateway, second);
-    gateway_start_again(gateway);
+    go_down(segd);
+    segd_write_policy(segd, second);
+    segd_start_again(segd);
     only_live("second");
-    ck_assert_int_eq(calls_generation(gateway), 2);
-    calls_finding(gateway, "policy-not-applied", false);
-    boot(gateway);
-    ck_assert_int_eq(calls_generation(gateway), 2);
+    ck_assert_int_eq(calls_generation(segd), 2);
+    calls_finding(segd, "policy-not-applied", false);
+    boot(segd);
+    ck_assert_int_eq(calls_generation(segd), 2);
 }
 END_TEST
 
 START_TEST(boot_with_broken_files_enforces_the_last_good_generation)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    gateway_reload(gateway, second);
-    go_down(gateway);
+    segd_reload(segd, second);
+    go_down(segd);
     if (_i == 0)
-        gateway_write_policy(gateway, broken);
+        segd_write_policy(segd, broken);
     else
-        ck_assert_int_eq(remove(gateway_policy_path(gateway)), 0);
-    gateway_start_again(gateway);
+        ck_assert_int_eq(remove(segd_policy_path(segd)), 0);
+    segd_start_again(segd);
     only_live("second");
-    ck_assert_int_eq(calls_generation(gateway), 2);
-    calls_finding(gateway, "policy-not-applied", true);
-    gateway_reload(gateway, third);
+    ck_assert_int_eq(calls_generation(segd), 2);
+    calls_finding(segd, "policy-not-applied", true);
+    segd_reload(segd, third);
     only_live("third");
-    calls_finding(gateway, "policy-not-applied", false);
+    calls_finding(segd, "policy-not-applied", false);
 }
 END_TEST
 
 START_TEST(damaged_state_leads_to_the_last_good_generation)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
     bool restart = _i >= N_DAMAGE;
     char path[256];
 
-    gateway_reload(gateway, second);
-    calls_do(gateway, "Rollback", NULL);
-    gateway_stop(gateway);
+    segd_reload(segd, second);
+    calls_do(segd, "Rollback", NULL);
+    segd_stop(segd);
     if (!restart)
         sandbox_nft("delete table inet segd\n");
-    damage(gateway, "state.json", (enum damage)(_i % N_DAMAGE));
-    gateway_start_again(gateway);
+    damage(segd, "state.json", (enum damage)(_i % N_DAMAGE));
+    segd_start_again(segd);
     only_live("first");
-    ck_assert_int_eq(calls_generation(gateway), 3);
-    calls_finding(gateway, "state-damaged", true);
-    state_file(gateway, "state.json.damaged", path);
+    ck_assert_int_eq(calls_generation(segd), 3);
+    calls_finding(segd, "state-damaged", true);
+    state_file(segd, "state.json.damaged", path);
     ck_assert_int_eq(access(path, F_OK), 0);
     /* No number is used twice, and the next boot knows again. */
-    boot(gateway);
+    boot(segd);
     only_live("first");
-    calls_finding(gateway, "state-damaged", false);
-    gateway_reload(gateway, third);
-    ck_assert_int_eq(calls_generation(gateway), 4);
+    calls_finding(segd, "state-damaged", false);
+    segd_reload(segd, third);
+    ck_assert_int_eq(calls_generation(segd), 4);
 }
 END_TEST
 
 /* What was closed by hand before the last change of the policy does not open. */
 START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
-    gateway_reload(gateway, first);
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
+    segd_reload(segd, first);
     ck_assert(!is_live("first"));
-    gateway_stop(gateway);
+    segd_stop(segd);
     if (_i == 1)
         sandbox_nft("delete table inet segd\n");
-    damage(gateway, "state.json", DAMAGE_HALF);
-    gateway_start_again(gateway);
+    damage(segd, "state.json", DAMAGE_HALF);
+    segd_start_again(segd);
     ck_assert(!is_live("first"));
-    calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "first"));
+    calls_do(segd, "Resume", json_pack("{s:s}", "flow", "first"));
     ck_assert(is_live("first"));
 }
 END_TEST
@@ -201,25 +201,25 @@ END_TEST
 /* Nor what was closed since; neither where the kernel holds it, nor after a boot. */
 START_TEST(lost_state_opens_nothing)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
     char path[256];
 
-    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
-    calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
-    gateway_stop(gateway);
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
+    segd_stop(segd);
     if (_i & 1)
         sandbox_nft("delete table inet segd\n");
-    state_file(gateway, "state.json", path);
+    state_file(segd, "state.json", path);
     if (_i & 2)
         ck_assert_int_eq(remove(path), 0);
     else
-        damage(gateway, "state.json", DAMAGE_HALF);
-    gateway_start_again(gateway);
-    calls_finding(gateway, _i & 2 ? "state-missing" : "state-damaged", true);
+        damage(segd, "state.json", DAMAGE_HALF);
+    segd_start_again(segd);
+    calls_finding(segd, _i & 2 ? "state-missing" : "state-damaged", true);
     ck_assert(!is_live("first"));
-    calls_do(gateway, "Release",
+    calls_do(segd, "Release",
              json_pack("{s:s, s:b, s:s}", "zone", "a", "alone", 1, "reason", "a test"));
-    calls_do(gateway, "Resume", json_pack("{s:s}", "flow", "first"));
+    calls_do(segd, "Resume", json_pack("{s:s}", "flow", "first"));
     ck_assert(is_live("first"));
 }
 END_TEST
@@ -227,73 +227,73 @@ END_TEST
 START_TEST(damaged_generation_leads_to_the_one_before)
 {
     static const char *const files[] = {"generations/2.json", "generations/2.policy.json"};
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    gateway_reload(gateway, second);
-    go_down(gateway);
-    damage(gateway, files[_i % 2], (enum damage)(_i / 2));
-    gateway_start_again(gateway);
+    segd_reload(segd, second);
+    go_down(segd);
+    damage(segd, files[_i % 2], (enum damage)(_i / 2));
+    segd_start_again(segd);
     only_live("first");
-    ck_assert_int_eq(calls_generation(gateway), 1);
-    calls_finding(gateway, "generation-not-enforced", true);
-    calls_verify(gateway);
-    gateway_reload(gateway, third);
-    ck_assert_int_eq(calls_generation(gateway), 3);
+    ck_assert_int_eq(calls_generation(segd), 1);
+    calls_finding(segd, "generation-not-enforced", true);
+    calls_verify(segd);
+    segd_reload(segd, third);
+    ck_assert_int_eq(calls_generation(segd), 3);
 }
 END_TEST
 
-static void is_locked_down(const struct gateway *gateway)
+static void is_locked_down(const struct segd *segd)
 {
-    cleanup_(json_decrefp) json_t *status = calls_get(gateway, "GetStatus", NULL);
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
 
     ck_assert_str_eq(json_string_value(json_object_get(status, "mode")), "lockdown");
-    calls_finding(gateway, "lockdown", true);
-    calls_verify(gateway);
+    calls_finding(segd, "lockdown", true);
+    calls_verify(segd);
 }
 
 START_TEST(without_anything_nothing_passes)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(_i == 0 ? NULL : broken);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(_i == 0 ? NULL : broken);
 
-    is_locked_down(gateway);
-    boot(gateway);
-    is_locked_down(gateway);
-    gateway_reload(gateway, first);
+    is_locked_down(segd);
+    boot(segd);
+    is_locked_down(segd);
+    segd_reload(segd, first);
     only_live("first");
-    calls_finding(gateway, "lockdown", false);
+    calls_finding(segd, "lockdown", false);
 }
 END_TEST
 
 /* The folder as well: then the kernel alone remembers. */
 START_TEST(lost_state_folder_leaves_isolated_what_the_kernel_isolates)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
     char path[256];
 
-    calls_do(gateway, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
-    gateway_stop(gateway);
-    state_file(gateway, "../gone", path);
-    ck_assert_int_eq(rename(gateway_state_path(gateway), path), 0);
-    gateway_start_again(gateway);
-    calls_finding(gateway, "state-missing", true);
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
+    segd_stop(segd);
+    state_file(segd, "../gone", path);
+    ck_assert_int_eq(rename(segd_state_path(segd), path), 0);
+    segd_start_again(segd);
+    calls_finding(segd, "state-missing", true);
     only_live("first");
-    calls_verify(gateway);
-    calls_do(gateway, "Release", json_pack("{s:s}", "zone", "a"));
-    calls_verify(gateway);
+    calls_verify(segd);
+    calls_do(segd, "Release", json_pack("{s:s}", "zone", "a"));
+    calls_verify(segd);
 }
 END_TEST
 
 /* Anybody may have changed an orphan whose policy is lost. */
 START_TEST(table_that_nobody_knows_does_not_stay)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    gateway_stop(gateway);
+    segd_stop(segd);
     sandbox_nft("insert rule inet segd forward accept\n");
-    gateway_write_policy(gateway, broken);
-    damage(gateway, "generations/1.json", DAMAGE_HALF);
-    gateway_start_again(gateway);
-    is_locked_down(gateway);
+    segd_write_policy(segd, broken);
+    damage(segd, "generations/1.json", DAMAGE_HALF);
+    segd_start_again(segd);
+    is_locked_down(segd);
 }
 END_TEST
 
@@ -325,9 +325,9 @@ static void put_file_in_place_of(const char *path)
     close(fd);
 }
 
-static void spoil_folder(const struct gateway *gateway, enum spoiled way)
+static void spoil_folder(const struct segd *segd, enum spoiled way)
 {
-    const char *path = gateway_state_path(gateway);
+    const char *path = segd_state_path(segd);
     char name[256];
 
     switch (way) {
@@ -342,7 +342,7 @@ static void spoil_folder(const struct gateway *gateway, enum spoiled way)
         put_file_in_place_of(path);
         break;
     case SPOILED_GENERATIONS_FILE:
-        state_file(gateway, "generations", name);
+        state_file(segd, "generations", name);
         put_file_in_place_of(name);
         break;
     case N_SPOILED:
@@ -354,44 +354,44 @@ START_TEST(without_a_state_folder_the_files_are_enforced)
 {
     static const char *const findings[N_SPOILED] = {"policy-not-kept", "no-generations", "no-state",
                                                     "no-generations"};
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
     ck_assert_int_lt(_i, N_SPOILED);
-    go_down(gateway);
-    spoil_folder(gateway, (enum spoiled)_i);
-    gateway_write_policy(gateway, second);
-    gateway_start_again(gateway);
+    go_down(segd);
+    spoil_folder(segd, (enum spoiled)_i);
+    segd_write_policy(segd, second);
+    segd_start_again(segd);
     only_live("second");
-    calls_finding(gateway, findings[_i], true);
-    calls_verify_kernel(gateway);
-    calls_refused(gateway, "Apply", NULL, "StorageFailed");
-    gateway_reload_refused(gateway, third);
+    calls_finding(segd, findings[_i], true);
+    calls_verify_kernel(segd);
+    calls_refused(segd, "Apply", NULL, "StorageFailed");
+    segd_reload_refused(segd, third);
     only_live("second");
     /* And once more: what the kernel holds has no number. */
-    gateway_kill(gateway);
-    gateway_start_again(gateway);
+    segd_kill(segd);
+    segd_start_again(segd);
     only_live("third");
 }
 END_TEST
 
 START_TEST(suspension_holds_where_nothing_can_be_written)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    calls_do(gateway, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
-    go_down(gateway);
-    spoil_folder(gateway, SPOILED_READ_ONLY);
-    gateway_write_policy(gateway, first);
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
+    go_down(segd);
+    spoil_folder(segd, SPOILED_READ_ONLY);
+    segd_write_policy(segd, first);
     if (_i == 1)
-        gateway_write_policy(gateway, ZONES "  first: { from: a, to: b, services: [tcp/9] }\n");
-    gateway_start_again(gateway);
+        segd_write_policy(segd, ZONES "  first: { from: a, to: b, services: [tcp/9] }\n");
+    segd_start_again(segd);
     ck_assert(!is_live("first"));
 }
 END_TEST
 
-static json_t *history_outcome(const struct gateway *gateway, json_int_t number)
+static json_t *history_outcome(const struct segd *segd, json_int_t number)
 {
-    json_t *history = calls_get(gateway, "GetHistory", NULL), *outcome = NULL;
+    json_t *history = calls_get(segd, "GetHistory", NULL), *outcome = NULL;
     const json_t *generations = json_object_get(history, "generations");
 
     for (size_t i = 0; i < json_array_size(generations); i++) {
@@ -407,18 +407,18 @@ static json_t *history_outcome(const struct gateway *gateway, json_int_t number)
 
 START_TEST(audit_log_that_is_gone_is_told)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
     char path[256];
     const char *const remove[] = {"rm", "-r", path, NULL};
 
-    calls_finding(gateway, "audit-missing", false);
-    boot(gateway);
-    calls_finding(gateway, "audit-missing", false);
-    go_down(gateway);
-    state_file(gateway, "audit", path);
+    calls_finding(segd, "audit-missing", false);
+    boot(segd);
+    calls_finding(segd, "audit-missing", false);
+    go_down(segd);
+    state_file(segd, "audit", path);
     ck_assert_int_eq(sandbox_run(remove, NULL, NULL), 0);
-    gateway_start_again(gateway);
-    calls_finding(gateway, "audit-missing", true);
+    segd_start_again(segd);
+    calls_finding(segd, "audit-missing", true);
     only_live("first");
 }
 END_TEST
@@ -426,12 +426,11 @@ END_TEST
 /* A small machine has no time zones, but it has UTC. */
 START_TEST(utc_needs_no_time_zones)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     sandbox_enter();
     mount_here("none", "/usr/share/zoneinfo", "tmpfs", 0);
-    gateway =
-        gateway_start("timezone: UTC\n" ZONES
+    segd = segd_start("timezone: UTC\n" ZONES
                       "  first: { from: a, to: b, services: [tcp/1], expires: 2099-12-31 }\n");
     only_live("first");
 }
@@ -439,38 +438,38 @@ END_TEST
 
 START_TEST(boot_takes_back_what_nobody_confirmed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
     json_t *outcome;
 
-    gateway_write_policy(gateway, second);
-    calls_do(gateway, "Apply", json_pack("{s:i}", "confirm", 3600));
+    segd_write_policy(segd, second);
+    calls_do(segd, "Apply", json_pack("{s:i}", "confirm", 3600));
     only_live("second");
     for (int i = 0; i < 2; i++) {
-        boot(gateway);
+        boot(segd);
         only_live("first");
-        ck_assert_int_eq(calls_generation(gateway), 1);
+        ck_assert_int_eq(calls_generation(segd), 1);
     }
-    outcome = history_outcome(gateway, 2);
+    outcome = history_outcome(segd, 2);
     ck_assert_str_eq(json_string_value(outcome), "unconfirmed");
     json_decref(outcome);
-    calls_refused(gateway, "Confirm", NULL, "NotFound");
+    calls_refused(segd, "Confirm", NULL, "NotFound");
 }
 END_TEST
 
 START_TEST(restart_goes_on_waiting_for_the_confirmation)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(first);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
 
-    gateway_write_policy(gateway, second);
-    calls_do(gateway, "Apply", json_pack("{s:i}", "confirm", 3600));
-    gateway_kill(gateway);
-    gateway_start_again(gateway);
+    segd_write_policy(segd, second);
+    calls_do(segd, "Apply", json_pack("{s:i}", "confirm", 3600));
+    segd_kill(segd);
+    segd_start_again(segd);
     only_live("second");
-    calls_refused(gateway, "Apply", NULL, "Busy");
-    calls_do(gateway, "Confirm", NULL);
-    boot(gateway);
+    calls_refused(segd, "Apply", NULL, "Busy");
+    calls_do(segd, "Confirm", NULL);
+    boot(segd);
     only_live("second");
-    ck_assert_int_eq(calls_generation(gateway), 2);
+    ck_assert_int_eq(calls_generation(segd), 2);
 }
 END_TEST
 

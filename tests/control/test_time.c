@@ -17,7 +17,8 @@
 #include "base/instant.h"
 #include "calls.h"
 #include "checks.h"
-#include "daemon/change/change.h"
+#include "daemon/change/override.h"
+#include "daemon/change/time.h"
 #include "sandbox.h"
 #include "subject.h"
 #include "wires.h"
@@ -42,7 +43,7 @@ static const struct actor somebody = {.uid = 0, .name = "root"};
 static void begin(struct subject *subject, const char *policy)
 {
     subject_start(subject, policy);
-    ck_assert_uint_eq(subject->manager->current.number, 1);
+    ck_assert_uint_eq(subject->gateway->current.number, 1);
 }
 
 /* The clock goes on to this instant; `set`: it was put there. */
@@ -50,10 +51,10 @@ static void go_to(struct subject *subject, const char *instant, bool set)
 {
     set_clock(instant);
     if (set) {
-        manager_judge_clock(subject->manager);
-        enforcement_distrust(subject->manager->enforcement);
+        gateway_judge_clock(subject->gateway);
+        enforcement_distrust(subject->gateway->enforcement);
     }
-    ck_assert_int_eq(change_by_time(subject->manager), 0);
+    ck_assert_int_eq(change_by_time(subject->gateway), 0);
 }
 
 /* `1d2h3m4s500ms` as seconds, rounded up. */
@@ -85,7 +86,7 @@ static int64_t read_span(const char *text)
 /* The seconds after which the kernel ends the flow, as nft lists them. */
 static int64_t listed_timeout(const char *flow, bool reply)
 {
-    cleanup_(freep) char *element = gateway_live_element(flow, reply);
+    cleanup_(freep) char *element = segd_live_element(flow, reply);
     const char *timeout = element ? strstr(element, "expires ") : NULL;
 
     if (!element)
@@ -263,10 +264,10 @@ START_TEST(overrides_end_when_their_time_is_over)
     sandbox_enter();
     set_clock("2026-11-24T00:00:00Z");
     begin(&subject, policy);
-    ck_assert_int_eq(change_grant(subject.manager, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
+    ck_assert_int_eq(change_grant(subject.gateway, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
                      0);
     ck_assert_msg(granted.kind == OUTCOME_DONE, "%s", granted.message);
-    ck_assert_int_eq(change_isolate(subject.manager, &somebody, "c", "test", 7200 * USEC_PER_SEC,
+    ck_assert_int_eq(change_isolate(subject.gateway, &somebody, "c", "test", 7200 * USEC_PER_SEC,
                                     NULL, 0, &isolated),
                      0);
     ck_assert_msg(isolated.kind == OUTCOME_DONE, "%s", isolated.message);
@@ -274,22 +275,22 @@ START_TEST(overrides_end_when_their_time_is_over)
 
     go_to(&subject, "2026-11-24T00:59:00Z", true);
     assert_timeout("grant-1", 60, "its last minute");
-    ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 2);
+    ck_assert_uint_eq(subject.gateway->state.overrides.n_overrides, 2);
     go_to(&subject, "2026-11-24T01:00:00Z", false);
     assert_timeout("grant-1", CLOSED, "its end");
-    ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 1);
+    ck_assert_uint_eq(subject.gateway->state.overrides.n_overrides, 1);
     go_to(&subject, "2026-11-24T02:00:00Z", false);
-    ck_assert_uint_eq(subject.manager->state.overrides.n_overrides, 0);
+    ck_assert_uint_eq(subject.gateway->state.overrides.n_overrides, 0);
     /* A clock that goes back does not bring them back. */
     go_to(&subject, "2026-11-24T00:30:00Z", true);
     assert_timeout("grant-1", CLOSED, "after its end");
 }
 END_TEST
 
-static bool has_finding(const struct manager *manager, const char *code)
+static bool has_finding(const struct gateway *gateway, const char *code)
 {
     const struct finding *const *list;
-    size_t n = findings_list(manager->findings, &list);
+    size_t n = findings_list(gateway->findings, &list);
 
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i]->code, code) == 0)
@@ -312,26 +313,26 @@ START_TEST(clock_of_1970_opens_nothing_that_had_ended)
     begin(&subject, policy);
     go_to(&subject, "2026-11-26T00:00:00Z", false);
     assert_timeout("timed", CLOSED, "its end");
-    ck_assert_int_eq(change_grant(subject.manager, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
+    ck_assert_int_eq(change_grant(subject.gateway, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
                      0);
     go_to(&subject, "2026-11-27T00:00:00Z", false);
 
     for (unsigned boots = 0; boots < 2; boots++) {
-        subject.manager = manager_free(subject.manager);
+        subject.gateway = gateway_free(subject.gateway);
         sandbox_nft("delete table inet segd\n");
         set_clock("1970-01-01T00:01:00Z");
         subject_start_again(&subject);
         assert_timeout("timed", CLOSED, "1970");
         assert_timeout("grant-1", CLOSED, "1970");
         assert_timeout("always", FOR_EVER, "1970");
-        ck_assert(has_finding(subject.manager, "clock-wrong"));
+        ck_assert(has_finding(subject.gateway, "clock-wrong"));
         go_to(&subject, "1970-01-02T00:00:00Z", false);
     }
 
     /* Who set it may be wrong, but is believed. */
     go_to(&subject, "2026-11-25T23:00:00Z", true);
     assert_timeout("timed", 3600, "its last hour");
-    ck_assert(!has_finding(subject.manager, "clock-wrong"));
+    ck_assert(!has_finding(subject.gateway, "clock-wrong"));
 }
 END_TEST
 

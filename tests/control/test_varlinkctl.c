@@ -38,12 +38,12 @@ static const struct {
 
 START_TEST(varlinkctl_is_a_client)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(policy);
     cleanup_(freep) char *output = NULL;
     const char *arguments[8];
     char address[256];
 
-    snprintf(address, sizeof(address), "unix:%s", gateway_socket_path(gateway));
+    snprintf(address, sizeof(address), "unix:%s", segd_socket_path(segd));
     for (size_t i = 0; i < ELEMENTS_OF(arguments); i++) {
         const char *argument = runs[_i].arguments[i];
 

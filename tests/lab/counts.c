@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "diagram/diagram.h"
-#include "gateway.h"
+#include "segd.h"
 #include "lab/lab.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
@@ -42,12 +42,12 @@ static uint64_t count(const char *name)
     return wanted.packets;
 }
 
-uint64_t gateway_dropped(const char *counter)
+uint64_t segd_dropped(const char *counter)
 {
     return count(counter);
 }
 
-uint64_t gateway_dropped_between(const char *reason, const char *a, const char *b)
+uint64_t segd_dropped_between(const char *reason, const char *a, const char *b)
 {
     char there[128], back[128];
 
@@ -56,13 +56,13 @@ uint64_t gateway_dropped_between(const char *reason, const char *a, const char *
     return count(there) + (strcmp(a, b) == 0 ? 0 : count(back));
 }
 
-uint64_t gateway_dropped_total(void)
+uint64_t segd_dropped_total(void)
 {
     return count(NULL);
 }
 
 /* Elements are listed as `original . 0x1 counter packets 2 bytes 3 comment "web" : accept`. */
-char *gateway_live_element(const char *flow, bool reply)
+char *segd_live_element(const char *flow, bool reply)
 {
     cleanup_(freep) char *text = sandbox_nft_list("map inet segd live");
     const char *direction = reply ? "reply . " : "original . ";
@@ -77,9 +77,9 @@ char *gateway_live_element(const char *flow, bool reply)
     return NULL;
 }
 
-bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count)
+bool segd_live(const char *flow, bool reply, struct nftables_count *ret_count)
 {
-    cleanup_(freep) char *element = gateway_live_element(flow, reply);
+    cleanup_(freep) char *element = segd_live_element(flow, reply);
     const char *packets = element ? strstr(element, "counter packets ") : NULL;
 
     if (!element)
@@ -91,11 +91,11 @@ bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count
     return true;
 }
 
-uint64_t gateway_passed(const char *flow, bool reply)
+uint64_t segd_passed(const char *flow, bool reply)
 {
     struct nftables_count result;
 
-    ck_assert_msg(gateway_live(flow, reply, &result), "flow %s is not live", flow);
+    ck_assert_msg(segd_live(flow, reply, &result), "flow %s is not live", flow);
     return result.packets;
 }
 
@@ -122,7 +122,7 @@ static void cut_part(char *from, const char *end)
 
 /* `table inet segd { # handle 7 progname segd`, `flags owner` and a blank line; of an orphan only
  * `flags`, with nothing after it. */
-void gateway_cut_owner(char *listing)
+void segd_cut_owner(char *listing)
 {
     char *head = strstr(listing, "table inet segd {"), *line, *name;
 
@@ -138,7 +138,7 @@ void gateway_cut_owner(char *listing)
         memmove(name, line - 1, strlen(line - 1) + 1);
 }
 
-char *gateway_list(void)
+char *segd_list(void)
 {
     static const char *const arguments[] = {"nft", "-a", "list", "table", "inet", "segd", NULL};
     char *text = NULL;
@@ -146,11 +146,11 @@ char *gateway_list(void)
 
     ck_assert_int_eq(status, 0);
     cut_times(text);
-    gateway_cut_owner(text);
+    segd_cut_owner(text);
     return text;
 }
 
-void gateway_same(const char *before, const char *after)
+void segd_same(const char *before, const char *after)
 {
     size_t line = 0, i = 0;
 
@@ -161,7 +161,7 @@ void gateway_same(const char *before, const char *after)
                   after + line);
 }
 
-void gateway_commit(const char *policy, usec_t now)
+void segd_commit(const char *policy, usec_t now)
 {
     cleanup_(sources_freep) struct sources *sources = NULL;
     cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;

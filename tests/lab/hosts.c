@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "lab/lab.h"
 #include "lab/network.h"
@@ -214,7 +214,7 @@ bool hosts_readable(int socket, const char *counter, uint64_t before)
     for (int i = 0; i < MOMENTS_MAX; i++) {
         if (poll(&wait, 1, MOMENT_MSEC) > 0)
             return true;
-        if (gateway_dropped(counter) != before)
+        if (segd_dropped(counter) != before)
             return false;
     }
     ck_abort_msg("a packet came neither out nor to %s", counter);
@@ -234,7 +234,7 @@ bool hosts_ping(const struct host *host, enum family family, const char *address
 {
     int protocol = family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
     cleanup_(closep) int fd = open_socket(host, family, SOCK_RAW, protocol);
-    uint64_t before = gateway_dropped(counter);
+    uint64_t before = segd_dropped(counter);
     uint8_t bytes[256] = {family == FAMILY_IPV4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST};
     struct sockaddr_storage to;
     socklen_t length = make_address(family, address, 0, &to);

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 
 #define PIECE 1024
@@ -136,7 +136,7 @@ void stream_pass(struct stream *stream, size_t size)
 
 void stream_stops(struct stream *stream, const char *reason, const char *a, const char *b)
 {
-    uint64_t before = gateway_dropped_between(reason, a, b);
+    uint64_t before = segd_dropped_between(reason, a, b);
     uint32_t retransmissions = stream_retransmissions(stream);
 
     stream_send(stream, 100);
@@ -145,6 +145,6 @@ void stream_stops(struct stream *stream, const char *reason, const char *a, cons
                       reason);
         ck_assert_msg(stream_retransmissions(stream) < retransmissions + GIVE_UP,
                       "packets vanish without being counted under %s", reason);
-    } while (gateway_dropped_between(reason, a, b) == before);
+    } while (segd_dropped_between(reason, a, b) == before);
     ck_assert(!stream_arrives(stream));
 }

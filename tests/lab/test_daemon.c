@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "sandbox.h"
 
@@ -64,13 +64,13 @@ static void goes_on(struct scene *scene)
 static void is_enforced(const struct scene *scene)
 {
     int socket = hosts_udp(&scene->hosts[1], FAMILY_IPV4, 7009);
-    uint64_t before = gateway_dropped("no-flow/a/b");
+    uint64_t before = segd_dropped("no-flow/a/b");
 
     hosts_udp_send(hosts_udp(&scene->hosts[0], FAMILY_IPV4, 0), FAMILY_IPV4,
                    scene->hosts[1].address[FAMILY_IPV4], 7009);
     ck_assert(!hosts_readable(socket, "no-flow/a/b", before));
     socket = hosts_udp(&scene->hosts[1], FAMILY_IPV6, 7001);
-    before = gateway_dropped("no-flow/a/b");
+    before = segd_dropped("no-flow/a/b");
     hosts_udp_send(hosts_udp(&scene->hosts[0], FAMILY_IPV6, 0), FAMILY_IPV6,
                    scene->hosts[1].address[FAMILY_IPV6], 7001);
     ck_assert(hosts_readable(socket, "no-flow/a/b", before));
@@ -79,26 +79,26 @@ static void is_enforced(const struct scene *scene)
 START_TEST(invalid_policy_leaves_what_runs_and_says_where)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *before = NULL, *after = NULL, *log = NULL;
     char place[256];
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, _i);
-    before = gateway_list();
-    gateway_reload_refused(gateway, ZONES "flows:\n"
-                                          "  main: { from: a, to: nowhere, services: [tcp/1] }\n");
-    after = gateway_list();
-    gateway_same(before, after);
+    before = segd_list();
+    segd_reload_refused(segd, ZONES "flows:\n"
+                                    "  main: { from: a, to: nowhere, services: [tcp/1] }\n");
+    after = segd_list();
+    segd_same(before, after);
     goes_on(&scene);
     is_enforced(&scene);
-    log = gateway_log(gateway);
-    snprintf(place, sizeof(place), "%s:7:24: error:", gateway_policy_path(gateway));
+    log = segd_log(segd);
+    snprintf(place, sizeof(place), "%s:7:24: error:", segd_policy_path(segd));
     ck_assert_msg(strstr(log, place), "no %s in:\n%s", place, log);
     ck_assert_ptr_nonnull(strstr(log, "nowhere"));
     /* And it is not stuck. */
-    gateway_reload(gateway, policy_without);
+    segd_reload(segd, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
 }
 END_TEST
@@ -106,17 +106,17 @@ END_TEST
 START_TEST(missing_policy_on_reload_leaves_what_runs)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, _i);
-    ck_assert_int_eq(remove(gateway_policy_path(gateway)), 0);
-    gateway_signal_reload(gateway);
-    ck_assert_ptr_nonnull(strstr(gateway_wait_ready(gateway), "refused"));
+    ck_assert_int_eq(remove(segd_policy_path(segd)), 0);
+    segd_signal_reload(segd);
+    ck_assert_ptr_nonnull(strstr(segd_wait_ready(segd), "refused"));
     goes_on(&scene);
     is_enforced(&scene);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     goes_on(&scene);
 }
 END_TEST
@@ -124,19 +124,19 @@ END_TEST
 START_TEST(rules_outlive_segd)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *before = NULL, *after = NULL;
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, _i % FAMILIES);
-    before = gateway_list();
+    before = segd_list();
     if (_i < FAMILIES)
-        gateway_stop(gateway);
+        segd_stop(segd);
     else
-        gateway_kill(gateway);
-    after = gateway_list();
-    gateway_same(before, after);
+        segd_kill(segd);
+    after = segd_list();
+    segd_same(before, after);
     goes_on(&scene);
     is_enforced(&scene);
 }
@@ -146,21 +146,21 @@ END_TEST
 START_TEST(restart_changes_nothing)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *before = NULL, *after = NULL;
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, _i);
-    gateway_stop(gateway);
-    before = gateway_list();
-    gateway_start_again(gateway);
-    after = gateway_list();
-    gateway_same(before, after);
-    ck_assert_uint_ge(gateway_passed("main", false), 5);
+    segd_stop(segd);
+    before = segd_list();
+    segd_start_again(segd);
+    after = segd_list();
+    segd_same(before, after);
+    ck_assert_uint_ge(segd_passed("main", false), 5);
     goes_on(&scene);
     is_enforced(&scene);
-    gateway_reload(gateway, policy_without);
+    segd_reload(segd, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
 }
 END_TEST
@@ -169,24 +169,24 @@ END_TEST
 START_TEST(restart_goes_on_with_what_the_kernel_holds)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *before = NULL, *after = NULL;
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, _i % FAMILIES);
     if (_i < FAMILIES)
-        gateway_stop(gateway);
+        segd_stop(segd);
     else
-        gateway_kill(gateway);
-    before = gateway_list();
-    gateway_write_policy(gateway, policy_without);
-    gateway_start_again(gateway);
-    after = gateway_list();
-    gateway_same(before, after);
+        segd_kill(segd);
+    before = segd_list();
+    segd_write_policy(segd, policy_without);
+    segd_start_again(segd);
+    after = segd_list();
+    segd_same(before, after);
     goes_on(&scene);
-    gateway_signal_reload(gateway);
-    ck_assert_ptr_nonnull(strstr(gateway_wait_ready(gateway), "STATUS=Enforcing generation 2"));
+    segd_signal_reload(segd);
+    ck_assert_ptr_nonnull(strstr(segd_wait_ready(segd), "STATUS=Enforcing generation 2"));
     stream_stops(&scene.there, "no-flow", "a", "b");
 }
 END_TEST
@@ -207,17 +207,17 @@ static const char *const tampering[] = {
 START_TEST(restart_repairs_what_somebody_changed)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, FAMILY_IPV4);
     if (_i < N_TAMPERING)
-        gateway_stop(gateway);
+        segd_stop(segd);
     else
-        gateway_kill(gateway);
+        segd_kill(segd);
     sandbox_nft(tampering[_i % N_TAMPERING]);
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     is_enforced(&scene);
     stream_pass(&scene.there, 5000);
 }
@@ -226,23 +226,23 @@ END_TEST
 START_TEST(others_change_nothing_while_segd_runs)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *before = NULL, *after = NULL, *answer = NULL;
     int status;
 
     enter(&scene);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     open_connection(&scene, FAMILY_IPV4);
-    before = gateway_list();
+    before = segd_list();
     status = sandbox_nft_try(tampering[_i], &answer);
-    after = gateway_list();
-    gateway_same(before, after);
+    after = segd_list();
+    segd_same(before, after);
     /* To `flush ruleset` the kernel says yes, and spares what is owned. */
     if (strstr(tampering[_i], "flush ruleset"))
         ck_assert_int_eq(status, 0);
     else
         ck_assert_msg(status != 0 && strstr(answer, "Operation not permitted"), "%s", answer);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     is_enforced(&scene);
     stream_pass(&scene.there, 5000);
 }
@@ -254,26 +254,26 @@ START_TEST(without_a_policy_nothing_is_forwarded)
     static const char *const policies[] = {NULL, "", "segd: [", "segd: 1\n",
                                            ZONES "flows: { x: { from: a } }\n"};
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)(_i % FAMILIES);
     struct stream there, back;
     uint64_t before;
 
     enter(&scene);
     open_connection(&scene, (int)family);
-    gateway = gateway_start(policies[_i / FAMILIES]);
-    before = gateway_dropped_total();
+    segd = segd_start(policies[_i / FAMILIES]);
+    before = segd_dropped_total();
     stream_send(&scene.there, 100);
     do
         ck_assert(!stream_arrives(&scene.there));
-    while (gateway_dropped_total() == before);
+    while (segd_dropped_total() == before);
     hosts_connect(&scene.hosts[0], family, scene.hosts[0].gateway[family], 7005,
                   hosts_listen(NULL, family, 7005), &there, &back);
     stream_pass(&there, 100);
     hosts_connect(NULL, family, scene.hosts[1].address[family], 7006,
                   hosts_listen(&scene.hosts[1], family, 7006), &there, &back);
     stream_pass(&back, 100);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     stream_receive_all(&scene.there);
     is_enforced(&scene);
 }
@@ -283,14 +283,14 @@ END_TEST
 START_TEST(first_start_judges_connections_that_are_open)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     struct stream there, back;
 
     enter(&scene);
     open_connection(&scene, _i);
     hosts_connect(&scene.hosts[0], (enum family)_i, scene.hosts[1].address[_i], 7009,
                   hosts_listen(&scene.hosts[1], (enum family)_i, 7009), &there, &back);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     goes_on(&scene);
     stream_stops(&there, "no-flow", "a", "b");
     stream_stops(&back, "no-flow", "a", "b");
@@ -301,7 +301,7 @@ END_TEST
 START_TEST(ready_is_said_when_the_kernel_has_the_policy)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *text = NULL;
     struct nftables_count count;
     size_t size = 0;
@@ -313,8 +313,8 @@ START_TEST(ready_is_said_when_the_kernel_has_the_policy)
         fprintf(file, "  f%d: { from: a, to: b, services: [tcp/%d] }\n", port, 10000 + port);
     ck_assert_int_eq(fclose(file), 0);
     enter(&scene);
-    gateway = gateway_start(text);
-    ck_assert(gateway_live("f5000", true, &count));
+    segd = segd_start(text);
+    ck_assert(segd_live("f5000", true, &count));
     is_enforced(&scene);
 }
 END_TEST

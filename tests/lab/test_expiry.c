@@ -13,7 +13,7 @@
 
 #include "base/calendar.h"
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -55,21 +55,21 @@ START_TEST(open_connection_stops_when_its_flow_expires)
     struct frame other = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7002);
     usec_t start = monotonic();
 
-    gateway_commit(policy, end_of_flow() - LEFT);
+    segd_commit(policy, end_of_flow() - LEFT);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
     wires_pass(lab, WIRE_A, WIRE_B, &other, NULL);
     while (wires_try(lab, WIRE_A, &frame, NULL))
         ;
     ck_assert_int_ge(monotonic() - start, LEFT - USEC_PER_SEC / 100);
-    ck_assert_uint_eq(gateway_dropped("suspended/a/b"), 1);
-    ck_assert_uint_eq(gateway_dropped_total(), 1);
+    ck_assert_uint_eq(segd_dropped("suspended/a/b"), 1);
+    ck_assert_uint_eq(segd_dropped_total(), 1);
 
     /* The element of the other direction was added in the same transaction, perhaps a tick later.
      */
     while (wires_try(lab, WIRE_B, &answer, NULL))
         ;
-    ck_assert_uint_eq(gateway_dropped_between("suspended", "a", "b"), 2);
+    ck_assert_uint_eq(segd_dropped_between("suspended", "a", "b"), 2);
     /* A new connection is no better off, and another flow no worse. */
     late.source_port++;
     wires_drop(lab, WIRE_A, &late, NULL, "suspended/a/b");
@@ -83,10 +83,10 @@ START_TEST(flow_that_has_expired_is_suspended_from_the_start)
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct nftables_count count;
 
-    gateway_commit(policy, end_of_flow());
+    segd_commit(policy, end_of_flow());
     wires_drop(lab, WIRE_A, &frame, NULL, "suspended/a/b");
-    ck_assert(!gateway_live("short", false, &count));
-    ck_assert(gateway_live("long", false, &count));
+    ck_assert(!segd_live("short", false, &count));
+    ck_assert(segd_live("long", false, &count));
 }
 END_TEST
 
@@ -96,11 +96,11 @@ START_TEST(connection_goes_on_when_its_expired_flow_is_extended)
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&frame);
 
-    gateway_commit(policy, end_of_flow() - LEFT);
+    segd_commit(policy, end_of_flow() - LEFT);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     while (wires_try(lab, WIRE_A, &frame, NULL))
         ;
-    gateway_commit(policy_extended, end_of_flow() + 1);
+    segd_commit(policy_extended, end_of_flow() + 1);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
 }
@@ -114,10 +114,10 @@ START_TEST(flow_extended_in_time_does_not_end_on_the_old_day)
     usec_t start = monotonic();
     cleanup_(freep) char *text = NULL;
 
-    gateway_commit(policy, end_of_flow() - LEFT);
+    segd_commit(policy, end_of_flow() - LEFT);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
-    gateway_commit(policy_extended, end_of_flow() - LEFT / 2);
-    ck_assert_uint_eq(gateway_passed("short", false), 1);
+    segd_commit(policy_extended, end_of_flow() - LEFT / 2);
+    ck_assert_uint_eq(segd_passed("short", false), 1);
     text = sandbox_nft_list("map inet segd live");
     ck_assert_ptr_nonnull(strstr(text, "expires 30d"));
     while (monotonic() < start + LEFT + USEC_PER_SEC / 4)
@@ -130,12 +130,12 @@ START_TEST(flow_shortened_ends_on_the_new_day)
     cleanup_(lab_freep) struct lab *lab = wires_new();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
 
-    gateway_commit(policy_extended, end_of_flow() - LEFT);
+    segd_commit(policy_extended, end_of_flow() - LEFT);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
-    gateway_commit(policy, end_of_flow() - LEFT);
+    segd_commit(policy, end_of_flow() - LEFT);
     while (wires_try(lab, WIRE_A, &frame, NULL))
         ;
-    ck_assert_uint_eq(gateway_dropped("suspended/a/b"), 1);
+    ck_assert_uint_eq(segd_dropped("suspended/a/b"), 1);
 }
 END_TEST
 

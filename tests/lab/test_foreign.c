@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -99,40 +99,40 @@ static void foreign_is(const char *before)
     cleanup_(freep) char *now = NULL;
 
     list_foreign(&now);
-    gateway_same(before, now);
+    segd_same(before, now);
 }
 
 START_TEST(other_tables_are_left_alone)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *before = NULL;
 
     sandbox_enter();
     sandbox_nft(foreign);
     list_foreign(&before);
     ck_assert_ptr_nonnull(strstr(before, "table netdev early"));
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     foreign_is(before);
-    gateway_reload(gateway, policy_protected);
+    segd_reload(segd, policy_protected);
     foreign_is(before);
-    gateway_reload_refused(gateway, "nonsense");
+    segd_reload_refused(segd, "nonsense");
     foreign_is(before);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     foreign_is(before);
-    gateway_stop(gateway);
+    segd_stop(segd);
     foreign_is(before);
-    gateway_start_again(gateway);
+    segd_start_again(segd);
     foreign_is(before);
-    ck_assert_int_eq(remove(gateway_policy_path(gateway)), 0);
-    gateway_kill(gateway);
-    gateway_start_again(gateway); /* the last good generation */
+    ck_assert_int_eq(remove(segd_policy_path(segd)), 0);
+    segd_kill(segd);
+    segd_start_again(segd); /* the last good generation */
     foreign_is(before);
-    gateway_stop(gateway);
+    segd_stop(segd);
     foreign_is(before);
-    gateway_free(gateway);
-    gateway = gateway_start(NULL); /* lockdown */
+    segd_free(segd);
+    segd = segd_start(NULL); /* lockdown */
     foreign_is(before);
-    gateway_stop(gateway);
+    segd_stop(segd);
     foreign_is(before);
 }
 END_TEST
@@ -141,7 +141,7 @@ static char *list_ours(void)
 {
     char *text = sandbox_nft_list("table inet segd");
 
-    gateway_cut_owner(text);
+    segd_cut_owner(text);
     return text;
 }
 
@@ -166,7 +166,7 @@ static void listing_loads_again(void)
     again = list_ours();
     cut(listing, "expires ");
     cut(again, "expires ");
-    gateway_same(listing, again);
+    segd_same(listing, again);
 }
 
 static const char *const policies[] = {policy, policy_protected, NULL};
@@ -174,7 +174,7 @@ static const char *const policies[] = {policy, policy_protected, NULL};
 START_TEST(listing_of_the_table_loads_again)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policies[_i]);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policies[_i]);
 
     /* Counters that count and connections that are open must not matter. */
     for (enum wire_number from = WIRE_A; from < N_WIRES; from++) {
@@ -182,20 +182,20 @@ START_TEST(listing_of_the_table_loads_again)
 
         wires_try(lab, from, &frame, NULL);
     }
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
     listing_loads_again();
 }
 END_TEST
 
 START_TEST(listing_of_the_sample_city_loads_again)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     const char *sample = getenv("SAMPLE");
 
     ck_assert_ptr_nonnull(sample);
     sandbox_enter();
-    gateway = gateway_start_at(sample);
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    segd = segd_start_at(sample);
+    ck_assert_int_gt(segd_process(segd), 0);
     listing_loads_again();
 }
 END_TEST

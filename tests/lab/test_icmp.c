@@ -8,7 +8,7 @@
 #include <check.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -33,32 +33,32 @@ static const uint16_t errors[FAMILIES][4] = {
 };
 #define N_ERRORS 4
 
-static struct lab *start(struct gateway **ret_gateway)
+static struct lab *start(struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
-    *ret_gateway = gateway_start(policy);
+    *ret_gateway = segd_start(policy);
     return lab;
 }
 
 START_TEST(echo_and_its_reply_pass_where_declared)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, echo_request[_i]);
     struct frame reply = wires_answer(&frame);
 
     reply.port = echo_reply[_i];
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &reply, NULL);
-    ck_assert_uint_eq(gateway_passed("ping", false), 1);
-    ck_assert_uint_eq(gateway_passed("ping", true), 1);
+    ck_assert_uint_eq(segd_passed("ping", false), 1);
+    ck_assert_uint_eq(segd_passed("ping", true), 1);
     frame = wires_icmp((enum family)_i, WIRE_C, WIRE_B, echo_request[_i]);
     wires_drop(lab, WIRE_C, &frame, NULL, "no-flow/c/b");
     frame = wires_icmp((enum family)_i, WIRE_B, WIRE_A, echo_request[_i]);
     frame.source_port = 77;
     wires_drop(lab, WIRE_B, &frame, NULL, "no-flow/b/a");
-    gateway_reload(gateway, policy_without);
+    segd_reload(segd, policy_without);
     frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, echo_request[_i]);
     wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/b");
     /* A connection counts for the zones that opened it, in both directions. */
@@ -68,8 +68,8 @@ END_TEST
 
 START_TEST(echo_reply_without_request_does_not_pass)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame reply = wires_icmp((enum family)_i, WIRE_A, WIRE_B, echo_reply[_i]);
 
     wires_drop(lab, WIRE_A, &reply, NULL, "invalid/a/b");
@@ -88,16 +88,16 @@ START_TEST(other_types_do_not_pass)
         {13, 15, 17, 5, 9, 10, 40, 42, 200, 14, 16, 18},
         {139, 140, 138, 133, 134, 135, 136, 137, 130, 131, 143, 200},
     };
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
 
     for (size_t i = 0; i < 12; i++) {
         struct frame frame = wires_icmp((enum family)_i, WIRE_A, WIRE_B, ICMP(others[_i][i], 0));
 
         ck_assert_msg(!wires_try(lab, WIRE_A, &frame, NULL), "type %u passed",
                       (unsigned)others[_i][i]);
-        ck_assert_uint_eq(gateway_dropped_between("invalid", "a", "b") +
-                              gateway_dropped_between("no-flow", "a", "b"),
+        ck_assert_uint_eq(segd_dropped_between("invalid", "a", "b") +
+                              segd_dropped_between("no-flow", "a", "b"),
                           i + 1);
     }
 }
@@ -105,8 +105,8 @@ END_TEST
 
 START_TEST(errors_of_an_approved_connection_pass_both_ways)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -126,14 +126,14 @@ START_TEST(errors_of_an_approved_connection_pass_both_ways)
         error.destination = request.destination;
         wires_pass(lab, WIRE_A, WIRE_B, &error, &(struct frame_options){.quoted = &answer});
     }
-    ck_assert_uint_ge(gateway_passed("open", true), 1 + 2 * N_ERRORS);
+    ck_assert_uint_ge(segd_passed("open", true), 1 + 2 * N_ERRORS);
 }
 END_TEST
 
 START_TEST(errors_of_no_connection_do_not_pass)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame never = request;
 
@@ -152,8 +152,8 @@ END_TEST
 
 START_TEST(errors_stop_with_their_connection)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame_options quoting = {.quoted = &request};
     struct frame error = wires_icmp((enum family)_i, WIRE_B, WIRE_A, errors[_i][0]);
@@ -162,12 +162,12 @@ START_TEST(errors_stop_with_their_connection)
     error.destination = request.source;
     wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &error, &quoting);
-    gateway_reload(gateway, policy_without);
+    segd_reload(segd, policy_without);
     wires_drop(lab, WIRE_B, &error, &quoting, "no-flow/a/b");
     /* What may ping may not tell of others' errors. */
-    gateway_reload(gateway, WIRES_POLICY
-                   "flows:\n"
-                   "  ping: { from: [a, b], to: [a, b], services: [icmp/echo-request] }\n");
+    segd_reload(segd, WIRES_POLICY
+                "flows:\n"
+                "  ping: { from: [a, b], to: [a, b], services: [icmp/echo-request] }\n");
     wires_drop(lab, WIRE_B, &error, &quoting, "no-flow/a/b");
 }
 END_TEST
@@ -175,8 +175,8 @@ END_TEST
 /* A zone that neither end lies in has nothing to tell them. */
 START_TEST(error_injected_from_another_zone_is_spoofed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp((enum family)_i, WIRE_C, WIRE_A, errors[_i][0]);
 
@@ -189,8 +189,8 @@ END_TEST
 
 START_TEST(error_from_a_router_of_a_third_zone_does_not_pass)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp((enum family)_i, WIRE_C, WIRE_A, errors[_i][0]);
 

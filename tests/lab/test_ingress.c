@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -28,11 +28,11 @@ static const char policy[] =
                  "  to-c: { from: c, to: b, services: [udp/7005] }\n";
 
 /* Loop tests number the families. */
-static struct lab *start(struct gateway **ret_gateway)
+static struct lab *start(struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
-    *ret_gateway = gateway_start(policy);
+    *ret_gateway = segd_start(policy);
     return lab;
 }
 
@@ -47,8 +47,8 @@ static void write_setting(const char *path, const char *value)
 
 START_TEST(approved_packet_and_its_answer_pass)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&frame);
 
@@ -56,15 +56,15 @@ START_TEST(approved_packet_and_its_answer_pass)
     ck_assert_int_eq(lab_flush_conntrack(lab), 0);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
-    ck_assert_uint_eq(gateway_passed("open", false), 1);
-    ck_assert_uint_eq(gateway_passed("open", true), 1);
+    ck_assert_uint_eq(segd_passed("open", false), 1);
+    ck_assert_uint_eq(segd_passed("open", true), 1);
 }
 END_TEST
 
 START_TEST(packet_without_flow_is_counted_as_no_flow)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, CLOSED);
 
     wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/b");
@@ -77,8 +77,8 @@ END_TEST
 
 START_TEST(packet_injected_into_a_connection_from_another_zone_is_spoofed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&frame);
 
@@ -94,8 +94,8 @@ END_TEST
 
 START_TEST(segment_injected_into_an_open_tcp_connection_is_spoofed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_tcp((enum family)_i, WIRE_A, WIRE_B, PORT, FRAME_TCP_SYN);
 
     wires_open_tcp(lab, WIRE_A, WIRE_B, &frame);
@@ -110,8 +110,8 @@ END_TEST
 
 START_TEST(address_of_no_zone_is_spoofed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     static const char *const sources[FAMILIES][3] = {
         {"198.51.100.7", "127.0.0.1", "10.9.0.1"},
         {"2001:db8:f::7", "fd00:9::1", "64:ff9b::a01:7"},
@@ -128,8 +128,8 @@ END_TEST
 
 START_TEST(bound_host_must_come_from_its_hardware_address)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT), answer;
 
     frame.source = wires_address((enum family)_i, WIRE_A, 0x50);
@@ -153,8 +153,8 @@ END_TEST
 
 START_TEST(unknown_interface_passes_nothing)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_STRAY, WIRE_B, PORT);
 
     wires_drop(lab, WIRE_STRAY, &frame, NULL, "unknown-interface");
@@ -169,13 +169,13 @@ END_TEST
 START_TEST(unknown_interface_gets_nothing_of_a_zone_that_says_any)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway =
-        gateway_start(WIRES_POLICY "  up: { class: external, interfaces: [up0], networks: [any] }\n"
-                                   "flows:\n"
-                                   "  out: { from: a, to: up, services: [udp/7001] }\n");
+    cleanup_(segd_freep) struct segd *segd =
+        segd_start(WIRES_POLICY "  up: { class: external, interfaces: [up0], networks: [any] }\n"
+                                "flows:\n"
+                                "  out: { from: a, to: up, services: [udp/7001] }\n");
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_STRAY, PORT);
 
-    (void)gateway;
+    (void)segd;
     frame.destination = wires_parse(_i == FAMILY_IPV4 ? "198.51.100.9" : "2001:db8:f::9");
     wires_drop(lab, WIRE_A, &frame, NULL, "unknown-interface");
 }
@@ -198,13 +198,13 @@ START_TEST(fragments_and_extension_headers_do_not_get_around_the_policy)
 {
     const struct frame_options *options = &bent[_i % N_BENT];
     enum family family = (enum family)(_i / N_BENT);
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(lab_freep) struct lab *lab = NULL;
     struct frame frame = wires_udp(family, WIRE_A, WIRE_B, PORT);
 
     if (family == FAMILY_IPV4 && options->destination_options)
         return;
-    lab = start(&gateway);
+    lab = start(&segd);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, options);
     frame = wires_answer(&frame);
     wires_pass(lab, WIRE_B, WIRE_A, &frame, options);
@@ -220,8 +220,8 @@ END_TEST
 /* Ports in the second fragment only: nobody can judge the first (RFC 8200, section 4.5). */
 START_TEST(first_fragment_without_all_headers_is_invalid)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame_options options = {.destination_options = true, .fragment_size = 8};
     struct frame frame = wires_udp(FAMILY_IPV6, WIRE_A, WIRE_B, PORT);
 
@@ -231,8 +231,8 @@ END_TEST
 
 START_TEST(segment_of_no_connection_is_invalid)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame =
         wires_tcp((enum family)_i, WIRE_A, WIRE_B, PORT, FRAME_TCP_SYN | FRAME_TCP_ACK);
 
@@ -248,8 +248,8 @@ END_TEST
 
 START_TEST(segment_outside_the_window_is_invalid)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_tcp((enum family)_i, WIRE_A, WIRE_B, PORT, FRAME_TCP_SYN);
 
     write_setting("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal", "0");
@@ -263,8 +263,8 @@ END_TEST
 
 START_TEST(bad_checksum_is_invalid)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame_options options = {.bad_checksum = true};
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
 
@@ -276,8 +276,8 @@ END_TEST
 
 START_TEST(untracked_packet_is_invalid)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
 
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
@@ -299,8 +299,8 @@ END_TEST
 /* A table that accepts everything, before ours and after it, opens nothing. */
 START_TEST(foreign_accept_does_not_open_what_is_closed)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, CLOSED);
 
     sandbox_nft("table inet foreign {\n"
@@ -317,13 +317,13 @@ END_TEST
 
 START_TEST(protocol_without_flow_does_not_pass)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     static const uint8_t protocols[] = {2, 4, 41, 47, 50, 51, 89, 103, 112, 132, 136, 253};
 
     for (size_t i = 0; i < sizeof(protocols); i++) {
         struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
-        uint64_t before = gateway_dropped_total();
+        uint64_t before = segd_dropped_total();
 
         if (protocols[i] == 51 && _i == FAMILY_IPV6)
             continue; /* an extension header there */
@@ -332,9 +332,8 @@ START_TEST(protocol_without_flow_does_not_pass)
         /* Connection tracking calls some of these invalid, by what the lab puts into them. */
         ck_assert_msg(!wires_try(lab, WIRE_A, &frame, NULL), "protocol %u passed",
                       (unsigned)protocols[i]);
-        ck_assert_uint_eq(gateway_dropped_total(), before + 1);
-        ck_assert_uint_eq(gateway_dropped("no-flow/a/b") + gateway_dropped("invalid/a/b"),
-                          before + 1);
+        ck_assert_uint_eq(segd_dropped_total(), before + 1);
+        ck_assert_uint_eq(segd_dropped("no-flow/a/b") + segd_dropped("invalid/a/b"), before + 1);
     }
 }
 END_TEST

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -77,7 +77,7 @@ static void pass_all(struct lab *lab, enum family family, uint16_t host, uint16_
 START_TEST(connections_beyond_the_rate_are_refused_and_counted)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     enum family family = (enum family)_i;
     struct frame frame;
 
@@ -95,14 +95,14 @@ START_TEST(connections_beyond_the_rate_are_refused_and_counted)
     pass_all(lab, family, HOST + 1, 7001, RATE);
     pass_all(lab, family, HOST, 7003, OPEN);
     pass_all(lab, family, HOST, 7004, 2 * RATE);
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 
 START_TEST(connections_beyond_the_open_ones_are_refused_and_counted)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     enum family family = (enum family)_i;
     struct frame frame;
 
@@ -115,7 +115,7 @@ START_TEST(connections_beyond_the_open_ones_are_refused_and_counted)
     /* A first packet that is sent again is of a connection that has its place. */
     frame = begin(family, HOST, 7002, 0);
     passes(lab, &frame);
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 
@@ -130,7 +130,7 @@ static void passes_in_the_end(struct lab *lab, const struct frame *frame)
 START_TEST(connection_that_ends_frees_its_place)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     enum family family = (enum family)_i;
     struct frame frame;
 
@@ -150,14 +150,14 @@ START_TEST(connection_that_ends_frees_its_place)
     /* One place was freed, no more. */
     frame = begin(family, HOST, 7002, OPEN + 1);
     is_limited(lab, &frame, "limited/open");
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 
 START_TEST(both_limits_of_a_flow_hold)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     enum family family = (enum family)_i;
     struct frame frame = begin(family, HOST, 7003, OPEN);
 
@@ -168,28 +168,28 @@ START_TEST(both_limits_of_a_flow_hold)
     ck_assert_int_eq(lab_flush_conntrack(lab), 0);
     for (unsigned i = 0; i < RATE; i++)
         is_limited(lab, &frame, "limited/both");
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 
 START_TEST(reload_keeps_what_sources_have_used)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     enum family family = (enum family)_i;
     struct frame frame = begin(family, HOST, 7001, RATE), open = begin(family, HOST, 7002, OPEN);
 
     pass_all(lab, family, HOST, 7001, RATE);
     pass_all(lab, family, HOST, 7002, OPEN);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     is_limited(lab, &frame, "limited/rate");
     is_limited(lab, &open, "limited/open");
-    gateway_reload(gateway, policy_wider);
+    segd_reload(segd, policy_wider);
     is_limited(lab, &frame, "limited/rate");
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     is_limited(lab, &frame, "limited/rate");
-    gateway_stop(gateway);
-    gateway_start_again(gateway);
+    segd_stop(segd);
+    segd_start_again(segd);
     is_limited(lab, &frame, "limited/rate");
     pass_all(lab, family, HOST + 1, 7001, RATE);
 }
@@ -198,13 +198,13 @@ END_TEST
 START_TEST(edited_limit_begins_anew)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     enum family family = (enum family)_i;
     struct frame frame = begin(family, HOST, 7001, RATE), first = begin(family, HOST, 7001, 0);
 
     pass_all(lab, family, HOST, 7001, RATE);
     is_limited(lab, &frame, "limited/rate");
-    gateway_reload(gateway, policy_changed);
+    segd_reload(segd, policy_changed);
     passes(lab, &first);
     for (unsigned i = 0; i < 6; i++) {
         frame.source_port = (uint16_t)(FIRST_PORT + 100 + i);
@@ -219,24 +219,24 @@ END_TEST
 START_TEST(connections_pass_again_when_their_time_is_over)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy_quick);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy_quick);
 
     pass_all(lab, (enum family)_i, HOST, 7001, 200);
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 
 START_TEST(flow_that_does_not_pass_is_suspended_not_limited)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
 
     for (unsigned i = 0; i < 2 * RATE; i++) {
         struct frame frame = begin((enum family)_i, HOST, 7005, i);
 
         wires_drop(lab, WIRE_A, &frame, NULL, "suspended/a/b");
     }
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 
@@ -248,7 +248,7 @@ START_TEST(source_without_room_is_refused)
     cleanup_(freep) char *table = NULL, *size;
     struct frame frame;
 
-    gateway_commit(policy, calendar_now());
+    segd_commit(policy, calendar_now());
     table = sandbox_nft_list("ruleset");
     while ((size = strstr(table, "size 65536"))) {
         memset(size + strlen("size "), ' ', strlen("6553"));
@@ -275,20 +275,20 @@ END_TEST
 START_TEST(protected_gateway_is_limited_too)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     ip_number address = wires_address(family, WIRE_A, 1);
     struct frame frame;
 
     ck_assert_int_eq(
         lab_add_address(lab, WIRE_A, family, address, family == FAMILY_IPV4 ? 32 : 128), 0);
-    gateway = gateway_start(policy_protected);
+    segd = segd_start(policy_protected);
     for (unsigned i = 0; i < RATE; i++) {
         frame = begin(family, HOST, 7001, i);
         frame.destination = address;
         wires_try(lab, WIRE_A, &frame, NULL); /* what comes out is that nobody listens */
     }
-    ck_assert_uint_eq(gateway_passed("rate", false), RATE);
+    ck_assert_uint_eq(segd_passed("rate", false), RATE);
     frame.source_port++;
     is_limited(lab, &frame, "limited/rate");
 }
@@ -297,7 +297,7 @@ END_TEST
 START_TEST(listing_with_budgets_loads_again)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     cleanup_(freep) char *listing = NULL;
 
     for (enum family family = 0; family < FAMILIES; family++) {
@@ -309,7 +309,7 @@ START_TEST(listing_with_budgets_loads_again)
     ck_assert_ptr_nonnull(strstr(listing, "10.1.0.119 limit rate 5/hour"));
     ck_assert_ptr_nonnull(strstr(listing, "fd00:1::78 ct count 3"));
     sandbox_nft_check(listing);
-    ck_assert_int_gt(gateway_process(gateway), 0);
+    ck_assert_int_gt(segd_process(segd), 0);
 }
 END_TEST
 

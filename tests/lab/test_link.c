@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -54,14 +54,14 @@ static bool received(int socket)
     return recv(socket, bytes, sizeof(bytes), MSG_DONTWAIT) > 0;
 }
 
-static struct lab *start(const char *policy, struct gateway **ret_gateway)
+static struct lab *start(const char *policy, struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
     ck_assert_int_eq(
         lab_add_address(lab, WIRE_A, FAMILY_IPV4, wires_address(FAMILY_IPV4, WIRE_A, 1), 16), 0);
     ck_assert_int_eq(lab_add_address(lab, WIRE_A, FAMILY_IPV6, wires_parse("fe80::1"), 64), 0);
-    *ret_gateway = gateway_start(policy);
+    *ret_gateway = segd_start(policy);
     return lab;
 }
 
@@ -73,27 +73,27 @@ static void send_frame(struct lab *lab, enum wire_number wire, const struct fram
 
 START_TEST(request_without_address_reaches_the_gateway_where_declared)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
-    struct lab *lab = start(without, &gateway);
+    struct lab *lab = start(without, &segd);
     struct frame frame = request(family);
     int socket = hosts_udp(NULL, family, server_port[_i]);
-    uint64_t before = gateway_dropped("no-flow/a/gateway");
+    uint64_t before = segd_dropped("no-flow/a/gateway");
 
     send_frame(lab, WIRE_A, &frame);
     ck_assert(!received(socket));
-    ck_assert_uint_eq(gateway_dropped("no-flow/a/gateway"), before + 1);
-    gateway_reload(gateway, with);
+    ck_assert_uint_eq(segd_dropped("no-flow/a/gateway"), before + 1);
+    segd_reload(segd, with);
     send_frame(lab, WIRE_A, &frame);
     ck_assert(received(socket));
-    ck_assert_uint_eq(gateway_passed("request", false), 1);
+    ck_assert_uint_eq(segd_passed("request", false), 1);
     /* Zone b has declared none. */
     frame.source_port++;
     send_frame(lab, WIRE_B, &frame);
     ck_assert(!received(socket));
     send_frame(lab, WIRE_STRAY, &frame);
     ck_assert(!received(socket));
-    ck_assert_uint_ge(gateway_dropped("unknown-interface"), 1);
+    ck_assert_uint_ge(segd_dropped("unknown-interface"), 1);
     lab_free(lab);
 }
 END_TEST
@@ -101,9 +101,9 @@ END_TEST
 /* A DHCP server's answer to a host that has no address yet. */
 START_TEST(answer_to_everybody_leaves_the_gateway_where_declared)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
-    struct lab *lab = start(without, &gateway);
+    struct lab *lab = start(without, &segd);
     int socket = hosts_udp(NULL, family, server_port[_i]);
     uint32_t payload[2] = {htonl(FRAME_MAGIC), htonl(77)};
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(68)};
@@ -120,13 +120,13 @@ START_TEST(answer_to_everybody_leaves_the_gateway_where_declared)
 
     ck_assert_int_eq(sendto(socket, payload, sizeof(payload), 0, to, length), -1);
     ck_assert_int_eq(errno, EPERM);
-    gateway_reload(gateway, with);
+    segd_reload(segd, with);
     ck_assert_int_eq(sendto(socket, payload, sizeof(payload), 0, to, length), sizeof(payload));
     ck_assert_int_eq(lab_synchronise(lab), 0);
     ck_assert_int_eq(lab_receive(lab, 0, &seen, &wire), 1);
     ck_assert_uint_eq(wire, WIRE_A);
     ck_assert_uint_eq(seen.port, client_port[_i]);
-    ck_assert_uint_eq(gateway_passed("offer", false), 1);
+    ck_assert_uint_eq(segd_passed("offer", false), 1);
     lab_free(lab);
 }
 END_TEST
@@ -134,11 +134,11 @@ END_TEST
 /* Source addresses of a link are nobody's pass to another zone. */
 START_TEST(link_addresses_are_not_forwarded)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     struct lab *lab = start(PROTECTED "  open: { from: a, to: b, services: [udp/7001] }\n"
                                       "  request: { from: a, to: gateway, services: [udp/67] }\n",
-                            &gateway);
+                            &segd);
     struct frame frame = wires_udp(family, WIRE_A, WIRE_B, 7001);
 
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -104,18 +104,18 @@ static void logs(struct lab *lab, struct mnl_socket *socket, enum wire_number wi
     ck_assert(!read_log(socket, prefix));
 }
 
-static struct lab *start(struct gateway **ret_gateway)
+static struct lab *start(struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
-    *ret_gateway = gateway_start(policy);
+    *ret_gateway = segd_start(policy);
     return lab;
 }
 
 START_TEST(refused_packet_is_logged_with_its_reason)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct mnl_socket *socket = listen_to_log();
     enum family family = (enum family)_i;
     struct frame frame = wires_udp(family, WIRE_A, WIRE_B, 7002);
@@ -136,8 +136,8 @@ END_TEST
 
 START_TEST(new_connection_is_logged_where_its_flow_asks)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct mnl_socket *socket = listen_to_log();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7003), answer;
     char prefix[PREFIX_MAX];
@@ -158,8 +158,8 @@ END_TEST
 /* A flood of refusals is counted to the last packet, and logged no faster than the bound. */
 START_TEST(log_is_bounded_and_counters_are_not)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct mnl_socket *socket = listen_to_log();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7002);
     char prefix[PREFIX_MAX];
@@ -172,7 +172,7 @@ START_TEST(log_is_bounded_and_counters_are_not)
         n_logged++;
     ck_assert_uint_gt(n_logged, 0);
     ck_assert_uint_lt(n_logged, 2500);
-    ck_assert_uint_eq(gateway_dropped("no-flow/a/b"), 5000);
+    ck_assert_uint_eq(segd_dropped("no-flow/a/b"), 5000);
     mnl_socket_close(socket);
 }
 END_TEST

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "sandbox.h"
 
@@ -98,26 +98,26 @@ static void enter(struct scene *scene, int number)
 START_TEST(translated_connection_follows_its_flow)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     struct stream there, back;
 
     enter(&scene, _i);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     hosts_connect(&scene.hosts[0], scene.family, scene.target, scene.port,
                   hosts_listen(&scene.hosts[1], scene.family, 7001), &there, &back);
     stream_pass(&there, 5000);
     stream_pass(&back, 5000);
-    ck_assert_uint_ge(gateway_passed("main", false), 5);
-    ck_assert_uint_ge(gateway_passed("main", true), 5);
-    gateway_reload(gateway, policy_renamed);
+    ck_assert_uint_ge(segd_passed("main", false), 5);
+    ck_assert_uint_ge(segd_passed("main", true), 5);
+    segd_reload(segd, policy_renamed);
     stream_pass(&there, 5000);
     stream_pass(&back, 5000);
     stream_nothing_lost(&there);
     stream_nothing_lost(&back);
-    gateway_reload(gateway, policy_of_appearance);
+    segd_reload(segd, policy_of_appearance);
     stream_stops(&there, "no-flow", "a", "b");
     stream_stops(&back, "no-flow", "a", "b");
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     stream_receive_all(&there);
     stream_receive_all(&back);
 }
@@ -127,19 +127,19 @@ END_TEST
 START_TEST(translated_connection_is_judged_anew_from_either_side)
 {
     struct scene scene;
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     struct stream there, back;
     const char *wider = ZONES "flows:\n"
                               "  wide: { from: a, to: b, services: [tcp/7000-7001] }\n";
 
     enter(&scene, _i);
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     hosts_connect(&scene.hosts[0], scene.family, scene.target, scene.port,
                   hosts_listen(&scene.hosts[1], scene.family, 7001), &there, &back);
-    gateway_reload(gateway, wider);
+    segd_reload(segd, wider);
     stream_pass(&back, 5000);
     stream_pass(&there, 5000);
-    gateway_reload(gateway, policy);
+    segd_reload(segd, policy);
     stream_pass(&there, 5000);
     stream_pass(&back, 5000);
     stream_nothing_lost(&there);

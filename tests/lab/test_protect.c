@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "sandbox.h"
 
@@ -48,15 +48,15 @@ static void start(struct host *hosts)
 START_TEST(declared_ping_reaches_the_gateway)
 {
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
 
     start(hosts);
-    gateway = gateway_start(protected_policy);
+    segd = segd_start(protected_policy);
     ck_assert(hosts_ping(&hosts[A], (enum family)_i, hosts[A].gateway[_i], "no-flow/a/gateway"));
     /* To its address on another side too: it is the gateway all the same. */
     ck_assert(hosts_ping(&hosts[A], (enum family)_i, hosts[B].gateway[_i], "no-flow/a/gateway"));
-    ck_assert_uint_ge(gateway_passed("ping", false), 2);
-    ck_assert_uint_ge(gateway_passed("ping", true), 2);
+    ck_assert_uint_ge(segd_passed("ping", false), 2);
+    ck_assert_uint_ge(segd_passed("ping", true), 2);
     ck_assert(!hosts_ping(&hosts[B], (enum family)_i, hosts[B].gateway[_i], "no-flow/b/gateway"));
     ck_assert(
         !hosts_ping(&hosts[STRAY], (enum family)_i, hosts[STRAY].gateway[_i], "unknown-interface"));
@@ -66,12 +66,12 @@ END_TEST
 START_TEST(declared_connections_work_in_both_directions)
 {
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     struct stream in, in_back, out, out_back;
 
     start(hosts);
-    gateway = gateway_start(protected_policy);
+    segd = segd_start(protected_policy);
     hosts_connect(&hosts[A], family, hosts[A].gateway[_i], 7001, hosts_listen(NULL, family, 7001),
                   &in, &in_back);
     stream_pass(&in, 5000);
@@ -80,14 +80,14 @@ START_TEST(declared_connections_work_in_both_directions)
                   &out, &out_back);
     stream_pass(&out, 5000);
     stream_pass(&out_back, 5000);
-    ck_assert_uint_ge(gateway_passed("admin", false), 5);
-    ck_assert_uint_ge(gateway_passed("updates", true), 5);
-    gateway_reload(gateway, without_flows);
+    ck_assert_uint_ge(segd_passed("admin", false), 5);
+    ck_assert_uint_ge(segd_passed("updates", true), 5);
+    segd_reload(segd, without_flows);
     stream_stops(&in, "no-flow", "a", "gateway");
     stream_stops(&in_back, "no-flow", "a", "gateway");
     stream_stops(&out, "no-flow", "b", "gateway");
     stream_stops(&out_back, "no-flow", "b", "gateway");
-    gateway_reload(gateway, protected_policy);
+    segd_reload(segd, protected_policy);
     stream_receive_all(&in);
     stream_receive_all(&out);
 }
@@ -96,27 +96,27 @@ END_TEST
 START_TEST(undeclared_packets_do_not_reach_or_leave_the_gateway)
 {
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     int socket;
     uint64_t before;
 
     start(hosts);
-    gateway = gateway_start(protected_policy);
+    segd = segd_start(protected_policy);
     socket = hosts_udp(NULL, family, 7001);
-    before = gateway_dropped("no-flow/b/gateway");
+    before = segd_dropped("no-flow/b/gateway");
     hosts_udp_send(hosts_udp(&hosts[B], family, 0), family, hosts[B].gateway[_i], 7001);
     ck_assert(!hosts_readable(socket, "no-flow/b/gateway", before));
     socket = hosts_udp(NULL, family, 7009);
-    before = gateway_dropped("no-flow/a/gateway");
+    before = segd_dropped("no-flow/a/gateway");
     hosts_udp_send(hosts_udp(&hosts[A], family, 0), family, hosts[A].gateway[_i], 7009);
     ck_assert(!hosts_readable(socket, "no-flow/a/gateway", before));
     socket = hosts_udp(&hosts[A], family, 7002);
-    before = gateway_dropped("no-flow/gateway/a");
+    before = segd_dropped("no-flow/gateway/a");
     hosts_udp_send(hosts_udp(NULL, family, 0), family, hosts[A].address[_i], 7002);
     ck_assert(!hosts_readable(socket, "no-flow/gateway/a", before));
     socket = hosts_udp(&hosts[STRAY], family, 7002);
-    before = gateway_dropped("unknown-interface");
+    before = segd_dropped("unknown-interface");
     hosts_udp_send(hosts_udp(NULL, family, 0), family, hosts[STRAY].address[_i], 7002);
     ck_assert(!hosts_readable(socket, "unknown-interface", before));
 }
@@ -126,13 +126,13 @@ START_TEST(loopback_works)
 {
     static const char *const loopback[FAMILIES] = {"127.0.0.1", "::1"};
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     struct stream there, back;
     int listener;
 
     start(hosts);
-    gateway = gateway_start(without_flows);
+    segd = segd_start(without_flows);
     listener = hosts_listen(NULL, family, 7001);
     hosts_connect(NULL, family, loopback[_i], 7001, listener, &there, &back);
     stream_pass(&there, 5000);
@@ -149,11 +149,11 @@ END_TEST
 START_TEST(unprotected_gateway_is_reachable)
 {
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
 
     start(hosts);
-    gateway = gateway_start(unprotected_policy);
+    segd = segd_start(unprotected_policy);
     for (int i = A; i < N_HOSTS; i++)
         ck_assert(hosts_ping(&hosts[i], family, hosts[i].gateway[_i], "unknown-interface"));
     ck_assert(hosts_ping(NULL, family, hosts[B].address[_i], "unknown-interface"));
@@ -164,24 +164,24 @@ END_TEST
 START_TEST(open_connection_stops_when_protection_begins)
 {
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     struct stream kept, kept_back, cut, cut_back;
 
     start(hosts);
-    gateway = gateway_start(unprotected_policy);
+    segd = segd_start(unprotected_policy);
     hosts_connect(&hosts[A], family, hosts[A].gateway[_i], 7001, hosts_listen(NULL, family, 7001),
                   &kept, &kept_back);
     hosts_connect(&hosts[B], family, hosts[B].gateway[_i], 7009, hosts_listen(NULL, family, 7009),
                   &cut, &cut_back);
-    gateway_reload(gateway, protected_policy);
+    segd_reload(segd, protected_policy);
     stream_pass(&kept, 5000);
     stream_pass(&kept_back, 5000);
     stream_nothing_lost(&kept);
     stream_nothing_lost(&kept_back);
     stream_stops(&cut, "no-flow", "b", "gateway");
     stream_stops(&cut_back, "no-flow", "b", "gateway");
-    gateway_reload(gateway, unprotected_policy);
+    segd_reload(segd, unprotected_policy);
     stream_receive_all(&cut);
 }
 END_TEST
@@ -190,20 +190,20 @@ END_TEST
 START_TEST(errors_of_the_gateway_itself_pass_as_related)
 {
     struct host hosts[N_HOSTS];
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     enum family family = (enum family)_i;
     int socket, on = 1, error = 0;
     socklen_t length = sizeof(error);
     uint64_t before;
 
     start(hosts);
-    gateway = gateway_start(protected_policy);
+    segd = segd_start(protected_policy);
     socket = hosts_udp(&hosts[A], family, 0);
     ck_assert_int_eq(family == FAMILY_IPV4
                          ? setsockopt(socket, IPPROTO_IP, IP_RECVERR, &on, sizeof(on))
                          : setsockopt(socket, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on)),
                      0);
-    before = gateway_dropped("no-flow/a/gateway");
+    before = segd_dropped("no-flow/a/gateway");
     hosts_udp_send(socket, family, hosts[A].gateway[_i], 7001);
     ck_assert(hosts_readable(socket, "no-flow/a/gateway", before));
     ck_assert_int_eq(getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length), 0);

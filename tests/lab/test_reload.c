@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -118,15 +118,15 @@ static void run_round(struct sender *sender)
 }
 
 /* Reloads, and streams until segd says that it is done. */
-static void reload(struct gateway *gateway, struct sender *sender, const char *policy)
+static void reload(struct segd *segd, struct sender *sender, const char *policy)
 {
     const char *text;
 
-    gateway_write_policy(gateway, policy);
-    gateway_signal_reload(gateway);
+    segd_write_policy(segd, policy);
+    segd_signal_reload(segd);
     do {
         run_round(sender);
-        text = gateway_notification(gateway, false);
+        text = segd_notification(segd, false);
     } while (!text || !strstr(text, "READY=1"));
     ck_assert_msg(!strstr(text, "refused") && strstr(text, "STATUS=Enforcing"), "%s", text);
 }
@@ -213,11 +213,11 @@ START_TEST(reload_loses_no_packet_and_passes_no_other)
     const char *by_hand = getenv("RELOADS");
     int reloads = by_hand ? atoi(by_hand) : RELOADS;
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_start(first);
+    cleanup_(segd_freep) struct segd *segd = segd_start(first);
     struct sender sender = {.lab = lab};
 
     for (int i = 1; i <= reloads; i++)
-        reload(gateway, &sender, i % 2 ? second : first);
+        reload(segd, &sender, i % 2 ? second : first);
 }
 END_TEST
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "hosts.h"
 #include "sandbox.h"
 
@@ -38,7 +38,7 @@ static const char *const interfaces[] = {"a0", "b0"};
 struct scene {
     enum family family;
     struct host hosts[2];
-    struct gateway *gateway;
+    struct segd *segd;
     struct stream there; /* client to server */
     struct stream back;
 };
@@ -51,7 +51,7 @@ static struct scene open_scene(int family)
 
     sandbox_enter();
     hosts_new(interfaces, 2, scene.hosts);
-    scene.gateway = gateway_start(policy_with);
+    scene.segd = segd_start(policy_with);
     listener = hosts_listen(&scene.hosts[1], scene.family, PORT);
     hosts_connect(&scene.hosts[0], scene.family, scene.hosts[1].address[family], PORT, listener,
                   &scene.there, &scene.back);
@@ -62,7 +62,7 @@ static struct scene open_scene(int family)
 
 static void scene_clear(struct scene *scene)
 {
-    gateway_free(scene->gateway);
+    segd_free(scene->segd);
 }
 
 /* Both directions go on, and TCP never had to send anything again. */
@@ -78,7 +78,7 @@ START_TEST(connection_stops_when_its_flow_leaves_the_policy)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway, policy_without);
+    segd_reload(scene.segd, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
 }
 END_TEST
@@ -87,7 +87,7 @@ START_TEST(connection_stops_for_replies_when_its_flow_leaves_the_policy)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway, policy_without);
+    segd_reload(scene.segd, policy_without);
     stream_stops(&scene.back, "no-flow", "a", "b");
 }
 END_TEST
@@ -96,11 +96,11 @@ START_TEST(revoked_connection_is_counted_by_who_opened_it)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway, policy_without);
+    segd_reload(scene.segd, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_stops(&scene.back, "no-flow", "a", "b");
-    ck_assert_uint_gt(gateway_dropped("no-flow/a/b"), 0);
-    ck_assert_uint_eq(gateway_dropped("no-flow/b/a"), 0);
+    ck_assert_uint_gt(segd_dropped("no-flow/a/b"), 0);
+    ck_assert_uint_eq(segd_dropped("no-flow/b/a"), 0);
 }
 END_TEST
 
@@ -108,9 +108,9 @@ START_TEST(connection_stops_when_its_flow_is_disabled)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway, ZONES "flows:\n"
-                                        "  main: { from: client, to: server, services: [tcp/7001],"
-                                        " enabled: false }\n" OTHER_FLOW);
+    segd_reload(scene.segd, ZONES "flows:\n"
+                                  "  main: { from: client, to: server, services: [tcp/7001],"
+                                  " enabled: false }\n" OTHER_FLOW);
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_stops(&scene.back, "no-flow", "a", "b");
 }
@@ -120,9 +120,9 @@ START_TEST(connection_stops_when_its_flow_has_expired)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway, ZONES "flows:\n"
-                                        "  main: { from: client, to: server, services: [tcp/7001],"
-                                        " expires: 2020-03-31 }\n" OTHER_FLOW);
+    segd_reload(scene.segd, ZONES "flows:\n"
+                                  "  main: { from: client, to: server, services: [tcp/7001],"
+                                  " expires: 2020-03-31 }\n" OTHER_FLOW);
     stream_stops(&scene.there, "suspended", "a", "b");
     stream_stops(&scene.back, "suspended", "a", "b");
 }
@@ -132,9 +132,8 @@ START_TEST(connection_stops_when_its_flow_is_narrowed)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway,
-                   ZONES "flows:\n"
-                         "  main: { from: client, to: server, services: [tcp/7003] }\n");
+    segd_reload(scene.segd, ZONES "flows:\n"
+                                  "  main: { from: client, to: server, services: [tcp/7003] }\n");
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_stops(&scene.back, "no-flow", "a", "b");
 }
@@ -144,9 +143,9 @@ START_TEST(connection_goes_on_when_its_flow_comes_back)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
 
-    gateway_reload(scene.gateway, policy_without);
+    segd_reload(scene.segd, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
-    gateway_reload(scene.gateway, policy_with);
+    segd_reload(scene.segd, policy_with);
     stream_receive_all(&scene.there);
     stream_pass(&scene.back, 5000);
 }
@@ -159,9 +158,9 @@ START_TEST(no_connection_opens_after_its_flow_has_left)
     int socket;
     uint64_t before;
 
-    gateway_reload(scene.gateway, policy_without);
+    segd_reload(scene.segd, policy_without);
     socket = hosts_udp(&scene.hosts[1], scene.family, PORT);
-    before = gateway_dropped("no-flow/a/b");
+    before = segd_dropped("no-flow/a/b");
     hosts_udp_send(hosts_udp(&scene.hosts[0], scene.family, 0), scene.family,
                    scene.hosts[1].address[_i], PORT);
     ck_assert(!hosts_readable(socket, "no-flow/a/b", before));
@@ -218,9 +217,9 @@ START_TEST(connection_goes_on_without_loss_while_it_is_still_approved)
 {
     cleanup_(scene_clear) struct scene scene = open_scene(_i / N_APPROVALS);
 
-    gateway_reload(scene.gateway, approvals[_i % N_APPROVALS]);
+    segd_reload(scene.segd, approvals[_i % N_APPROVALS]);
     goes_on(&scene);
-    gateway_reload(scene.gateway, policy_with);
+    segd_reload(scene.segd, policy_with);
     goes_on(&scene);
 }
 END_TEST
@@ -233,11 +232,11 @@ START_TEST(connection_goes_on_without_loss_through_reloads_under_way)
     for (int i = 0; i < 2 * N_APPROVALS; i++) {
         const char *answer = NULL;
 
-        gateway_write_policy(scene.gateway, approvals[i % N_APPROVALS]);
-        gateway_signal_reload(scene.gateway);
+        segd_write_policy(scene.segd, approvals[i % N_APPROVALS]);
+        segd_signal_reload(scene.segd);
         do {
             goes_on(&scene);
-            answer = gateway_notification(scene.gateway, false);
+            answer = segd_notification(scene.segd, false);
         } while (!answer || !strstr(answer, "READY=1"));
         ck_assert_ptr_null(strstr(answer, "refused"));
         ready++;
@@ -252,12 +251,12 @@ START_TEST(counts_of_a_renamed_flow_go_on)
     cleanup_(scene_clear) struct scene scene = open_scene(_i);
     uint64_t before;
 
-    before = gateway_passed("main", false);
+    before = segd_passed("main", false);
     ck_assert_uint_gt(before, 5);
-    gateway_reload(scene.gateway, approvals[1]);
-    ck_assert_uint_ge(gateway_passed("renamed", false), before);
+    segd_reload(scene.segd, approvals[1]);
+    ck_assert_uint_ge(segd_passed("renamed", false), before);
     goes_on(&scene);
-    ck_assert_uint_gt(gateway_passed("renamed", true), 5);
+    ck_assert_uint_gt(segd_passed("renamed", true), 5);
 }
 END_TEST
 
@@ -272,7 +271,7 @@ START_TEST(other_connection_of_the_same_hosts_goes_on)
     hosts_connect(&scene.hosts[0], scene.family, scene.hosts[1].address[_i], OTHER_PORT, listener,
                   &there, &back);
     stream_pass(&there, 100);
-    gateway_reload(scene.gateway, policy_without);
+    segd_reload(scene.segd, policy_without);
     stream_stops(&scene.there, "no-flow", "a", "b");
     stream_pass(&there, 5000);
     stream_pass(&back, 5000);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "ruleset/compile.h"
 #include "ruleset/difference.h"
 #include "sandbox.h"
@@ -47,9 +47,9 @@ static char *generate(const char *more)
 }
 
 /* What the last line of segd's log says it sent. */
-static size_t bytes_sent(const struct gateway *gateway)
+static size_t bytes_sent(const struct segd *segd)
 {
-    cleanup_(freep) char *log = gateway_log(gateway);
+    cleanup_(freep) char *log = segd_log(segd);
     char *line = log, *last = NULL;
     size_t bytes;
 
@@ -135,51 +135,51 @@ static void is_enforced(struct lab *lab)
 START_TEST(one_more_flow_among_fifty_thousand_is_a_small_change)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(freep) char *policy = generate("");
     cleanup_(freep) char *more = generate("  more: { from: s7, to: d9, services: [udp/53] }\n");
     cleanup_(ruleset_freep) struct ruleset *before = NULL, *after = NULL, *again = NULL;
     cleanup_(difference_freep) struct difference *back = NULL;
     struct frame frame = probe(FAMILY_IPV4, 7, 9);
 
-    gateway = gateway_start(policy);
+    segd = segd_start(policy);
     is_enforced(lab);
     before = dump();
     frame.kind = FRAME_UDP;
     frame.port = 53;
     wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/b");
-    gateway_reload(gateway, more);
-    printf("one more flow: %zu bytes of netlink\n", bytes_sent(gateway));
-    ck_assert_uint_le(bytes_sent(gateway), MORE_MAX);
-    ck_assert_uint_gt(bytes_sent(gateway), 0);
+    segd_reload(segd, more);
+    printf("one more flow: %zu bytes of netlink\n", bytes_sent(segd));
+    ck_assert_uint_le(bytes_sent(segd), MORE_MAX);
+    ck_assert_uint_gt(bytes_sent(segd), 0);
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     is_enforced(lab);
     after = dump();
     only_elements_are_new(before, after);
 
-    gateway_reload(gateway, policy);
-    printf("one flow less: %zu bytes of netlink\n", bytes_sent(gateway));
-    ck_assert_uint_le(bytes_sent(gateway), MORE_MAX);
+    segd_reload(segd, policy);
+    printf("one flow less: %zu bytes of netlink\n", bytes_sent(segd));
+    ck_assert_uint_le(bytes_sent(segd), MORE_MAX);
     wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/b");
     is_enforced(lab);
     again = dump();
     ck_assert_int_eq(difference_new(before, again, &back), 0);
     ck_assert_uint_eq(count_changes(back), 0);
 
-    gateway_reload(gateway, policy);
-    ck_assert_uint_le(bytes_sent(gateway), NOTHING_MAX);
+    segd_reload(segd, policy);
+    ck_assert_uint_le(bytes_sent(segd), NOTHING_MAX);
 }
 END_TEST
 
 START_TEST(restart_on_fifty_thousand_flows_sends_next_to_nothing)
 {
     cleanup_(freep) char *policy = generate("");
-    cleanup_(gateway_freep) struct gateway *gateway = gateway_enter(policy);
+    cleanup_(segd_freep) struct segd *segd = segd_enter(policy);
 
-    ck_assert_uint_gt(bytes_sent(gateway), 1000000);
-    gateway_stop(gateway);
-    gateway_start_again(gateway);
-    ck_assert_uint_le(bytes_sent(gateway), NOTHING_MAX);
+    ck_assert_uint_gt(bytes_sent(segd), 1000000);
+    segd_stop(segd);
+    segd_start_again(segd);
+    ck_assert_uint_le(bytes_sent(segd), NOTHING_MAX);
 }
 END_TEST
 

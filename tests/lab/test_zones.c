@@ -8,7 +8,7 @@
 #include <check.h>
 
 #include "checks.h"
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -34,18 +34,18 @@ static const char shared[] = HEAD
     "  of-y: { from: y, to: b, services: [udp/7002] }\n"
     "  to-y: { from: b, to: y, services: [udp/7003] }\n";
 
-static struct lab *start(const char *policy, struct gateway **ret_gateway)
+static struct lab *start(const char *policy, struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
-    *ret_gateway = gateway_start(policy);
+    *ret_gateway = segd_start(policy);
     return lab;
 }
 
 START_TEST(interfaces_of_one_zone_are_apart_by_default)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(intra_deny, &gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(intra_deny, &segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_A_OTHER, 7001);
 
     wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/a");
@@ -58,8 +58,8 @@ END_TEST
 
 START_TEST(interfaces_of_one_zone_talk_where_it_says_so)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(intra_allow, &gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(intra_allow, &segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_A_OTHER, 9);
     struct frame answer = wires_answer(&frame);
     struct frame other = wires_tcp((enum family)_i, WIRE_A_OTHER, WIRE_A, 22, FRAME_TCP_SYN);
@@ -70,21 +70,21 @@ START_TEST(interfaces_of_one_zone_talk_where_it_says_so)
     wires_pass(lab, WIRE_A_OTHER, WIRE_A, &other, NULL);
     /* It opens nothing to other zones. */
     wires_drop(lab, WIRE_A, &out, NULL, "no-flow/a/b");
-    gateway_reload(gateway, intra_deny);
+    segd_reload(segd, intra_deny);
     wires_drop(lab, WIRE_A, &frame, NULL, "no-flow/a/a");
     wires_drop(lab, WIRE_A_OTHER, &answer, NULL, "no-flow/a/a");
-    gateway_reload(gateway, intra_allow);
+    segd_reload(segd, intra_allow);
     wires_pass(lab, WIRE_A, WIRE_A_OTHER, &frame, NULL);
 }
 END_TEST
 
 START_TEST(flow_inside_a_zone_allows_what_it_names)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(lab_freep) struct lab *lab =
         start(WIRES_POLICY "flows:\n"
                            "  inside: { from: a, to: a, services: [udp/7001] }\n",
-              &gateway);
+              &segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_A_OTHER, 7001);
 
     wires_pass(lab, WIRE_A, WIRE_A_OTHER, &frame, NULL);
@@ -106,8 +106,8 @@ static struct frame from_y_behind_x(enum family family, uint16_t port)
 
 START_TEST(zones_that_share_an_interface_are_told_apart_by_address)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(shared, &gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(shared, &segd);
     enum family family = (enum family)_i;
     struct frame x = wires_udp(family, WIRE_A, WIRE_B, 7001);
     struct frame y = from_y_behind_x(family, 7002);
@@ -120,14 +120,14 @@ START_TEST(zones_that_share_an_interface_are_told_apart_by_address)
     y.port = 7001;
     ck_assert(!wires_try(lab, WIRE_A, &x, NULL));
     ck_assert(!wires_try(lab, WIRE_A, &y, NULL));
-    ck_assert_uint_eq(gateway_dropped_total(), 2);
+    ck_assert_uint_eq(segd_dropped_total(), 2);
 }
 END_TEST
 
 START_TEST(zone_with_a_shared_and_an_own_interface_is_one_zone)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(shared, &gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(shared, &segd);
     enum family family = (enum family)_i;
     struct frame y = wires_udp(family, WIRE_A_OTHER, WIRE_B, 7002);
     struct frame answer = wires_answer(&y);
@@ -140,27 +140,27 @@ START_TEST(zone_with_a_shared_and_an_own_interface_is_one_zone)
     y.source = wires_address(family, WIRE_A, 7);
     y.port = 7001;
     ck_assert(!wires_try(lab, WIRE_A_OTHER, &y, NULL));
-    ck_assert_uint_eq(gateway_dropped("spoofed/y"), 1);
+    ck_assert_uint_eq(segd_dropped("spoofed/y"), 1);
     /* A third zone's address does not come by the shared line. */
     y.source = wires_address(family, WIRE_C, 7);
     ck_assert(!wires_try(lab, WIRE_A, &y, NULL));
-    ck_assert_uint_eq(gateway_dropped_total(), 2);
+    ck_assert_uint_eq(segd_dropped_total(), 2);
 }
 END_TEST
 
 START_TEST(zones_that_share_an_interface_are_apart)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(shared, &gateway);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(shared, &segd);
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_A_OTHER, 7003);
 
     ck_assert(!wires_try(lab, WIRE_A, &frame, NULL));
-    ck_assert_uint_eq(gateway_dropped_total(), 1);
+    ck_assert_uint_eq(segd_dropped_total(), 1);
     /* Also on the shared line itself: in and out by a0. */
     frame.destination = wires_address((enum family)_i, WIRE_A, 9);
     frame.source = wires_address((enum family)_i, WIRE_A_OTHER, 7);
     ck_assert(!wires_try(lab, WIRE_A, &frame, NULL));
-    ck_assert_uint_eq(gateway_dropped_total(), 2);
+    ck_assert_uint_eq(segd_dropped_total(), 2);
 }
 END_TEST
 

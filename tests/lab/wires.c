@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway.h"
+#include "segd.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -147,7 +147,7 @@ bool wires_try(struct lab *lab, enum wire_number in, const struct frame *frame,
 void wires_pass(struct lab *lab, enum wire_number in, enum wire_number out,
                 const struct frame *frame, const struct frame_options *options)
 {
-    uint64_t before = gateway_dropped_total();
+    uint64_t before = segd_dropped_total();
     struct frame seen;
     size_t wire;
 
@@ -157,19 +157,19 @@ void wires_pass(struct lab *lab, enum wire_number in, enum wire_number out,
     ck_assert(seen.destination == frame->destination);
     ck_assert_int_eq(seen.kind, frame->kind);
     ck_assert_uint_eq(seen.port, frame->port);
-    ck_assert_uint_eq(gateway_dropped_total(), before);
+    ck_assert_uint_eq(segd_dropped_total(), before);
 }
 
 void wires_drop(struct lab *lab, enum wire_number in, const struct frame *frame,
                 const struct frame_options *options, const char *counter)
 {
-    uint64_t before = gateway_dropped(counter), total = gateway_dropped_total();
+    uint64_t before = segd_dropped(counter), total = segd_dropped_total();
 
     ck_assert_msg(!wires_try(lab, in, frame, options), "a frame passed that should count as %s",
                   counter);
-    ck_assert_msg(gateway_dropped_total() == total + 1, "not one packet, but %u were refused",
-                  (unsigned)(gateway_dropped_total() - total));
-    ck_assert_msg(gateway_dropped(counter) == before + 1, "refused, but not counted under %s",
+    ck_assert_msg(segd_dropped_total() == total + 1, "not one packet, but %u were refused",
+                  (unsigned)(segd_dropped_total() - total));
+    ck_assert_msg(segd_dropped(counter) == before + 1, "refused, but not counted under %s",
                   counter);
 }
 

@@ -12,96 +12,96 @@
  * which must be a sandbox. Everything waits for events of the daemon (its notifications, its end)
  * and asserts that they come; a daemon that dies while it is waited for fails the test.
  */
-struct gateway;
+struct segd;
 
 /*
  * Writes the policy to a file and starts segd on it; the text NULL: on a file that is not there.
  * Returns when segd says READY. The path of segd is in the environment, SEGD.
  */
-struct gateway *gateway_start(const char *policy);
+struct segd *segd_start(const char *policy);
 /* The same in a network namespace of its own, which the calling process enters. */
-struct gateway *gateway_enter(const char *policy);
+struct segd *segd_enter(const char *policy);
 /*
  * The same with systemd's file-descriptor store: what segd gives to it stays open when segd ends,
  * and is handed over at the next start.
  */
-struct gateway *gateway_start_stored(const char *policy);
+struct segd *segd_start_stored(const char *policy);
 /* What the store holds, borrowed, or -1; and closes it. */
-int gateway_stored(const struct gateway *gateway);
-void gateway_empty_store(struct gateway *gateway);
-/* As gateway_start(), on a policy that is there already: a file or a folder, which stays as it is.
+int segd_stored(const struct segd *segd);
+void segd_empty_store(struct segd *segd);
+/* As segd_start(), on a policy that is there already: a file or a folder, which stays as it is.
  */
-struct gateway *gateway_start_at(const char *path);
-/* Starts segd again, after gateway_stop(), on what is in the policy file now. */
-void gateway_start_again(struct gateway *gateway);
+struct segd *segd_start_at(const char *path);
+/* Starts segd again, after segd_stop(), on what is in the policy file now. */
+void segd_start_again(struct segd *segd);
 /* The same without waiting for READY. */
-void gateway_spawn(struct gateway *gateway);
+void segd_spawn(struct segd *segd);
 /* Ends segd by SIGTERM and asserts that it leaves with 0. */
-void gateway_stop(struct gateway *gateway);
+void segd_stop(struct segd *segd);
 /* Ends segd by SIGKILL. */
-void gateway_kill(struct gateway *gateway);
+void segd_kill(struct segd *segd);
 /* Forgets the daemon and its files, ending it if it runs. Returns NULL. */
-struct gateway *gateway_free(struct gateway *gateway);
-DEFINE_CLEANUP(struct gateway, gateway_free)
+struct segd *segd_free(struct segd *segd);
+DEFINE_CLEANUP(struct segd, segd_free)
 
 /* Replaces the policy file; nobody is told. */
-void gateway_write_policy(struct gateway *gateway, const char *policy);
+void segd_write_policy(struct segd *segd, const char *policy);
 /* Sends SIGHUP, without waiting. */
-void gateway_signal_reload(struct gateway *gateway);
+void segd_signal_reload(struct segd *segd);
 /*
  * Reads one notification. Without `wait` returns NULL where there is none. The text is valid until
  * the next call.
  */
-const char *gateway_notification(struct gateway *gateway, bool wait);
+const char *segd_notification(struct segd *segd, bool wait);
 /* Waits for the next READY=1 and returns the whole notification. */
-const char *gateway_wait_ready(struct gateway *gateway);
+const char *segd_wait_ready(struct segd *segd);
 
 /* Replaces the policy, reloads, waits for READY and asserts that the policy is enforced. */
-void gateway_reload(struct gateway *gateway, const char *policy);
+void segd_reload(struct segd *segd, const char *policy);
 /* The same, and asserts that the policy was refused. */
-void gateway_reload_refused(struct gateway *gateway, const char *policy);
+void segd_reload_refused(struct segd *segd, const char *policy);
 
 /* The folder of segd's state, and its control socket; borrowed. */
-const char *gateway_state_path(const struct gateway *gateway);
-const char *gateway_socket_path(const struct gateway *gateway);
+const char *segd_state_path(const struct segd *segd);
+const char *segd_socket_path(const struct segd *segd);
 /* The path of the policy file as segd was given it; borrowed. */
-const char *gateway_policy_path(const struct gateway *gateway);
+const char *segd_policy_path(const struct segd *segd);
 /* All that segd wrote to standard error from its first start on; the caller frees it. */
-char *gateway_log(const struct gateway *gateway);
-pid_t gateway_process(const struct gateway *gateway);
+char *segd_log(const struct segd *segd);
+pid_t segd_process(const struct segd *segd);
 
 /*
  * What the kernel counted. These need no daemon. A counter that does not exist counts 0 packets:
  * tests compare with what they sent.
  */
-uint64_t gateway_dropped(const char *counter);
+uint64_t segd_dropped(const char *counter);
 /* Sum of `REASON/a/b` and `REASON/b/a`, that is of connections opened from either side. */
-uint64_t gateway_dropped_between(const char *reason, const char *a, const char *b);
+uint64_t segd_dropped_between(const char *reason, const char *a, const char *b);
 /* Packets refused for whatever reason. */
-uint64_t gateway_dropped_total(void);
+uint64_t segd_dropped_total(void);
 /* The element that makes a flow live in one direction, as nft lists it, or NULL where it is not
  * live; the caller frees it. */
-char *gateway_live_element(const char *flow, bool reply);
+char *segd_live_element(const char *flow, bool reply);
 /* Packets of one flow, from that element; false where it is not live. */
-bool gateway_live(const char *flow, bool reply, struct nftables_count *ret_count);
+bool segd_live(const char *flow, bool reply, struct nftables_count *ret_count);
 /* Packets of one flow in one direction; the flow must be live. */
-uint64_t gateway_passed(const char *flow, bool reply);
+uint64_t segd_passed(const char *flow, bool reply);
 
 /*
  * `nft -a list table inet segd`: with the handles of the kernel's objects, without the times that
  * elements have left, and without the owner. The caller frees it.
  */
-char *gateway_list(void);
+char *segd_list(void);
 /*
  * Takes out of a listing whose the table is. nft 1.0.6 knows the flag `owner` and not `persist`:
  * loaded as it is listed, the table would go with the nft that made it.
  */
-void gateway_cut_owner(char *listing);
+void segd_cut_owner(char *listing);
 /* Asserts that two listings are equal; shows the first line that is not. */
-void gateway_same(const char *before, const char *after);
+void segd_same(const char *before, const char *after);
 
 /*
  * Compiles a policy as if it were `now` and commits it by the library alone, without a daemon.
  * What the table holds already is replaced by difference.
  */
-void gateway_commit(const char *policy, usec_t now);
+void segd_commit(const char *policy, usec_t now);

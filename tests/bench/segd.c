@@ -9,7 +9,7 @@
  * lines of the receive path.
  */
 
-#include "gateway.h"
+#include "segd.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ struct wire {
     int socket; /* writes into the far end */
 };
 
-struct gateway {
+struct segd {
     struct nl_sock *route;
     struct wire wires[2];
 };
@@ -92,10 +92,9 @@ static int open_writer(int ifindex)
     return TAKE_FD(fd);
 }
 
-static int add_wire(struct gateway *gateway, enum end end, struct nl_sock *far_route,
-                    int far_namespace)
+static int add_wire(struct segd *segd, enum end end, struct nl_sock *far_route, int far_namespace)
 {
-    struct wire *wire = &gateway->wires[end];
+    struct wire *wire = &segd->wires[end];
     const struct network_wire names = {
         interfaces[end],
         far_interfaces[end],
@@ -106,24 +105,24 @@ static int add_wire(struct gateway *gateway, enum end end, struct nl_sock *far_r
         end == END_A ? SHAPE_NETWORK_A : SHAPE_NETWORK_B,
         SHAPE_NETWORK_BITS,
     };
-    int r = network_add_wire(gateway->route, far_namespace, &names);
+    int r = network_add_wire(segd->route, far_namespace, &names);
 
     if (r == 0)
-        r = network_find(gateway->route, interfaces[end], &wire->ifindex);
+        r = network_find(segd->route, interfaces[end], &wire->ifindex);
     if (r == 0)
         r = network_find(far_route, far_interfaces[end], &wire->far_ifindex);
     if (r == 0)
         r = network_set_up(far_route, wire->far_ifindex);
     if (r == 0)
-        r = network_add_neighbour(gateway->route, wire->ifindex, FAMILY_IPV4, FAR_ADDRESS,
+        r = network_add_neighbour(segd->route, wire->ifindex, FAMILY_IPV4, FAR_ADDRESS,
                                   make_mac(end, MAC_NOBODY));
     if (r == 0)
-        r = network_add_route(gateway->route, wire->ifindex, FAMILY_IPV4, zone, FAR_ADDRESS);
+        r = network_add_route(segd->route, wire->ifindex, FAMILY_IPV4, zone, FAR_ADDRESS);
     return r;
 }
 
 /* With the process in the far namespace: its end of both wires. */
-static int furnish_far(struct gateway *gateway)
+static int furnish_far(struct segd *segd)
 {
     cleanup_(nl_socket_freep) struct nl_sock *far_route = NULL;
     cleanup_(closep) int far_namespace = namespace_open();
@@ -136,23 +135,23 @@ static int furnish_far(struct gateway *gateway)
         r = network_open(&far_route);
 
     for (enum end end = END_A; r == 0 && end <= END_B; end++) {
-        r = add_wire(gateway, end, far_route, far_namespace);
+        r = add_wire(segd, end, far_route, far_namespace);
         if (r < 0)
             return r;
-        gateway->wires[end].socket = open_writer(gateway->wires[end].far_ifindex);
-        if (gateway->wires[end].socket < 0)
-            return gateway->wires[end].socket;
+        segd->wires[end].socket = open_writer(segd->wires[end].far_ifindex);
+        if (segd->wires[end].socket < 0)
+            return segd->wires[end].socket;
     }
     return r;
 }
 
-static int furnish(struct gateway *gateway)
+static int furnish(struct segd *segd)
 {
     cleanup_(closep) int near_namespace = -1;
     int r = namespace_configure(gateway_settings, ELEMENTS_OF(gateway_settings));
 
     if (r == 0)
-        r = network_open(&gateway->route);
+        r = network_open(&segd->route);
     if (r < 0)
         return r;
 
@@ -161,45 +160,45 @@ static int furnish(struct gateway *gateway)
         return near_namespace;
     if (unshare(CLONE_NEWNET) < 0)
         return -errno;
-    r = furnish_far(gateway);
+    r = furnish_far(segd);
     if (setns(near_namespace, CLONE_NEWNET) < 0)
         return -errno;
     return r;
 }
 
-int gateway_new(struct gateway **ret_gateway)
+int gateway_new(struct segd **ret_gateway)
 {
-    cleanup_(gateway_freep) struct gateway *gateway = calloc(1, sizeof(*gateway));
+    cleanup_(segd_freep) struct segd *segd = calloc(1, sizeof(*segd));
     int r;
 
-    if (!gateway)
+    if (!segd)
         return -ENOMEM;
-    gateway->wires[END_A].socket = gateway->wires[END_B].socket = -1;
+    segd->wires[END_A].socket = segd->wires[END_B].socket = -1;
 
     r = lab_enter();
     if (r < 0)
         return r;
     if (lab_in_root_namespace())
         return -EPERM;
-    r = furnish(gateway);
+    r = furnish(segd);
     if (r < 0)
         return r;
 
-    *ret_gateway = TAKE_PTR(gateway);
+    *ret_gateway = TAKE_PTR(segd);
     return 0;
 }
 
-struct gateway *gateway_free(struct gateway *gateway)
+struct segd *segd_free(struct segd *segd)
 {
-    if (!gateway)
+    if (!segd)
         return NULL;
 
     for (enum end end = END_A; end <= END_B; end++) {
-        if (gateway->wires[end].socket >= 0)
-            close(gateway->wires[end].socket);
+        if (segd->wires[end].socket >= 0)
+            close(segd->wires[end].socket);
     }
-    nl_socket_free(gateway->route);
-    free(gateway);
+    nl_socket_free(segd->route);
+    free(segd);
     return NULL;
 }
 
@@ -277,14 +276,14 @@ static int send_batch(int fd, struct mmsghdr messages[BATCH], unsigned n)
 }
 
 /* Frames that have left the gateway by both wires. */
-static int count_out(struct gateway *gateway, uint64_t *ret_count)
+static int count_out(struct segd *segd, uint64_t *ret_count)
 {
     *ret_count = 0;
 
     for (enum end end = END_A; end <= END_B; end++) {
         struct rtnl_link *link = NULL;
 
-        if (rtnl_link_get_kernel(gateway->route, gateway->wires[end].ifindex, NULL, &link) < 0)
+        if (rtnl_link_get_kernel(segd->route, segd->wires[end].ifindex, NULL, &link) < 0)
             return -EIO;
         *ret_count += rtnl_link_get_stat(link, RTNL_LINK_TX_PACKETS);
         rtnl_link_put(link);
@@ -321,15 +320,15 @@ static int sender_send(struct sender *sender, size_t n)
     return send_batch(sender->fd, messages, (unsigned)n);
 }
 
-int gateway_send(struct gateway *gateway, const struct frames *original, const struct frames *reply,
+int gateway_send(struct segd *segd, const struct frames *original, const struct frames *reply,
                  size_t n, uint64_t *ret_nsec, uint64_t *ret_passed)
 {
     struct sender senders[] = {
-        {.fd = gateway->wires[END_A].socket, .frames = original},
-        {.fd = gateway->wires[END_B].socket, .frames = reply},
+        {.fd = segd->wires[END_A].socket, .frames = original},
+        {.fd = segd->wires[END_B].socket, .frames = reply},
     };
     uint64_t before = 0, after = 0, start, end;
-    int r = count_out(gateway, &before);
+    int r = count_out(segd, &before);
 
     start = clock_nsec();
     for (size_t sent = 0, turn = 0; r == 0 && sent < n; turn++) {
@@ -341,10 +340,10 @@ int gateway_send(struct gateway *gateway, const struct frames *original, const s
     end = clock_nsec();
 
     if (r == 0)
-        r = count_out(gateway, &after);
+        r = count_out(segd, &after);
     for (size_t looks = 0; r == 0 && after - before < n && looks < LOOKS_MAX; looks++) {
         sched_yield();
-        r = count_out(gateway, &after);
+        r = count_out(segd, &after);
         end = clock_nsec();
     }
     if (r < 0)
@@ -361,7 +360,7 @@ static void close_socketp(struct mnl_socket **socket)
         mnl_socket_close(*socket);
 }
 
-int gateway_flush(struct gateway *gateway)
+int gateway_flush(struct segd *segd)
 {
     cleanup_(close_socketp) struct mnl_socket *socket =
         mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
@@ -370,7 +369,7 @@ int gateway_flush(struct gateway *gateway)
     struct nfgenmsg *header;
     ssize_t n;
 
-    (void)gateway; /* its namespace is the process's */
+    (void)segd; /* its namespace is the process's */
     if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
 

@@ -14,13 +14,13 @@
  * number of packets is what the gateway takes for them and a sender's constant share. What comes
  * out is counted and dropped at once.
  */
-struct gateway;
+struct segd;
 
 /* Builds it in new namespaces, which the calling process enters for good; it must have one thread.
  * Returns 0, -EPERM where namespaces are not allowed, or -errno. */
-int gateway_new(struct gateway **ret_gateway);
-struct gateway *gateway_free(struct gateway *gateway);
-DEFINE_CLEANUP(struct gateway, gateway_free)
+int gateway_new(struct segd **ret_gateway);
+struct segd *segd_free(struct segd *segd);
+DEFINE_CLEANUP(struct segd, segd_free)
 
 enum end {
     END_A,
@@ -44,8 +44,8 @@ void frames_set(struct frames *frames, size_t index, enum end from, struct tuple
  * and over, and waits until the gateway is done with all. Returns 0 with the processor time taken
  * and the number that came out at the other side, or -errno.
  */
-int gateway_send(struct gateway *gateway, const struct frames *original, const struct frames *reply,
+int gateway_send(struct segd *segd, const struct frames *original, const struct frames *reply,
                  size_t n, uint64_t *ret_nsec, uint64_t *ret_passed);
 
 /* Forgets all connections. 0 or -errno. */
-int gateway_flush(struct gateway *gateway);
+int gateway_flush(struct segd *segd);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What the policy does by itself. Nothing is remembered of what was told before: what happened is
+ * the difference between two instants, so that a daemon that was away, or a clock that was set,
+ * tells each event once.
+ */
+
+#include "daemon/agenda.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/standing.h"
+
+#define DAY (INT64_C(86400) * USEC_PER_SEC)
+
+static const unsigned warnings[] = {7, 30, 60};
+
+static int compare_expiring(const void *a, const void *b)
+{
+    const struct expiring *x = a, *y = b;
+
+    return (x->expires > y->expires) - (x->expires < y->expires);
+}
+
+static void forget_expiring(struct agenda *agenda)
+{
+    for (size_t i = 0; i < agenda->n_expiring; i++) {
+        free(agenda->expiring[i].name);
+        free(agenda->expiring[i].label);
+    }
+    free(agenda->expiring);
+    agenda->expiring = NULL;
+    agenda->n_expiring = 0;
+}
+
+void agenda_clear(struct agenda *agenda)
+{
+    forget_expiring(agenda);
+    *agenda = (struct agenda){.until = USEC_NEVER};
+}
+
+/* The smallest warning that the time left is within; 0: none, or it has ended. */
+static unsigned warning_of(usec_t left)
+{
+    for (size_t i = 0; left > 0 && i < ELEMENTS_OF(warnings); i++) {
+        if (left <= (usec_t)warnings[i] * DAY)
+            return warnings[i];
+    }
+    return 0;
+}
+
+/* The instant at which the next warning of a flow begins; USEC_NEVER: none does. */
+static usec_t next_warning(usec_t expires, usec_t now)
+{
+    for (size_t i = ELEMENTS_OF(warnings); i-- > 0;) {
+        usec_t begins = expires - (usec_t)warnings[i] * DAY;
+
+        if (begins > now)
+            return begins;
+    }
+    return USEC_NEVER;
+}
+
+/* Flows whose end somebody wrote: that of a grant is no surprise. */
+static bool has_end(const struct flow *flow)
+{
+    return flow->enabled && flow->has_expires && flow->expires != USEC_NEVER;
+}
+
+static bool add_expiring(struct agenda *agenda, const struct flow *flow, unsigned warning)
+{
+    struct expiring *expiring = &agenda->expiring[agenda->n_expiring];
+
+    *expiring = (struct expiring){strdup(flow->name), strdup(flow->label), flow->expires, warning};
+    if (!expiring->name || !expiring->label) {
+        free(expiring->name);
+        free(expiring->label);
+        return false;
+    }
+    agenda->n_expiring++;
+    return true;
+}
+
+void agenda_read(struct agenda *agenda, const struct compiled *compiled)
+{
+    const struct policy *policy = compiled->policy;
+    usec_t now = compiled->now;
+
+    agenda_clear(agenda);
+    agenda->until = compiled->until;
+    agenda->n_flows = compiled_count_flows(compiled);
+    agenda->expiring = calloc(policy->n_flows + 1, sizeof(*agenda->expiring));
+    for (size_t i = 0; agenda->expiring && i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+        usec_t warning;
+
+        if (!has_end(flow))
+            continue;
+        warning = next_warning(flow->expires, now);
+        if (warning < agenda->until)
+            agenda->until = warning;
+        if ((flow->expires <= now || warning_of(flow->expires - now) > 0) &&
+            !add_expiring(agenda, flow, warning_of(flow->expires - now)))
+            break;
+    }
+    if (agenda->n_expiring > 1)
+        qsort(agenda->expiring, agenda->n_expiring, sizeof(*agenda->expiring), compare_expiring);
+}
+
+/* How the flows stand at the two instants. */
+struct between {
+    struct standings *before, *after;
+    usec_t from, to;
+};
+
+static void between_clear(struct between *between)
+{
+    standings_free(between->before);
+    standings_free(between->after);
+}
+
+static bool happened(const struct between *between, const struct flow *flow,
+                     enum agenda_event event)
+{
+    enum standing before = standings_of(between->before, flow, NULL);
+    enum standing after = standings_of(between->after, flow, NULL);
+    unsigned warned;
+
+    switch (event) {
+    case AGENDA_EXPIRED:
+        return before != STANDING_EXPIRED && after == STANDING_EXPIRED;
+    case AGENDA_OPENED:
+        return before == STANDING_CLOSED && after == STANDING_LIVE;
+    case AGENDA_CLOSED:
+        return before == STANDING_LIVE && after == STANDING_CLOSED;
+    case AGENDA_WARNED:
+        warned = has_end(flow) ? warning_of(flow->expires - between->to) : 0;
+        return warned > 0 && warned != warning_of(flow->expires - between->from);
+    }
+    return false;
+}
+
+int agenda_tell(const struct compiled *compiled, const struct overrides *overrides, usec_t from,
+                usec_t to, agenda_handler handler, void *userdata)
+{
+    const struct policy *policy = compiled->policy;
+    cleanup_(freep) const struct flow **flows =
+        calloc(policy->n_flows + 1, sizeof(const struct flow *));
+    cleanup_(between_clear) struct between between = {.from = from, .to = to};
+    int r = flows ? standings_new(policy, overrides, from, &between.before) : -ENOMEM;
+
+    if (r == 0)
+        r = standings_new(policy, overrides, to, &between.after);
+    for (enum agenda_event event = 0; r == 0 && event < AGENDA_EVENTS; event++) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < policy->n_flows; i++) {
+            const struct flow *flow = &policy->flows[i];
+
+            if (!flow->implicit && happened(&between, flow, event))
+                flows[n++] = flow;
+        }
+        if (n > 0)
+            r = handler(event, flows, n, userdata);
+    }
+    return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/calendar.h"
+#include "compiled/compiled.h"
+
+/* When the enforced policy changes by itself, and which of its flows end soon or have ended. */
+
+/* A flow whose last day is near or over. */
+struct expiring {
+    char *name;
+    char *label;
+    usec_t expires;
+    unsigned warning; /* 60, 30 or 7 days, the smallest that it is within; 0: it has ended */
+};
+
+struct agenda {
+    size_t n_flows;            /* of the policy, as its authors wrote them */
+    usec_t until;              /* when a flow begins or ends by itself, or a warning begins */
+    struct expiring *expiring; /* sorted by `expires` */
+    size_t n_expiring;
+};
+/* Nothing is enforced any more. */
+void agenda_clear(struct agenda *agenda);
+/* The policy that is enforced from now on. Without memory the list of what ends soon is empty. */
+void agenda_read(struct agenda *agenda, const struct compiled *compiled);
+
+/* What time alone does to a flow. */
+enum agenda_event {
+    AGENDA_EXPIRED, /* its last day is over */
+    AGENDA_OPENED,  /* by its schedule */
+    AGENDA_CLOSED,  /* by its schedule */
+    AGENDA_WARNED,  /* its end came within 60, 30 or 7 days */
+};
+#define AGENDA_EVENTS (AGENDA_WARNED + 1)
+
+/* Called once for each event that happened, with its flows in order of the policy. */
+typedef int (*agenda_handler)(enum agenda_event event, const struct flow *const *flows,
+                              size_t n_flows, void *userdata);
+/*
+ * What happened between two instants, other things equal. Flows of grants are left out: their end
+ * is told as the end of the grant. Returns 0, the handler's return, -ENOMEM or -errno.
+ */
+int agenda_tell(const struct compiled *compiled, const struct overrides *overrides, usec_t from,
+                usec_t to, agenda_handler handler, void *userdata);

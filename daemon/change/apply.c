@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Changes of the policy: apply and rollback make a target, plan and compare only look. */
+
+#include "daemon/change/apply.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/change/kept.h"
+#include "daemon/change/prepare.h"
+#include "daemon/change/transaction.h"
+
+int files_read(const struct gateway *gateway, struct policy_texts *ret_texts,
+               struct outcome *outcome)
+{
+    const struct diagnostic *first;
+    int r = outcome->sources ? 0 : outcome_begin(outcome);
+
+    if (r == 0)
+        r = policy_load_sources(gateway->options.policy_path, outcome->sources,
+                                outcome->diagnostics);
+    if (r == -EBADMSG && diagnostics_list(outcome->diagnostics, &first) > 0)
+        return outcome_set(outcome, OUTCOME_INVALID, "%s", first->message);
+    return r < 0 ? r : policy_texts_from_sources(outcome->sources, ret_texts);
+}
+
+void files_fingerprint(const struct gateway *gateway, char buffer[SHA256_TEXT_MAX])
+{
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+
+    *buffer = '\0';
+    if (files_read(gateway, &texts, &ignored) == 0)
+        policy_texts_fingerprint(texts.texts, texts.n_texts, buffer);
+}
+
+/* What no change of the policy can do without. */
+static int check_ready(const struct gateway *gateway, struct outcome *outcome)
+{
+    if (gateway->state.confirmation.pending)
+        return outcome_set(
+            outcome, OUTCOME_BUSY, "generation %" PRIu64 " by %s waits to be confirmed",
+            gateway->state.confirmation.generation, gateway->state.confirmation.actor.name);
+    if (!gateway->generations || !gateway->audit)
+        return outcome_set(outcome, OUTCOME_STORAGE,
+                           "there is no state folder at %s: nothing can be changed",
+                           gateway->options.state_path);
+    return 0;
+}
+
+/* The record of the new generation, and the state that goes with it. */
+static int begin(const struct gateway *gateway, const struct actor *actor, const char *action,
+                 const char *reason, struct outcome *outcome, struct target *target)
+{
+    int r = target_begin(gateway, actor, action, target);
+
+    if (r == 0)
+        r = outcome_begin(outcome);
+    if (r == 0)
+        r = check_ready(gateway, outcome);
+    if (r == 0)
+        r = overrides_copy(&gateway->state.overrides, &target->generation.overrides);
+    if (r != 0)
+        return r;
+
+    target->is_new = true;
+    target->reason = reason;
+    target->generation.number = gateway->state.next_generation;
+    target->generation.previous = gateway->state.generation;
+    target->generation.actor = *actor;
+    target->generation.when = whole_second(calendar_now());
+    target->generation.outcome = GENERATION_PREPARED;
+    if (reason && !(target->generation.reason = strdup(reason)))
+        return -ENOMEM;
+
+    target->state.generation = target->generation.number;
+    target->state.next_generation++;
+    return 0;
+}
+
+static void await_confirmation(const struct gateway *gateway, const struct apply_request *request,
+                               struct target *target)
+{
+    struct confirmation *confirmation = &target->state.confirmation;
+
+    *confirmation = (struct confirmation){
+        .pending = request->confirm > 0,
+        .generation = target->generation.number,
+        .previous = gateway->state.generation,
+        .actor = target->actor,
+        .connections = request->connections,
+        .deadline = calendar_clock(CLOCK_BOOTTIME) + request->confirm,
+        .deadline_wall = whole_second(calendar_now() + request->confirm),
+    };
+    state_boot_id(confirmation->boot_id);
+}
+
+/* `are_files`: the texts are those of the policy files. */
+static int run(struct gateway *gateway, struct target *target, bool are_files,
+               struct outcome *outcome)
+{
+    int r;
+
+    policy_texts_fingerprint(target->texts.texts, target->texts.n_texts,
+                             target->generation.fingerprint);
+    if (are_files)
+        strcpy(target->state.files, target->generation.fingerprint);
+    else
+        files_fingerprint(gateway, target->state.files);
+    r = transaction_run(gateway, target, outcome);
+    return r > 0 ? 0 : r;
+}
+
+int change_apply(struct gateway *gateway, const struct actor *actor,
+                 const struct apply_request *request, struct outcome *ret_outcome)
+{
+    cleanup_(target_clear) struct target target = {0};
+    int r = begin(gateway, actor, "apply", request->reason, ret_outcome, &target);
+
+    target.borrows_texts = request->texts;
+    if (request->texts)
+        target.texts =
+            (struct policy_texts){(struct policy_text *)request->texts, request->n_texts};
+    else if (r == 0)
+        r = files_read(gateway, &target.texts, ret_outcome);
+    if (r != 0)
+        return r > 0 ? 0 : r;
+
+    await_confirmation(gateway, request, &target);
+    return run(gateway, &target, !request->texts, ret_outcome);
+}
+
+int change_roll_back(struct gateway *gateway, const struct actor *actor, uint64_t generation,
+                     const char *reason, struct outcome *ret_outcome)
+{
+    cleanup_(target_clear) struct target target = {0};
+    cleanup_(generation_clear) struct generation source = {0};
+    int r = begin(gateway, actor, "rollback", reason, ret_outcome, &target);
+
+    if (r == 0 && generation == 0)
+        generation = gateway->current.previous;
+    if (r == 0 && generation == 0)
+        r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "there is no generation before this one");
+    if (r == 0)
+        r = kept_read(gateway, generation, &source, ret_outcome);
+    if (r == 0)
+        r = kept_read_policy(gateway, &source, ret_outcome, &target.texts, NULL);
+    if (r != 0)
+        return r > 0 ? 0 : r;
+
+    target.generation.source = generation;
+    return run(gateway, &target, false, ret_outcome);
+}
+
+int change_plan(struct gateway *gateway, const struct policy_text *texts, size_t n_texts,
+                struct outcome *ret_outcome)
+{
+    cleanup_(policy_texts_clear) struct policy_texts files = {0};
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
+    cleanup_(policy_freep) struct policy *old = NULL;
+    struct compiled_input input = {texts, n_texts, &gateway->state.overrides};
+    int r = outcome_begin(ret_outcome);
+
+    if (r == 0 && !texts) {
+        r = files_read(gateway, &files, ret_outcome);
+        input.texts = files.texts;
+        input.n_texts = files.n_texts;
+    }
+    if (r == 0)
+        r = prepare_compile(gateway, &input, ret_outcome, &compiled);
+    if (r == 0)
+        r = prepare_compare(gateway, compiled, &old, ret_outcome);
+    if (r == 0)
+        policy_texts_fingerprint(input.texts, input.n_texts, ret_outcome->fingerprint);
+    return r > 0 ? 0 : r;
+}
+
+int change_compare(struct gateway *gateway, uint64_t from, uint64_t to, struct outcome *ret_outcome)
+{
+    const uint64_t numbers[2] = {from, to};
+    cleanup_(policy_freep) struct policy *old = NULL;
+    cleanup_(policy_freep) struct policy *new = NULL;
+    struct policy **policies[2] = {&old, &new};
+    int r = outcome_begin(ret_outcome);
+
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(numbers); i++) {
+        cleanup_(generation_clear) struct generation generation = {0};
+        cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+
+        r = kept_read(gateway, numbers[i], &generation, ret_outcome);
+        if (r == 0)
+            r = kept_read_policy(gateway, &generation, ret_outcome, &texts, policies[i]);
+    }
+    if (r == 0)
+        r = plan_new(old, new, &ret_outcome->plan);
+    return r > 0 ? 0 : r;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Generations that wait to be confirmed: whoever cut off their own way in cannot confirm. */
+
+#include "daemon/change/confirm.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/change/kept.h"
+#include "daemon/change/transaction.h"
+#include "daemon/log.h"
+
+static const struct actor clock_actor = {.uid = -1, .name = "clock"};
+
+bool confirmation_is_of_other_boot(const struct gateway *gateway)
+{
+    char boot_id[40];
+
+    state_boot_id(boot_id);
+    return gateway->state.confirmation.pending &&
+           strcmp(boot_id, gateway->state.confirmation.boot_id) != 0;
+}
+
+int change_confirm(struct gateway *gateway, const struct actor *actor, struct outcome *ret_outcome)
+{
+    const struct confirmation *confirmation = &gateway->state.confirmation;
+    const uint64_t number = confirmation->generation;
+    cleanup_(target_clear) struct target target = {0};
+    int r = target_begin(gateway, actor, "confirm", &target);
+
+    target.content = TARGET_SAME;
+    target.state.confirmation = (struct confirmation){0};
+    if (r == 0 && !confirmation->pending)
+        r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "no change waits to be confirmed");
+    if (r == 0 && actor->connection <= confirmation->connections)
+        r = outcome_set(ret_outcome, OUTCOME_REFUSED,
+                        "confirm over a new connection: one that was open before the change "
+                        "proves nothing");
+    if (r == 0)
+        r = transaction_run(gateway, &target, ret_outcome);
+    if (r == 0)
+        log_message(LOG_NOTICE, MESSAGE_CONFIRMED, "generation %" PRIu64 " was confirmed by %s",
+                    number, actor->name);
+    return r > 0 ? 0 : r;
+}
+
+void confirmation_note_failed(const struct gateway *gateway, uint64_t number)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+
+    if (!gateway->generations ||
+        generations_read(gateway->generations, number, &generation, NULL) < 0)
+        return;
+    generation.outcome = GENERATION_UNCONFIRMED;
+    if (generations_update(gateway->generations, &generation) < 0)
+        log_message(LOG_WARNING, MESSAGE_STORAGE,
+                    "generation %" PRIu64 " could not be noted as unconfirmed", number);
+}
+
+/* The generation before, under its own number. */
+static int read_previous(struct gateway *gateway, struct target *target, struct outcome *outcome)
+{
+    uint64_t previous = gateway->state.confirmation.previous;
+    int r;
+
+    if (previous == 0) {
+        target->content = TARGET_LOCKDOWN;
+        return 0;
+    }
+    r = kept_read(gateway, previous, &target->generation, outcome);
+    return r == 0 ? kept_read_policy(gateway, &target->generation, outcome, &target->texts, NULL)
+                  : r;
+}
+
+/* What is enforced was valid when it was applied; better that than nothing at all. */
+static void stay(struct gateway *gateway, const struct outcome *outcome)
+{
+    findings_report(gateway->findings, "change", "not-gone-back", FINDING_CRITICAL, NULL,
+                    "generation %" PRIu64
+                    " was not confirmed, but the one before cannot come back: %s",
+                    gateway->state.confirmation.generation, outcome->message);
+    gateway->state.confirmation = (struct confirmation){0};
+    gateway_keep_state(gateway);
+    gateway->changed = true;
+}
+
+int change_unconfirmed(struct gateway *gateway)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    cleanup_(target_clear) struct target target = {0};
+    const uint64_t number = gateway->state.confirmation.generation;
+    int r = target_begin(gateway, &clock_actor, "unconfirmed", &target);
+
+    target.closes = true;
+    target.state.generation = target.state.confirmation.previous;
+    target.state.confirmation = (struct confirmation){0};
+    if (r == 0)
+        r = read_previous(gateway, &target, &outcome);
+    if (r == 0)
+        r = transaction_run(gateway, &target, &outcome);
+    if (r < 0)
+        outcome_set(&outcome, OUTCOME_KERNEL, "%s", strerror(-r));
+
+    if (r == 0)
+        confirmation_note_failed(gateway, number);
+    else
+        stay(gateway, &outcome);
+    log_message(LOG_WARNING, MESSAGE_UNCONFIRMED,
+                "generation %" PRIu64 " was not confirmed in time; %s", number,
+                r != 0 ? outcome.message : "the one before is enforced again");
+    return 0;
+}

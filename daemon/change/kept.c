@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What the state folder keeps of generations, read for a change. */
+
+#include "daemon/change/kept.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+int kept_read(const struct gateway *gateway, uint64_t number, struct generation *ret_generation,
+              struct outcome *outcome)
+{
+    cleanup_(freep) char *problem = NULL;
+    int r;
+
+    if (!gateway->generations)
+        return outcome_set(outcome, OUTCOME_STORAGE, "there is no state folder");
+    r = generations_read(gateway->generations, number, ret_generation, &problem);
+    if (r == -ENOENT)
+        return outcome_set(outcome, OUTCOME_NOT_FOUND,
+                           "there is no generation %" PRIu64 "; `segctl history` lists them",
+                           number);
+    if (r < 0 && r != -ENOMEM)
+        return outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 ": %s", number,
+                           problem ? problem : strerror(-r));
+    return r;
+}
+
+int kept_read_policy(const struct gateway *gateway, const struct generation *generation,
+                     struct outcome *outcome, struct policy_texts *texts,
+                     struct policy **ret_policy)
+{
+    cleanup_(freep) char *problem = NULL;
+    cleanup_(sources_freep) struct sources *sources = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    int r;
+
+    if (!gateway->generations)
+        return outcome_set(outcome, OUTCOME_STORAGE, "there is no state folder");
+    r = generations_read_texts(gateway->generations, generation, texts, &problem);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
+        return outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 " cannot be read: %s",
+                           generation->number, problem ? problem : strerror(-r));
+    if (!ret_policy)
+        return 0;
+
+    r = sources_new(&sources);
+    if (r == 0)
+        r = diagnostics_new(&diagnostics);
+    if (r == 0)
+        r = policy_parse_texts(texts->texts, texts->n_texts, sources, diagnostics, ret_policy);
+    if (r == -EBADMSG)
+        return outcome_set(outcome, OUTCOME_STORAGE,
+                           "generation %" PRIu64 " is no valid policy any more",
+                           generation->number);
+    return r;
+}

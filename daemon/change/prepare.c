@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* From texts to what can be enforced, and what that would change; nothing has changed yet. */
+
+#include "daemon/change/prepare.h"
+
+#include <errno.h>
+
+#include "daemon/change/kept.h"
+
+int prepare_compile(const struct gateway *gateway, const struct compiled_input *wanted,
+                    struct outcome *outcome, struct compiled **ret_compiled)
+{
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
+    struct compiled_input input = *wanted;
+    int r = outcome->diagnostics ? 0 : outcome_begin(outcome);
+
+    input.now = calendar_now();
+    input.sctp_missing = nftables_features_missing_sctp(enforcement_features(gateway->enforcement));
+    if (r == 0)
+        r = compiled_new(&input, outcome->diagnostics, &compiled);
+
+    /* Diagnostics go on with the texts they speak of. */
+    if (compiled) {
+        sources_free(outcome->sources);
+        outcome->sources = TAKE_PTR(compiled->sources);
+    }
+    if (r == -EBADMSG)
+        return outcome_set(outcome, OUTCOME_INVALID, "the policy has errors");
+    if (r < 0)
+        return r;
+
+    *ret_compiled = TAKE_PTR(compiled);
+    return 0;
+}
+
+int prepare_compare(const struct gateway *gateway, const struct compiled *compiled,
+                    struct policy **ret_old, struct outcome *outcome)
+{
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    int r = 0;
+
+    /* A generation that cannot be compared with is no reason not to change. */
+    if (gateway->current.number > 0)
+        r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, ret_old);
+    if (r < 0)
+        return r;
+
+    r = plan_new(*ret_old, compiled->policy, &outcome->plan);
+    if (r < 0)
+        return r;
+    if (gateway->conntrack && enforcement_ruleset(gateway->enforcement))
+        r = plan_count_cut(outcome->plan, gateway->conntrack,
+                           enforcement_ruleset(gateway->enforcement), compiled->diagram,
+                           compiled->ruleset);
+    return r == -ENOMEM ? r : 0;
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * From a target to what is enforced and kept, in one function: transaction_run(). A crash or a
+ * power cut between any two of its steps leaves what a start can tell apart: the kernel holds the
+ * number of its generation and the closings made by hand, the state names the generation that was
+ * decided.
+ *
+ * What opens is on the disk before it is in the kernel, so nothing passes that nobody can account
+ * for. What closes is in the kernel first, so nothing goes on passing because a disk is full.
+ */
+
+#include "daemon/change/transaction.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/change/closings.h"
+#include "daemon/change/drift.h"
+#include "daemon/change/happened.h"
+#include "daemon/change/kept.h"
+#include "daemon/change/prepare.h"
+#include "daemon/log.h"
+#include "daemon/step.h"
+
+int target_begin(const struct gateway *gateway, const struct actor *actor, const char *action,
+                 struct target *ret_target)
+{
+    *ret_target = (struct target){.actor = *actor, .action = action};
+    return state_copy(&gateway->state, &ret_target->state);
+}
+
+void target_clear(struct target *target)
+{
+    json_decref(target->detail);
+    if (!target->borrows_texts)
+        policy_texts_clear(&target->texts);
+    generation_clear(&target->generation);
+    state_clear(&target->state);
+}
+
+int target_read_enforced(struct gateway *gateway, struct target *target, struct outcome *outcome)
+{
+    target->content = TARGET_POLICY;
+    if (gateway->current.number > 0) {
+        int r = generation_copy(&gateway->current, &target->generation);
+
+        return r < 0 ? r
+                     : kept_read_policy(gateway, &gateway->current, outcome, &target->texts, NULL);
+    }
+    return policy_texts_copy(&gateway->unkept, &target->texts);
+}
+
+/* What a transaction carries from step to step. */
+struct transaction {
+    struct gateway *gateway;
+    struct target *target;
+    struct outcome *outcome;
+    struct compiled *compiled; /* of TARGET_POLICY */
+    struct policy *old;        /* that a new generation takes the place of; or NULL */
+    struct nftables_cost cost;
+    bool wrote_entry, wrote_generation, wrote_state; /* how far the disk is */
+};
+
+static void transaction_clear(struct transaction *transaction)
+{
+    policy_free(transaction->old);
+    compiled_free(transaction->compiled);
+}
+
+/* The target's texts with these overrides. */
+static int compile(const struct gateway *gateway, const struct target *target,
+                   const struct overrides *overrides, struct outcome *outcome,
+                   struct compiled **ret_compiled)
+{
+    const struct compiled_input input = {
+        .texts = target->texts.texts,
+        .n_texts = target->texts.n_texts,
+        .overrides = overrides,
+        .generation = target->generation.number,
+        .strict = target->needs_grants,
+    };
+
+    return prepare_compile(gateway, &input, outcome, ret_compiled);
+}
+
+static int prepare(struct transaction *transaction)
+{
+    if (transaction->target->content != TARGET_POLICY)
+        return 0;
+    return compile(transaction->gateway, transaction->target, &transaction->target->state.overrides,
+                   transaction->outcome, &transaction->compiled);
+}
+
+static int check(struct transaction *transaction)
+{
+    const struct target *target = transaction->target;
+    int r = 0;
+
+    if (target->content != TARGET_POLICY || target->is_start)
+        return 0;
+    if (target->is_new)
+        r = prepare_compare(transaction->gateway, transaction->compiled, &transaction->old,
+                            transaction->outcome);
+    if (r == 0 && target->generation.number != transaction->gateway->current.number)
+        r = closings_check(transaction->gateway, transaction->compiled->policy,
+                           &target->state.overrides, transaction->outcome);
+    return r;
+}
+
+/* The entry of the audit log. What is asked is told when it begins, what became of it at the end.
+ */
+static struct audit_event event_of(const struct transaction *transaction, const char *outcome)
+{
+    const struct target *target = transaction->target;
+
+    struct audit_event event = {
+        .actor = target->actor,
+        .action = target->action,
+        .object = target->object,
+        .reason = target->reason,
+        .from = transaction->gateway->current.number,
+        .to = target->state.generation,
+        .outcome = outcome,
+        .detail = target->detail,
+    };
+
+    /* A confirmation changes neither. */
+    if (target->content == TARGET_SAME)
+        event.from = transaction->gateway->state.confirmation.previous;
+    return event;
+}
+
+static int write_generation(struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    const struct target *target = transaction->target;
+    const uint64_t keep[] = {
+        gateway->state.generation,
+        gateway->state.confirmation.previous,
+        target->generation.previous,
+    };
+    int r = generations_write(gateway->generations, &target->generation, target->texts.texts,
+                              target->texts.n_texts, keep, ELEMENTS_OF(keep));
+
+    if (r < 0)
+        return outcome_set_storage(transaction->outcome, "the generation", r);
+    /* Its number is taken, whatever becomes of it. */
+    gateway->state.next_generation = target->state.next_generation;
+    transaction->wrote_generation = true;
+    step_reached("generation-written");
+    return 0;
+}
+
+static int write_state(struct transaction *transaction)
+{
+    int r = state_write(transaction->gateway->state_directory, &transaction->target->state);
+
+    if (r < 0)
+        return outcome_set_storage(transaction->outcome, "the state", r);
+    transaction->wrote_state = true;
+    step_reached("state-written");
+    return 0;
+}
+
+/* What opens is written down before it is done. */
+static int write_before(struct transaction *transaction)
+{
+    const struct target *target = transaction->target;
+    struct audit_event event = event_of(transaction, "begun");
+    int r = target->action ? gateway_audit(transaction->gateway, &event) : 0;
+
+    if (r < 0)
+        return outcome_set_storage(transaction->outcome, "the audit log", r);
+    transaction->wrote_entry = true;
+    step_reached("audit-begun");
+    if (target->is_new)
+        r = write_generation(transaction);
+    return r == 0 ? write_state(transaction) : r;
+}
+
+struct owner {
+    uint32_t id;
+    const struct flow *flow;
+};
+
+static int compare_owners(const void *a, const void *b)
+{
+    const struct owner *x = a, *y = b;
+
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static int find_reused(const struct policy *old, const struct policy *new,
+                       struct overrides *suspended, uint32_t **ret_marks, size_t *ret_n)
+{
+    cleanup_(freep) struct owner *owners = calloc(old->n_flows + 1, sizeof(*owners));
+    cleanup_(freep) uint32_t *marks = calloc(new->n_flows + 1, sizeof(*marks));
+    size_t n_owners = 0, n = 0;
+
+    if (!owners || !marks)
+        return -ENOMEM;
+    for (size_t i = 0; i < old->n_flows; i++) {
+        if (old->flows[i].id != 0)
+            owners[n_owners++] = (struct owner){old->flows[i].id, &old->flows[i]};
+    }
+    qsort(owners, n_owners, sizeof(*owners), compare_owners);
+
+    for (size_t i = 0; i < new->n_flows; i++) {
+        const struct flow *flow = &new->flows[i];
+        const struct owner key = {flow->id, NULL};
+        const struct owner *owner =
+            bsearch(&key, owners, n_owners, sizeof(*owners), compare_owners);
+        int r;
+
+        if (!owner || memcmp(owner->flow->digest, flow->digest, sizeof(flow->digest)) == 0)
+            continue;
+        marks[n++] = flow->id;
+        r = overrides_add(suspended, &(struct override){
+                                         .kind = OVERRIDE_SUSPENSION,
+                                         .name = (char *)flow->name,
+                                         .reason = (char *)"",
+                                         .who = (char *)"",
+                                         .until = USEC_NEVER,
+                                     });
+        if (r < 0 && r != -EEXIST)
+            return r;
+    }
+    *ret_marks = TAKE_PTR(marks);
+    *ret_n = n;
+    return 0;
+}
+
+/*
+ * Connections carry the number of their flow. Where a flow of the new policy has the number that
+ * another flow had, its connections must not pass for the new one's: the new flow begins suspended,
+ * they are forgotten, and it is taken up with a second commit.
+ */
+static int commit_reused(const struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    const struct target *target = transaction->target;
+    cleanup_(overrides_clear) struct overrides suspended = {0};
+    cleanup_(compiled_freep) struct compiled *first = NULL;
+    cleanup_(freep) uint32_t *marks = NULL;
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    size_t n = 0;
+    int r;
+
+    if (!transaction->old || !gateway->conntrack)
+        return 0;
+    r = overrides_copy(&target->state.overrides, &suspended);
+    if (r == 0)
+        r = find_reused(transaction->old, transaction->compiled->policy, &suspended, &marks, &n);
+    if (r < 0 || n == 0)
+        return r;
+
+    r = compile(gateway, target, &suspended, transaction->outcome, &first);
+    if (r != 0)
+        return r;
+    r = enforcement_commit(gateway->enforcement, first, &refusal, &cost);
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = conntrack_delete_mark(gateway->conntrack, marks[i]);
+    return r < 0 ? outcome_set_kernel(transaction->outcome, &refusal, r,
+                                      transaction->outcome->sources)
+                 : 0;
+}
+
+/* The last step that can fail. */
+static int enforce(struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    struct nftables_refusal refusal = {0};
+    int r = 0;
+
+    switch (transaction->target->content) {
+    case TARGET_POLICY:
+        if (transaction->target->is_held)
+            drift_note(gateway, transaction->compiled);
+        r = commit_reused(transaction);
+        if (r != 0)
+            return r;
+        r = enforcement_commit(gateway->enforcement, transaction->compiled, &refusal,
+                               &transaction->cost);
+        break;
+    case TARGET_ISOLATIONS:
+        r = enforcement_isolate(gateway->enforcement, &transaction->target->state.overrides,
+                                &refusal);
+        break;
+    case TARGET_LOCKDOWN:
+        r = enforcement_lock_down(gateway->enforcement, &refusal);
+        break;
+    case TARGET_SAME:
+        return 0;
+    }
+    if (r < 0)
+        return outcome_set_kernel(transaction->outcome, &refusal, r, transaction->outcome->sources);
+    step_reached("kernel-committed");
+    return 0;
+}
+
+/* Puts the disk back to what is enforced, where it was written first. */
+static void take_back(const struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    struct target *target = transaction->target;
+    int r = 0;
+
+    if (transaction->wrote_generation) {
+        target->generation.outcome = GENERATION_REFUSED;
+        r = generations_update(gateway->generations, &target->generation);
+    }
+    if (r == 0 && transaction->wrote_state)
+        r = state_write(gateway->state_directory, &gateway->state);
+    if (r < 0)
+        findings_report(gateway->findings, "storage", "not-taken-back", FINDING_CRITICAL,
+                        target->object,
+                        "the state folder holds a change that was not made (%s): %s",
+                        target->action, transaction->outcome->message);
+}
+
+static void log_commit(const struct transaction *transaction)
+{
+    const struct compiled *compiled = transaction->compiled;
+    const struct nftables_cost *cost = &transaction->cost;
+
+    log_message(LOG_INFO, MESSAGE_POLICY_COMMITTED,
+                "enforcing generation %" PRIu64
+                ": %zu zones, %zu flows; %zu bytes in %zu messages, %" PRIu64 " us in the kernel",
+                transaction->target->generation.number, compiled->policy->n_zones,
+                compiled_count_flows(compiled), cost->bytes, cost->messages, cost->commit_usec);
+}
+
+/* What was wrong at the start and is mended by a policy that is enforced. */
+static void drop_start_findings(struct gateway *gateway)
+{
+    static const char *const codes[] = {
+        "lockdown",
+        "policy-not-applied",
+        "policy-not-kept",
+        "generation-not-enforced",
+    };
+
+    for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
+        findings_drop(gateway->findings, "start", codes[i], NULL);
+}
+
+/* The policy that is enforced now: its times, its texts, its generation. */
+static void note_policy(const struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    struct target *target = transaction->target;
+
+    agenda_read(&gateway->agenda, transaction->compiled);
+    if (transaction->compiled->policy->gateway_forwarding)
+        gateway_forward(gateway);
+    if (target->generation.number != gateway->current.number)
+        log_commit(transaction);
+    if (target->is_new)
+        drop_start_findings(gateway);
+
+    policy_texts_clear(&gateway->unkept);
+    if (target->generation.number == 0) {
+        gateway->unkept = target->texts;
+        target->texts = (struct policy_texts){0};
+    }
+    target->generation.outcome = GENERATION_APPLIED;
+    generation_clear(&gateway->current);
+    gateway->current = target->generation;
+    target->generation = (struct generation){0};
+
+    if (target->is_new)
+        gateway->seen = transaction->compiled->now;
+    else
+        happened_tell(gateway, transaction->compiled);
+}
+
+static void note_lockdown(struct gateway *gateway)
+{
+    agenda_clear(&gateway->agenda);
+    policy_texts_clear(&gateway->unkept);
+    generation_clear(&gateway->current);
+    findings_report(gateway->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
+                    "there is no valid policy: nothing passes between zones");
+}
+
+/* The kernel has it: what was the target is what is enforced, and is told and kept. */
+static void note(struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    struct target *target = transaction->target;
+    struct audit_event event = event_of(transaction, "done");
+
+    state_clear(&gateway->state);
+    gateway->state = target->state;
+    target->state = (struct state){0};
+    gateway->changed = true;
+    if (target->content == TARGET_POLICY)
+        note_policy(transaction);
+    else if (target->content == TARGET_LOCKDOWN)
+        note_lockdown(gateway);
+
+    if (target->closes)
+        gateway_keep_state(gateway);
+    else
+        gateway_keep_generation(gateway);
+    step_reached("noted");
+    if (target->write_evidence)
+        target->write_evidence(gateway, target, transaction->outcome);
+    if (target->action)
+        gateway_audit_later(gateway, &event);
+}
+
+/* Nothing has changed: whoever asked is told, and the audit log too. */
+static void tell_failure(const struct transaction *transaction, int error)
+{
+    struct audit_event event =
+        event_of(transaction, error < 0 ? "failed" : outcome_to_string(transaction->outcome));
+
+    if (transaction->target->action && (transaction->target->closes || transaction->wrote_entry))
+        gateway_audit_later(transaction->gateway, &event);
+}
+
+int transaction_run(struct gateway *gateway, struct target *target, struct outcome *outcome)
+{
+    cleanup_(transaction_clear) struct transaction transaction = {gateway, target, outcome};
+    int r = prepare(&transaction);
+
+    if (r == 0)
+        r = check(&transaction);
+    if (r != 0)
+        return r;
+
+    if (!target->closes)
+        r = write_before(&transaction);
+    if (r == 0)
+        r = enforce(&transaction);
+    if (r != 0) {
+        take_back(&transaction);
+        tell_failure(&transaction, r);
+        return r;
+    }
+
+    note(&transaction);
+    /* Two policies, a diagram and a ruleset for a moment, and a ruleset alone after that. */
+    malloc_trim(0);
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What was refused to whom, for the audit log. */
+
+#include "daemon/control/control.h"
+
+#include <jansson.h>
+#include <time.h>
+
+#include "daemon/log.h"
+
+void control_note_refusal(struct control *control, const struct actor *actor, const char *method,
+                          const char *why, const char *outcome, uint64_t omitted)
+{
+    const struct gateway *gateway = control->gateway;
+    cleanup_(json_decrefp) json_t *detail = NULL;
+
+    if (omitted > 0)
+        detail = json_pack("{s:I}", "omitted", (json_int_t)omitted);
+    log_message(LOG_NOTICE, MESSAGE_REFUSED_CALL, "%s[%d] was refused %s: %s", actor->name,
+                (int)actor->pid, method ? method : "a message", why);
+    gateway_audit(control->gateway, &(struct audit_event){
+                                        .actor = *actor,
+                                        .action = "refuse",
+                                        .object = method,
+                                        .reason = why,
+                                        .from = gateway->current.number,
+                                        .to = gateway->current.number,
+                                        .outcome = outcome,
+                                        .detail = detail,
+                                    });
+}
+
+void control_refuse(struct control *control, const struct actor *actor, const char *method,
+                    const char *why, const char *outcome)
+{
+    uint64_t omitted;
+
+    if (refusals_count(&control->refusals, actor->uid, calendar_clock(CLOCK_MONOTONIC), &omitted))
+        control_note_refusal(control, actor, method, why, outcome, omitted);
+}

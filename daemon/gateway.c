@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What all changes share: the kernel, the state folder, the audit log, findings. What closes is in
+ * the kernel before it is on the disk, and time does not wait for a disk, so state and entries that
+ * could not be written are kept here until they can be. What opens is on the disk first, and asks
+ * for the error instead.
+ */
+
+#include "daemon/gateway.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/instant.h"
+#include "daemon/log.h"
+#include "kernel/forwarding.h"
+
+/* A clock that shows an earlier time is wrong: this version did not exist. 2026-11-01T00:00:00Z; it
+ * goes forward with each release. */
+#define EPOCH (INT64_C(1793491200) * USEC_PER_SEC)
+
+int gateway_new(const struct gateway_options *options, int fd, struct gateway **ret_gateway)
+{
+    cleanup_(gateway_freep) struct gateway *gateway = calloc(1, sizeof(*gateway));
+    int r = gateway ? findings_new(&gateway->findings) : -ENOMEM;
+
+    if (r < 0) {
+        closep(&fd);
+        return r;
+    }
+    gateway->options = *options;
+    gateway->state_directory = -1;
+    gateway->agenda.until = USEC_NEVER;
+
+    r = enforcement_open(fd, &gateway->enforcement);
+    if (r < 0)
+        return r;
+    r = conntrack_open(&gateway->conntrack);
+    if (r < 0)
+        log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED, "open connections cannot be read: %s",
+                    strerror(-r));
+
+    *ret_gateway = TAKE_PTR(gateway);
+    return 0;
+}
+
+static void entry_clear(struct audit_event *entry)
+{
+    free((char *)entry->object);
+    free((char *)entry->reason);
+    json_decref(entry->detail);
+}
+
+struct gateway *gateway_free(struct gateway *gateway)
+{
+    if (!gateway)
+        return NULL;
+
+    for (size_t i = 0; i < gateway->unwritten.n_entries; i++)
+        entry_clear(&gateway->unwritten.entries[i]);
+    free(gateway->unwritten.entries);
+    agenda_clear(&gateway->agenda);
+    policy_texts_clear(&gateway->unkept);
+    generation_clear(&gateway->current);
+    state_clear(&gateway->state);
+    audit_close(gateway->audit);
+    generations_close(gateway->generations);
+    closep(&gateway->state_directory);
+    links_close(gateway->links);
+    conntrack_close(gateway->conntrack);
+    enforcement_free(gateway->enforcement);
+    findings_free(gateway->findings);
+    free(gateway);
+    return NULL;
+}
+
+bool gateway_take_changed(struct gateway *gateway)
+{
+    bool changed = gateway->changed;
+
+    gateway->changed = false;
+    return changed;
+}
+
+usec_t gateway_now(const struct gateway *gateway)
+{
+    usec_t now = calendar_now(), over = gateway->state.overrides.over;
+
+    return over > now ? over : now;
+}
+
+void gateway_judge_clock(struct gateway *gateway)
+{
+    struct overrides *overrides = &gateway->state.overrides;
+    usec_t known = gateway->state_directory < 0 ? 0 : state_instant(gateway->state_directory);
+    char text[INSTANT_TEXT_MAX];
+
+    if (calendar_now() >= EPOCH) {
+        overrides->over = 0;
+        findings_drop(gateway->findings, "clock", "clock-wrong", NULL);
+        return;
+    }
+    if (overrides->over < EPOCH)
+        overrides->over = EPOCH;
+    if (overrides->over < known)
+        overrides->over = known;
+    instant_format(overrides->over, text);
+    findings_report(gateway->findings, "clock", "clock-wrong", FINDING_CRITICAL, NULL,
+                    "the clock shows a time before this segd was made: what had ended by %s stays "
+                    "closed, schedules go by the clock; set it",
+                    text);
+    log_message(LOG_CRIT, MESSAGE_CLOCK,
+                "the clock shows a time before this segd was made; what had ended by %s stays "
+                "closed",
+                text);
+}
+
+static int append(struct gateway *gateway, const struct audit_event *event)
+{
+    int r = gateway->audit ? audit_append(gateway->audit, event) : -ENOENT;
+
+    if (r < 0) {
+        if (findings_report(gateway->findings, "storage", "audit-not-written", FINDING_CRITICAL,
+                            NULL, "the audit log cannot be written: %s", strerror(-r)) > 0)
+            log_message(LOG_ERR, MESSAGE_STORAGE, "the audit log cannot be written: %s",
+                        strerror(-r));
+        return r;
+    }
+    findings_drop(gateway->findings, "storage", "audit-not-written", NULL);
+    if (audit_condition(gateway->audit) == AUDIT_TAMPERED &&
+        findings_report(gateway->findings, "start", "audit-tampered", FINDING_CRITICAL, NULL,
+                        "the audit log was changed by others: its chain is broken") > 0)
+        log_message(LOG_CRIT, MESSAGE_STORAGE, "the audit log was changed by others");
+    log_message(LOG_INFO, MESSAGE_AUDIT_HEAD, "audit %" PRIu64 " %s %s: %s",
+                audit_sequence(gateway->audit), event->action, event->outcome,
+                audit_head(gateway->audit));
+    return 0;
+}
+
+/* Entries in the order in which things happened, as far as they can be written. */
+static int append_unwritten(struct gateway *gateway)
+{
+    struct unwritten *unwritten = &gateway->unwritten;
+    size_t n = 0;
+    int r = 0;
+
+    while (n < unwritten->n_entries && r == 0) {
+        r = append(gateway, &unwritten->entries[n]);
+        if (r == 0)
+            entry_clear(&unwritten->entries[n++]);
+    }
+    if (n > 0) {
+        unwritten->n_entries -= n;
+        memmove(unwritten->entries, unwritten->entries + n,
+                unwritten->n_entries * sizeof(*unwritten->entries));
+    }
+    if (r == 0 && unwritten->omitted > 0) {
+        cleanup_(json_decrefp) json_t *detail =
+            json_pack("{s:I}", "omitted", (json_int_t)unwritten->omitted);
+
+        r = append(gateway, &(struct audit_event){
+                                .actor = {.uid = -1, .name = "storage"},
+                                .action = "entries-lost",
+                                .reason = "more happened than is kept while nothing can be written",
+                                .from = gateway->current.number,
+                                .to = gateway->current.number,
+                                .outcome = "done",
+                                .detail = detail,
+                            });
+        if (r == 0)
+            unwritten->omitted = 0;
+    }
+    return r;
+}
+
+int gateway_audit(struct gateway *gateway, const struct audit_event *event)
+{
+    int r = append_unwritten(gateway);
+
+    return r < 0 ? r : append(gateway, event);
+}
+
+/* A copy of the event, with the instant at which it happened. */
+static int keep_entry(struct unwritten *unwritten, const struct audit_event *event)
+{
+    struct audit_event entry = *event;
+    int r = array_reserve(&unwritten->entries, &unwritten->capacity, unwritten->n_entries + 1,
+                          sizeof(*unwritten->entries));
+
+    if (r < 0)
+        return r;
+    entry.when = event->when > 0 ? event->when : calendar_now();
+    entry.object = event->object ? strdup(event->object) : NULL;
+    entry.reason = event->reason ? strdup(event->reason) : NULL;
+    entry.detail = json_incref(event->detail);
+    if ((event->object && !entry.object) || (event->reason && !entry.reason)) {
+        entry_clear(&entry);
+        return -ENOMEM;
+    }
+    unwritten->entries[unwritten->n_entries++] = entry;
+    return 0;
+}
+
+void gateway_audit_later(struct gateway *gateway, const struct audit_event *event)
+{
+    struct unwritten *unwritten = &gateway->unwritten;
+
+    if (gateway_audit(gateway, event) == 0)
+        return;
+    gateway->changed = true;
+    if (unwritten->n_entries >= UNWRITTEN_ENTRIES_MAX || keep_entry(unwritten, event) < 0)
+        unwritten->omitted++;
+}
+
+static int write_generation(struct gateway *gateway)
+{
+    struct generation *current = &gateway->current;
+    cleanup_(overrides_clear) struct overrides copy = {0};
+    int r;
+
+    if (current->number == 0 || !gateway->generations)
+        return 0;
+    r = overrides_copy(&gateway->state.overrides, &copy);
+    if (r < 0)
+        return r;
+    overrides_clear(&current->overrides);
+    current->overrides = copy;
+    copy = (struct overrides){0};
+    return generations_update(gateway->generations, current);
+}
+
+/* What became of writing the state. */
+static void note_kept(struct gateway *gateway, int result)
+{
+    gateway->unwritten.state = result < 0;
+    if (result == 0)
+        findings_drop(gateway->findings, "storage", "state-behind", NULL);
+    else if (findings_report(gateway->findings, "storage", "state-behind", FINDING_CRITICAL, NULL,
+                             "the state cannot be written: what is enforced would not outlive a "
+                             "reboot: %s",
+                             strerror(-result)) > 0)
+        log_message(LOG_ERR, MESSAGE_STORAGE, "the state cannot be written: %s", strerror(-result));
+}
+
+void gateway_keep_state(struct gateway *gateway)
+{
+    int r = gateway->state_directory >= 0 ? state_write(gateway->state_directory, &gateway->state)
+                                          : -ENOENT;
+
+    note_kept(gateway, r == 0 ? write_generation(gateway) : r);
+}
+
+void gateway_keep_generation(struct gateway *gateway)
+{
+    int r = write_generation(gateway);
+
+    if (r < 0)
+        note_kept(gateway, r);
+}
+
+bool gateway_write_unwritten(struct gateway *gateway)
+{
+    struct unwritten *unwritten = &gateway->unwritten;
+
+    if (unwritten->state)
+        gateway_keep_state(gateway);
+    if (unwritten->n_entries > 0 || unwritten->omitted > 0)
+        append_unwritten(gateway);
+    return unwritten->state || unwritten->n_entries > 0 || unwritten->omitted > 0;
+}
+
+void gateway_forward(struct gateway *gateway)
+{
+    const char *setting = NULL;
+    int r = forwarding_enable(&setting);
+
+    if (r == 0) {
+        findings_drop(gateway->findings, "forwarding", "forwarding-refused", NULL);
+    } else if (findings_report(gateway->findings, "forwarding", "forwarding-refused",
+                               FINDING_CRITICAL, setting, "%s could not be switched on: %s",
+                               setting, strerror(-r)) > 0) {
+        log_message(LOG_ERR, MESSAGE_FORWARDING, "%s could not be switched on: %s", setting,
+                    strerror(-r));
+    }
+}

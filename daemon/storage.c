@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The state folder when the daemon begins. Whatever is broken in it is set aside, told as a
+ * finding, and never keeps the daemon from starting.
+ */
+
+#include "daemon/storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/log.h"
+
+static const struct actor boot_actor = {.uid = -1, .name = "boot"};
+
+void storage_report(struct gateway *gateway, const char *code, const char *message)
+{
+    findings_report(gateway->findings, "start", code, FINDING_CRITICAL, NULL, "%s", message);
+    log_message(LOG_ERR, MESSAGE_STORAGE, "%s", message);
+}
+
+static int open_folder(int parent, const char *name)
+{
+    int fd;
+
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
+static void open_audit(struct gateway *gateway)
+{
+    static const char *const words[] = {
+        [AUDIT_TORN] = "the last line of the audit log had no end; it was set aside in audit.torn",
+        [AUDIT_TAMPERED] = "the audit log was changed by others: its chain is broken",
+        [AUDIT_UNREADABLE] = "the audit log cannot be read or written",
+    };
+    cleanup_(closep) int folder = open_folder(gateway->state_directory, "audit");
+    enum audit_condition condition = AUDIT_UNREADABLE;
+    int r = folder < 0 ? folder : audit_open(folder, 0, &gateway->audit, &condition);
+
+    if (r < 0)
+        storage_report(gateway, "audit-unreadable", strerror(-r));
+    else if (condition == AUDIT_TORN)
+        findings_report(gateway->findings, "start", "audit-torn", FINDING_NOTICE, NULL, "%s",
+                        words[condition]);
+    else if (words[condition])
+        storage_report(gateway, condition == AUDIT_TAMPERED ? "audit-tampered" : "audit-unreadable",
+                       words[condition]);
+}
+
+/* Returns 0, -ENOENT where there is no state, or -errno where it cannot be read. */
+static int read_state(struct gateway *gateway)
+{
+    cleanup_(freep) char *problem = NULL;
+    int r = state_read(gateway->state_directory, &gateway->state, &problem);
+
+    if (r == -EBADMSG) {
+        state_set_aside(gateway->state_directory);
+        storage_report(gateway, "state-damaged", problem ? problem : "the state is damaged");
+    } else if (r < 0 && r != -ENOENT) {
+        storage_report(gateway, "state-unreadable", strerror(-r));
+    }
+    if (gateway->state.next_generation == 0)
+        gateway->state.next_generation = 1;
+    /* Connections are numbered anew by each process. */
+    gateway->state.confirmation.actor.connection = 0;
+    return r;
+}
+
+/*
+ * Without the state, what was closed by hand stays closed as the newest generation that was in
+ * force tells; what was granted does not come back. Returns false where there is none: then no
+ * state was lost.
+ */
+static bool recover_overrides(struct gateway *gateway)
+{
+    struct overrides *overrides = &gateway->state.overrides;
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (generations_list(gateway->generations, &numbers, &n) < 0)
+        return true;
+    while (n-- > 0) {
+        cleanup_(generation_clear) struct generation generation = {0};
+
+        if (generations_read(gateway->generations, numbers[n], &generation, NULL) < 0 ||
+            generation.outcome != GENERATION_APPLIED)
+            continue;
+        if (overrides_copy(&generation.overrides, overrides) < 0)
+            return true;
+        for (size_t i = overrides->n_overrides; i-- > 0;) {
+            if (overrides->overrides[i].kind == OVERRIDE_GRANT)
+                overrides_remove(overrides, OVERRIDE_GRANT, overrides->overrides[i].name);
+        }
+        return true;
+    }
+    return false;
+}
+
+/* Numbers of generations are never used twice, also where the state was lost. */
+static void number_generations(struct gateway *gateway)
+{
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (generations_list(gateway->generations, &numbers, &n) == 0 && n > 0 &&
+        numbers[n - 1] >= gateway->state.next_generation)
+        gateway->state.next_generation = numbers[n - 1] + 1;
+}
+
+/* Every generation was audited: where there are some, a log that begins now is not the first. */
+static void check_audit(struct gateway *gateway)
+{
+    static const char what[] = "the audit log is gone, but generations are there";
+    cleanup_(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (!gateway->audit || audit_sequence(gateway->audit) > 0 ||
+        generations_list(gateway->generations, &numbers, &n) < 0 || n == 0)
+        return;
+    storage_report(gateway, "audit-missing", what);
+    gateway_audit(gateway, &(struct audit_event){
+                               .actor = boot_actor,
+                               .action = "audit-missing",
+                               .reason = what,
+                               .from = numbers[n - 1],
+                               .to = numbers[n - 1],
+                               .outcome = "done",
+                           });
+}
+
+bool storage_open(struct gateway *gateway)
+{
+    char message[256];
+    bool lost = false;
+    int folder, r;
+
+    gateway->state_directory = open_folder(AT_FDCWD, gateway->options.state_path);
+    if (gateway->state_directory < 0) {
+        snprintf(message, sizeof(message), "the state folder %s cannot be used: %s",
+                 gateway->options.state_path, strerror(-gateway->state_directory));
+        gateway->state_directory = -1;
+        gateway->state.next_generation = 1;
+        storage_report(gateway, "no-state", message);
+        return true;
+    }
+
+    gateway->seen = state_instant(gateway->state_directory);
+    open_audit(gateway);
+    r = read_state(gateway);
+    folder = open_folder(gateway->state_directory, "generations");
+    if (folder < 0 || generations_open(folder, &gateway->generations) < 0) {
+        storage_report(gateway, "no-generations", "the folder of generations cannot be used");
+    } else {
+        number_generations(gateway);
+        check_audit(gateway);
+    }
+    if (r < 0 && gateway->generations)
+        lost = recover_overrides(gateway);
+    if (r == -ENOENT && lost)
+        storage_report(gateway, "state-missing", "the state is gone, but generations are there");
+    return r == 0 || (r == -ENOENT && !lost);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Interfaces come and go in bursts: they are looked at when they have been quiet for a moment. */
+
+#include "daemon/watch/links.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "daemon/log.h"
+#include "observe/bypass.h"
+
+#define SETTLE_USEC 200000
+
+struct links_watch {
+    sd_event *event;
+    struct gateway *gateway;
+    sd_event_source *source;
+    sd_event_source *look; /* when they have settled */
+};
+
+struct links_watch *links_watch_free(struct links_watch *watch)
+{
+    if (!watch)
+        return NULL;
+
+    sd_event_source_disable_unref(watch->look);
+    sd_event_source_disable_unref(watch->source);
+    free(watch);
+    return NULL;
+}
+
+void links_watch_look(struct gateway *gateway)
+{
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+    struct bypasses bypasses = {0};
+
+    /* What leads around a lockdown is not looked for: findings of a policy that left go with it. */
+    if (outline &&
+        (!gateway->links || arena_new(&arena) < 0 ||
+         bypasses_find(outline, gateway->links, enforcement_nftables(gateway->enforcement), arena,
+                       &bypasses) < 0))
+        return;
+
+    findings_begin(gateway->findings, "bypass");
+    for (size_t i = 0; i < bypasses.n_bypasses; i++) {
+        const struct bypass *bypass = &bypasses.bypasses[i];
+        /* Nothing passes where nothing is forwarded, and what is not known is not known to be a way
+         * around. */
+        bool harmless =
+            strcmp(bypass->code, "forwarding-off") == 0 || strcmp(bypass->code, "unknown") == 0;
+        int r = findings_report(gateway->findings, "bypass", bypass->code,
+                                harmless ? FINDING_WARNING : FINDING_CRITICAL, bypass->object, "%s",
+                                bypass->message);
+
+        if (r > 0)
+            log_message(LOG_WARNING, MESSAGE_BYPASS, "%s: %s", bypass->code, bypass->message);
+    }
+    findings_end(gateway->findings, "bypass");
+}
+
+static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct links_watch *watch = userdata;
+
+    (void)source;
+    (void)usec;
+    links_watch_look(watch->gateway);
+    return 0;
+}
+
+/* Not later than so long after the first change, whatever else changes. */
+static void look_soon(struct links_watch *watch)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (watch->look)
+        sd_event_source_get_enabled(watch->look, &enabled);
+    if (enabled != SD_EVENT_OFF)
+        return;
+    watch->look = sd_event_source_disable_unref(watch->look);
+    sd_event_add_time_relative(watch->event, &watch->look, CLOCK_MONOTONIC, SETTLE_USEC, 1000,
+                               on_settled, watch);
+}
+
+static int on_links(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct links_watch *watch = userdata;
+    struct findings *findings = watch->gateway->findings;
+    int r = links_read(watch->gateway->links);
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    if (r < 0) {
+        findings_report(findings, "links", "links-unknown", FINDING_WARNING, NULL,
+                        "the interfaces cannot be followed: %s", strerror(-r));
+        return 0;
+    }
+    findings_drop(findings, "links", "links-unknown", NULL);
+    if (r > 0)
+        look_soon(watch);
+    return 0;
+}
+
+int links_watch_new(sd_event *event, struct gateway *gateway, struct links_watch **ret_watch)
+{
+    cleanup_(links_watch_freep) struct links_watch *watch = calloc(1, sizeof(*watch));
+    int r;
+
+    if (!watch)
+        return -ENOMEM;
+    watch->event = event;
+    watch->gateway = gateway;
+    r = links_open(&gateway->links);
+    if (r == 0)
+        r = sd_event_add_io(event, &watch->source, links_fd(gateway->links), EPOLLIN, on_links,
+                            watch);
+    if (r < 0)
+        return r;
+
+    *ret_watch = TAKE_PTR(watch);
+    return 0;
+}

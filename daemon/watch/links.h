@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "daemon/gateway.h"
+
+/* Follows the interfaces, into `gateway->links`, and looks for ways around the ruleset. */
+struct links_watch;
+/* The event loop and the gateway are borrowed. Returns 0 or -errno. */
+int links_watch_new(sd_event *event, struct gateway *gateway, struct links_watch **ret_watch);
+struct links_watch *links_watch_free(struct links_watch *watch);
+DEFINE_CLEANUP(struct links_watch, links_watch_free)
+
+/* Looks now: the findings of the source `bypass` are those of what is enforced. */
+void links_watch_look(struct gateway *gateway);
