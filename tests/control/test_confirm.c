@@ -100,6 +100,64 @@ START_TEST(change_that_nobody_confirms_goes_back)
 }
 END_TEST
 
+/* With `stray0` in a zone, and without: up, and named by none, it is a finding. */
+#define NAMED                                                                                      \
+    "segd: 1\n"                                                                                    \
+    "zones:\n"                                                                                     \
+    "  a: { class: other, interfaces: [a0, a1], networks: [10.1.0.0/16] }\n"                       \
+    "  b: { class: other, interfaces: [b0, c0, stray0], networks: [10.3.0.0/16] }\n"
+
+static const struct {
+    const char *first, *second;
+    bool first_has, second_has; /* the finding */
+} strays[] = {
+    {FIRST, NAMED, true, false},
+    {NAMED, FIRST, false, true},
+};
+
+/* Findings are those of what is enforced, whoever changed it: here nobody did. */
+START_TEST(findings_are_those_of_the_generation_that_came_back)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(strays[_i].first);
+
+    ck_assert_ptr_nonnull(lab);
+    calls_finding(segd, "unnamed-interface", strays[_i].first_has);
+    calls_do(segd, "Apply", calls_policy(strays[_i].second, SECONDS));
+    calls_finding(segd, "unnamed-interface", strays[_i].second_has);
+    while (is_pending(segd))
+        ;
+    ck_assert_int_eq(calls_generation(segd), 1);
+    calls_finding(segd, "unnamed-interface", strays[_i].first_has);
+}
+END_TEST
+
+/* Waits for the next notification that shows a status, and asserts which. */
+static void next_status_is(struct segd *segd, const char *status)
+{
+    const char *text;
+
+    do
+        text = segd_notification(segd, true);
+    while (!strstr(text, "STATUS="));
+    ck_assert_str_eq(strstr(text, "STATUS="), status);
+}
+
+START_TEST(systemd_is_told_what_is_enforced_whoever_changed_it)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(NULL);
+
+    ck_assert_ptr_nonnull(lab);
+    calls_do(segd, "Apply", calls_policy(FIRST, 0));
+    next_status_is(segd, "STATUS=Enforcing generation 1");
+    calls_do(segd, "Apply", calls_policy(SECOND, SECONDS));
+    next_status_is(segd, "STATUS=Enforcing generation 2");
+    /* It goes back by itself. */
+    next_status_is(segd, "STATUS=Enforcing generation 1");
+}
+END_TEST
+
 static void refuse_confirmation(struct client *client)
 {
     cleanup_(json_decrefp) json_t *refused = NULL;
@@ -164,6 +222,9 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_loop_test(tests, grant_ends_on_time, 0, 2);
+    tcase_add_loop_test(tests, findings_are_those_of_the_generation_that_came_back, 0,
+                        (int)ELEMENTS_OF(strays));
+    tcase_add_test(tests, systemd_is_told_what_is_enforced_whoever_changed_it);
     tcase_add_loop_test(tests, change_that_nobody_confirms_goes_back, 0, 2);
     tcase_add_loop_test(tests, change_is_confirmed_over_a_new_connection_alone, 0, 2);
     tcase_add_test(tests, isolation_keeps_a_bounded_number_of_flows);

@@ -336,9 +336,121 @@ START_TEST(clock_of_1970_opens_nothing_that_had_ended)
 }
 END_TEST
 
+/* What the audit log says of an event by the clock after entry `after`: its flows, comma between.
+ * The caller frees it; NULL: nothing. */
+static char *told_by_clock(const struct subject *subject, const char *action, uint64_t after)
+{
+    cleanup_(json_decrefp) json_t *entries = NULL;
+    const json_t *entry, *flows, *flow;
+    char text[256] = "";
+    size_t i;
+
+    ck_assert_int_eq(audit_read(subject->gateway->audit, after, 100, &entries), 0);
+    entry = find_text(entries, "action", action);
+    if (!entry)
+        return NULL;
+    ck_assert_str_eq(json_string_value(json_object_get(entry, "who")), "clock");
+    flows = json_object_get(json_object_get(entry, "detail"), "flows");
+    json_array_foreach(flows, i, flow)
+    {
+        size_t used = strlen(text);
+
+        snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "," : "",
+                 json_string_value(json_object_get(flow, "name")));
+    }
+    return strdup(text);
+}
+
+static const char eventful[] =
+    WIRES_POLICY "flows:\n"
+                 "  office: { from: a, to: b, services: [tcp/80],"
+                 " schedule: { days: mon-fri, hours: '08:30-17:15' } }\n"
+                 "  day: { from: a, to: c, services: [tcp/80],"
+                 " schedule: { days: mon-fri, hours: '08:30-17:15' } }\n"
+                 "  ends: { from: b, to: c, services: [tcp/80], expires: 2026-11-24 }\n"
+                 "  soon: { from: c, to: b, services: [tcp/80], expires: 2026-12-31 }\n"
+                 "  always: { from: c, to: a, services: [tcp/80] }\n";
+
+static const struct {
+    const char *from, *to;
+    const char *action, *flows; /* NULL: nothing is told */
+} events[] = {
+    {"2026-11-23T23:29:00Z", "2026-11-23T23:30:00Z", "open", "office,day"},
+    {"2026-11-24T08:14:00Z", "2026-11-24T08:15:00Z", "close", "office,day"},
+    {"2026-11-24T14:59:00Z", "2026-11-24T15:00:00Z", "expire", "ends"},
+    {"2026-12-01T14:59:00Z", "2026-12-01T15:00:00Z", "warn", "soon"},
+    {"2026-11-24T01:00:00Z", "2026-11-24T02:00:00Z", "open", NULL},
+    {"2026-11-24T01:00:00Z", "2026-11-24T02:00:00Z", "close", NULL},
+    {"2026-11-24T01:00:00Z", "2026-11-24T02:00:00Z", "expire", NULL},
+    {"2026-11-24T01:00:00Z", "2026-11-24T02:00:00Z", "warn", NULL},
+    /* Back: what had ended has not ended again. */
+    {"2026-11-24T15:01:00Z", "2026-11-24T14:00:00Z", "expire", NULL},
+};
+
+/* By the daemon that is there, and by the one that comes after it. */
+START_TEST(what_time_does_is_written_down_once)
+{
+    bool away = _i >= (int)ELEMENTS_OF(events);
+    size_t i = (size_t)_i % ELEMENTS_OF(events);
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(freep) char *told = NULL;
+    cleanup_(freep) char *again = NULL;
+    uint64_t before;
+
+    ck_assert_ptr_nonnull(lab);
+    set_clock(events[i].from);
+    begin(&subject, eventful);
+    go_to(&subject, events[i].from, false);
+    before = audit_sequence(subject.gateway->audit);
+    if (away) {
+        set_clock(events[i].to);
+        subject_start_again(&subject);
+    } else {
+        go_to(&subject, events[i].to, false);
+    }
+    told = told_by_clock(&subject, events[i].action, before);
+    if (events[i].flows) {
+        ck_assert_ptr_nonnull(told);
+        ck_assert_str_eq(told, events[i].flows);
+    } else {
+        ck_assert_ptr_null(told);
+    }
+
+    before = audit_sequence(subject.gateway->audit);
+    go_to(&subject, events[i].to, false);
+    again = told_by_clock(&subject, events[i].action, before);
+    ck_assert_ptr_null(again);
+}
+END_TEST
+
+static void assert_end(const struct agenda *agenda, size_t i, const char *name, unsigned warning)
+{
+    ck_assert_uint_lt(i, agenda->n_expiring);
+    ck_assert_str_eq(agenda->expiring[i].name, name);
+    ck_assert_uint_eq(agenda->expiring[i].warning, warning);
+}
+
+START_TEST(flows_that_have_ended_are_listed_before_those_that_will)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+
+    ck_assert_ptr_nonnull(lab);
+    set_clock("2026-11-24T15:00:00Z");
+    begin(&subject, eventful);
+    ck_assert_uint_eq(subject.gateway->agenda.n_expiring, 2);
+    assert_end(&subject.gateway->agenda, 0, "ends", 0);
+    assert_end(&subject.gateway->agenda, 1, "soon", 60);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
+    tcase_add_loop_test(tests, what_time_does_is_written_down_once, 0,
+                        2 * (int)ELEMENTS_OF(events));
+    tcase_add_test(tests, flows_that_have_ended_are_listed_before_those_that_will);
     tcase_add_loop_test(tests, flow_is_live_in_its_time, 0, (int)ELEMENTS_OF(schedules));
     tcase_add_test(tests, clock_that_jumps_a_year_sets_timeouts_anew);
     tcase_add_loop_test(tests, open_connection_ends_with_the_time_of_its_flow, 0,
