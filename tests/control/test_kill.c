@@ -43,6 +43,7 @@
 struct change_call {
     const char *name;
     bool override; /* else a policy */
+    bool closes;   /* by hand: an isolation or a suspension */
     const char *prepare;
     const char *prepare_parameters;
     const char *method;
@@ -59,14 +60,14 @@ struct change_call {
     " 'reason': 'test'}"
 
 static const struct change_call changes[] = {
-    {"apply", false, NULL, NULL, "Apply", NULL, "Rollback", "{}"},
-    {"rollback", false, "Apply", NULL, "Rollback", "{}", "Apply", NULL},
-    {"isolate", true, NULL, NULL, "Isolate", ISOLATE, "Release", RELEASE},
-    {"release", true, "Isolate", ISOLATE, "Release", RELEASE, "Isolate", ISOLATE},
-    {"suspend", true, NULL, NULL, "Suspend", SUSPEND, "Resume", "{'flow': 'first'}"},
-    {"resume", true, "Suspend", SUSPEND, "Resume", "{'flow': 'first'}", "Suspend", SUSPEND},
-    {"grant", true, NULL, NULL, "Grant", GRANT, "Revoke", NULL},
-    {"revoke", true, "Grant", GRANT, "Revoke", NULL, "Grant", GRANT},
+    {"apply", false, false, NULL, NULL, "Apply", NULL, "Rollback", "{}"},
+    {"rollback", false, false, "Apply", NULL, "Rollback", "{}", "Apply", NULL},
+    {"isolate", true, true, NULL, NULL, "Isolate", ISOLATE, "Release", RELEASE},
+    {"release", true, false, "Isolate", ISOLATE, "Release", RELEASE, "Isolate", ISOLATE},
+    {"suspend", true, true, NULL, NULL, "Suspend", SUSPEND, "Resume", "{'flow': 'first'}"},
+    {"resume", true, false, "Suspend", SUSPEND, "Resume", "{'flow': 'first'}", "Suspend", SUSPEND},
+    {"grant", true, false, NULL, NULL, "Grant", GRANT, "Revoke", NULL},
+    {"revoke", true, false, "Grant", GRANT, "Revoke", NULL, "Grant", GRANT},
 };
 
 /* Parameters as in the table; NULL: the second policy for Apply, the last grant for Revoke. */
@@ -151,9 +152,9 @@ static void take_sides(struct segd *segd, const struct change_call *change, stru
 
 /*
  * After a kill: what the kernel holds, then what a new daemon makes of it. What the kernel holds of
- * a policy decides: between the transactions of one it still goes by the number of the old. An
- * override that was written down is an order, and is carried out. Returns the side that is
- * enforced.
+ * a policy decides: between the transactions of one it still goes by the number of the old. Of an
+ * isolation or suspension the kernel remembers from its first transaction on, and what it holds is
+ * carried out; other overrides are finished or have not begun. Returns the side that is enforced.
  */
 static const char *judge(struct segd *segd, const struct change_call *change,
                          const struct sides *sides)
@@ -163,12 +164,12 @@ static const char *judge(struct segd *segd, const struct change_call *change,
     bool old = strcmp(killed, sides->old) == 0, new = strcmp(killed, sides->new) == 0;
     const char *side;
 
-    if (change->override && !old)
-        segd_same(sides->new, killed);
     segd_start_again(segd);
     restarted = listing_read();
     side =
-        new || (change->override && strcmp(restarted, sides->old) != 0) ? sides->new : sides->old;
+        new || (change->closes && !old) || (change->override && strcmp(restarted, sides->old) != 0)
+            ? sides->new
+            : sides->old;
     segd_same(side, restarted);
     calls_verify(segd);
     return side;
