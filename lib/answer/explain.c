@@ -14,7 +14,7 @@
 
 #include "answer/scope.h"
 #include "base/array.h"
-#include "diagram/part.h"
+#include "diagram/service_span.h"
 
 const char *refusal_to_string(enum refusal refusal)
 {
@@ -73,7 +73,7 @@ static int borders_add_flow(struct borders *borders, const struct policy *policy
     size_t n_spans;
     int r;
 
-    r = flow_service_spans(policy, flow, family, &spans, &n_spans);
+    r = service_spans_of_flow(policy, flow, family, &spans, &n_spans);
     for (size_t i = 0; r == 0 && i < n_spans; i++) {
         r = borders_add(borders, spans[i].first);
         if (r == 0)

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "diagram/part.h"
+#include "diagram/service_span.h"
 
 const char *nearness_to_string(enum nearness nearness)
 {
@@ -104,7 +104,7 @@ static int compare_service(const struct search *search, const struct flow *flow,
     size_t n_spans;
     int r;
 
-    r = flow_service_spans(search->question->policy, flow, search->family, &spans, &n_spans);
+    r = service_spans_of_flow(search->question->policy, flow, search->family, &spans, &n_spans);
     if (r < 0)
         return r;
 

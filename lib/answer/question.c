@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diagram/part.h"
+#include "diagram/service_span.h"
 
 static const struct host *host_named(const struct policy *policy, const char *name)
 {
@@ -175,7 +175,7 @@ static int read_family(struct question *question, const struct service_range *ra
     if (r < 0)
         return r == -ENOENT ? QUESTION_TO_UNKNOWN : r;
 
-    r = service_ranges_spans(ranges, n_ranges, family, &asked->spans, &asked->n_spans);
+    r = service_spans_of_ranges(ranges, n_ranges, family, &asked->spans, &asked->n_spans);
     if (r < 0)
         return r;
 

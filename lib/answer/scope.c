@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "diagram/part.h"
+#include "diagram/service_span.h"
 
 struct scope {
     const struct question *question;
@@ -32,7 +32,7 @@ static int reach_services(const struct scope *scope, const struct flow *flow, bo
     size_t n_spans;
     int r;
 
-    r = flow_service_spans(scope->question->policy, flow, scope->family, &spans, &n_spans);
+    r = service_spans_of_flow(scope->question->policy, flow, scope->family, &spans, &n_spans);
     if (r < 0)
         return r;
 

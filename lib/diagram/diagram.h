@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
+#include "diagram/service_span.h"
 #include "policy/policy.h"
 
 /*
@@ -27,21 +28,6 @@
  * meaning; between tables the order is exact, pool, class, parent, and "first in file order owns a
  * packet" has been settled by leaving out or cutting what another flow owns.
  */
-
-/*
- * A service as one number: protocol times 65536 plus port, 24 bits. A range of services is a range
- * of these numbers; all services are 0 to SERVICE_LAST.
- */
-typedef uint32_t service_number;
-#define SERVICE_LAST UINT32_C(0xffffff)
-#define SERVICE_NUMBER(protocol, port) ((service_number)(protocol) << 16 | (port))
-#define SERVICE_PROTOCOL(service) ((uint8_t)((service) >> 16))
-#define SERVICE_PORT(service) ((uint16_t)((service)&0xffff))
-
-struct service_span {
-    service_number first;
-    service_number last;
-};
 
 #define NO_FLOW ((uint32_t)-1)
 #define NO_CLASS ((uint32_t)-1)

@@ -34,20 +34,7 @@ int parts_add(struct parts *parts, const struct policy *policy, uint32_t flow,
               const struct flow_end *from, const struct flow_end *to, enum family family);
 void parts_clear(struct parts *parts);
 
-/*
- * The services of a flow in one family as sorted, disjoint spans, owned by the caller. Returns 0 or
- * -ENOMEM.
- */
-int flow_service_spans(const struct policy *policy, const struct flow *flow, enum family family,
-                       struct service_span **ret_spans, size_t *ret_n_spans);
-
-/* The same for services that no flow names. */
-int service_ranges_spans(const struct service_range *ranges, size_t n_ranges, enum family family,
-                         struct service_span **ret_spans, size_t *ret_n_spans);
-
 /* Number of points (source, destination, service); saturates at `limit`. */
 size_t part_points(const struct part *part, size_t limit);
 /* Rows that a class needs for the part: destination ranges times service spans. */
 size_t part_weight(const struct part *part);
-bool part_covers(const struct part *part, ip_number source, ip_number destination,
-                 service_number service);
