@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/array.h"
 #include "diagram/cut.h"
@@ -90,38 +89,6 @@ static int class_add_row(struct filler *filler, const struct range_row *row)
     return 0;
 }
 
-size_t class_find_range(const struct class *class, ip_number destination)
-{
-    size_t low = 0, high = class->n_ranges;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (class->reach[middle] < destination)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-size_t class_find_exact(const struct class *class, ip_number destination, service_number service)
-{
-    size_t low = 0, high = class->n_exact;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct exact_row *row = &class->exact[middle];
-
-        if (row->destination < destination ||
-            (row->destination == destination && row->service < service))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* The class is asked first: an earlier flow of a parent must not find its packets here. */
 static bool filler_yields(uint32_t there, uint32_t flow, void *userdata)
 {
@@ -146,15 +113,6 @@ static int filler_take(const struct range_row *cell, void *userdata)
     return cutter_cut(&filler->cutter, filler->class->parent, cell);
 }
 
-static int compare_exact(const void *a, const void *b)
-{
-    const struct exact_row *x = a, *y = b;
-
-    if (x->destination != y->destination)
-        return x->destination < y->destination ? -1 : 1;
-    return (x->service > y->service) - (x->service < y->service);
-}
-
 static int compare_ranges(const void *a, const void *b)
 {
     const struct range_row *x = a, *y = b;
@@ -167,7 +125,7 @@ static int compare_ranges(const void *a, const void *b)
 static int class_sort(struct class *class)
 {
     if (class->n_exact > 1)
-        qsort(class->exact, class->n_exact, sizeof(*class->exact), compare_exact);
+        qsort(class->exact, class->n_exact, sizeof(*class->exact), exact_row_compare);
     if (class->n_ranges == 0)
         return 0;
     qsort(class->ranges, class->n_ranges, sizeof(*class->ranges), compare_ranges);
@@ -270,37 +228,4 @@ int class_expand(struct class *class)
 
     class->n_ranges = n;
     return class_sort(class);
-}
-
-void class_clear(struct class *class)
-{
-    free(class->exact);
-    free(class->ranges);
-    free(class->reach);
-    *class = (struct class){0};
-}
-
-uint32_t class_decide(const struct class *class, ip_number destination, service_number service,
-                      enum decided_by *ret_by)
-{
-    size_t i = class_find_exact(class, destination, service);
-
-    if (i < class->n_exact && class->exact[i].destination == destination &&
-        class->exact[i].service == service) {
-        *ret_by = DECIDED_BY_CLASS_EXACT;
-        return class->exact[i].flow;
-    }
-
-    for (i = class_find_range(class, destination); i < class->n_ranges; i++) {
-        const struct range_row *row = &class->ranges[i];
-
-        if (row->destination.first > destination)
-            break;
-        if (destination <= row->destination.last && service >= row->services.first &&
-            service <= row->services.last) {
-            *ret_by = DECIDED_BY_CLASS_RANGES;
-            return row->flow;
-        }
-    }
-    return NO_FLOW;
 }

@@ -4,10 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "diagram/budget.h"
 #include "diagram/diagram.h"
 #include "diagram/overlap.h"
 #include "diagram/part.h"
+
+/* What a policy may still cost, all its pairs together. */
+struct budget {
+    size_t rows; /* of the diagram */
+    size_t work; /* of sweeps: strokes to paint, cells to write */
+};
 
 /*
  * Fills the tables of a class: what its sources may reach, as disjoint (destination, service) boxes
@@ -25,13 +30,3 @@ int class_fill(struct class *class, const struct class *classes, const struct pa
 /* Moves rows of few points from the ranges to the exact ones: for a class that stays. 0 or -ENOMEM.
  */
 int class_expand(struct class *class);
-void class_clear(struct class *class);
-
-/* Where rows begin that may cover a destination: the first point that is not before (destination,
- * service), and the first row of ranges that, or one before it, reaches `destination`. */
-size_t class_find_exact(const struct class *class, ip_number destination, service_number service);
-size_t class_find_range(const struct class *class, ip_number destination);
-
-/* The flow that owns (destination, service) in this class alone, or NO_FLOW. */
-uint32_t class_decide(const struct class *class, ip_number destination, service_number service,
-                      enum decided_by *ret_by);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "diagram/class.h"
 
 void cutter_clear(struct cutter *cutter)
 {

@@ -1,49 +1,187 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * From the flows of a policy to pairs. A flow is first listed under each pair of segments that it
- * has to do with; then pair by pair is built, so that only one pair's parts are in memory at a
- * time.
+ * Reading the tables. Each is sorted, so a look-up is a binary search for the first row that may
+ * cover the packet, and then the few rows from there on. The last function reads the policy
+ * instead, without any table: what the diagram is tested against.
  */
 
 #include "diagram/diagram.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
-#include "base/array.h"
-#include "diagram/overlap.h"
-#include "diagram/pair.h"
-#include "diagram/part.h"
-
-/* One flow in one pair of segments: its ends there. */
-struct listing {
-    size_t from; /* segment */
-    size_t to;
-    uint32_t flow;
-    uint32_t from_end;
-    uint32_t to_end;
-};
-
-struct compiler {
-    const struct policy *policy;
-    struct diagram *diagram;
-    struct listing *listings;
-    size_t n_listings;
-    size_t listings_capacity;
-    size_t pairs_capacity;
-    struct overlaps overlaps;
-    struct budget budget;
-};
-
-static void compiler_clear(struct compiler *compiler)
+int exact_row_compare(const void *a, const void *b)
 {
-    diagram_free(compiler->diagram);
-    free(compiler->listings);
-    overlaps_clear(&compiler->overlaps);
+    const struct exact_row *x = a, *y = b;
+
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
+    if (x->destination != y->destination)
+        return x->destination < y->destination ? -1 : 1;
+    if (x->service != y->service)
+        return x->service < y->service ? -1 : 1;
+    return (x->flow > y->flow) - (x->flow < y->flow);
 }
 
-static bool segment_has_zone(const struct policy *policy, size_t segment, size_t zone)
+/* The first row that is not before `wanted`. */
+static size_t find_exact(const struct exact_row *rows, size_t n_rows,
+                         const struct exact_row *wanted)
+{
+    size_t low = 0, high = n_rows;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (exact_row_compare(&rows[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t class_find_exact(const struct class *class, ip_number destination, service_number service)
+{
+    return find_exact(class->exact, class->n_exact,
+                      &(struct exact_row){0, destination, service, 0});
+}
+
+size_t class_find_range(const struct class *class, ip_number destination)
+{
+    size_t low = 0, high = class->n_ranges;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (class->reach[middle] < destination)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint32_t class_decide(const struct class *class, ip_number destination,
+                             service_number service, enum decided_by *ret_by)
+{
+    size_t i = class_find_exact(class, destination, service);
+
+    if (i < class->n_exact && class->exact[i].destination == destination &&
+        class->exact[i].service == service) {
+        *ret_by = DECIDED_BY_CLASS_EXACT;
+        return class->exact[i].flow;
+    }
+
+    for (i = class_find_range(class, destination); i < class->n_ranges; i++) {
+        const struct range_row *row = &class->ranges[i];
+
+        if (row->destination.first > destination)
+            break;
+        if (destination <= row->destination.last && service >= row->services.first &&
+            service <= row->services.last) {
+            *ret_by = DECIDED_BY_CLASS_RANGES;
+            return row->flow;
+        }
+    }
+    return NO_FLOW;
+}
+
+static const struct exact_row *find_point(const struct pair *pair, ip_number source,
+                                          ip_number destination, service_number service)
+{
+    const struct exact_row wanted = {source, destination, service, 0};
+    size_t i = find_exact(pair->exact, pair->n_exact, &wanted);
+
+    if (i < pair->n_exact && pair->exact[i].source == source &&
+        pair->exact[i].destination == destination && pair->exact[i].service == service)
+        return &pair->exact[i];
+    return NULL;
+}
+
+bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
+                    service_number service)
+{
+    return find_point(pair, source, destination, service) != NULL;
+}
+
+static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number destination,
+                            service_number service)
+{
+    size_t low = 0, high = pair->n_pool;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (pair->pool[middle].source.last < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    for (; low < pair->n_pool && pair->pool[low].source.first <= source; low++) {
+        const struct range_row *row = &pair->pool[low];
+
+        if (destination >= row->destination.first && destination <= row->destination.last &&
+            service >= row->services.first && service <= row->services.last)
+            return row->flow;
+    }
+    return NO_FLOW;
+}
+
+static uint32_t find_class(const struct pair *pair, ip_number source)
+{
+    size_t low = 0, high = pair->n_sources;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (pair->sources[middle].source.last < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    if (low < pair->n_sources && pair->sources[low].source.first <= source)
+        return pair->sources[low].class;
+    return NO_CLASS;
+}
+
+struct decision pair_decide_wide(const struct pair *pair, ip_number source, ip_number destination,
+                                 service_number service)
+{
+    struct decision decision = {.flow = NO_FLOW, .pair = pair, .class = NO_CLASS};
+
+    decision.flow = decide_pool(pair, source, destination, service);
+    if (decision.flow != NO_FLOW) {
+        decision.by = DECIDED_BY_POOL;
+        return decision;
+    }
+
+    for (uint32_t class = find_class(pair, source); class != NO_CLASS;
+         class = pair->classes[class].parent) {
+        if (decision.class == NO_CLASS)
+            decision.class = class;
+        else
+            decision.links++;
+        decision.flow = class_decide(&pair->classes[class], destination, service, &decision.by);
+        if (decision.flow != NO_FLOW)
+            return decision;
+    }
+    return decision;
+}
+
+static struct decision pair_decide(const struct pair *pair, ip_number source, ip_number destination,
+                                   service_number service)
+{
+    const struct exact_row *point = find_point(pair, source, destination, service);
+
+    if (point)
+        return (struct decision){
+            .flow = point->flow, .by = DECIDED_BY_EXACT, .pair = pair, .class = NO_CLASS};
+    return pair_decide_wide(pair, source, destination, service);
+}
+
+bool segment_carries(const struct policy *policy, size_t segment, size_t zone)
 {
     if (segment == ZONE_GATEWAY || zone == ZONE_GATEWAY)
         return segment == zone;
@@ -55,179 +193,23 @@ static bool segment_has_zone(const struct policy *policy, size_t segment, size_t
     return false;
 }
 
-/* Counts segments with the gateway as the one behind the last, for loops over both. */
-static size_t segment_at(const struct policy *policy, size_t i)
+void class_clear(struct class *class)
 {
-    return i < policy->n_segments ? i : ZONE_GATEWAY;
+    free(class->exact);
+    free(class->ranges);
+    free(class->reach);
+    *class = (struct class){0};
 }
 
-static int compiler_list_ends(struct compiler *compiler, uint32_t flow, uint32_t from_end,
-                              uint32_t to_end)
+void pair_clear(struct pair *pair)
 {
-    const struct policy *policy = compiler->policy;
-    size_t from_zone = policy->flows[flow].from[from_end].zone;
-    size_t to_zone = policy->flows[flow].to[to_end].zone;
-
-    for (size_t i = 0; i <= policy->n_segments; i++) {
-        if (!segment_has_zone(policy, segment_at(policy, i), from_zone))
-            continue;
-
-        for (size_t j = 0; j <= policy->n_segments; j++) {
-            int r;
-
-            if (!segment_has_zone(policy, segment_at(policy, j), to_zone))
-                continue;
-            r = array_reserve(&compiler->listings, &compiler->listings_capacity,
-                              compiler->n_listings + 1, sizeof(*compiler->listings));
-            if (r < 0)
-                return r;
-            compiler->listings[compiler->n_listings++] = (struct listing){
-                segment_at(policy, i), segment_at(policy, j), flow, from_end, to_end};
-        }
-    }
-    return 0;
-}
-
-static int compare_listings(const void *a, const void *b)
-{
-    const struct listing *x = a, *y = b;
-
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    if (x->to != y->to)
-        return x->to < y->to ? -1 : 1;
-    if (x->flow != y->flow)
-        return x->flow < y->flow ? -1 : 1;
-    if (x->from_end != y->from_end)
-        return x->from_end < y->from_end ? -1 : 1;
-    return (x->to_end > y->to_end) - (x->to_end < y->to_end);
-}
-
-static int compiler_list_flows(struct compiler *compiler)
-{
-    const struct policy *policy = compiler->policy;
-
-    for (uint32_t i = 0; i < policy->n_flows; i++) {
-        const struct flow *flow = &policy->flows[i];
-
-        if (!flow->enabled)
-            continue;
-
-        for (uint32_t from = 0; from < flow->n_from; from++) {
-            for (uint32_t to = 0; to < flow->n_to; to++) {
-                int r = compiler_list_ends(compiler, i, from, to);
-
-                if (r < 0)
-                    return r;
-            }
-        }
-    }
-
-    if (compiler->n_listings > 1)
-        qsort(compiler->listings, compiler->n_listings, sizeof(*compiler->listings),
-              compare_listings);
-    return 0;
-}
-
-static int compiler_add_pair(struct compiler *compiler, const struct listing *listings,
-                             size_t n_listings, enum family family, uint32_t *ret_culprit)
-{
-    cleanup_(parts_clear) struct parts parts = {0};
-    struct diagram *diagram = compiler->diagram;
-    struct pair *pair;
-    int r;
-
-    for (size_t i = 0; i < n_listings; i++) {
-        const struct flow *flow = &compiler->policy->flows[listings[i].flow];
-
-        r = parts_add(&parts, compiler->policy, listings[i].flow, &flow->from[listings[i].from_end],
-                      &flow->to[listings[i].to_end], family);
-        if (r < 0)
-            return r;
-    }
-    if (parts.n_parts == 0)
-        return 0;
-
-    r = array_reserve(&diagram->pairs, &compiler->pairs_capacity, diagram->n_pairs + 1,
-                      sizeof(*diagram->pairs));
-    if (r < 0)
-        return r;
-
-    pair = &diagram->pairs[diagram->n_pairs++];
-    *pair = (struct pair){.from = listings->from, .to = listings->to, .family = family};
-    return pair_build(pair, &parts, &compiler->overlaps, &compiler->budget, ret_culprit);
-}
-
-static int compiler_add_pairs(struct compiler *compiler, uint32_t *ret_culprit)
-{
-    size_t first = 0;
-
-    for (size_t i = 1; i <= compiler->n_listings; i++) {
-        const struct listing *a = &compiler->listings[first];
-
-        if (i < compiler->n_listings && compiler->listings[i].from == a->from &&
-            compiler->listings[i].to == a->to)
-            continue;
-
-        for (enum family family = 0; family < FAMILIES; family++) {
-            int r = compiler_add_pair(compiler, a, i - first, family, ret_culprit);
-
-            if (r < 0)
-                return r;
-        }
-        first = i;
-    }
-    return 0;
-}
-
-static int report_too_big(const struct policy *policy, uint32_t culprit,
-                          struct diagnostics *diagnostics)
-{
-    int r = diagnostics_add(
-        diagnostics, SEVERITY_ERROR, "too-entangled", policy->flows[culprit].location,
-        "give flows with overlapping ranges of addresses the same services, or narrower ranges",
-        "flow `%s` and others overlap so much that the policy needs more than %zu rows, "
-        "or too long to compile",
-        policy->flows[culprit].name, DIAGRAM_ROWS_MAX);
-
-    return r < 0 ? r : -E2BIG;
-}
-
-int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
-                struct diagram **ret_diagram)
-{
-    cleanup_(compiler_clear) struct compiler compiler = {
-        .policy = policy,
-        .budget = {.rows = DIAGRAM_ROWS_MAX, .work = DIAGRAM_WORK_MAX},
-    };
-    uint32_t culprit = 0;
-    int r;
-
-    compiler.diagram = calloc(1, sizeof(*compiler.diagram));
-    if (!compiler.diagram)
-        return -ENOMEM;
-    compiler.diagram->policy = policy;
-
-    r = overlaps_init(&compiler.overlaps, policy->n_flows);
-    if (r < 0)
-        return r;
-
-    r = compiler_list_flows(&compiler);
-    if (r < 0)
-        return r;
-
-    r = compiler_add_pairs(&compiler, &culprit);
-    if (r == -E2BIG)
-        return report_too_big(policy, culprit, diagnostics);
-    if (r < 0)
-        return r;
-
-    r = overlaps_report(&compiler.overlaps, compiler.diagram, diagnostics);
-    if (r < 0)
-        return r;
-
-    *ret_diagram = TAKE_PTR(compiler.diagram);
-    return 0;
+    for (size_t i = 0; i < pair->n_classes; i++)
+        class_clear(&pair->classes[i]);
+    free(pair->classes);
+    free(pair->sources);
+    free(pair->pool);
+    free(pair->exact);
+    *pair = (struct pair){0};
 }
 
 struct diagram *diagram_free(struct diagram *diagram)
@@ -266,7 +248,7 @@ const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from,
 static size_t segment_of_zone(const struct policy *policy, size_t zone)
 {
     for (size_t i = 0; i < policy->n_segments; i++) {
-        if (segment_has_zone(policy, i, zone))
+        if (segment_carries(policy, i, zone))
             return i;
     }
     return ZONE_GATEWAY;

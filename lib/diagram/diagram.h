@@ -137,3 +137,23 @@ uint32_t policy_decide_naively(const struct policy *policy, const struct packet 
 /* The pair, or NULL where it has no rows. Segments, or ZONE_GATEWAY. */
 const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from, size_t to,
                                      enum family family);
+
+/* What follows is for building and analysing a diagram. */
+
+/* Whether a segment carries a zone; each may be ZONE_GATEWAY, which carries itself only. */
+bool segment_carries(const struct policy *policy, size_t segment, size_t zone);
+/* The order of exact rows, for qsort(): by source, destination, service, flow. */
+int exact_row_compare(const void *a, const void *b);
+/* Where rows of a class begin that may cover a destination: the first point that is not before
+ * (destination, service), and the first row of ranges whose `reach` is not before `destination`. */
+size_t class_find_exact(const struct class *class, ip_number destination, service_number service);
+size_t class_find_range(const struct class *class, ip_number destination);
+/* Whether the packet is a point of the pair, which is looked up before all else. */
+bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
+                    service_number service);
+/* The flow that owns the packet by all tables of the pair but its points, which may be unsorted. */
+struct decision pair_decide_wide(const struct pair *pair, ip_number source, ip_number destination,
+                                 service_number service);
+/* Frees the tables, not the class or pair itself. */
+void class_clear(struct class *class);
+void pair_clear(struct pair *pair);

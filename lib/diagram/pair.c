@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/array.h"
 #include "diagram/class.h"
@@ -277,19 +276,6 @@ static int compare_pool(const void *a, const void *b)
     return (x->services.first > y->services.first) - (x->services.first < y->services.first);
 }
 
-static int compare_exact(const void *a, const void *b)
-{
-    const struct exact_row *x = a, *y = b;
-
-    if (x->source != y->source)
-        return x->source < y->source ? -1 : 1;
-    if (x->destination != y->destination)
-        return x->destination < y->destination ? -1 : 1;
-    if (x->service != y->service)
-        return x->service < y->service ? -1 : 1;
-    return (x->flow > y->flow) - (x->flow < y->flow);
-}
-
 static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members,
                         uint32_t *ret_culprit)
 {
@@ -323,9 +309,6 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
     return builder_take_sources(builder, &plan, kept);
 }
 
-static struct decision decide_wide(const struct pair *pair, ip_number source, ip_number destination,
-                                   service_number service);
-
 /*
  * Of equal points the first flow's stays, and of a point that an earlier wide flow covers nothing
  * does: it is found behind this table. A later wide flow loses the point.
@@ -336,7 +319,7 @@ static void builder_settle_points(struct builder *builder)
     size_t n = 0;
 
     if (pair->n_exact > 1)
-        qsort(pair->exact, pair->n_exact, sizeof(*pair->exact), compare_exact);
+        qsort(pair->exact, pair->n_exact, sizeof(*pair->exact), exact_row_compare);
 
     for (size_t i = 0; i < pair->n_exact; i++) {
         const struct exact_row row = pair->exact[i];
@@ -349,7 +332,7 @@ static void builder_settle_points(struct builder *builder)
             continue;
         }
 
-        wide = decide_wide(pair, row.source, row.destination, row.service).flow;
+        wide = pair_decide_wide(pair, row.source, row.destination, row.service).flow;
         if (wide < row.flow) {
             overlaps_note(builder->overlaps, row.flow, wide);
             continue;
@@ -396,119 +379,4 @@ int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *ov
 
     builder_settle_points(&builder);
     return 0;
-}
-
-void pair_clear(struct pair *pair)
-{
-    for (size_t i = 0; i < pair->n_classes; i++)
-        class_clear(&pair->classes[i]);
-    free(pair->classes);
-    free(pair->sources);
-    free(pair->pool);
-    free(pair->exact);
-    *pair = (struct pair){0};
-}
-
-static const struct exact_row *find_point(const struct pair *pair, ip_number source,
-                                          ip_number destination, service_number service)
-{
-    const struct exact_row wanted = {source, destination, service, 0};
-    size_t low = 0, high = pair->n_exact;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare_exact(&pair->exact[middle], &wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    if (low < pair->n_exact && pair->exact[low].source == source &&
-        pair->exact[low].destination == destination && pair->exact[low].service == service)
-        return &pair->exact[low];
-    return NULL;
-}
-
-bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
-                    service_number service)
-{
-    return find_point(pair, source, destination, service) != NULL;
-}
-
-static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number destination,
-                            service_number service)
-{
-    size_t low = 0, high = pair->n_pool;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (pair->pool[middle].source.last < source)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    for (; low < pair->n_pool && pair->pool[low].source.first <= source; low++) {
-        const struct range_row *row = &pair->pool[low];
-
-        if (destination >= row->destination.first && destination <= row->destination.last &&
-            service >= row->services.first && service <= row->services.last)
-            return row->flow;
-    }
-    return NO_FLOW;
-}
-
-static uint32_t find_class(const struct pair *pair, ip_number source)
-{
-    size_t low = 0, high = pair->n_sources;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (pair->sources[middle].source.last < source)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    if (low < pair->n_sources && pair->sources[low].source.first <= source)
-        return pair->sources[low].class;
-    return NO_CLASS;
-}
-
-static struct decision decide_wide(const struct pair *pair, ip_number source, ip_number destination,
-                                   service_number service)
-{
-    struct decision decision = {.flow = NO_FLOW, .pair = pair, .class = NO_CLASS};
-
-    decision.flow = decide_pool(pair, source, destination, service);
-    if (decision.flow != NO_FLOW) {
-        decision.by = DECIDED_BY_POOL;
-        return decision;
-    }
-
-    for (uint32_t class = find_class(pair, source); class != NO_CLASS;
-         class = pair->classes[class].parent) {
-        if (decision.class == NO_CLASS)
-            decision.class = class;
-        else
-            decision.links++;
-        decision.flow = class_decide(&pair->classes[class], destination, service, &decision.by);
-        if (decision.flow != NO_FLOW)
-            return decision;
-    }
-    return decision;
-}
-
-struct decision pair_decide(const struct pair *pair, ip_number source, ip_number destination,
-                            service_number service)
-{
-    const struct exact_row *point = find_point(pair, source, destination, service);
-
-    if (point)
-        return (struct decision){
-            .flow = point->flow, .by = DECIDED_BY_EXACT, .pair = pair, .class = NO_CLASS};
-    return decide_wide(pair, source, destination, service);
 }

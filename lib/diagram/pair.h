@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "diagram/budget.h"
+#include "diagram/class.h"
 #include "diagram/diagram.h"
 #include "diagram/overlap.h"
 #include "diagram/part.h"
@@ -13,11 +13,3 @@
  */
 int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *overlaps,
                struct budget *budget, uint32_t *ret_culprit);
-void pair_clear(struct pair *pair);
-
-/* The flow that owns the packet in this pair, and how it was found. */
-struct decision pair_decide(const struct pair *pair, ip_number source, ip_number destination,
-                            service_number service);
-/* Whether the packet is a point of the pair, which is asked before all else. */
-bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
-                    service_number service);

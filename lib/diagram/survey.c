@@ -19,7 +19,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "diagram/cut.h"
-#include "diagram/pair.h"
 
 /* A row of a class, of a flow that is not yet known to own anything. */
 struct doubt {
