@@ -14,6 +14,7 @@
 #include "diagram/overlap.h"
 #include "diagram/pair.h"
 #include "diagram/part.h"
+#include "diagram/shadowed.h"
 
 /* One flow in one pair of segments: its ends there. */
 struct listing {
@@ -209,7 +210,7 @@ int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
     if (r < 0)
         return r;
 
-    r = overlaps_report(&compiler.overlaps, compiler.diagram, diagnostics);
+    r = shadowed_report(&compiler.overlaps, compiler.diagram, diagnostics);
     if (r < 0)
         return r;
 

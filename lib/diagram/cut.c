@@ -43,6 +43,11 @@ static int cutter_step(struct cutter *cutter)
     return 0;
 }
 
+static bool cutter_takes(const struct cutter *cutter, uint32_t there, uint32_t flow)
+{
+    return !cutter->takes || cutter->takes(there, flow, cutter->userdata);
+}
+
 /* The pieces of `piece` around a box. */
 static int cutter_split(struct cutter *cutter, const struct cut_piece *piece,
                         const struct range *destination, const struct service_span *services)
@@ -93,7 +98,7 @@ static int cutter_find_exact(struct cutter *cutter, const struct cut_piece *piec
         if (r < 0)
             return r;
         if (there->service < row->services.first || there->service > row->services.last ||
-            !cutter->takes(there->flow, row->flow, cutter->userdata))
+            !cutter_takes(cutter, there->flow, row->flow))
             continue;
         r = cutter_split(cutter, piece, &(struct range){there->destination, there->destination},
                          &(struct service_span){there->service, there->service});
@@ -119,7 +124,7 @@ static int cutter_find_range(struct cutter *cutter, const struct cut_piece *piec
         if (there->destination.last < row->destination.first ||
             there->services.last < row->services.first ||
             there->services.first > row->services.last ||
-            !cutter->takes(there->flow, row->flow, cutter->userdata))
+            !cutter_takes(cutter, there->flow, row->flow))
             continue;
         r = cutter_split(cutter, piece, &there->destination, &there->services);
         return r < 0 ? r : 1;

@@ -22,7 +22,8 @@ struct cutter {
     const struct class *classes; /* of the pair; borrowed */
     /* Where cutting ends: this class and those behind it take nothing. Or NO_CLASS. */
     uint32_t end;
-    /* Whether a row of the flow `there` takes from a row of the flow `flow` what both cover. */
+    /* Whether a row of the flow `there` takes from a row of the flow `flow` what both cover. NULL:
+     * always. */
     bool (*takes)(uint32_t there, uint32_t flow, void *userdata);
     /* Gets what is left. Another value than 0 ends the cutting. */
     int (*left)(const struct range_row *piece, void *userdata);

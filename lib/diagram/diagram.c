@@ -61,6 +61,21 @@ size_t class_find_range(const struct class *class, ip_number destination)
     return low;
 }
 
+struct range_row class_row(const struct class *class, size_t i)
+{
+    const struct exact_row *exact;
+
+    if (i >= class->n_exact)
+        return class->ranges[i - class->n_exact];
+
+    exact = &class->exact[i];
+    return (struct range_row){
+        .destination = {exact->destination, exact->destination},
+        .services = {exact->service, exact->service},
+        .flow = exact->flow,
+    };
+}
+
 static uint32_t class_decide(const struct class *class, ip_number destination,
                              service_number service, enum decided_by *ret_by)
 {

@@ -148,6 +148,8 @@ int exact_row_compare(const void *a, const void *b);
  * (destination, service), and the first row of ranges whose `reach` is not before `destination`. */
 size_t class_find_exact(const struct class *class, ip_number destination, service_number service);
 size_t class_find_range(const struct class *class, ip_number destination);
+/* A row of a class, the exact ones first and then the ranges, as a range. */
+struct range_row class_row(const struct class *class, size_t i);
 /* Whether the packet is a point of the pair, which is looked up before all else. */
 bool pair_has_point(const struct pair *pair, ip_number source, ip_number destination,
                     service_number service);

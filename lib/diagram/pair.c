@@ -127,23 +127,9 @@ static int builder_pool_row(struct builder *builder, const struct range_row *row
 static int builder_pool_class(struct builder *builder, const struct class *class,
                               struct range source)
 {
-    int r;
-
-    for (size_t i = 0; i < class->n_exact; i++) {
-        const struct exact_row *exact = &class->exact[i];
-
-        r = builder_pool_row(builder, &(struct range_row){
-                                          .source = source,
-                                          .destination = {exact->destination, exact->destination},
-                                          .services = {exact->service, exact->service},
-                                          .flow = exact->flow,
-                                      });
-        if (r < 0)
-            return r;
-    }
-
-    for (size_t i = 0; i < class->n_ranges; i++) {
-        struct range_row row = class->ranges[i];
+    for (size_t i = 0; i < class->n_exact + class->n_ranges; i++) {
+        struct range_row row = class_row(class, i);
+        int r;
 
         row.source = source;
         r = builder_pool_row(builder, &row);

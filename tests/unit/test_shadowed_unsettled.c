@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What is said of flows when there is no time to find out whether they own anything: this program
- * has a diagram of its own, whose survey may look at no row. lib/diagram/overlap.h.
+ * What is reported of flows when there is no time to find out whether they own anything: this
+ * program has a diagram of its own, which may look at no row to find it out.
+ * lib/diagram/shadowed.h.
  */
 
 #include <check.h>
@@ -12,7 +13,7 @@
 #include "base/cleanup.h"
 #include "checks.h"
 #include "diagram/diagram.h"
-#include "diagram/survey.h"
+#include "diagram/shadowed.h"
 
 static const char policy_text[] =
     "segd: 1\n"
@@ -56,8 +57,8 @@ START_TEST(flows_not_settled_are_overlapped_and_a_warning_says_so)
     ck_assert_uint_eq(count_code(diagnostics, "overlap-unsettled"), 1);
 
     /* With enough time it is known which. */
-    ck_assert_int_eq(survey_flows(diagram, 0, owns), -E2BIG);
-    ck_assert_int_eq(survey_flows(diagram, 1000, owns), 0);
+    ck_assert_int_eq(shadowed_find_owners(diagram, 0, owns), -E2BIG);
+    ck_assert_int_eq(shadowed_find_owners(diagram, 1000, owns), 0);
     ck_assert(owns[0] && owns[1] && !owns[2] && owns[3]);
 }
 END_TEST
