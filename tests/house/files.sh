@@ -1,19 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What every file of the house has: a licence line, a size that can be read at once, in a .c file the
-# paragraph that says what it is for, and no path that exists on one developer's machine only.
+# What every file has: a licence line, at most so many lines, in a .c file the paragraph that says
+# what it is for, and no path that exists on one developer's machine only.
 #
 #   files.sh TREE          checks a source tree
 #   files.sh --self-test   proves that violations are found
 set -u
 
-lines_max=600
+lines_max=800
 licence='SPDX-License-Identifier: GPL-2.0-or-later'
 # A bracket in each, so that this line does not find itself.
 machine_paths='/wor[k]/|/tmp/buil[d]|/hom[e]/[a-z]|/roo[t]/'
 
-# The files of the tree, without what is built and what git keeps.
+# The files of the tree, without build folders and .git.
 list() { # arguments of find
     find . \( -path ./.git -o -path './build*' \) -prune -o -type f \( "$@" \) -print | sort |
         sed 's,^\./,,'
@@ -28,7 +28,7 @@ check_licence() {
     done
 }
 
-# Of the files named on standard input those that start with `#!`.
+# Prints those of the files named on standard input that start with `#!`.
 scripts() {
     while read -r file; do
         case "$(head -c 2 "$file" | tr -d '\0')" in
@@ -46,7 +46,7 @@ check_size() {
     done
 }
 
-# Behind the licence line, which check_licence() sees to, the first text is a comment that says
+# After the licence line, which check_licence() looks for, the first text is a comment that says
 # something.
 check_opening() {
     for file in $(list -name '*.c'); do

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The form of the sources is clang-format's affair and nobody's opinion: each is as .clang-format
-# says. Versions of clang-format differ, and ours is the one of Debian 12.
+# Whether each source is formatted as clang-format does it by .clang-format. Versions of
+# clang-format differ; the sources are formatted by the one of Debian 12.
 #
-#   format.sh TREE          checks a source tree; leaves with 77 where it cannot
+#   format.sh TREE          checks a source tree; exits with 77 where clang-format is missing
 #   format.sh --self-test   proves that violations are found
 set -u
 
@@ -31,7 +31,7 @@ check() { # tree
             echo "$PWD: there is no source to check"
             exit 1
         fi
-        # shellcheck disable=SC2086 # a word for each file; the house has no spaces in names
+        # shellcheck disable=SC2086 # one word a file: no name has spaces
         clang-format --dry-run -Werror $files
     )
 }
@@ -41,9 +41,9 @@ self_test() {
 
     put .clang-format <"$(dirname "$0")/../../.clang-format"
     printf 'int x;\n' | put lib/base/good.c
-    expect_clean "a source in form"
+    expect_clean "a formatted source"
 
-    printf 'int  x;\n' | expect_finding lib/base/bad.c "a source out of form"
+    printf 'int  x;\n' | expect_finding lib/base/bad.c "a source that is not formatted"
     expect_no_empty_tree
     self_test_end
 }

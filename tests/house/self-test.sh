@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the house checks share to prove that they can fail: each is run on a small tree of its own,
-# once as it should be and once for each thing that must be found. To be sourced; `check` is the
-# function under test, which is given a tree and prints what it finds.
+# What the checks of files and their format share to prove that they can fail: each is run on a
+# small tree of its own, once as it should be and once for each thing that must be found. To be
+# sourced; `check` is the function under test, which gets a tree and prints what it finds.
 
 self_test_folder=$(mktemp -d) || exit 1
 self_test_tree=$self_test_folder/tree
@@ -10,7 +10,7 @@ mkdir "$self_test_tree"
 trap 'rm -rf "$self_test_folder"' EXIT
 trap 'exit 130' INT TERM
 
-# A file keeps the failures, for the end of a pipe is another process.
+# A file keeps the failures, because the end of a pipe is another process.
 self_test_fail() { # what
     echo "FAILED: $1"
     echo "$1" >>"$self_test_folder/failures"
@@ -22,7 +22,7 @@ put() { # path
     cat >"$self_test_tree/$1"
 }
 
-# The tree as it stands must pass.
+# The tree as it is must pass.
 expect_clean() { # what it proves
     if output=$(check "$self_test_tree" 2>&1); then
         echo "ok: $1"
@@ -32,7 +32,7 @@ expect_clean() { # what it proves
     fi
 }
 
-# The tree with the file from standard input must not pass, for that file's sake. The file goes again.
+# The tree with the file from standard input must not pass, because of that file. Then removes it.
 expect_finding() { # path, what it proves
     put "$1"
     if output=$(check "$self_test_tree" 2>&1); then
