@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "diagram/cut.h"
+#include "diagram/subtraction.h"
 #include "diagram/sweep.h"
 
 /* Rows of at most so many points are worth a place each in a hash. */
@@ -35,7 +35,7 @@
 struct filler {
     struct class *class;
     struct overlaps *overlaps;
-    struct cutter cutter;
+    struct subtraction subtraction;
     size_t rows_left;
     size_t exact_capacity;
     size_t ranges_capacity;
@@ -110,7 +110,7 @@ static int filler_take(const struct range_row *cell, void *userdata)
 {
     struct filler *filler = userdata;
 
-    return cutter_cut(&filler->cutter, filler->class->parent, cell);
+    return subtraction_run(&filler->subtraction, filler->class->parent, cell);
 }
 
 static int compare_ranges(const void *a, const void *b)
@@ -162,7 +162,7 @@ static int class_sweep(const struct filling *filling, enum sweep_axis axis, size
     struct filler filler = {
         .class = class,
         .overlaps = filling->overlaps,
-        .cutter =
+        .subtraction =
             {
                 .classes = filling->classes,
                 .end = NO_CLASS,
@@ -182,7 +182,7 @@ static int class_sweep(const struct filling *filling, enum sweep_axis axis, size
 
     r = sweep_parts(filling->parts, filling->members, filling->n_members, axis, &work,
                     filling->overlaps, filler_take, &filler);
-    cutter_clear(&filler.cutter);
+    subtraction_clear(&filler.subtraction);
     budget->work -= allowed - work;
     if (r == 0)
         budget->rows = filler.rows_left;

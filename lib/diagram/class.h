@@ -18,8 +18,8 @@ struct budget {
  * Fills the tables of a class: what its sources may reach, as disjoint (destination, service) boxes
  * of which each belongs to the first of `members` (indices of parts, ascending) that covers it.
  *
- * Where the class has a parent, what an earlier flow of the parent (or of its parents) owns is cut
- * out, since the class is asked first; the parents in `classes` are complete already.
+ * Where the class has a parent, what an earlier flow of the parent (or of its parents) owns is
+ * subtracted, since the class is looked up first; the parents in `classes` are complete already.
  *
  * Returns 0, -E2BIG where the budget is not enough (then `*ret_culprit` is a flow in the thick of
  * it), or -ENOMEM.

@@ -26,7 +26,7 @@
  *
  * Points and boxes of one table are disjoint, so the order of lookups within a table has no
  * meaning; between tables the order is exact, pool, class, parent, and "first in file order owns a
- * packet" has been settled by leaving out or cutting what another flow owns.
+ * packet" has been settled by subtracting what another flow owns.
  */
 
 #define NO_FLOW ((uint32_t)-1)
@@ -63,7 +63,7 @@ struct class
     struct range_row *ranges; /* sorted by (destination, services) */
     size_t n_ranges;
     /* For each of `ranges` the highest destination of it and those before: what a search needs
-     * where a parent's flows cut rows to pieces, so that their destinations overlap. */
+     * where a parent's flows split rows, so that their destinations overlap. */
     ip_number *reach;
 };
 

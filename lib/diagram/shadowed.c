@@ -18,7 +18,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "diagram/cut.h"
+#include "diagram/subtraction.h"
 
 /* What finding out is worth for all flows together, in rows looked at: a second or so. */
 #ifndef OWNER_STEPS_MAX
@@ -38,8 +38,8 @@ struct search {
     size_t n_pending;
     size_t pending_capacity;
     size_t *first_pending;
-    uint32_t class; /* whose sources are looked at while a row of a parent is cut */
-    struct cutter cutter;
+    uint32_t class; /* whose sources are looked at, while `subtraction` runs */
+    struct subtraction subtraction;
 };
 
 static void search_leave_pair(struct search *search)
@@ -48,7 +48,7 @@ static void search_leave_pair(struct search *search)
     free(search->first);
     free(search->pending);
     free(search->first_pending);
-    cutter_clear(&search->cutter);
+    subtraction_clear(&search->subtraction);
     *search = (struct search){.steps = search->steps, .owns = search->owns};
 }
 
@@ -208,7 +208,7 @@ static int search_keep_piece(const struct range_row *piece, void *userdata)
 /* What the classes from `search->class` up to `parent` leave of the pending rows of the parent. */
 static int search_parent(struct search *search, uint32_t parent)
 {
-    search->cutter.end = parent;
+    search->subtraction.end = parent;
     for (size_t i = search->first_pending[parent]; i < search->first_pending[parent + 1]; i++) {
         const struct range_row *row = &search->pending[i];
         int r = search_step(search);
@@ -218,7 +218,7 @@ static int search_parent(struct search *search, uint32_t parent)
         if (search->owns[row->flow])
             continue;
 
-        r = cutter_cut(&search->cutter, search->class, row);
+        r = subtraction_run(&search->subtraction, search->class, row);
         if (r < 0)
             return r;
     }
@@ -229,7 +229,7 @@ static int search_parents(struct search *search)
 {
     const struct pair *pair = search->pair;
 
-    search->cutter = (struct cutter){
+    search->subtraction = (struct subtraction){
         .classes = pair->classes,
         .left = search_keep_piece,
         .userdata = search,

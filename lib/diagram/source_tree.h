@@ -21,8 +21,8 @@
  * parts are copied into the nodes below it. So a node at the end of a chain costs what the prefixes
  * around it have, at most: the rows of a path, which is no longer than an address has bits.
  *
- * Prefixes, and not any cuts that fit the policy at hand, because they stand still when a flow is
- * added: the rest of the diagram, its names and its tables in the kernel stay as they are.
+ * Prefixes, and not whatever ranges fit the policy at hand, because prefixes stay the same when a
+ * flow is added: the rest of the diagram, its names and its tables in the kernel do not change.
  */
 struct class_plan {
     uint32_t *members; /* indices of parts, ascending */
