@@ -11,7 +11,7 @@
 /* What a policy may still cost, all its pairs together. */
 struct budget {
     size_t rows; /* of the diagram */
-    size_t work; /* of sweeps: strokes to paint, cells to write */
+    size_t work; /* of sweeps: intervals to add, cells to write */
 };
 
 /*

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The usual sweep of computational geometry: borders sorted along the axis, a list of the parts
- * that are active between two of them. The active parts are kept in order, so that painting them
- * needs no sorting. A stretch is written only when the next one differs, so that ranges which lie
- * side by side and mean the same become one cell.
+ * A plane sweep (de Berg and others, "Computational Geometry", chapter 2): borders sorted along the
+ * axis, and a list of the parts that are active between two of them. The active parts are kept in
+ * order, so that adding them to the map needs no sorting. A stretch is written only when the next
+ * one differs, so that ranges which lie side by side and mean the same become one cell.
  */
 
 #include "diagram/sweep.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diagram/picture.h"
+#include "diagram/interval_map.h"
 
 struct border {
     ip_number at;
@@ -33,8 +33,8 @@ struct sweep {
     size_t n_borders;
     uint32_t *active; /* positions in `members`, ascending */
     size_t n_active;
-    struct picture picture; /* of the stretch at hand */
-    struct picture open;    /* of the stretch begun at open_range and not yet written */
+    struct interval_map current; /* of the stretch at hand */
+    struct interval_map open;    /* of the stretch begun at open_range and not yet written */
     struct range open_range;
 };
 
@@ -42,8 +42,8 @@ static void sweep_clear(struct sweep *sweep)
 {
     free(sweep->borders);
     free(sweep->active);
-    picture_clear(&sweep->picture);
-    picture_clear(&sweep->open);
+    interval_map_clear(&sweep->current);
+    interval_map_clear(&sweep->open);
 }
 
 /* The ranges of a part on an axis, one after the other. */
@@ -139,49 +139,49 @@ static int sweep_work(struct sweep *sweep, size_t work)
 
 static int sweep_close_stretch(struct sweep *sweep)
 {
-    int r = sweep_work(sweep, sweep->open.n_strokes);
+    int r = sweep_work(sweep, sweep->open.n_intervals);
 
-    for (size_t i = 0; r >= 0 && i < sweep->open.n_strokes; i++) {
-        const struct stroke *stroke = &sweep->open.strokes[i];
-        const struct range *destination = &sweep->open_range, *services = &stroke->range;
+    for (size_t i = 0; r >= 0 && i < sweep->open.n_intervals; i++) {
+        const struct interval *interval = &sweep->open.intervals[i];
+        const struct range *destination = &sweep->open_range, *services = &interval->range;
 
         if (sweep->axis == SWEEP_SERVICES) {
-            destination = &stroke->range;
+            destination = &interval->range;
             services = &sweep->open_range;
         }
         r = sweep->handler(
             &(struct range_row){
                 .destination = *destination,
                 .services = {(service_number)services->first, (service_number)services->last},
-                .flow = stroke->flow,
+                .flow = interval->flow,
             },
             sweep->userdata);
     }
-    sweep->open.n_strokes = 0;
+    sweep->open.n_intervals = 0;
     return r;
 }
 
-/* Paints the stretch, which the active parts cover. */
+/* Maps the stretch, which the active parts cover. */
 static int sweep_stretch(struct sweep *sweep, struct range stretch)
 {
     enum sweep_axis across = other_axis(sweep->axis);
-    struct picture swap;
+    struct interval_map swap;
     int r;
 
-    sweep->picture.n_strokes = 0;
+    sweep->current.n_intervals = 0;
     for (size_t i = 0; i < sweep->n_active; i++) {
         const struct part *part = &sweep->parts->parts[sweep->members[sweep->active[i]]];
 
         r = sweep_work(sweep, part_count(part, across));
         for (size_t j = 0; r == 0 && j < part_count(part, across); j++)
-            r = picture_paint(&sweep->picture, part_range(part, across, j), part->flow,
-                              sweep->overlaps);
+            r = interval_map_add(&sweep->current, part_range(part, across, j), part->flow,
+                                 sweep->overlaps);
         if (r < 0)
             return r;
     }
 
-    if (sweep->open.n_strokes > 0 && sweep->open_range.last + 1 == stretch.first &&
-        picture_equal(&sweep->open, &sweep->picture)) {
+    if (sweep->open.n_intervals > 0 && sweep->open_range.last + 1 == stretch.first &&
+        interval_map_equal(&sweep->open, &sweep->current)) {
         sweep->open_range.last = stretch.last;
         return 0;
     }
@@ -191,8 +191,8 @@ static int sweep_stretch(struct sweep *sweep, struct range stretch)
         return r;
 
     swap = sweep->open;
-    sweep->open = sweep->picture;
-    sweep->picture = swap;
+    sweep->open = sweep->current;
+    sweep->current = swap;
     sweep->open_range = stretch;
     return 0;
 }

@@ -9,14 +9,14 @@
 #include "diagram/part.h"
 
 /*
- * Cuts what some parts cover, as destinations × services, into disjoint cells of which each belongs
- * to the first part that covers it.
+ * Divides what some parts cover, as destinations × services, into disjoint cells of which each
+ * belongs to the first part that covers it.
  *
- * A sweep goes along one axis. Between two borders of ranges on it the same parts apply; what they
- * have on the other axis is painted on a line, the first part first. Neighbouring stretches with
- * the same picture are one. Along the destinations the cells have disjoint or equal destinations,
- * which is what the kernel's interval map is fast with; along the services there are fewer cells
- * where wide destinations overlap in many ways.
+ * The sweep line goes along one axis. Between two borders of ranges on it the same parts apply;
+ * what they have on the other axis goes into an interval map, the first part first. Neighbouring
+ * stretches with equal maps are one. Along the destinations the cells have disjoint or equal
+ * destinations, which is what the kernel's interval map is fast with; along the services there are
+ * fewer cells where wide destinations overlap in many ways.
  */
 enum sweep_axis {
     SWEEP_DESTINATIONS,
@@ -27,8 +27,8 @@ enum sweep_axis {
 typedef int (*sweep_handler)(const struct range_row *cell, void *userdata);
 
 /*
- * `members` are indices of parts, ascending. Returns 0, -E2BIG where more than `*work` strokes
- * would have to be painted or cells written (what was is taken off), -ENOMEM, or what the handler
+ * `members` are indices of parts, ascending. Returns 0, -E2BIG where more than `*work` intervals
+ * would have to be added or cells written (`*work` gets what is left), -ENOMEM, or what the handler
  * returned.
  */
 int sweep_parts(const struct parts *parts, const uint32_t *members, size_t n_members,
