@@ -89,7 +89,8 @@ static int class_add_row(struct filler *filler, const struct range_row *row)
     return 0;
 }
 
-/* The class is asked first: an earlier flow of a parent must not find its packets here. */
+/* The class is looked up before its parents: what an earlier flow of a parent owns must not be in
+ * it. */
 static bool filler_yields(uint32_t there, uint32_t flow, void *userdata)
 {
     const struct filler *filler = userdata;
@@ -106,7 +107,7 @@ static int filler_keep(const struct range_row *piece, void *userdata)
     return class_add_row(userdata, piece);
 }
 
-static int filler_take(const struct range_row *cell, void *userdata)
+static int filler_subtract(const struct range_row *cell, void *userdata)
 {
     struct filler *filler = userdata;
 
@@ -181,7 +182,7 @@ static int class_sweep(const struct filling *filling, enum sweep_axis axis, size
     class->n_exact = class->n_ranges = 0;
 
     r = sweep_parts(filling->parts, filling->members, filling->n_members, axis, &work,
-                    filling->overlaps, filler_take, &filler);
+                    filling->overlaps, filler_subtract, &filler);
     subtraction_clear(&filler.subtraction);
     budget->work -= allowed - work;
     if (r == 0)

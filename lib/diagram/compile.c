@@ -43,7 +43,7 @@ static void compiler_clear(struct compiler *compiler)
     overlaps_clear(&compiler->overlaps);
 }
 
-/* Counts segments with the gateway as the one behind the last, for loops over both. */
+/* Counts the gateway as the segment after the last, for loops over both. */
 static size_t segment_at(const struct policy *policy, size_t i)
 {
     return i < policy->n_segments ? i : ZONE_GATEWAY;

@@ -4,8 +4,9 @@
  * One pair of segments in one family. Flows of few points, which a real policy is mostly made of,
  * become points in one hash; the others go by their sources into classes. A class that is small and
  * whose sources are few is not worth a chain of its own: its rows go into the pool, one interval
- * map with the source in front. Sources of different classes are disjoint, so that of the pool's
- * rows only those of one class match a packet's source: its cost does not grow with the policy.
+ * map with the source as first field. Sources of different classes are disjoint, so that of the
+ * pool's rows only those of one class match a packet's source: its cost does not grow with the
+ * policy.
  */
 
 #include "diagram/pair.h"
@@ -233,7 +234,7 @@ static int builder_compact(struct builder *builder, const uint32_t *kept)
     return 0;
 }
 
-static int builder_take_sources(struct builder *builder, const struct source_plan *plan,
+static int builder_keep_sources(struct builder *builder, const struct source_plan *plan,
                                 const uint32_t *kept)
 {
     struct pair *pair = builder->pair;
@@ -292,12 +293,12 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
     r = builder_compact(builder, kept);
     if (r < 0)
         return r;
-    return builder_take_sources(builder, &plan, kept);
+    return builder_keep_sources(builder, &plan, kept);
 }
 
 /*
  * Of equal points the first flow's stays, and of a point that an earlier wide flow covers nothing
- * does: it is found behind this table. A later wide flow loses the point.
+ * does: it is found in the tables after this one. A later wide flow loses the point.
  */
 static void builder_settle_points(struct builder *builder)
 {

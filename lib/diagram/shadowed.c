@@ -310,7 +310,7 @@ static int report_unsettled(const struct policy *policy, uint32_t first, size_t 
         policy->flows[first].name, n_flows - 1);
 }
 
-/* Tells of each loser what `owns` says of it. */
+/* Reports each flow that lost packets as `owns` says of it. */
 static int report_losers(const struct overlaps *overlaps, const struct policy *policy,
                          const bool owns[], bool settled, struct diagnostics *diagnostics)
 {

@@ -217,7 +217,7 @@ static uint64_t hash_members(const uint32_t *members, size_t n_members, uint32_t
     return (hash ^ parent) * UINT64_C(0x100000001b3);
 }
 
-/* Finds or makes the class of these members, which are taken over. */
+/* Finds or makes the class of these members, of which it becomes the owner. */
 static int plan_class(struct tree *tree, struct source_plan *plan, const struct node *node,
                       uint32_t *members_taken, size_t n_members, uint32_t *ret_class)
 {
@@ -262,7 +262,7 @@ static size_t members_weight(const struct tree *tree, const uint32_t *members, s
     return weight;
 }
 
-/* Rows of a class and of those behind it. */
+/* Rows of a class and of its parents. */
 static size_t chain_weight(const struct tree *tree, const struct source_plan *plan, uint32_t class)
 {
     size_t weight = 0;
@@ -431,7 +431,7 @@ static int plan_sources(const struct tree *tree, struct source_plan *plan)
 {
     uint32_t open = NO_NODE;
     ip_number next = 0;
-    bool ended = false; /* the last address of all is behind us */
+    bool ended = false; /* the last address of all is done */
     size_t i = 0;
     int r;
 
@@ -450,7 +450,7 @@ static int plan_sources(const struct tree *tree, struct source_plan *plan)
             continue;
         }
 
-        assert(outer); /* a node behind nothing open is opened above */
+        assert(outer); /* where no node is open, the next one is opened above */
         if (!ended && next <= outer->range.last) {
             r = plan_add_source(plan, next, outer->range.last, outer->class);
             if (r < 0)

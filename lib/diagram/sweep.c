@@ -73,8 +73,8 @@ static int compare_borders(const void *a, const void *b)
     return (x->member > y->member) - (x->member < y->member);
 }
 
-/* A border lies before the first value of a range and behind the last; none behind the last of all.
- */
+/* A border is at the first value of a range and at the one after its last; at none after the last
+ * value of all. */
 static int sweep_collect_borders(struct sweep *sweep, size_t n_members)
 {
     size_t n = 0;
