@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Why something passes or does not. The diagram is the judge, so that what is explained is what is
- * enforced; the flows only tell where between the services of a question the answer may change, so
- * that a range of ports is asked about as few times as it has answers.
+ * Why something passes or does not. The diagram decides, so that what is explained is what is
+ * enforced; the flows are read only for the services at which the answer may change, so that each
+ * range of ports with one answer is judged once.
  */
 
 #include "answer/explain.h"
@@ -122,8 +122,7 @@ static int borders_find(struct borders *borders, const struct policy *policy,
     return 0;
 }
 
-/* Puts an answer behind the others; one that says the same as the last only makes that one longer.
- */
+/* Appends an answer; one that is equal to the last extends that one instead. */
 static int append_answer(struct explanation *explanation, size_t *capacity,
                          const struct answer *answer)
 {
@@ -260,7 +259,7 @@ static usec_t find_opening(const struct policy *policy, const struct flow *flow,
     return USEC_NEVER;
 }
 
-/* From the answers to what is told: of them all, and of the one that matters most. */
+/* Fills what is reported of all answers together, and of the one that matters most. */
 static int sum_up(struct explanation *explanation, const struct moment *moment, usec_t now)
 {
     const struct question *question = explanation->question;
@@ -358,7 +357,7 @@ const struct override *explanation_override(const struct explanation *explanatio
     if (answer->refusal != REFUSAL_ISOLATED)
         return NULL;
 
-    /* Against the gateway, which nobody isolates, each zone stands alone. */
+    /* Each zone is tried against the gateway, which is never isolated. */
     zone = overrides_isolate(explanation->overrides, policy, flow, asked->from.zone, ZONE_GATEWAY)
                ? asked->from.zone
                : asked->to.zone;

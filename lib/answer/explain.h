@@ -21,7 +21,7 @@
 enum refusal {
     REFUSAL_NONE,
     REFUSAL_NO_FLOW,
-    REFUSAL_SUSPENDED, /* a flow owns it, but does not pass now: its standing says why */
+    REFUSAL_SUSPENDED, /* a flow owns it, but does not pass now: `standing` says why */
     REFUSAL_ISOLATED,  /* it would pass, but one of the zones is isolated */
     REFUSAL_SPOOFED,   /* the source address belongs to no zone */
 };
@@ -52,7 +52,7 @@ struct explanation {
     size_t n_answers;
     /* The answers hold for all that was named, not only for the addresses that were judged. */
     bool whole;
-    /* The answer to tell of: the first that is refused, else the first. */
+    /* The answer to report: the first that is refused, else the first. */
     const struct answer *main;
     /* Where the main answer is STANDING_CLOSED, the instant at which its flow opens next;
      * USEC_NEVER where it ends before. */

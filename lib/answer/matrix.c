@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The zones of a policy against each other: the picture by which people judge a separation. A flow
- * stands in a cell only where its ends there have an address family in common with each other and
+ * The zones of a policy against each other: the table by which people judge a separation. A flow
+ * is in a cell only where its ends there have an address family in common with each other and
  * with a service, so that a cell with a flow is one that a packet can use.
  */
 
@@ -91,7 +91,7 @@ static int compare_indices(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* Those that mean the same stand together, the first of the policy in front. */
+/* Those that mean the same become neighbours, in the order of the policy. */
 static int compare_services(const void *a, const void *b, void *policy_)
 {
     const struct policy *policy = policy_;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * How a flow stands and what is isolated, in the order in which the kernel asks: first whether the
- * flow is live, then whether one of the two zones is cut off.
+ * Whether a flow passes, in the order in which the kernel checks it: first whether the flow is
+ * live, then whether one of the two zones is isolated.
  */
 
 #include "answer/moment.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The flows that come nearest to what was refused. Somebody is standing there whose connection does
- * not work: another port, the wrong machine, the wrong direction and a flow that is switched off
- * are what it mostly is, so these are looked for, and told in the order of how little is missing.
+ * The flows that come nearest to what was refused. A connection that should work mostly fails
+ * because of another port, the wrong machine, the wrong direction or a flow that is disabled, so
+ * these are searched for, and ordered by how little is missing.
  */
 
 #include "answer/nearest.h"
@@ -58,7 +58,7 @@ struct search {
     service_number service;
     uint32_t owner;
     const struct moment *moment;
-    /* Of each flow found how little it is missing, the least first; beside what is told. */
+    /* Of each flow found how little it is missing, the least first. */
     unsigned distances[NEAREST_MAX];
     struct near_flow *near;
     size_t n_near;
@@ -234,7 +234,7 @@ static int try_flow(struct search *search, uint32_t index)
     return 0;
 }
 
-/* What says nothing more to somebody who has been told the best. */
+/* Whether one flow adds nothing to a better one. */
 static bool is_noise(enum nearness best, enum nearness other)
 {
     if (best <= NEAR_BEHIND)
@@ -259,7 +259,7 @@ int nearest_find(const struct question *question, enum family family, service_nu
     for (uint32_t i = 0; i < question->policy->n_flows; i++) {
         int r;
 
-        /* Of what is allowed within a zone nobody learns why something else is not. */
+        /* What is allowed within a zone does not explain why something else is refused. */
         if (i == owner || question->policy->flows[i].implicit)
             continue;
         r = try_flow(&search, i);

@@ -8,8 +8,8 @@
 #include "answer/moment.h"
 #include "answer/question.h"
 
-/* How a flow is near to what was asked and refused, the nearest first; the last but one and the one
- * before it are equally near. */
+/* How a flow is near to what was asked and refused, the nearest first; NEAR_DESTINATION and
+ * NEAR_SOURCE are equally near. */
 enum nearness {
     NEAR_DISABLED,    /* would allow it, but is disabled */
     NEAR_BEHIND,      /* would allow it, but the flow that owns it comes first in file order */
@@ -20,7 +20,7 @@ enum nearness {
     NEAR_SOURCE,      /* same destination and service, other source */
     NEAR_ZONES,       /* same zones, nothing else */
 };
-/* `disabled`, `same-hosts-other-service` and so on: static strings. */
+/* `disabled`, `other-service` and so on: static strings. */
 const char *nearness_to_string(enum nearness nearness);
 
 struct near_flow {
@@ -35,9 +35,9 @@ struct near_flow {
 /*
  * The flows nearest to a service asked for, best first, without `owner` (or NO_FLOW): at most
  * NEAREST_MAX into `near`, how many into `*ret_n_near`. Where a flow would allow it, but for a
- * reason, only such flows are told; flows that have no more in common than the zones, only where
- * there is nothing better. Where `owner` is a flow, only flows that would allow it in its place.
- * Returns 0 or -ENOMEM.
+ * reason, only such flows are returned; flows that have no more in common than the zones, only
+ * where there is nothing better. Where `owner` is a flow, only flows that would allow it in its
+ * place. Returns 0 or -ENOMEM.
  */
 int nearest_find(const struct question *question, enum family family, service_number service,
                  uint32_t owner, const struct moment *moment, struct near_flow near[NEAREST_MAX],

@@ -188,8 +188,9 @@ static int read_family(struct question *question, const struct service_range *ra
     return 0;
 }
 
-/* Which zone an address of no zone is in is told by its interface, and the gateway gives none. */
-static bool zone_is_open(const struct asked *asked)
+/* A packet from an address of no zone gets its zone from the interface; the gateway's own packets
+ * have none. */
+static bool zone_is_unknown(const struct asked *asked)
 {
     const struct asked_end *from = &asked->from, *to = &asked->to;
 
@@ -211,12 +212,12 @@ int question_read(const struct policy *policy, const char *from, const char *to,
     if (service_result == -ENOMEM)
         return -ENOMEM;
 
-    /* The ends are looked at first, so that mistakes are told from left to right. */
+    /* The ends are looked at first, so that mistakes are reported from left to right. */
     for (enum family family = 0; family < FAMILIES; family++) {
         r = read_family(question, ranges, n_ranges, family);
         if (r != 0)
             return r;
-        if (zone_is_open(&question->families[family]))
+        if (zone_is_unknown(&question->families[family]))
             return QUESTION_ZONE_UNKNOWN;
         possible = possible ||
                    (question->families[family].possible && !question->families[family].implied);

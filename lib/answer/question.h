@@ -10,7 +10,7 @@
 
 /*
  * Would this pass? A connection as a person types it, from, to and service, in the terms of the
- * policy: for each family the packet to judge, and all that was meant beside it.
+ * policy: for each family the packet to judge, and all that was named.
  */
 
 enum asked_kind {
@@ -69,7 +69,7 @@ enum question_problem {
 
 /*
  * Reads a question. Of a host, group or zone the first address of a family is judged. An address
- * that belongs to a host of the policy also stands for the host's addresses of the other family.
+ * that belongs to a host of the policy also means the host's addresses of the other family.
  *
  * Returns 0 with a question that is possible in at least one family without being implied, -ENOMEM,
  * or an `enum question_problem`; in each case question_clear() frees what it holds.

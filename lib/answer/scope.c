@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * How far an answer reaches. Who asks about a group or a zone means all of it, and would take the
- * answer for one address for the answer: so the flows are read for one that answers otherwise for
- * another part of what was named.
+ * How far an answer reaches. A question about a group or a zone is about all of it, but only one of
+ * its addresses is judged. So the flows are read for one that decides otherwise for another part of
+ * what was named.
  */
 
 #include "answer/scope.h"
