@@ -34,7 +34,9 @@
 
 struct filler {
     struct class *class;
-    struct overlaps *overlaps;
+    struct build *build;
+    const uint32_t *members;
+    size_t n_members;
     struct subtraction subtraction;
     size_t rows_left;
     size_t exact_capacity;
@@ -96,9 +98,9 @@ static bool filler_yields(uint32_t there, uint32_t flow, void *userdata)
     const struct filler *filler = userdata;
 
     if (there > flow)
-        overlaps_note(filler->overlaps, there, flow);
+        overlaps_note(&filler->build->overlaps, there, flow);
     else if (there < flow)
-        overlaps_note(filler->overlaps, flow, there);
+        overlaps_note(&filler->build->overlaps, flow, there);
     return there < flow;
 }
 
@@ -144,35 +146,12 @@ static int class_sort(struct class *class)
     return 0;
 }
 
-struct filling {
-    struct class *class;
-    const struct class *classes;
-    const struct parts *parts;
-    const uint32_t *members;
-    size_t n_members;
-    struct overlaps *overlaps;
-    struct budget *budget;
-};
-
 /* Fills the class by one sweep, which may do so much work. */
-static int class_sweep(const struct filling *filling, enum sweep_axis axis, size_t work_max)
+static int filler_sweep(struct filler *filler, enum sweep_axis axis, size_t work_max)
 {
-    struct budget *budget = filling->budget;
-    struct class *class = filling->class;
-    size_t allowed = work_max < budget->work ? work_max : budget->work, work = allowed;
-    struct filler filler = {
-        .class = class,
-        .overlaps = filling->overlaps,
-        .subtraction =
-            {
-                .classes = filling->classes,
-                .end = NO_CLASS,
-                .takes = filler_yields,
-                .left = filler_keep,
-                .userdata = &filler,
-            },
-        .rows_left = budget->rows,
-    };
+    struct build *build = filler->build;
+    struct class *class = filler->class;
+    size_t allowed = work_max < build->work_left ? work_max : build->work_left, work = allowed;
     int r;
 
     free(class->exact);
@@ -180,34 +159,45 @@ static int class_sweep(const struct filling *filling, enum sweep_axis axis, size
     class->exact = NULL;
     class->ranges = NULL;
     class->n_exact = class->n_ranges = 0;
+    filler->exact_capacity = filler->ranges_capacity = 0;
+    filler->rows_left = build->rows_left;
 
-    r = sweep_parts(filling->parts, filling->members, filling->n_members, axis, &work,
-                    filling->overlaps, filler_subtract, &filler);
-    subtraction_clear(&filler.subtraction);
-    budget->work -= allowed - work;
+    r = sweep_parts(&build->parts, filler->members, filler->n_members, axis, &work,
+                    &build->overlaps, filler_subtract, filler);
+    build->work_left -= allowed - work;
     if (r == 0)
-        budget->rows = filler.rows_left;
+        build->rows_left = filler->rows_left;
     return r;
 }
 
-int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
-               const uint32_t *members, size_t n_members, struct overlaps *overlaps,
-               struct budget *budget, uint32_t *ret_culprit)
+int class_fill(struct class *class, const struct class *classes, const uint32_t *members,
+               size_t n_members, struct build *build)
 {
-    const struct filling filling = {class, classes, parts, members, n_members, overlaps, budget};
+    struct filler filler = {
+        .class = class,
+        .build = build,
+        .members = members,
+        .n_members = n_members,
+        .subtraction = {.classes = classes,
+                        .end = NO_CLASS,
+                        .takes = filler_yields,
+                        .left = filler_keep,
+                        .userdata = &filler},
+    };
     size_t work = SWEEP_FREE;
     int r;
 
     for (size_t i = 0; i < n_members; i++)
-        work += SWEEP_FACTOR * part_weight(&parts->parts[members[i]]);
+        work += SWEEP_FACTOR * part_weight(&build->parts.parts[members[i]]);
 
-    r = class_sweep(&filling, FIRST_AXIS, work);
+    r = filler_sweep(&filler, FIRST_AXIS, work);
     if (r == -E2BIG)
-        r = class_sweep(&filling, SWEEP_SERVICES, work);
+        r = filler_sweep(&filler, SWEEP_SERVICES, work);
     if (r == -E2BIG)
-        r = class_sweep(&filling, SWEEP_DESTINATIONS, WORK_MAX);
+        r = filler_sweep(&filler, SWEEP_DESTINATIONS, WORK_MAX);
     if (r == -E2BIG && n_members > 0)
-        *ret_culprit = parts->parts[members[n_members - 1]].flow;
+        build->culprit = build->parts.parts[members[n_members - 1]].flow;
+    subtraction_clear(&filler.subtraction);
     return r < 0 ? r : class_sort(class);
 }
 

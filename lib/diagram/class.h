@@ -8,10 +8,13 @@
 #include "diagram/overlap.h"
 #include "diagram/part.h"
 
-/* What a policy may still cost, all its pairs together. */
-struct budget {
-    size_t rows; /* of the diagram */
-    size_t work; /* of sweeps: intervals to add, cells to write */
+/* What the pairs of a policy have in common while they are built, one after the other. */
+struct build {
+    struct parts parts; /* of the pair that is being built */
+    struct overlaps overlaps;
+    size_t rows_left; /* what the diagram may still grow by */
+    size_t work_left; /* of sweeps: intervals to add, cells to write */
+    uint32_t culprit; /* a flow among those that overlap most, where -E2BIG is returned */
 };
 
 /*
@@ -21,12 +24,10 @@ struct budget {
  * Where the class has a parent, what an earlier flow of the parent (or of its parents) owns is
  * subtracted, since the class is looked up first; the parents in `classes` are complete already.
  *
- * Returns 0, -E2BIG where the budget is not enough (then `*ret_culprit` is a flow in the thick of
- * it), or -ENOMEM.
+ * Returns 0, -E2BIG where more rows or work would be needed than is left, or -ENOMEM.
  */
-int class_fill(struct class *class, const struct class *classes, const struct parts *parts,
-               const uint32_t *members, size_t n_members, struct overlaps *overlaps,
-               struct budget *budget, uint32_t *ret_culprit);
+int class_fill(struct class *class, const struct class *classes, const uint32_t *members,
+               size_t n_members, struct build *build);
 /* Moves rows of few points from the ranges to the exact ones: for a class that stays. 0 or -ENOMEM.
  */
 int class_expand(struct class *class);

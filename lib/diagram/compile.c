@@ -11,9 +11,7 @@
 
 #include "base/array.h"
 #include "diagram/diagram.h"
-#include "diagram/overlap.h"
 #include "diagram/pair.h"
-#include "diagram/part.h"
 #include "diagram/shadowed.h"
 
 /* One flow in one pair of segments: its ends there. */
@@ -32,15 +30,15 @@ struct compiler {
     size_t n_listings;
     size_t listings_capacity;
     size_t pairs_capacity;
-    struct overlaps overlaps;
-    struct budget budget;
+    struct build build;
 };
 
 static void compiler_clear(struct compiler *compiler)
 {
     diagram_free(compiler->diagram);
     free(compiler->listings);
-    overlaps_clear(&compiler->overlaps);
+    parts_clear(&compiler->build.parts);
+    overlaps_clear(&compiler->build.overlaps);
 }
 
 /* Counts the gateway as the segment after the last, for loops over both. */
@@ -118,22 +116,22 @@ static int compiler_list_flows(struct compiler *compiler)
 }
 
 static int compiler_add_pair(struct compiler *compiler, const struct listing *listings,
-                             size_t n_listings, enum family family, uint32_t *ret_culprit)
+                             size_t n_listings, enum family family)
 {
-    cleanup_(parts_clear) struct parts parts = {0};
     struct diagram *diagram = compiler->diagram;
+    struct parts *parts = &compiler->build.parts;
     struct pair *pair;
     int r;
 
     for (size_t i = 0; i < n_listings; i++) {
         const struct flow *flow = &compiler->policy->flows[listings[i].flow];
 
-        r = parts_add(&parts, compiler->policy, listings[i].flow, &flow->from[listings[i].from_end],
+        r = parts_add(parts, compiler->policy, listings[i].flow, &flow->from[listings[i].from_end],
                       &flow->to[listings[i].to_end], family);
         if (r < 0)
             return r;
     }
-    if (parts.n_parts == 0)
+    if (parts->n_parts == 0)
         return 0;
 
     r = array_reserve(&diagram->pairs, &compiler->pairs_capacity, diagram->n_pairs + 1,
@@ -143,10 +141,12 @@ static int compiler_add_pair(struct compiler *compiler, const struct listing *li
 
     pair = &diagram->pairs[diagram->n_pairs++];
     *pair = (struct pair){.from = listings->from, .to = listings->to, .family = family};
-    return pair_build(pair, &parts, &compiler->overlaps, &compiler->budget, ret_culprit);
+    r = pair_build(pair, &compiler->build);
+    parts_clear(parts);
+    return r;
 }
 
-static int compiler_add_pairs(struct compiler *compiler, uint32_t *ret_culprit)
+static int compiler_add_pairs(struct compiler *compiler)
 {
     size_t first = 0;
 
@@ -158,7 +158,7 @@ static int compiler_add_pairs(struct compiler *compiler, uint32_t *ret_culprit)
             continue;
 
         for (enum family family = 0; family < FAMILIES; family++) {
-            int r = compiler_add_pair(compiler, a, i - first, family, ret_culprit);
+            int r = compiler_add_pair(compiler, a, i - first, family);
 
             if (r < 0)
                 return r;
@@ -186,9 +186,8 @@ int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
 {
     cleanup_(compiler_clear) struct compiler compiler = {
         .policy = policy,
-        .budget = {.rows = DIAGRAM_ROWS_MAX, .work = DIAGRAM_WORK_MAX},
+        .build = {.rows_left = DIAGRAM_ROWS_MAX, .work_left = DIAGRAM_WORK_MAX},
     };
-    uint32_t culprit = 0;
     int r;
 
     compiler.diagram = calloc(1, sizeof(*compiler.diagram));
@@ -196,7 +195,7 @@ int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
         return -ENOMEM;
     compiler.diagram->policy = policy;
 
-    r = overlaps_init(&compiler.overlaps, policy->n_flows);
+    r = overlaps_init(&compiler.build.overlaps, policy->n_flows);
     if (r < 0)
         return r;
 
@@ -204,13 +203,13 @@ int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
     if (r < 0)
         return r;
 
-    r = compiler_add_pairs(&compiler, &culprit);
+    r = compiler_add_pairs(&compiler);
     if (r == -E2BIG)
-        return report_too_big(policy, culprit, diagnostics);
+        return report_too_big(policy, compiler.build.culprit, diagnostics);
     if (r < 0)
         return r;
 
-    r = shadowed_report(&compiler.overlaps, compiler.diagram, diagnostics);
+    r = shadowed_report(&compiler.build.overlaps, compiler.diagram, diagnostics);
     if (r < 0)
         return r;
 

@@ -29,9 +29,7 @@
 
 struct builder {
     struct pair *pair;
-    const struct parts *parts;
-    struct overlaps *overlaps;
-    struct budget *budget;
+    struct build *build;
     size_t exact_capacity;
     size_t pool_capacity;
 };
@@ -41,9 +39,9 @@ static int builder_add_point(struct builder *builder, const struct exact_row *ro
     struct pair *pair = builder->pair;
     int r;
 
-    if (builder->budget->rows == 0)
+    if (builder->build->rows_left == 0)
         return -E2BIG;
-    builder->budget->rows--;
+    builder->build->rows_left--;
 
     r = array_reserve(&pair->exact, &builder->exact_capacity, pair->n_exact + 1,
                       sizeof(*pair->exact));
@@ -140,8 +138,7 @@ static int builder_pool_class(struct builder *builder, const struct class *class
     return 0;
 }
 
-static int builder_fill_classes(struct builder *builder, const struct source_plan *plan,
-                                uint32_t *ret_culprit)
+static int builder_fill_classes(struct builder *builder, const struct source_plan *plan)
 {
     struct pair *pair = builder->pair;
 
@@ -157,8 +154,7 @@ static int builder_fill_classes(struct builder *builder, const struct source_pla
         pair->n_classes++;
         class->first_source = planned->first_source;
         class->parent = planned->parent;
-        r = class_fill(class, pair->classes, builder->parts, planned->members, planned->n_members,
-                       builder->overlaps, builder->budget, ret_culprit);
+        r = class_fill(class, pair->classes, planned->members, planned->n_members, builder->build);
         if (r < 0)
             return r;
     }
@@ -263,20 +259,20 @@ static int compare_pool(const void *a, const void *b)
     return (x->services.first > y->services.first) - (x->services.first < y->services.first);
 }
 
-static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members,
-                        uint32_t *ret_culprit)
+static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members)
 {
     cleanup_(source_plan_clear) struct source_plan plan = {0};
     cleanup_(freep) uint32_t *kept = NULL;
+    struct build *build = builder->build;
     struct pair *pair = builder->pair;
     int r;
 
-    r = source_plan_make(builder->parts, members, n_members, pair->family, builder->budget->rows,
-                         &plan, ret_culprit);
+    r = source_plan_make(&build->parts, members, n_members, pair->family, build->rows_left, &plan,
+                         &build->culprit);
     if (r < 0)
         return r;
 
-    r = builder_fill_classes(builder, &plan, ret_culprit);
+    r = builder_fill_classes(builder, &plan);
     if (r < 0)
         return r;
 
@@ -302,6 +298,7 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
  */
 static void builder_settle_points(struct builder *builder)
 {
+    struct overlaps *overlaps = &builder->build->overlaps;
     struct pair *pair = builder->pair;
     size_t n = 0;
 
@@ -315,31 +312,26 @@ static void builder_settle_points(struct builder *builder)
         if (n > 0 && pair->exact[n - 1].source == row.source &&
             pair->exact[n - 1].destination == row.destination &&
             pair->exact[n - 1].service == row.service) {
-            overlaps_note(builder->overlaps, row.flow, pair->exact[n - 1].flow);
+            overlaps_note(overlaps, row.flow, pair->exact[n - 1].flow);
             continue;
         }
 
         wide = pair_decide_wide(pair, row.source, row.destination, row.service).flow;
         if (wide < row.flow) {
-            overlaps_note(builder->overlaps, row.flow, wide);
+            overlaps_note(overlaps, row.flow, wide);
             continue;
         }
         if (wide != NO_FLOW)
-            overlaps_note(builder->overlaps, wide, row.flow);
+            overlaps_note(overlaps, wide, row.flow);
         pair->exact[n++] = row;
     }
     pair->n_exact = n;
 }
 
-int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *overlaps,
-               struct budget *budget, uint32_t *ret_culprit)
+int pair_build(struct pair *pair, struct build *build)
 {
-    struct builder builder = {
-        .pair = pair,
-        .parts = parts,
-        .overlaps = overlaps,
-        .budget = budget,
-    };
+    struct builder builder = {.pair = pair, .build = build};
+    const struct parts *parts = &build->parts;
     cleanup_(freep) uint32_t *wide = calloc(parts->n_parts, sizeof(*wide));
     size_t n_wide = 0;
     int r;
@@ -348,7 +340,7 @@ int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *ov
         return -ENOMEM;
 
     for (uint32_t i = 0; i < parts->n_parts; i++) {
-        *ret_culprit = parts->parts[i].flow;
+        build->culprit = parts->parts[i].flow;
         if (part_points(&parts->parts[i], POINTS_MAX + 1) > POINTS_MAX) {
             wide[n_wide++] = i;
             continue;
@@ -359,7 +351,7 @@ int pair_build(struct pair *pair, const struct parts *parts, struct overlaps *ov
     }
 
     if (n_wide > 0) {
-        r = builder_wide(&builder, wide, n_wide, ret_culprit);
+        r = builder_wide(&builder, wide, n_wide);
         if (r < 0)
             return r;
     }
