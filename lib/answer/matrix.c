@@ -101,7 +101,7 @@ static int compare_services(const void *a, const void *b, void *policy_)
     return r == 0 ? compare_indices(a, b) : r;
 }
 
-/* Leaves of services that mean the same one. */
+/* Keeps one of the services that mean the same. */
 static void cell_finish(struct matrix_cell *cell, const struct policy *policy)
 {
     size_t *services = cell->services.indices;

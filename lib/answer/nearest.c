@@ -120,7 +120,7 @@ static int compare_service(const struct search *search, const struct flow *flow,
     return 0;
 }
 
-/* What a flow has of the question, in its own direction and turned round. */
+/* What a flow has of the question, in its own direction and in the other. */
 struct likeness_of_flow {
     enum meeting source;
     enum meeting destination;

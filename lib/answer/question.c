@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Reading a question. What can be judged is one packet; what people name is often more: a host of
+ * Parsing a question. What can be judged is one packet; what people name is often more: a host of
  * two families, a group, a zone, a service of several ports. So both are kept, the packet to judge
  * and the whole of what was named, and the whole decides what counts as near.
  */
@@ -62,8 +62,8 @@ static int add_host(struct asked_end *end, const struct host *host, enum family 
 }
 
 /* Returns 0 (with no addresses where there are none of this family) or -ENOMEM. */
-static int read_name(const struct policy *policy, const char *text, enum family family,
-                     struct asked_end *end)
+static int parse_name(const struct policy *policy, const char *text, enum family family,
+                      struct asked_end *end)
 {
     end->host = host_named(policy, text);
     if (end->host) {
@@ -83,8 +83,8 @@ static int read_name(const struct policy *policy, const char *text, enum family 
 }
 
 /* An address as it was typed; in the other family, what its host has there. */
-static int read_address(const struct policy *policy, enum family typed, ip_number address,
-                        enum family family, struct asked_end *end)
+static int parse_address(const struct policy *policy, enum family typed, ip_number address,
+                         enum family family, struct asked_end *end)
 {
     int r;
 
@@ -106,15 +106,15 @@ static int read_address(const struct policy *policy, enum family typed, ip_numbe
 }
 
 /* Returns 0, -ENOENT for an unknown name, or -ENOMEM. */
-static int read_end(const struct policy *policy, const char *text, enum family family,
-                    struct asked_end *end)
+static int parse_end(const struct policy *policy, const char *text, enum family family,
+                     struct asked_end *end)
 {
     enum family typed;
     ip_number address;
     int r;
 
     if (address_parse(text, &typed, &address) == 0)
-        return read_address(policy, typed, address, family, end);
+        return parse_address(policy, typed, address, family, end);
 
     r = policy_find_end(policy, text, family, &end->zone, &end->address);
     if (r == -EAFNOSUPPORT)
@@ -127,7 +127,7 @@ static int read_end(const struct policy *policy, const char *text, enum family f
         end->kind = ASKED_GATEWAY;
         return range_set_add(&end->addresses, family_all(family));
     }
-    return read_name(policy, text, family, end);
+    return parse_name(policy, text, family, end);
 }
 
 static void end_clear(struct asked_end *end)
@@ -161,17 +161,17 @@ static bool is_typed(const char *text, enum family family)
 }
 
 /* Fills the question in one family, or leaves it empty. */
-static int read_family(struct question *question, const struct service_range *ranges,
-                       size_t n_ranges, enum family family)
+static int parse_family(struct question *question, const struct service_range *ranges,
+                        size_t n_ranges, enum family family)
 {
     struct asked *asked = &question->families[family];
     int r;
 
-    r = read_end(question->policy, question->from, family, &asked->from);
+    r = parse_end(question->policy, question->from, family, &asked->from);
     if (r < 0)
         return r == -ENOENT ? QUESTION_FROM_UNKNOWN : r;
 
-    r = read_end(question->policy, question->to, family, &asked->to);
+    r = parse_end(question->policy, question->to, family, &asked->to);
     if (r < 0)
         return r == -ENOENT ? QUESTION_TO_UNKNOWN : r;
 
@@ -198,8 +198,8 @@ static bool zone_is_unknown(const struct asked *asked)
                                (to->kind == ASKED_GATEWAY && !from->has_zone));
 }
 
-int question_read(const struct policy *policy, const char *from, const char *to,
-                  const char *service, struct question *ret_question)
+int question_parse(const struct policy *policy, const char *from, const char *to,
+                   const char *service, struct question *ret_question)
 {
     cleanup_(freep) struct service_range *ranges = NULL;
     struct question *question = ret_question;
@@ -214,7 +214,7 @@ int question_read(const struct policy *policy, const char *from, const char *to,
 
     /* The ends are looked at first, so that mistakes are reported from left to right. */
     for (enum family family = 0; family < FAMILIES; family++) {
-        r = read_family(question, ranges, n_ranges, family);
+        r = parse_family(question, ranges, n_ranges, family);
         if (r != 0)
             return r;
         if (zone_is_unknown(&question->families[family]))

@@ -68,12 +68,12 @@ enum question_problem {
 };
 
 /*
- * Reads a question. Of a host, group or zone the first address of a family is judged. An address
+ * Parses a question. Of a host, group or zone the first address of a family is judged. An address
  * that belongs to a host of the policy also means the host's addresses of the other family.
  *
  * Returns 0 with a question that is possible in at least one family without being implied, -ENOMEM,
  * or an `enum question_problem`; in each case question_clear() frees what it holds.
  */
-int question_read(const struct policy *policy, const char *from, const char *to,
-                  const char *service, struct question *ret_question);
+int question_parse(const struct policy *policy, const char *from, const char *to,
+                   const char *service, struct question *ret_question);
 void question_clear(struct question *question);

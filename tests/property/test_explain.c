@@ -151,8 +151,8 @@ START_TEST(explanations_agree_with_reading_the_flows)
         cleanup_(explanation_freep) struct explanation *explanation = NULL;
         enum family family = random_below(&random, FAMILIES);
 
-        if (question_read(c.policy, random_name(c.policy, &random), random_name(c.policy, &random),
-                          random_service(&random), &question) != 0 ||
+        if (question_parse(c.policy, random_name(c.policy, &random), random_name(c.policy, &random),
+                           random_service(&random), &question) != 0 ||
             !question.families[family].possible)
             continue;
 

@@ -114,7 +114,7 @@ static struct explanation *ask_with(const struct overrides *overrides, const cha
     struct explanation *explanation = NULL;
 
     question_clear(&question);
-    ck_assert_int_eq(question_read(policy, from, to, service, &question), 0);
+    ck_assert_int_eq(question_parse(policy, from, to, service, &question), 0);
     ck_assert(question.families[family].possible);
     ck_assert_int_eq(explanation_new(diagram, overrides, &question, family, now, &explanation), 0);
     return explanation;
@@ -468,14 +468,14 @@ static const struct {
 START_TEST(a_wrong_question_says_what_is_wrong)
 {
     ck_assert_int_eq(
-        question_read(policy, problems[_i].from, problems[_i].to, problems[_i].service, &question),
+        question_parse(policy, problems[_i].from, problems[_i].to, problems[_i].service, &question),
         (int)problems[_i].problem);
 }
 END_TEST
 
 START_TEST(a_host_of_a_typed_address_is_asked_about_in_the_other_family_too)
 {
-    ck_assert_int_eq(question_read(policy, "10.1.0.10", "server", "https", &question), 0);
+    ck_assert_int_eq(question_parse(policy, "10.1.0.10", "server", "https", &question), 0);
     ck_assert(!question.families[FAMILY_IPV4].implied);
     ck_assert(question.families[FAMILY_IPV6].possible);
     ck_assert(question.families[FAMILY_IPV6].implied);
@@ -494,7 +494,7 @@ START_TEST(an_unprotected_gateway_is_not_judged)
 
     ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
     ck_assert_int_eq(diagram_new(bare, diagnostics, &bare_diagram), 0);
-    ck_assert_int_eq(question_read(bare, "z", "gateway", "tcp/22", &question), 0);
+    ck_assert_int_eq(question_parse(bare, "z", "gateway", "tcp/22", &question), 0);
     ck_assert_int_eq(explanation_new(bare_diagram, NULL, &question, FAMILY_IPV4, 0, &explanation),
                      0);
     ck_assert(explanation->unjudged);

@@ -200,7 +200,7 @@ START_TEST(what_operators_changed_and_hours_are_told)
         compiled->policy->schedules = cases[_i].schedule;
         compiled->policy->n_schedules = 1;
     }
-    ck_assert_int_eq(question_read(compiled->policy, "pc", "server", cases[_i].service, &question),
+    ck_assert_int_eq(question_parse(compiled->policy, "pc", "server", cases[_i].service, &question),
                      0);
     ck_assert_int_eq(
         explanation_new(compiled->diagram, &overrides, &question, FAMILY_IPV4, NOW, &explanation),

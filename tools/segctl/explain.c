@@ -244,7 +244,8 @@ static int explain(const struct command *command, const struct explain_options *
     if (r != EXIT_YES)
         return r;
 
-    r = question_read(loaded.compiled->policy, arguments[0], arguments[1], arguments[2], &question);
+    r = question_parse(loaded.compiled->policy, arguments[0], arguments[1], arguments[2],
+                       &question);
     if (r < 0)
         return command_no_memory();
     if (r == 0 && !is_asked(&question, options, FAMILY_IPV4) &&
