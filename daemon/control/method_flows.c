@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/change/kept.h"
+#include "base/reason.h"
 #include "daemon/control/method.h"
 #include "observe/live.h"
 #include "policy/standing.h"
@@ -111,7 +112,7 @@ static const char *why_not(const struct flows *flows, const struct flow *flow, u
         usec_t until = isolation_until(flows, flow);
 
         *ret_until = until < *ret_until ? until : *ret_until;
-        return "isolated";
+        return reason_to_string(REASON_ISOLATED);
     }
     /* No window opens what a person has closed. */
     if (standing == STANDING_SUSPENDED) {

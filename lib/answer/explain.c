@@ -16,23 +16,6 @@
 #include "base/array.h"
 #include "diagram/service_span.h"
 
-const char *refusal_to_string(enum refusal refusal)
-{
-    switch (refusal) {
-    case REFUSAL_NONE:
-        return NULL;
-    case REFUSAL_NO_FLOW:
-        return "no-flow";
-    case REFUSAL_SUSPENDED:
-        return "suspended";
-    case REFUSAL_ISOLATED:
-        return "isolated";
-    case REFUSAL_SPOOFED:
-        return "spoofed";
-    }
-    return NULL;
-}
-
 /* The first services of what may have another answer than the service before it. */
 struct borders {
     service_number *services;
@@ -130,7 +113,7 @@ static int append_answer(struct explanation *explanation, size_t *capacity,
         explanation->n_answers > 0 ? &explanation->answers[explanation->n_answers - 1] : NULL;
     int r;
 
-    if (last && last->span.last + 1 == answer->span.first && last->refusal == answer->refusal &&
+    if (last && last->span.last + 1 == answer->span.first && last->reason == answer->reason &&
         last->decision.flow == answer->decision.flow) {
         last->span.last = answer->span.last;
         return 0;
@@ -151,10 +134,10 @@ static void judge_flow(const struct moment *moment, const struct asked *asked,
 {
     answer->standing = moment_standing(moment, flow);
     if (answer->standing != STANDING_LIVE)
-        answer->refusal = REFUSAL_SUSPENDED;
+        answer->reason = REASON_SUSPENDED;
     else if (overrides_isolate(moment->overrides, moment->policy, flow, asked->from.zone,
                                asked->to.zone))
-        answer->refusal = REFUSAL_ISOLATED;
+        answer->reason = REASON_ISOLATED;
 }
 
 static struct answer judge(const struct explanation *explanation, struct service_span span,
@@ -168,7 +151,7 @@ static struct answer judge(const struct explanation *explanation, struct service
     };
 
     if (!asked->from.has_zone) {
-        answer.refusal = REFUSAL_SPOOFED;
+        answer.reason = REASON_SPOOFED;
         return answer;
     }
     if (explanation->unjudged)
@@ -184,7 +167,7 @@ static struct answer judge(const struct explanation *explanation, struct service
                                                                });
 
     if (answer.decision.flow == NO_FLOW)
-        answer.refusal = REFUSAL_NO_FLOW;
+        answer.reason = REASON_NO_FLOW;
     else
         judge_flow(moment, asked, &moment->policy->flows[answer.decision.flow], &answer);
     return answer;
@@ -273,7 +256,7 @@ static int sum_up(struct explanation *explanation, const struct moment *moment, 
     for (size_t i = explanation->n_answers; i-- > 0;) {
         const struct answer *answer = &explanation->answers[i];
 
-        if (answer->refusal != REFUSAL_NONE) {
+        if (answer->reason != REASON_NONE) {
             explanation->allowed = false;
             explanation->main = answer;
         }
@@ -291,7 +274,7 @@ static int sum_up(struct explanation *explanation, const struct moment *moment, 
         explanation->opens =
             find_opening(moment->policy, &moment->policy->flows[main->decision.flow], now);
     /* No other flow leads into or out of an isolated zone. */
-    if (explanation->allowed || main->refusal == REFUSAL_ISOLATED)
+    if (explanation->allowed || main->reason == REASON_ISOLATED)
         return 0;
     return nearest_find(question, explanation->family, main->span.first, main->decision.flow,
                         moment, explanation->nearest, &explanation->n_nearest);
@@ -354,7 +337,7 @@ const struct override *explanation_override(const struct explanation *explanatio
     flow = &policy->flows[answer->decision.flow];
     if (answer->standing == STANDING_SUSPENDED)
         return overrides_find(explanation->overrides, OVERRIDE_SUSPENSION, flow->name);
-    if (answer->refusal != REFUSAL_ISOLATED)
+    if (answer->reason != REASON_ISOLATED)
         return NULL;
 
     /* Each zone is tried against the gateway, which is never isolated. */

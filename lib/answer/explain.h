@@ -10,6 +10,7 @@
 #include "answer/question.h"
 #include "base/calendar.h"
 #include "base/cleanup.h"
+#include "base/reason.h"
 #include "diagram/diagram.h"
 
 /*
@@ -17,21 +18,10 @@
  * that owns it or the reason of the refusal, and for a refusal the flows that come nearest.
  */
 
-/* Why a packet does not pass: the reasons for which the ruleset drops that a policy can tell. */
-enum refusal {
-    REFUSAL_NONE,
-    REFUSAL_NO_FLOW,
-    REFUSAL_SUSPENDED, /* a flow owns it, but does not pass now: `standing` says why */
-    REFUSAL_ISOLATED,  /* it would pass, but one of the zones is isolated */
-    REFUSAL_SPOOFED,   /* the source address belongs to no zone */
-};
-/* `no-flow` and so on, a static string; NULL for REFUSAL_NONE. */
-const char *refusal_to_string(enum refusal refusal);
-
 /* Services next to each other that have one answer. */
 struct answer {
     struct service_span span;
-    enum refusal refusal;
+    enum reason reason; /* one of those that the policy and operators can tell */
     /* By the diagram, of the span's first service. Its flow owns all of the span. */
     struct decision decision;
     enum standing standing; /* of that flow; STANDING_LIVE where none owns it */

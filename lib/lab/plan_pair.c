@@ -170,9 +170,9 @@ int plan_expectations(struct plan *plan)
 
         /* What the policy expects is not what its flows say, but what it says it expects. */
         if (expectation->allow)
-            plan->probes[n_before].expected = PROBE_PASSES;
-        else if (plan->probes[n_before].expected == PROBE_PASSES)
-            plan->probes[n_before].expected = PROBE_NO_FLOW;
+            plan->probes[n_before].expected = REASON_NONE;
+        else if (plan->probes[n_before].expected == REASON_NONE)
+            plan->probes[n_before].expected = REASON_NO_FLOW;
     }
     return r;
 }

@@ -35,15 +35,15 @@ static bool is_spoofed(const struct plan *plan, const struct probe *probe)
                                 probe->packet.from);
 }
 
-static enum probe_verdict judge(const struct plan *plan, const struct probe *probe)
+static enum reason judge(const struct plan *plan, const struct probe *probe)
 {
     if (is_spoofed(plan, probe))
-        return PROBE_SPOOFED;
+        return REASON_SPOOFED;
     if (probe->wrong_mac)
-        return PROBE_MAC_MISMATCH;
+        return REASON_MAC_MISMATCH;
     if (probe->owner == NO_FLOW)
-        return PROBE_NO_FLOW;
-    return plan->policy->flows[probe->owner].expires > plan->now ? PROBE_PASSES : PROBE_SUSPENDED;
+        return REASON_NO_FLOW;
+    return plan->policy->flows[probe->owner].expires > plan->now ? REASON_NONE : REASON_SUSPENDED;
 }
 
 /* An address that the lab can use in the zone the packet says; any for the gateway. */
@@ -280,23 +280,6 @@ const char *probe_kind_to_string(enum probe_kind kind)
         return "pair";
     case PROBE_EXPECTATION:
         return "expectation";
-    }
-    return "";
-}
-
-const char *probe_verdict_to_string(enum probe_verdict verdict)
-{
-    switch (verdict) {
-    case PROBE_PASSES:
-        return "pass";
-    case PROBE_NO_FLOW:
-        return "no-flow";
-    case PROBE_SUSPENDED:
-        return "suspended";
-    case PROBE_SPOOFED:
-        return "spoofed";
-    case PROBE_MAC_MISMATCH:
-        return "mac-mismatch";
     }
     return "";
 }

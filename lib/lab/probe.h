@@ -7,6 +7,7 @@
 
 #include "base/calendar.h"
 #include "base/cleanup.h"
+#include "base/reason.h"
 #include "diagram/diagram.h"
 #include "lab/layout.h"
 
@@ -37,19 +38,9 @@ enum probe_kind {
 };
 #define PROBE_KINDS 11
 
-/* What must become of it. */
-enum probe_verdict {
-    PROBE_PASSES,
-    PROBE_NO_FLOW,
-    PROBE_SUSPENDED,
-    PROBE_SPOOFED,
-    PROBE_MAC_MISMATCH,
-};
-#define PROBE_VERDICTS 5
-
 struct probe {
     enum probe_kind kind;
-    enum probe_verdict expected;
+    enum reason expected; /* for which it must be refused, if it must */
     uint32_t flow;        /* that the probe is about, or NO_FLOW */
     uint32_t owner;       /* flow that owns the packet by the policy, or NO_FLOW */
     size_t expectation;   /* of PROBE_EXPECTATION: index into policy->expectations */
@@ -90,6 +81,5 @@ int plan_new(const struct diagram *diagram, usec_t now, struct plan **ret_plan);
 struct plan *plan_free(struct plan *plan);
 DEFINE_CLEANUP(struct plan, plan_free)
 
-/* Words for programs and people; static strings. */
+/* A word for programs and people; a static string. */
 const char *probe_kind_to_string(enum probe_kind kind);
-const char *probe_verdict_to_string(enum probe_verdict verdict);

@@ -86,8 +86,7 @@ int rehearsal_add_failure(struct rehearsal *rehearsal, const struct rehearsal_fa
     return 0;
 }
 
-enum probe_verdict probe_leg_verdict(const struct plan *plan, const struct probe *probe,
-                                     enum leg leg)
+enum reason probe_leg_reason(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     struct mac mac;
 
@@ -96,12 +95,12 @@ enum probe_verdict probe_leg_verdict(const struct plan *plan, const struct probe
         return probe->expected;
     case LEG_FORGED_REPLY:
         return layout_bound_mac(plan->layout, probe->packet.family, probe->packet.destination, &mac)
-                   ? PROBE_MAC_MISMATCH
-                   : PROBE_SPOOFED;
+                   ? REASON_MAC_MISMATCH
+                   : REASON_SPOOFED;
     case LEG_REPLY:
-        return PROBE_PASSES;
+        return REASON_NONE;
     }
-    return PROBE_PASSES;
+    return REASON_NONE;
 }
 
 enum fate sight_fate(const struct sight *sight, enum leg leg)
@@ -121,7 +120,7 @@ static enum rehearsal_kind kind_of(const struct probe *probe, enum leg leg)
     case LEG_REQUEST:
         if (probe->kind == PROBE_EXPECTATION)
             return REHEARSED_EXPECTATION;
-        return probe->expected == PROBE_PASSES ? REHEARSED_PASS : REHEARSED_REFUSAL;
+        return probe->expected == REASON_NONE ? REHEARSED_PASS : REHEARSED_REFUSAL;
     case LEG_FORGED_REPLY:
         return REHEARSED_REFUSAL;
     case LEG_REPLY:
@@ -132,13 +131,13 @@ static enum rehearsal_kind kind_of(const struct probe *probe, enum leg leg)
 
 /* What the ruleset has counted, if it did what it should. */
 static void tally_add(struct tally *tally, const struct probe *probe, enum leg leg,
-                      enum probe_verdict verdict)
+                      enum reason verdict)
 {
-    if (verdict != PROBE_PASSES && (leg != LEG_REQUEST || probe->packet.from != ZONE_GATEWAY))
+    if (verdict != REASON_NONE && (leg != LEG_REQUEST || probe->packet.from != ZONE_GATEWAY))
         tally->refusals[verdict]++;
-    else if (verdict == PROBE_PASSES && probe->owner != NO_FLOW)
+    else if (verdict == REASON_NONE && probe->owner != NO_FLOW)
         tally->flows[probe->owner][leg == LEG_REPLY]++;
-    tally->broadcasts += verdict == PROBE_PASSES && probe->link &&
+    tally->broadcasts += verdict == REASON_NONE && probe->link &&
                          probe->packet.from == ZONE_GATEWAY && probe->packet.family == FAMILY_IPV4;
 }
 
@@ -146,14 +145,14 @@ static int judge_leg(struct stage *stage, const struct probe *probe, const struc
                      enum leg leg)
 {
     struct rehearsal_total *total = &stage->rehearsal->totals[kind_of(probe, leg)];
-    enum probe_verdict verdict = probe_leg_verdict(stage->plan, probe, leg);
+    enum reason verdict = probe_leg_reason(stage->plan, probe, leg);
     enum fate fate = sight_fate(sight, leg);
 
     if (!sight->sent[leg])
         return 0;
     total->sent++;
     tally_add(&stage->tally, probe, leg, verdict);
-    if (fate == (verdict == PROBE_PASSES ? FATE_ARRIVED : FATE_LOST))
+    if (fate == (verdict == REASON_NONE ? FATE_ARRIVED : FATE_LOST))
         return 0;
 
     total->failed++;
@@ -208,7 +207,7 @@ static size_t batch_size(const struct plan *plan, const size_t *order, size_t fi
     while (n < BATCH_MAX && first + n < plan->n_probes) {
         const struct probe *probe = &plan->probes[order[first + n]];
 
-        n_passes += probe->expected == PROBE_PASSES;
+        n_passes += probe->expected == REASON_NONE;
         n_inside += probe->packet.to == ZONE_GATEWAY;
         if (probe->round != round || n_passes > BATCH_PASSES_MAX || n_inside > BATCH_INSIDE_MAX)
             break;

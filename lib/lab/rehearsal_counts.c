@@ -220,43 +220,35 @@ static int compare_flows(struct stage *stage, const struct counts *counts)
     return r;
 }
 
-/* `REASON/gateway/…`: packets that the gateway sent. */
-static bool is_of_reason(const char *name, const char *reason)
+static int compare_reason(struct stage *stage, const struct counts *counts, enum reason reason,
+                          uint64_t extra)
 {
-    size_t length = strlen(reason);
-
-    return strncmp(name, reason, length) == 0 && (name[length] == '/' || name[length] == '\0') &&
-           strncmp(name + length, "/gateway/", strlen("/gateway/")) != 0;
-}
-
-static int compare_reason(struct stage *stage, const struct counts *counts, const char *reason,
-                          uint64_t sent, uint64_t extra)
-{
-    uint64_t counted = 0;
+    uint64_t sent = stage->tally.refusals[reason], counted = 0;
 
     for (size_t i = 0; i < counts->n_counts; i++) {
-        if (counts->counts[i].name && is_of_reason(counts->counts[i].name, reason))
+        const char *name = counts->counts[i].name, *rest;
+
+        /* `REASON/gateway/…` is of packets that the gateway sent. */
+        if (name && reason_of_counter(name, &rest) == reason &&
+            strncmp(rest, "gateway/", strlen("gateway/")) != 0)
             counted += counts->counts[i].packets;
     }
     return counted >= sent && counted <= sent + extra
                ? 0
-               : add_miscount(stage, reason, "", counted, sent);
+               : add_miscount(stage, reason_to_string(reason), "", counted, sent);
 }
 
 int stage_compare_counters(struct stage *stage)
 {
-    static const char *const others[] = {"invalid", "unknown-interface"};
     cleanup_(counts_clear) struct counts counts = {0};
     int r = read_counts(stage, &counts);
 
     if (r == 0)
         r = compare_flows(stage, &counts);
     /* The copy of a broadcast is refused for its source, or because no flow covers it. */
-    for (enum probe_verdict verdict = PROBE_NO_FLOW; r == 0 && verdict < PROBE_VERDICTS; verdict++)
+    for (enum reason reason = REASON_NO_FLOW; r == 0 && reason < REASONS; reason++)
         r = compare_reason(
-            stage, &counts, probe_verdict_to_string(verdict), stage->tally.refusals[verdict],
-            verdict == PROBE_NO_FLOW || verdict == PROBE_SPOOFED ? stage->tally.broadcasts : 0);
-    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(others); i++)
-        r = compare_reason(stage, &counts, others[i], 0, 0);
+            stage, &counts, reason,
+            reason == REASON_NO_FLOW || reason == REASON_SPOOFED ? stage->tally.broadcasts : 0);
     return r;
 }

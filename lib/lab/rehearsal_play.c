@@ -181,7 +181,7 @@ static bool plan_packet(const struct play *play, size_t index, enum leg leg,
         return true;
     if (ret_packet->from.zone == ZONE_GATEWAY)
         return false;
-    return probe_leg_verdict(plan, probe, leg) == PROBE_MAC_MISMATCH ||
+    return probe_leg_reason(plan, probe, leg) == REASON_MAC_MISMATCH ||
            find_foreign_wire(plan, ret_packet->from.zone, index, &ret_packet->from.wire);
 }
 
@@ -316,7 +316,7 @@ int stage_play(struct stage *stage, const size_t *probes, size_t n_probes, const
         for (size_t i = 0; r == 0 && i < n_probes; i++) {
             const struct probe *probe = &stage->plan->probes[probes[i]];
 
-            if (replies[leg] && probe->expected == PROBE_PASSES && !probe->link &&
+            if (replies[leg] && probe->expected == REASON_NONE && !probe->link &&
                 sight_fate(&sights[i], LEG_REQUEST) == FATE_ARRIVED)
                 r = send_leg(&play, i, leg);
         }

@@ -14,7 +14,7 @@
 struct tally {
     uint64_t (*flows)[2]; /* by flow and direction */
     /* By verdict; without what the gateway itself sent: it has its own reasons to send, too. */
-    uint64_t refusals[PROBE_VERDICTS];
+    uint64_t refusals[REASONS];
     /* Broadcasts of the gateway: its kernel hands it a copy of each, which is refused. */
     uint64_t broadcasts;
 };
@@ -46,9 +46,8 @@ int stage_play(struct stage *stage, const size_t *probes, size_t n_probes, const
                struct sight *sights);
 /* What became of a packet. */
 enum fate sight_fate(const struct sight *sight, enum leg leg);
-/* What must become of it, as far as the ruleset goes. */
-enum probe_verdict probe_leg_verdict(const struct plan *plan, const struct probe *probe,
-                                     enum leg leg);
+/* Why it must be refused, as far as the ruleset goes, if it must. */
+enum reason probe_leg_reason(const struct plan *plan, const struct probe *probe, enum leg leg);
 
 /* Finds the counters of failures, by sending them again one by one. */
 int stage_explain(struct stage *stage);

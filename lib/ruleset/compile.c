@@ -109,6 +109,15 @@ static int interface_maps_write(const struct interface_maps *maps, pair_namer na
     return r;
 }
 
+static void name_counter(const struct compiler *compiler, size_t from, size_t to,
+                         const void *userdata, char name[CHAIN_NAME_MAX])
+{
+    char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
+
+    snprintf(name, CHAIN_NAME_MAX, "%s/%s/%s", (const char *)userdata,
+             compiler_segment(compiler, from, from_text), compiler_segment(compiler, to, to_text));
+}
+
 /* The chain of a pair, or straight to its `no-flow` where it has no flows. */
 static void name_pair(const struct compiler *compiler, size_t from, size_t to, const void *userdata,
                       char name[CHAIN_NAME_MAX])
@@ -120,43 +129,32 @@ static void name_pair(const struct compiler *compiler, size_t from, size_t to, c
         snprintf(name, CHAIN_NAME_MAX, "pair/%s/%s/%s", compiler_segment(compiler, from, from_text),
                  compiler_segment(compiler, to, to_text), family_word(*family));
     else
-        snprintf(name, CHAIN_NAME_MAX, REASON_NO_FLOW "/%s/%s",
-                 compiler_segment(compiler, from, from_text),
-                 compiler_segment(compiler, to, to_text));
-}
-
-static void name_counter(const struct compiler *compiler, size_t from, size_t to,
-                         const void *userdata, char name[CHAIN_NAME_MAX])
-{
-    char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
-
-    snprintf(name, CHAIN_NAME_MAX, "%s/%s/%s", (const char *)userdata,
-             compiler_segment(compiler, from, from_text), compiler_segment(compiler, to, to_text));
+        name_counter(compiler, from, to, reason_to_string(REASON_NO_FLOW), name);
 }
 
 /* Counters of one pair of segments, and the chain that ends what no flow owns. */
 static int compile_no_flow(struct compiler *compiler, size_t from, size_t to)
 {
-    static const char *const reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
+    static const enum reason reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
     char name[CHAIN_NAME_MAX];
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ELEMENTS_OF(reasons); i++) {
-        name_counter(compiler, from, to, reasons[i], name);
+        name_counter(compiler, from, to, reason_to_string(reasons[i]), name);
         r = ruleset_add_counter(compiler->ruleset, name);
     }
 
-    name_counter(compiler, from, to, REASON_NO_FLOW, name);
+    name_counter(compiler, from, to, reason_to_string(REASON_NO_FLOW), name);
     if (r == 0)
         r = compiler_chain(compiler, "%s", name);
     if (r == 0)
-        r = compiler_rule(compiler, statement_counter(name),
-                          statement_go(VERDICT_GOTO, "drop/" REASON_NO_FLOW));
+        r = compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_NO_FLOW));
     return r;
 }
 
 static int compile_pairs(struct compiler *compiler)
 {
+    static const enum reason mapped[] = {REASON_SUSPENDED, REASON_INVALID};
     const struct policy *policy = compiler->policy;
     int r = 0;
 
@@ -183,14 +181,12 @@ static int compile_pairs(struct compiler *compiler)
 
         r = interface_maps_write(&maps, name_pair, &family);
     }
-    if (r == 0)
-        r = interface_maps_write(
-            &(struct interface_maps){compiler, REASON_SUSPENDED, SET_DATA_COUNTER}, name_counter,
-            REASON_SUSPENDED);
-    if (r == 0)
-        r = interface_maps_write(
-            &(struct interface_maps){compiler, REASON_INVALID, SET_DATA_COUNTER}, name_counter,
-            REASON_INVALID);
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(mapped); i++) {
+        const char *name = reason_to_string(mapped[i]);
+
+        r = interface_maps_write(&(struct interface_maps){compiler, name, SET_DATA_COUNTER},
+                                 name_counter, name);
+    }
     return r;
 }
 
@@ -242,7 +238,7 @@ static int compile_judge(struct compiler *compiler, const struct hook_shape *sha
         }
     }
     if (r == 0)
-        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+        r = compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
     return r;
 }
 
@@ -251,23 +247,24 @@ static int compile_judge(struct compiler *compiler, const struct hook_shape *sha
 static int compile_ends(struct compiler *compiler, const struct hook_shape *shape)
 {
     char map[CHAIN_NAME_MAX];
-    int r = compiler_chain(compiler, "end/%s/" REASON_SUSPENDED, shape->name);
+    int r = compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_SUSPENDED));
 
     for (uint8_t direction = 0; r == 0 && direction < 2; direction++) {
-        snprintf(map, sizeof(map), REASON_SUSPENDED "%s", shape->suffixes[direction]);
+        snprintf(map, sizeof(map), "%s%s", reason_to_string(REASON_SUSPENDED),
+                 shape->suffixes[direction]);
         r = compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
                           statement_counter_map(shape->fields[direction], map));
     }
     if (r == 0)
-        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_SUSPENDED));
+        r = compiler_rule(compiler, compiler_refuse(REASON_SUSPENDED));
     if (r == 0)
-        r = compiler_chain(compiler, "end/%s/" REASON_INVALID, shape->name);
+        r = compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
 
-    snprintf(map, sizeof(map), REASON_INVALID "%s", shape->suffixes[0]);
+    snprintf(map, sizeof(map), "%s%s", reason_to_string(REASON_INVALID), shape->suffixes[0]);
     if (r == 0)
         r = compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
     if (r == 0)
-        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_INVALID));
+        r = compiler_rule(compiler, compiler_refuse(REASON_INVALID));
     return r;
 }
 
@@ -275,7 +272,7 @@ static int compile_ends(struct compiler *compiler, const struct hook_shape *shap
 static int refuse_strangers(struct compiler *compiler, enum field interface)
 {
     return compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
-                         statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+                         compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }
 
 /* What comes before connections, and what always works on the gateway itself. */
@@ -379,7 +376,7 @@ static int compile_hook_open(struct compiler *compiler, const struct hook_shape 
     if (r == 0 && shape->hook != HOOK_INPUT)
         r = refuse_strangers(compiler, FIELD_OIFNAME);
 
-    snprintf(name, sizeof(name), "end/%s/" REASON_INVALID, shape->name);
+    snprintf(name, sizeof(name), "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
     if (r == 0)
         r = compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
                           statement_go(VERDICT_GOTO, name));
@@ -392,7 +389,8 @@ static int compile_hook(struct compiler *compiler, const struct hook_shape *shap
     int r;
 
     snprintf(judge, sizeof(judge), "judge/%s", shape->name);
-    snprintf(suspended, sizeof(suspended), "end/%s/" REASON_SUSPENDED, shape->name);
+    snprintf(suspended, sizeof(suspended), "end/%s/%s", shape->name,
+             reason_to_string(REASON_SUSPENDED));
 
     r = compile_judge(compiler, shape);
     if (r == 0)
@@ -507,13 +505,11 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
         return r;
     compiler.ruleset = ruleset;
 
-    r = ruleset_add_counter(ruleset, "lockdown");
-    if (r == 0)
-        r = compile_drop(&compiler, "drop/lockdown", "lockdown", "lockdown");
+    r = compile_drop(&compiler, REASON_LOCKDOWN, true);
     if (r == 0)
         r = compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
     if (r == 0)
-        r = compiler_rule(&compiler, statement_go(VERDICT_GOTO, "drop/lockdown"));
+        r = compiler_rule(&compiler, compiler_refuse(REASON_LOCKDOWN));
     if (r < 0)
         return r;
 

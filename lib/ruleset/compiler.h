@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/reason.h"
 #include "diagram/diagram.h"
 #include "policy/standing.h"
 #include "ruleset/ruleset.h"
@@ -18,16 +19,6 @@ struct compiler {
     const struct standings *standings; /* of the flows, at the instant of compiling */
     bool widest_limits;
 };
-
-/* Reasons for which packets are dropped: counters are named REASON/FROM/TO or REASON/ZONE. */
-#define REASON_NO_FLOW "no-flow"
-#define REASON_SUSPENDED "suspended"
-#define REASON_SPOOFED "spoofed"
-#define REASON_MAC_MISMATCH "mac-mismatch"
-#define REASON_UNKNOWN_INTERFACE "unknown-interface"
-#define REASON_INVALID "invalid"
-#define REASON_LIMITED "limited"
-#define REASON_ISOLATED "isolated"
 
 #define CHAIN_NAME_MAX 256
 
@@ -97,11 +88,11 @@ bool compiler_limits(const struct compiler *compiler);
 #define DROP_LOG_RATE 100
 #define DROP_LOG_BURST 200
 #define DROP_LOG_SNAPLEN 128
-/* A chain that counts (if `counter`), logs as `segd REASON` and drops; and those of all reasons, in
- * drop.c. */
-int compile_drop(struct compiler *compiler, const char *name, const char *reason,
-                 const char *counter);
+/* In drop.c: the chain in which what is refused for a reason ends, logged and, where `counted`,
+ * counted; those of all reasons that need nothing else; the statement that sends there. */
+int compile_drop(struct compiler *compiler, enum reason reason, bool counted);
 int compile_drops(struct compiler *compiler);
+struct statement compiler_refuse(enum reason reason);
 /* A chain that accepts neighbour discovery and returns the rest. */
 int compile_neighbour_discovery(struct compiler *compiler, const char *name);
 /* The chain that tells the number of the generation, in generation.c. */

@@ -35,18 +35,23 @@ int compile_neighbour_discovery(struct compiler *compiler, const char *name)
     return r;
 }
 
-int compile_drop(struct compiler *compiler, const char *name, const char *reason,
-                 const char *counter)
+struct statement compiler_refuse(enum reason reason)
 {
-    char prefix[64];
-    int r = compiler_chain(compiler, "%s", name);
+    return statement_go(VERDICT_GOTO, reason_chain(reason));
+}
 
-    snprintf(prefix, sizeof(prefix), "segd %s ", reason);
-    if (r == 0 && counter)
-        r = compiler_rule(compiler, statement_counter(counter));
+int compile_drop(struct compiler *compiler, enum reason reason, bool counted)
+{
+    int r = compiler_chain(compiler, "%s", reason_chain(reason));
+
+    if (r == 0 && counted)
+        r = ruleset_add_counter(compiler->ruleset, reason_to_string(reason));
+    if (r == 0 && counted)
+        r = compiler_rule(compiler, statement_counter(reason_to_string(reason)));
     if (r == 0)
-        r = compiler_rule(compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
-                          statement_log(prefix, RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+        r = compiler_rule(
+            compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+            statement_log(reason_log_prefix(reason), RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
     if (r == 0)
         r = compiler_rule(compiler, statement_verdict(VERDICT_DROP));
     return r;
@@ -54,20 +59,11 @@ int compile_drop(struct compiler *compiler, const char *name, const char *reason
 
 int compile_drops(struct compiler *compiler)
 {
-    int r = compile_drop(compiler, "drop/" REASON_NO_FLOW, REASON_NO_FLOW, NULL);
+    int r = 0;
 
-    if (r == 0)
-        r = compile_drop(compiler, "drop/" REASON_SUSPENDED, REASON_SUSPENDED, NULL);
-    if (r == 0)
-        r = compile_drop(compiler, "drop/" REASON_SPOOFED, REASON_SPOOFED, NULL);
-    if (r == 0)
-        r = compile_drop(compiler, "drop/" REASON_MAC_MISMATCH, REASON_MAC_MISMATCH, NULL);
-    if (r == 0)
-        r = compile_drop(compiler, "drop/" REASON_INVALID, REASON_INVALID, NULL);
-    if (r == 0)
-        r = ruleset_add_counter(compiler->ruleset, REASON_UNKNOWN_INTERFACE);
-    if (r == 0)
-        r = compile_drop(compiler, "drop/" REASON_UNKNOWN_INTERFACE, REASON_UNKNOWN_INTERFACE,
-                         REASON_UNKNOWN_INTERFACE);
+    /* The others come with what refuses for them: limits, isolations, the lockdown. */
+    for (enum reason reason = REASON_NO_FLOW; r == 0 && reason <= REASON_UNKNOWN_INTERFACE;
+         reason++)
+        r = compile_drop(compiler, reason, reason == REASON_UNKNOWN_INTERFACE);
     return r;
 }

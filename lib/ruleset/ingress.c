@@ -105,7 +105,7 @@ static int compile_bound(struct compiler *compiler, size_t segment, const char *
     if (n == 0)
         return 0;
 
-    snprintf(counter, sizeof(counter), REASON_MAC_MISMATCH "/%.64s", name);
+    snprintf(counter, sizeof(counter), "%s/%.64s", reason_to_string(REASON_MAC_MISMATCH), name);
     r = compiler_chain(compiler, "%s", chain);
     if (r == 0)
         r = compiler_rule(
@@ -114,7 +114,7 @@ static int compile_bound(struct compiler *compiler, size_t segment, const char *
             statement_verdict(VERDICT_ACCEPT));
     if (r == 0)
         r = compiler_rule(compiler, statement_counter(counter),
-                          statement_go(VERDICT_GOTO, "drop/" REASON_MAC_MISMATCH));
+                          compiler_refuse(REASON_MAC_MISMATCH));
     return r;
 }
 
@@ -165,14 +165,13 @@ static int compile_segment(struct compiler *compiler, size_t segment)
     if (r == 0)
         r = write_link_scope(compiler);
 
-    snprintf(counter, sizeof(counter), REASON_SPOOFED "/%.64s", name);
+    snprintf(counter, sizeof(counter), "%s/%.64s", reason_to_string(REASON_SPOOFED), name);
     if (r == 0)
-        r = compiler_rule(compiler, statement_counter(counter),
-                          statement_go(VERDICT_GOTO, "drop/" REASON_SPOOFED));
+        r = compiler_rule(compiler, statement_counter(counter), compiler_refuse(REASON_SPOOFED));
     if (r == 0)
         r = ruleset_add_counter(compiler->ruleset, counter);
     if (r == 0 && (bound[FAMILY_IPV4] || bound[FAMILY_IPV6])) {
-        snprintf(counter, sizeof(counter), REASON_MAC_MISMATCH "/%.64s", name);
+        snprintf(counter, sizeof(counter), "%s/%.64s", reason_to_string(REASON_MAC_MISMATCH), name);
         r = ruleset_add_counter(compiler->ruleset, counter);
     }
     return r;
@@ -238,6 +237,6 @@ int compile_ingress(struct compiler *compiler)
                               statement_verdict(VERDICT_ACCEPT));
     }
     if (r == 0)
-        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, "drop/" REASON_UNKNOWN_INTERFACE));
+        r = compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
     return r;
 }

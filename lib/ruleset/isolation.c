@@ -41,7 +41,7 @@ static const struct override *isolation_of(const struct overrides *overrides,
 static void isolation_name(const struct isolation *isolation, const char *suffix,
                            char name[CHAIN_NAME_MAX])
 {
-    snprintf(name, CHAIN_NAME_MAX, RULESET_ISOLATED "%s%s", isolation->zone->name, suffix);
+    snprintf(name, CHAIN_NAME_MAX, REASON_NAME_ISOLATED "/%s%s", isolation->zone->name, suffix);
 }
 
 /* `isolated/ZONE/ip`: the zone's addresses at each of its interfaces. */
@@ -148,7 +148,7 @@ static int cut(const struct isolation *isolation, struct statement ours)
     isolation_name(isolation, "", counter);
     return compiler_rule(isolation->compiler, ours,
                          statement_lookup(FIELDS(FIELD_CT_MARK), true, kept),
-                         statement_counter(counter), statement_go(VERDICT_GOTO, RULESET_ISOLATED "drop"));
+                         statement_counter(counter), compiler_refuse(REASON_ISOLATED));
 }
 
 static int cut_forward(const struct isolation *isolation)
@@ -202,9 +202,9 @@ struct base {
 };
 
 static const struct base bases[] = {
-    {RULESET_ISOLATED "forward", HOOK_FORWARD},
-    {RULESET_ISOLATED "input", HOOK_INPUT},
-    {RULESET_ISOLATED "output", HOOK_OUTPUT},
+    {REASON_NAME_ISOLATED "/forward", HOOK_FORWARD},
+    {REASON_NAME_ISOLATED "/input", HOOK_INPUT},
+    {REASON_NAME_ISOLATED "/output", HOOK_OUTPUT},
 };
 
 static int add_sets(const struct isolation *isolation, bool *ret_exclusive)
@@ -232,7 +232,7 @@ static int add_base(struct compiler *compiler, const struct base *base)
         compiler->ruleset->chains[compiler->ruleset->n_chains - 1].policy_drop = false;
     if (r == 0 && base->hook != HOOK_FORWARD)
         r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
-                          statement_go(VERDICT_JUMP, RULESET_ISOLATED "neighbour-discovery"));
+                          statement_go(VERDICT_JUMP, REASON_NAME_ISOLATED "/neighbour-discovery"));
     return r;
 }
 
@@ -240,10 +240,10 @@ static int compile_bases(struct compiler *compiler, const struct isolation *isol
                          const bool *exclusive)
 {
     size_t n_bases = compiler->policy->gateway_protect ? ELEMENTS_OF(bases) : 1;
-    int r = compile_drop(compiler, RULESET_ISOLATED "drop", REASON_ISOLATED, NULL);
+    int r = compile_drop(compiler, REASON_ISOLATED, false);
 
     if (r == 0 && compiler->policy->gateway_protect)
-        r = compile_neighbour_discovery(compiler, RULESET_ISOLATED "neighbour-discovery");
+        r = compile_neighbour_discovery(compiler, REASON_NAME_ISOLATED "/neighbour-discovery");
     for (size_t i = 0; r == 0 && i < n_bases; i++) {
         r = add_base(compiler, &bases[i]);
         for (size_t j = 0; r == 0 && j < n; j++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/reason.h"
 #include "policy/overrides.h"
 #include "ruleset/ruleset.h"
 
@@ -15,7 +16,7 @@
  * names that begin with RULESET_ISOLATED and the zone, the set `…/kept` tells in comments which flows
  * go on, and a suspension leaves a counter RULESET_SUSPENSION with the name of its flow.
  */
-#define RULESET_ISOLATED "isolated/"
+#define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
 #define RULESET_SUSPENSION "suspension/"
 

@@ -60,7 +60,7 @@ static int end_limit(struct compiler *compiler, const struct flow *flow)
 {
     char refused[CHAIN_NAME_MAX];
 
-    snprintf(refused, sizeof(refused), REASON_LIMITED "/%s", flow->name);
+    snprintf(refused, sizeof(refused), "%s/%s", reason_to_string(REASON_LIMITED), flow->name);
     return compiler_rule(compiler, statement_go(VERDICT_GOTO, refused));
 }
 
@@ -110,14 +110,13 @@ static int compile_limit(struct compiler *compiler, const struct flow *flow)
     char name[CHAIN_NAME_MAX], open[CHAIN_NAME_MAX];
     int r;
 
-    snprintf(name, sizeof(name), REASON_LIMITED "/%s", flow->name);
+    snprintf(name, sizeof(name), "%s/%s", reason_to_string(REASON_LIMITED), flow->name);
     snprintf(open, sizeof(open), "limit/%s/open", flow->name);
     r = ruleset_add_counter(compiler->ruleset, name);
     if (r == 0)
         r = compiler_chain(compiler, "%s", name);
     if (r == 0)
-        r = compiler_rule(compiler, statement_counter(name),
-                          statement_go(VERDICT_GOTO, "drop/" REASON_LIMITED));
+        r = compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_LIMITED));
 
     if (r == 0)
         r = compiler_chain(compiler, "limit/%s", flow->name);
@@ -166,7 +165,7 @@ int compile_limits(struct compiler *compiler)
     r = ruleset_add_set(compiler->ruleset, RULESET_LIMITED, KEY_TYPES(DATATYPE_MARK),
                         SET_DATA_VERDICT, &set);
     if (r == 0)
-        r = compile_drop(compiler, "drop/" REASON_LIMITED, REASON_LIMITED, NULL);
+        r = compile_drop(compiler, REASON_LIMITED, false);
 
     for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
         if (!has_limit(&policy->flows[i]))

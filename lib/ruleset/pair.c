@@ -386,7 +386,7 @@ int compile_pair(struct compiler *compiler, const struct pair *pair)
 
     snprintf(name, sizeof(name), "pair/%s/%s/%s", compiler_segment(compiler, pair->from, from),
              compiler_segment(compiler, pair->to, to), family_word(pair->family));
-    snprintf(no_flow, sizeof(no_flow), "no-flow/%s/%s",
+    snprintf(no_flow, sizeof(no_flow), "%s/%s/%s", reason_to_string(REASON_NO_FLOW),
              compiler_segment(compiler, pair->from, from),
              compiler_segment(compiler, pair->to, to));
 

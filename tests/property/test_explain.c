@@ -134,7 +134,7 @@ static void check_whole(const struct explanation *explanation, struct random *ra
         packet.source = random_member(&asked->from.addresses, random);
         packet.destination = random_member(&asked->to.addresses, random);
         passes = policy_decide_naively(policy, &packet) != NO_FLOW;
-        ck_assert_msg(passes == (answer->refusal == REFUSAL_NONE),
+        ck_assert_msg(passes == (answer->reason == REASON_NONE),
                       "seed %d: `%s` to `%s`, service %" PRIx32 " is answered otherwise", seed,
                       explanation->question->from, explanation->question->to, packet.service);
     }

@@ -37,7 +37,7 @@ static void describe(const struct rehearsal *rehearsal, const struct rehearsal_f
             policy_zone_name(rehearsal->plan->policy, packet->to),
             address_format(packet->family, packet->destination, destination),
             SERVICE_PROTOCOL(packet->service), SERVICE_PORT(packet->service), (int)failure->leg,
-            probe_verdict_to_string(failure->probe->expected), (int)failure->fate,
+            reason_to_string(failure->probe->expected), (int)failure->fate,
             failure->counter ? failure->counter : "");
 }
 

@@ -139,27 +139,27 @@ static const struct {
     const char *from, *to, *service;
     enum family family;
     const char *day;
-    enum refusal refusal;
+    enum reason reason;
     const char *flow;
 } verdicts[] = {
-    {"pc", "server", "https", FAMILY_IPV4, AFTER, REFUSAL_NONE, "web"},
-    {"pc", "server", "tcp/443", FAMILY_IPV6, AFTER, REFUSAL_NONE, "web"},
-    {"10.1.0.10", "10.2.0.10", "https", FAMILY_IPV4, AFTER, REFUSAL_NONE, "web"},
-    {"fd00:1::10", "server", "https", FAMILY_IPV6, AFTER, REFUSAL_NONE, "web"},
-    {"10.1.0.10", "server", "https", FAMILY_IPV6, AFTER, REFUSAL_NONE, "web"}, /* by its host */
-    {"pc", "server", "udp/443", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
-    {"server", "pc", "https", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
-    {"printer", "server", "tcp/9100", FAMILY_IPV4, BEFORE, REFUSAL_NONE, "old"},
-    {"printer", "server", "tcp/9100", FAMILY_IPV4, AFTER, REFUSAL_SUSPENDED, "old"},
-    {"pc", "server", "tcp/9100", FAMILY_IPV4, AFTER, REFUSAL_NONE, "renewed"},
-    {"printer", "mirror", "https", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
-    {"192.0.2.1", "server", "https", FAMILY_IPV4, AFTER, REFUSAL_SPOOFED, "-"},
-    {"pc", "192.0.2.1", "https", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
-    {"inner", "third", "ping", FAMILY_IPV4, AFTER, REFUSAL_NONE, "echo"},
-    {"pc", "gateway", "tcp/22", FAMILY_IPV6, AFTER, REFUSAL_NONE, "control"},
-    {"printer", "gateway", "tcp/22", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
-    {"gateway", "pc", "tcp/22", FAMILY_IPV4, AFTER, REFUSAL_NO_FLOW, "-"},
-    {"gateway", "gateway", "tcp/22", FAMILY_IPV4, AFTER, REFUSAL_NONE, "-"},
+    {"pc", "server", "https", FAMILY_IPV4, AFTER, REASON_NONE, "web"},
+    {"pc", "server", "tcp/443", FAMILY_IPV6, AFTER, REASON_NONE, "web"},
+    {"10.1.0.10", "10.2.0.10", "https", FAMILY_IPV4, AFTER, REASON_NONE, "web"},
+    {"fd00:1::10", "server", "https", FAMILY_IPV6, AFTER, REASON_NONE, "web"},
+    {"10.1.0.10", "server", "https", FAMILY_IPV6, AFTER, REASON_NONE, "web"}, /* by its host */
+    {"pc", "server", "udp/443", FAMILY_IPV4, AFTER, REASON_NO_FLOW, "-"},
+    {"server", "pc", "https", FAMILY_IPV4, AFTER, REASON_NO_FLOW, "-"},
+    {"printer", "server", "tcp/9100", FAMILY_IPV4, BEFORE, REASON_NONE, "old"},
+    {"printer", "server", "tcp/9100", FAMILY_IPV4, AFTER, REASON_SUSPENDED, "old"},
+    {"pc", "server", "tcp/9100", FAMILY_IPV4, AFTER, REASON_NONE, "renewed"},
+    {"printer", "mirror", "https", FAMILY_IPV4, AFTER, REASON_NO_FLOW, "-"},
+    {"192.0.2.1", "server", "https", FAMILY_IPV4, AFTER, REASON_SPOOFED, "-"},
+    {"pc", "192.0.2.1", "https", FAMILY_IPV4, AFTER, REASON_NO_FLOW, "-"},
+    {"inner", "third", "ping", FAMILY_IPV4, AFTER, REASON_NONE, "echo"},
+    {"pc", "gateway", "tcp/22", FAMILY_IPV6, AFTER, REASON_NONE, "control"},
+    {"printer", "gateway", "tcp/22", FAMILY_IPV4, AFTER, REASON_NO_FLOW, "-"},
+    {"gateway", "pc", "tcp/22", FAMILY_IPV4, AFTER, REASON_NO_FLOW, "-"},
+    {"gateway", "gateway", "tcp/22", FAMILY_IPV4, AFTER, REASON_NONE, "-"},
 };
 
 START_TEST(a_question_has_the_answer_of_the_flow_that_owns_it)
@@ -170,8 +170,8 @@ START_TEST(a_question_has_the_answer_of_the_flow_that_owns_it)
 
     ck_assert_uint_eq(explanation->n_answers, 1);
     ck_assert_ptr_eq(explanation->main, explanation->answers);
-    ck_assert_int_eq(explanation->main->refusal, verdicts[_i].refusal);
-    ck_assert_int_eq(explanation->allowed, verdicts[_i].refusal == REFUSAL_NONE);
+    ck_assert_int_eq(explanation->main->reason, verdicts[_i].reason);
+    ck_assert_int_eq(explanation->allowed, verdicts[_i].reason == REASON_NONE);
     ck_assert_str_eq(flow_name(explanation->main->decision.flow), verdicts[_i].flow);
 }
 END_TEST
@@ -300,27 +300,27 @@ static const struct {
     const char *isolated, *keep, *suspended;
     const char *from, *to, *service;
     const char *day;
-    enum refusal refusal;
+    enum reason reason;
     enum standing standing;
 } changed[] = {
-    {NULL, NULL, "web", "pc", "server", "https", AFTER, REFUSAL_SUSPENDED, STANDING_SUSPENDED},
-    {NULL, NULL, "names", "pc", "server", "https", AFTER, REFUSAL_NONE, STANDING_LIVE},
-    {"inner", NULL, NULL, "pc", "server", "https", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
-    {"outer", NULL, NULL, "pc", "server", "https", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
-    {"third", NULL, NULL, "pc", "server", "https", AFTER, REFUSAL_NONE, STANDING_LIVE},
-    {"inner", "web", NULL, "pc", "server", "https", AFTER, REFUSAL_NONE, STANDING_LIVE},
-    {"inner", "names", NULL, "pc", "server", "https", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
+    {NULL, NULL, "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, STANDING_SUSPENDED},
+    {NULL, NULL, "names", "pc", "server", "https", AFTER, REASON_NONE, STANDING_LIVE},
+    {"inner", NULL, NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, STANDING_LIVE},
+    {"outer", NULL, NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, STANDING_LIVE},
+    {"third", NULL, NULL, "pc", "server", "https", AFTER, REASON_NONE, STANDING_LIVE},
+    {"inner", "web", NULL, "pc", "server", "https", AFTER, REASON_NONE, STANDING_LIVE},
+    {"inner", "names", NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, STANDING_LIVE},
     /* First whether the flow is live, as in the kernel. */
-    {"inner", NULL, "web", "pc", "server", "https", AFTER, REFUSAL_SUSPENDED, STANDING_SUSPENDED},
-    {"inner", "web", "web", "pc", "server", "https", AFTER, REFUSAL_SUSPENDED, STANDING_SUSPENDED},
-    {"inner", NULL, NULL, "pc", "server", "udp/443", AFTER, REFUSAL_NO_FLOW, STANDING_LIVE},
-    {"inner", NULL, "old", "printer", "server", "tcp/9100", AFTER, REFUSAL_SUSPENDED,
+    {"inner", NULL, "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, STANDING_SUSPENDED},
+    {"inner", "web", "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, STANDING_SUSPENDED},
+    {"inner", NULL, NULL, "pc", "server", "udp/443", AFTER, REASON_NO_FLOW, STANDING_LIVE},
+    {"inner", NULL, "old", "printer", "server", "tcp/9100", AFTER, REASON_SUSPENDED,
      STANDING_EXPIRED},
-    {"inner", NULL, "old", "printer", "server", "tcp/9100", BEFORE, REFUSAL_SUSPENDED,
+    {"inner", NULL, "old", "printer", "server", "tcp/9100", BEFORE, REASON_SUSPENDED,
      STANDING_SUSPENDED},
-    {"inner", NULL, NULL, "pc", "gateway", "tcp/22", AFTER, REFUSAL_ISOLATED, STANDING_LIVE},
-    {"inner", NULL, NULL, "gateway", "gateway", "tcp/22", AFTER, REFUSAL_NONE, STANDING_LIVE},
-    {"inner", NULL, NULL, "192.0.2.1", "server", "https", AFTER, REFUSAL_SPOOFED, STANDING_LIVE},
+    {"inner", NULL, NULL, "pc", "gateway", "tcp/22", AFTER, REASON_ISOLATED, STANDING_LIVE},
+    {"inner", NULL, NULL, "gateway", "gateway", "tcp/22", AFTER, REASON_NONE, STANDING_LIVE},
+    {"inner", NULL, NULL, "192.0.2.1", "server", "https", AFTER, REASON_SPOOFED, STANDING_LIVE},
 };
 
 START_TEST(what_operators_changed_is_answered)
@@ -331,11 +331,11 @@ START_TEST(what_operators_changed_is_answered)
     change(&changes, changed[_i].isolated, changed[_i].keep, changed[_i].suspended);
     explanation = ask_with(&changes.overrides, changed[_i].from, changed[_i].to,
                            changed[_i].service, FAMILY_IPV4, end_of(changed[_i].day));
-    ck_assert_int_eq(explanation->main->refusal, changed[_i].refusal);
+    ck_assert_int_eq(explanation->main->reason, changed[_i].reason);
     ck_assert_int_eq(explanation->main->standing, changed[_i].standing);
-    ck_assert_int_eq(explanation->allowed, changed[_i].refusal == REFUSAL_NONE);
+    ck_assert_int_eq(explanation->allowed, changed[_i].reason == REASON_NONE);
     ck_assert_ptr_eq(explanation->overrides, &changes.overrides);
-    if (changed[_i].refusal == REFUSAL_ISOLATED)
+    if (changed[_i].reason == REASON_ISOLATED)
         ck_assert_uint_eq(explanation->n_nearest, 0);
 }
 END_TEST
@@ -441,7 +441,7 @@ START_TEST(a_flow_is_refused_outside_its_hours_until_it_opens)
     explanation = ask("printer", "server", "tcp/9100", FAMILY_IPV4,
                       instant(hours[_i].day, hours[_i].hour, hours[_i].minute));
     ck_assert_int_eq(explanation->allowed, hours[_i].open);
-    ck_assert_int_eq(explanation->main->refusal, hours[_i].open ? REFUSAL_NONE : REFUSAL_SUSPENDED);
+    ck_assert_int_eq(explanation->main->reason, hours[_i].open ? REASON_NONE : REASON_SUSPENDED);
     ck_assert_int_eq(explanation->main->standing, hours[_i].open ? STANDING_LIVE : STANDING_CLOSED);
     ck_assert_int_eq(explanation->opens, opens);
 }

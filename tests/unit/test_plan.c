@@ -344,7 +344,7 @@ START_TEST(a_flow_has_no_more_probes_than_its_bound)
         if (probe->kind != PROBE_FLOW)
             continue;
         ck_assert_uint_eq(probe->flow, probe->owner);
-        ck_assert_int_eq(probe->expected, PROBE_PASSES);
+        ck_assert_int_eq(probe->expected, REASON_NONE);
         n[probe->flow][probe->packet.family]++;
         if (probe->flow == 0)
             tried[probe->packet.service] = true;
@@ -385,17 +385,17 @@ START_TEST(what_a_flow_does_not_own_is_asked_of_the_others)
         const struct probe *probe = &fixture.plan->probes[i];
 
         if (probe->kind == PROBE_PORT && probe->flow == 0 && probe->packet.service == TCP(81)) {
-            ck_assert_int_eq(probe->expected, PROBE_PASSES);
+            ck_assert_int_eq(probe->expected, REASON_NONE);
             ck_assert_uint_eq(probe->owner, 1);
             n_next++;
         }
         if (probe->kind == PROBE_PORT && probe->flow == 0 && probe->packet.service == TCP(79)) {
-            ck_assert_int_eq(probe->expected, PROBE_SUSPENDED);
+            ck_assert_int_eq(probe->expected, REASON_SUSPENDED);
             ck_assert_uint_eq(probe->owner, 2);
             n_old++;
         }
         if (probe->kind == PROBE_FLOW && probe->flow == 3) {
-            ck_assert_int_eq(probe->expected, PROBE_NO_FLOW);
+            ck_assert_int_eq(probe->expected, REASON_NO_FLOW);
             n_off++;
         }
     }

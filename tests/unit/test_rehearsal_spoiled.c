@@ -170,26 +170,25 @@ static bool is_office_to_servers(const struct probe *probe, uint16_t port)
 static bool lacks_row(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_PASSES &&
-           is_office_to_servers(probe, 443);
+    return leg == LEG_REQUEST && probe->expected == REASON_NONE && is_office_to_servers(probe, 443);
 }
 
 static bool has_next_port(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW &&
+    return leg == LEG_REQUEST && probe->expected == REASON_NO_FLOW &&
            is_office_to_servers(probe, 444);
 }
 
 static bool lacks_live(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
-    return leg == LEG_REQUEST && probe->expected == PROBE_PASSES &&
+    return leg == LEG_REQUEST && probe->expected == REASON_NONE &&
            is_about(plan, probe, "desk-to-files");
 }
 
 static bool lacks_live_reply(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
-    return leg == LEG_REPLY && probe->expected == PROBE_PASSES &&
+    return leg == LEG_REPLY && probe->expected == REASON_NONE &&
            is_about(plan, probe, "desk-to-files");
 }
 
@@ -200,7 +199,8 @@ static bool lacks_live_reply(const struct plan *plan, const struct probe *probe,
 static bool lacks_spoofing(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_FORGED_REPLY || (leg == LEG_REQUEST && probe->expected == PROBE_MAC_MISMATCH);
+    return leg == LEG_FORGED_REPLY ||
+           (leg == LEG_REQUEST && probe->expected == REASON_MAC_MISMATCH);
 }
 
 static bool lacks_macs(const struct plan *plan, const struct probe *probe, enum leg leg)
@@ -208,35 +208,35 @@ static bool lacks_macs(const struct plan *plan, const struct probe *probe, enum 
     (void)plan;
     if (leg == LEG_FORGED_REPLY)
         return probe->packet.family == FAMILY_IPV4 && probe->packet.destination == 0x0a0a0005;
-    return leg == LEG_REQUEST && probe->expected == PROBE_MAC_MISMATCH &&
+    return leg == LEG_REQUEST && probe->expected == REASON_MAC_MISMATCH &&
            probe->packet.family == FAMILY_IPV4 && probe->packet.from == 0;
 }
 
 static bool lacks_no_flow(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW && probe->packet.from == 2 &&
+    return leg == LEG_REQUEST && probe->expected == REASON_NO_FLOW && probe->packet.from == 2 &&
            probe->packet.to == 1;
 }
 
 static bool lacks_input(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW &&
+    return leg == LEG_REQUEST && probe->expected == REASON_NO_FLOW &&
            probe->packet.to == ZONE_GATEWAY;
 }
 
 static bool lacks_output(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_NO_FLOW &&
+    return leg == LEG_REQUEST && probe->expected == REASON_NO_FLOW &&
            probe->packet.from == ZONE_GATEWAY;
 }
 
 static bool lacks_suspended(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
     (void)plan;
-    return leg == LEG_REQUEST && probe->expected == PROBE_SUSPENDED;
+    return leg == LEG_REQUEST && probe->expected == REASON_SUSPENDED;
 }
 
 static const struct spoiling {
@@ -324,7 +324,7 @@ START_TEST(replies_are_forged_in_both_ways)
         bool bound = layout_bound_mac(rehearsal->plan->layout, probe->packet.family,
                                       probe->packet.destination, &mac);
 
-        if (probe->expected != PROBE_PASSES || probe->packet.to == ZONE_GATEWAY)
+        if (probe->expected != REASON_NONE || probe->packet.to == ZONE_GATEWAY)
             continue;
         n_passes[bound]++;
         n_forged[bound] += has_failure(rehearsal, probe, LEG_FORGED_REPLY);

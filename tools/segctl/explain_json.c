@@ -61,8 +61,8 @@ static json_t *answer_to_json(const struct explained *explained,
 {
     return json_pack(
         "{s:o, s:s, s:s?, s:s?}", "service", span_to_json(explanation->family, answer->span),
-        "verdict", verdict(answer->refusal == REFUSAL_NONE), "flow",
-        flow_name(explained, answer->decision.flow), "reason", refusal_to_string(answer->refusal));
+        "verdict", verdict(answer->reason == REASON_NONE), "flow",
+        flow_name(explained, answer->decision.flow), "reason", reason_to_string(answer->reason));
 }
 
 static json_t *answers_to_json(const struct explained *explained)
@@ -224,7 +224,7 @@ static json_t *other_to_json(const struct explained *explained)
     return json_pack("{s:s, s:s, s:s?, s:s?}", "family", family_word(other->family), "verdict",
                      verdict(other->allowed), "flow",
                      flow_name(explained, other->main->decision.flow), "reason",
-                     refusal_to_string(other->main->refusal));
+                     reason_to_string(other->main->reason));
 }
 
 json_t *explain_to_json(const struct explained *explained)
@@ -237,7 +237,7 @@ json_t *explain_to_json(const struct explained *explained)
         "{s:s, s:s?, s:s?, s:s, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "verdict",
         verdict(explanation->allowed), "flow",
         flow_name(explained, explanation->main->decision.flow), "reason",
-        refusal_to_string(explanation->main->refusal), "family", family_word(explanation->family),
+        reason_to_string(explanation->main->reason), "family", family_word(explanation->family),
         "whole", explanation->whole, "from",
         end_to_json(explained, explanation->family, explained->question->from, &asked->from), "to",
         end_to_json(explained, explanation->family, explained->question->to, &asked->to), "service",

@@ -37,7 +37,7 @@ static const char *family_name(enum family family)
 static bool passes_in_part(const struct explanation *explanation)
 {
     for (size_t i = 0; i < explanation->n_answers; i++) {
-        if (explanation->answers[i].refusal == REFUSAL_NONE)
+        if (explanation->answers[i].reason == REASON_NONE)
             return !explanation->allowed;
     }
     return false;
@@ -114,8 +114,8 @@ static void print_answers(const struct explained *explained)
 
         explain_field(i == 0 ? "services" : "");
         words_span(stdout, explanation->family, answer->span);
-        if (answer->refusal != REFUSAL_NONE)
-            printf(": denied, %s", refusal_to_string(answer->refusal));
+        if (answer->reason != REASON_NONE)
+            printf(": denied, %s", reason_to_string(answer->reason));
         else
             fputs(": allowed", stdout);
         if (answer->decision.flow != NO_FLOW) {
@@ -295,22 +295,29 @@ static void print_reason(const struct explained *explained)
         words_span(stdout, explanation->family, answer->span);
         fputs(": ", stdout);
     }
-    fputs(refusal_to_string(answer->refusal), stdout);
-    switch (answer->refusal) {
-    case REFUSAL_NONE:
+    fputs(reason_to_string(answer->reason), stdout);
+    switch (answer->reason) {
+    case REASON_NONE:
         break;
-    case REFUSAL_NO_FLOW:
+    case REASON_NO_FLOW:
         puts(asked->to.has_zone ? ": no flow of the policy allows it"
                                 : ": no zone owns the destination");
         break;
-    case REFUSAL_SUSPENDED:
-    case REFUSAL_ISOLATED:
+    case REASON_SUSPENDED:
+    case REASON_ISOLATED:
         fputs(": approved by flow ", stdout);
         words_text(stdout, policy_of(explained)->flows[answer->decision.flow].name);
         print_hindrance(explained);
         break;
-    case REFUSAL_SPOOFED:
+    case REASON_SPOOFED:
         puts(": no zone owns the source, so it is refused on every interface");
+        break;
+    case REASON_MAC_MISMATCH:
+    case REASON_INVALID:
+    case REASON_UNKNOWN_INTERFACE:
+    case REASON_LIMITED:
+    case REASON_LOCKDOWN:
+        putchar('\n'); /* told of packets, not of a policy */
         break;
     }
 }
@@ -389,7 +396,7 @@ static void print_other_family(const struct explained *explained)
     explain_field(family_name(other->family));
     fputs(other->allowed ? "allowed" : passes_in_part(other) ? "denied in part" : "denied", stdout);
     if (!other->allowed)
-        printf(", %s", refusal_to_string(other->main->refusal));
+        printf(", %s", reason_to_string(other->main->reason));
     if (other->main->decision.flow != NO_FLOW) {
         fputs(" by ", stdout);
         words_text(stdout, policy_of(explained)->flows[other->main->decision.flow].name);
@@ -479,11 +486,11 @@ void explain_print(const struct explained *explained, bool colour)
     print_end(explained, "from", &asked_of(explanation)->from);
     print_end(explained, "to", &asked_of(explanation)->to);
     print_service(explained);
-    if (answer->refusal != REFUSAL_NONE)
+    if (answer->reason != REASON_NONE)
         print_reason(explained);
     if (answer->decision.flow != NO_FLOW)
         print_flow(explained, &policy_of(explained)->flows[answer->decision.flow]);
-    if (answer->refusal != REFUSAL_SPOOFED && asked_of(explanation)->to.has_zone &&
+    if (answer->reason != REASON_SPOOFED && asked_of(explanation)->to.has_zone &&
         !explanation->unjudged)
         print_path(explained);
     explain_print_nearest(explained);

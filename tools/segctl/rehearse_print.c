@@ -121,20 +121,20 @@ static const char *wire_text(const struct plan *plan, size_t wire)
 /* What must happen to the packet; `refuse` if any reason of refusal will do. */
 static const char *expected_text(const struct rehearsal_failure *failure)
 {
-    enum probe_verdict expected = failure->probe->expected;
+    enum reason expected = failure->probe->expected;
 
     if (failure->leg == LEG_REPLY)
         return "pass";
     if (failure->leg == LEG_FORGED_REPLY ||
-        (failure->probe->kind == PROBE_EXPECTATION && expected != PROBE_PASSES))
+        (failure->probe->kind == PROBE_EXPECTATION && expected != REASON_NONE))
         return "refuse";
-    return probe_verdict_to_string(expected);
+    return expected == REASON_NONE ? "pass" : reason_to_string(expected);
 }
 
 static bool must_pass(const struct rehearsal_failure *failure)
 {
     return failure->leg == LEG_REPLY ||
-           (failure->leg == LEG_REQUEST && failure->probe->expected == PROBE_PASSES);
+           (failure->leg == LEG_REQUEST && failure->probe->expected == REASON_NONE);
 }
 
 /* The kernel does what the flows say, which is not what the policy expects of them. */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/instant.h"
+#include "base/reason.h"
 #include "base/text.h"
 
 /* Longer lists are told by their first names: who wants all of them opens the line. */
@@ -128,7 +129,7 @@ const char *words_hindrance(enum standing standing)
 {
     switch (standing) {
     case STANDING_LIVE:
-        return "isolated";
+        return reason_to_string(REASON_ISOLATED);
     case STANDING_DISABLED:
         return "disabled";
     case STANDING_EXPIRED:
