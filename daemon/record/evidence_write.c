@@ -16,6 +16,7 @@
 #include "base/address.h"
 #include "daemon/record/evidence_private.h"
 #include "daemon/record/fields.h"
+#include "observe/drop_counters.h"
 #include "observe/live.h"
 #include "ruleset/compile.h"
 
@@ -278,12 +279,12 @@ int evidence_write_clock(FILE *stream, struct evidence *evidence, const void *us
     return put_document(stream, TAKE_PTR(json));
 }
 
-static int add_counter(const char *name, struct nftables_count count, void *userdata)
+static int add_counter(const struct drop_counter *counter, void *userdata)
 {
     json_t *array = userdata;
-    cleanup_(json_decrefp) json_t *json = count_json(count);
+    cleanup_(json_decrefp) json_t *json = count_json(counter->count);
 
-    if (!json || fields_put_text(json, "counter", name) < 0)
+    if (!json || fields_put_text(json, "counter", counter->name) < 0)
         return -ENOMEM;
     return json_array_append(array, json) < 0 ? -ENOMEM : 0;
 }
@@ -292,7 +293,7 @@ static int add_counter(const char *name, struct nftables_count count, void *user
 static int put_refused(FILE *stream, struct nftables *nftables, int *ret_problem)
 {
     cleanup_(json_decrefp) json_t *array = json_array();
-    int r = array ? nftables_read_counters(nftables, RULESET_TABLE, add_counter, array) : -ENOMEM;
+    int r = array ? drop_counters_read(nftables, add_counter, array) : -ENOMEM;
 
     if (r == -ENOMEM)
         return r;
