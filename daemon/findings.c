@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/string_table.h"
 
 struct entry {
     struct finding finding;
@@ -26,18 +27,12 @@ struct findings {
     size_t list_capacity;
 };
 
-const char *finding_severity_to_string(enum finding_severity severity)
-{
-    switch (severity) {
-    case FINDING_NOTICE:
-        return "notice";
-    case FINDING_WARNING:
-        return "warning";
-    case FINDING_CRITICAL:
-        return "critical";
-    }
-    return NULL;
-}
+static const char *const finding_severity_words[] = {
+    [FINDING_NOTICE] = "notice",
+    [FINDING_WARNING] = "warning",
+    [FINDING_CRITICAL] = "critical",
+};
+DEFINE_TO_STRING(finding_severity, enum finding_severity)
 
 int findings_new(struct findings **ret_findings)
 {

@@ -14,24 +14,18 @@
 
 #include "base/array.h"
 #include "base/name_index.h"
+#include "base/string_table.h"
 #include "daemon/change/plan_private.h"
 #include "observe/live.h"
 #include "ruleset/compile.h"
 
-const char *flow_change_kind_to_string(enum flow_change_kind kind)
-{
-    switch (kind) {
-    case FLOW_ADDED:
-        return "added";
-    case FLOW_REMOVED:
-        return "removed";
-    case FLOW_CHANGED:
-        return "changed";
-    case FLOW_RENAMED:
-        return "renamed";
-    }
-    return NULL;
-}
+static const char *const flow_change_kind_words[] = {
+    [FLOW_ADDED] = "added",
+    [FLOW_REMOVED] = "removed",
+    [FLOW_CHANGED] = "changed",
+    [FLOW_RENAMED] = "renamed",
+};
+DEFINE_TO_STRING(flow_change_kind, enum flow_change_kind)
 
 static void flow_change_clear(struct flow_change *change)
 {

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/string_table.h"
 #include "daemon/control/server_private.h"
 
 static const char *const group_names[] = {
@@ -24,17 +25,13 @@ static const char *const group_names[] = {
     [ROLE_ADMIN] = "segd-admin",
 };
 
-const char *role_to_string(enum role role)
-{
-    static const char *const words[] = {
-        [ROLE_NONE] = "none",
-        [ROLE_VIEWER] = "viewer",
-        [ROLE_OPERATOR] = "operator",
-        [ROLE_ADMIN] = "admin",
-    };
-
-    return words[role];
-}
+static const char *const role_words[] = {
+    [ROLE_NONE] = "none",
+    [ROLE_VIEWER] = "viewer",
+    [ROLE_OPERATOR] = "operator",
+    [ROLE_ADMIN] = "admin",
+};
+DEFINE_TO_STRING(role, enum role)
 
 static inline void fclosep(FILE **file)
 {

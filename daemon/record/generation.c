@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/string_table.h"
 #include "daemon/record/generation_private.h"
 
 void generation_clear(struct generation *generation)
@@ -42,20 +43,13 @@ int generation_copy(const struct generation *generation, struct generation *ret_
     return 0;
 }
 
-const char *generation_outcome_to_string(enum generation_outcome outcome)
-{
-    switch (outcome) {
-    case GENERATION_PREPARED:
-        return "prepared";
-    case GENERATION_APPLIED:
-        return "applied";
-    case GENERATION_REFUSED:
-        return "refused";
-    case GENERATION_UNCONFIRMED:
-        return "unconfirmed";
-    }
-    return NULL;
-}
+static const char *const generation_outcome_words[] = {
+    [GENERATION_PREPARED] = "prepared",
+    [GENERATION_APPLIED] = "applied",
+    [GENERATION_REFUSED] = "refused",
+    [GENERATION_UNCONFIRMED] = "unconfirmed",
+};
+DEFINE_STRING_TABLE(generation_outcome, enum generation_outcome)
 
 /* The number of a file of the given kind; 0 where the name is none of ours. */
 static uint64_t parse_file_name(const char *name, const void *userdata)

@@ -31,8 +31,9 @@ enum generation_outcome {
     GENERATION_REFUSED,     /* the kernel refused it */
     GENERATION_UNCONFIRMED, /* taken back, since nobody confirmed it in time */
 };
-/* `prepared`, … */
+/* `prepared`, … The inverse returns false for another word. */
 const char *generation_outcome_to_string(enum generation_outcome outcome);
+bool generation_outcome_from_string(const char *text, enum generation_outcome *ret_outcome);
 
 struct generation {
     uint64_t number;   /* from 1 */

@@ -16,20 +16,6 @@
 #include "daemon/record/generation_private.h"
 #include "daemon/record/state.h"
 
-static bool parse_outcome(const char *text, enum generation_outcome *ret_outcome)
-{
-    static const enum generation_outcome outcomes[] = {GENERATION_PREPARED, GENERATION_APPLIED,
-                                                       GENERATION_REFUSED, GENERATION_UNCONFIRMED};
-
-    for (size_t i = 0; i < ELEMENTS_OF(outcomes); i++) {
-        if (strcmp(generation_outcome_to_string(outcomes[i]), text) == 0) {
-            *ret_outcome = outcomes[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 static void take_version(struct fields *fields)
 {
     if (fields_number(fields, "version", 1, INT64_MAX) > GENERATION_VERSION)
@@ -83,7 +69,7 @@ int generation_from_json(const json_t *json, uint64_t number, struct generation 
     take_numbers(&fields, number, &generation);
     strcpy(generation.fingerprint, fields_sha256(&fields, "fingerprint", false));
     generation.when = fields_instant(&fields, "when");
-    if (!parse_outcome(fields_text(&fields, "outcome"), &generation.outcome))
+    if (!generation_outcome_from_string(fields_text(&fields, "outcome"), &generation.outcome))
         fields_fail(&fields, "%s has an outcome that is not known", place);
     take_parts(&fields, &generation);
 

@@ -104,7 +104,7 @@ static int add_from_json(struct overrides *overrides, const json_t *json, char *
     cleanup_(freep) char **keep = NULL;
     int r;
 
-    if (!override_kind_parse(fields_text(&fields, "kind"), &override.kind))
+    if (!override_kind_from_string(fields_text(&fields, "kind"), &override.kind))
         fields_fail(&fields, "an override is of a kind that is not known");
     override.name = (char *)fields_text(&fields, "name");
     override.reason = (char *)fields_text_or_null(&fields, "reason");

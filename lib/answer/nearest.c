@@ -11,30 +11,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/string_table.h"
 #include "diagram/service_span.h"
 
-const char *nearness_to_string(enum nearness nearness)
-{
-    switch (nearness) {
-    case NEAR_DISABLED:
-        return "disabled";
-    case NEAR_BEHIND:
-        return "behind";
-    case NEAR_PART:
-        return "part";
-    case NEAR_SERVICE:
-        return "other-service";
-    case NEAR_REVERSED:
-        return "reversed";
-    case NEAR_DESTINATION:
-        return "other-destination";
-    case NEAR_SOURCE:
-        return "other-source";
-    case NEAR_ZONES:
-        return "same-zones";
-    }
-    return "same-zones";
-}
+static const char *const nearness_words[] = {
+    [NEAR_DISABLED] = "disabled",   [NEAR_BEHIND] = "behind",
+    [NEAR_PART] = "part",           [NEAR_SERVICE] = "other-service",
+    [NEAR_REVERSED] = "reversed",   [NEAR_DESTINATION] = "other-destination",
+    [NEAR_SOURCE] = "other-source", [NEAR_ZONES] = "same-zones",
+};
+DEFINE_TO_STRING(nearness, enum nearness)
 
 /* How much of an end that was asked for a flow has at one of its own. */
 enum meeting {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/string_table.h"
 #include "lab/plan.h"
 #include "lab/sample.h"
 
@@ -255,31 +256,17 @@ struct plan *plan_free(struct plan *plan)
     return NULL;
 }
 
-const char *probe_kind_to_string(enum probe_kind kind)
-{
-    switch (kind) {
-    case PROBE_FLOW:
-        return "flow";
-    case PROBE_PORT:
-        return "port";
-    case PROBE_SOURCE:
-        return "source";
-    case PROBE_DESTINATION:
-        return "destination";
-    case PROBE_PROTOCOL:
-        return "protocol";
-    case PROBE_REVERSED:
-        return "reversed";
-    case PROBE_MAC:
-        return "mac";
-    case PROBE_ZONE:
-        return "zone";
-    case PROBE_FAMILY:
-        return "family";
-    case PROBE_PAIR:
-        return "pair";
-    case PROBE_EXPECTATION:
-        return "expectation";
-    }
-    return "";
-}
+static const char *const probe_kind_words[] = {
+    [PROBE_FLOW] = "flow",
+    [PROBE_PORT] = "port",
+    [PROBE_SOURCE] = "source",
+    [PROBE_DESTINATION] = "destination",
+    [PROBE_PROTOCOL] = "protocol",
+    [PROBE_REVERSED] = "reversed",
+    [PROBE_MAC] = "mac",
+    [PROBE_ZONE] = "zone",
+    [PROBE_FAMILY] = "family",
+    [PROBE_PAIR] = "pair",
+    [PROBE_EXPECTATION] = "expectation",
+};
+DEFINE_TO_STRING(probe_kind, enum probe_kind)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/string_table.h"
 
 static void override_clear(struct override *override)
 {
@@ -147,27 +148,12 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
     return 0;
 }
 
-static const char *const kind_words[] = {
+static const char *const override_kind_words[] = {
     [OVERRIDE_ISOLATION] = "isolation",
     [OVERRIDE_SUSPENSION] = "suspension",
     [OVERRIDE_GRANT] = "grant",
 };
-
-const char *override_kind_to_string(enum override_kind kind)
-{
-    return kind_words[kind];
-}
-
-bool override_kind_parse(const char *text, enum override_kind *ret_kind)
-{
-    for (size_t i = 0; i < ELEMENTS_OF(kind_words); i++) {
-        if (strcmp(text, kind_words[i]) == 0) {
-            *ret_kind = (enum override_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
+DEFINE_STRING_TABLE(override_kind, enum override_kind)
 
 static bool keeps(const struct override *isolation, const char *flow)
 {

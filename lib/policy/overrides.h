@@ -60,7 +60,7 @@ const struct override *overrides_find(const struct overrides *overrides, enum ov
                                       const char *name);
 /* `isolation`, `suspension`, `grant`. The inverse returns false for another word. */
 const char *override_kind_to_string(enum override_kind kind);
-bool override_kind_parse(const char *text, enum override_kind *ret_kind);
+bool override_kind_from_string(const char *text, enum override_kind *ret_kind);
 
 /*
  * Whether a flow between the two zones is cut off: one of them is isolated and does not keep it.

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/string_table.h"
 #include "policy/service_literal.h"
 #include "policy/store.h"
 
@@ -20,60 +21,27 @@ struct policy *policy_free(struct policy *policy)
     return NULL;
 }
 
-const char *zone_class_to_string(enum zone_class class)
-{
-    switch (class) {
-    case ZONE_CLASS_MYNUMBER:
-        return "mynumber";
-    case ZONE_CLASS_LGWAN:
-        return "lgwan";
-    case ZONE_CLASS_INTERNET:
-        return "internet";
-    case ZONE_CLASS_EDUCATION:
-        return "education";
-    case ZONE_CLASS_EXTERNAL:
-        return "external";
-    case ZONE_CLASS_SANITIZER:
-        return "sanitizer";
-    case ZONE_CLASS_MANAGEMENT:
-        return "management";
-    case ZONE_CLASS_OTHER:
-        return "other";
-    }
-    return "other";
-}
+static const char *const zone_class_words[] = {
+    [ZONE_CLASS_MYNUMBER] = "mynumber",     [ZONE_CLASS_LGWAN] = "lgwan",
+    [ZONE_CLASS_INTERNET] = "internet",     [ZONE_CLASS_EDUCATION] = "education",
+    [ZONE_CLASS_EXTERNAL] = "external",     [ZONE_CLASS_SANITIZER] = "sanitizer",
+    [ZONE_CLASS_MANAGEMENT] = "management", [ZONE_CLASS_OTHER] = "other",
+};
+DEFINE_TO_STRING(zone_class, enum zone_class)
 
-const char *policy_model_to_string(enum policy_model model)
-{
-    switch (model) {
-    case MODEL_NONE:
-        return "none";
-    case MODEL_ALPHA:
-        return "alpha";
-    case MODEL_ALPHA_PRIME:
-        return "alpha-prime";
-    case MODEL_BETA:
-        return "beta";
-    case MODEL_BETA_PRIME:
-        return "beta-prime";
-    }
-    return "none";
-}
+static const char *const policy_model_words[] = {
+    [MODEL_NONE] = "none", [MODEL_ALPHA] = "alpha",           [MODEL_ALPHA_PRIME] = "alpha-prime",
+    [MODEL_BETA] = "beta", [MODEL_BETA_PRIME] = "beta-prime",
+};
+DEFINE_TO_STRING(policy_model, enum policy_model)
 
-const char *sanitize_method_to_string(enum sanitize_method method)
-{
-    switch (method) {
-    case SANITIZE_NONE:
-        return "none";
-    case SANITIZE_MAIL_TEXT:
-        return "mail-text";
-    case SANITIZE_SCREEN:
-        return "screen";
-    case SANITIZE_FILE:
-        return "file";
-    }
-    return "none";
-}
+static const char *const sanitize_method_words[] = {
+    [SANITIZE_NONE] = "none",
+    [SANITIZE_MAIL_TEXT] = "mail-text",
+    [SANITIZE_SCREEN] = "screen",
+    [SANITIZE_FILE] = "file",
+};
+DEFINE_TO_STRING(sanitize_method, enum sanitize_method)
 
 const char *policy_zone_name(const struct policy *policy, size_t zone)
 {

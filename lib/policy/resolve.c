@@ -84,17 +84,15 @@ static int resolve_timezone(struct resolver *resolver)
 
 static int resolve_model(struct resolver *resolver)
 {
-    static const char *const models[] = {
-        [MODEL_ALPHA - 1] = "alpha",
-        [MODEL_ALPHA_PRIME - 1] = "alpha-prime",
-        [MODEL_BETA - 1] = "beta",
-        [MODEL_BETA_PRIME - 1] = "beta-prime",
-    };
+    const char *models[MODEL_BETA_PRIME];
     size_t model;
     int r;
 
     if (!resolver->draft->model)
         return 0;
+
+    for (size_t i = 0; i < ELEMENTS_OF(models); i++)
+        models[i] = policy_model_to_string((enum policy_model)(i + 1));
 
     r = resolve_word(resolver, resolver->draft->model, "model", models, ELEMENTS_OF(models),
                      &model);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/string_table.h"
+
 struct window {
     bool open;
     usec_t until;
@@ -136,19 +138,9 @@ usec_t standings_until(const struct standings *standings)
     return first;
 }
 
-const char *standing_to_string(enum standing standing)
-{
-    switch (standing) {
-    case STANDING_LIVE:
-        return "live";
-    case STANDING_DISABLED:
-        return "disabled";
-    case STANDING_EXPIRED:
-        return "expired";
-    case STANDING_SUSPENDED:
-        return "suspended";
-    case STANDING_CLOSED:
-        return "schedule";
-    }
-    return NULL;
-}
+static const char *const standing_words[] = {
+    [STANDING_LIVE] = "live",       [STANDING_DISABLED] = "disabled",
+    [STANDING_EXPIRED] = "expired", [STANDING_SUSPENDED] = "suspended",
+    [STANDING_CLOSED] = "schedule",
+};
+DEFINE_TO_STRING(standing, enum standing)

@@ -127,10 +127,10 @@ START_TEST(a_kind_is_known_by_its_word)
     enum override_kind kind;
 
     ck_assert_str_eq(override_kind_to_string((enum override_kind)_i), words[_i]);
-    ck_assert(override_kind_parse(words[_i], &kind));
+    ck_assert(override_kind_from_string(words[_i], &kind));
     ck_assert_int_eq((int)kind, _i);
-    ck_assert(!override_kind_parse("Grant", &kind));
-    ck_assert(!override_kind_parse("", &kind));
+    ck_assert(!override_kind_from_string("Grant", &kind));
+    ck_assert(!override_kind_from_string("", &kind));
 }
 END_TEST
 

@@ -41,7 +41,7 @@ static int add_override(struct overrides *overrides, const json_t *json)
             return -EPROTO;
     }
 
-    if (!override_kind_parse(reply_text(json, "kind"), &override.kind) ||
+    if (!override_kind_from_string(reply_text(json, "kind"), &override.kind) ||
         instant_parse(reply_text(json, "since"), &override.since) < 0 ||
         (reply_has(json, "until") && instant_parse(reply_text(json, "until"), &override.until) < 0))
         return -EPROTO;
