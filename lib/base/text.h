@@ -18,7 +18,8 @@ size_t utf8_invalid_offset(const char *text, size_t size);
 
 /*
  * Columns that a terminal uses for a character: 0 (combining), 1, or 2 (East Asian wide and
- * full-width, emoji). Independent of the locale. Control characters count 0.
+ * full-width, emoji), as the C library's C.UTF-8 has it, whatever the locale of the process.
+ * Control characters count 0, characters that it does not know 1.
  */
 unsigned character_width(uint32_t character);
 /* Columns of a NUL-terminated text; a byte that is not UTF-8 counts one column. */

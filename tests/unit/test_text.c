@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/text.h"
 #include "checks.h"
@@ -86,7 +87,7 @@ static const struct width_case width_cases[] = {
     {0x30a2, 2},  {0x3400, 2},   {0x4e00, 2},     {0x5e02, 2},  {0xac00, 2},  {0xd7a3, 2},
     {0xfa11, 2},  {0xfe0f, 0},   {0xfeff, 0},     {0xff01, 2},  {0xff10, 2},  {0xff60, 2},
     {0xff61, 1},  {0xff71, 1},   {0xff9e, 1},     {0xffe5, 2},  {0xfffd, 1},  {0x1d400, 1},
-    {0x1f3eb, 2}, {0x1f600, 2},  {0x20bb7, 2},    {0x2ffff, 2}, {0xe0100, 0}, {0xe01ef, 0},
+    {0x1f3eb, 2}, {0x1f600, 2},  {0x20bb7, 2},    {0x2a6d6, 2}, {0xe0100, 0}, {0xe01ef, 0},
     {0xe01f0, 1}, {0x10ffff, 1}, {0xffffffff, 1},
 };
 
@@ -95,6 +96,19 @@ START_TEST(a_character_has_its_width_on_a_terminal)
     const struct width_case *c = &width_cases[_i];
 
     ck_assert_uint_eq(character_width(c->character), c->width);
+}
+END_TEST
+
+/* Each test is a process of its own, so that none has loaded the locale before. */
+START_TEST(japanese_is_wide_where_no_utf8_locale_can_be_loaded)
+{
+    const struct rlimit none = {0};
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_uint_eq(text_width("LGWAN接続系"), 11);
+    ck_assert_uint_eq(text_width("→"), 1);
+    /* The fallback knows no combining characters. */
+    ck_assert_uint_eq(text_width("か\xe3\x82\x99"), 4);
 }
 END_TEST
 
@@ -213,6 +227,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, the_first_invalid_byte_is_found);
     tcase_add_loop_test(tests, a_character_has_its_width_on_a_terminal, 0,
                         (int)ELEMENTS_OF(width_cases));
+    tcase_add_test(tests, japanese_is_wide_where_no_utf8_locale_can_be_loaded);
     tcase_add_test(tests, a_text_is_as_wide_as_its_characters);
     tcase_add_test(tests, what_steers_a_terminal_is_not_shown);
     tcase_add_test(tests, columns_stand_under_each_other);
