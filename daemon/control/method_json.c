@@ -11,29 +11,11 @@
 #include "base/text.h"
 #include "daemon/control/method.h"
 
-/* Text with U+FFFD for each byte that is no UTF-8. */
-static json_t *repaired(const char *text)
-{
-    char *shown = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&shown, &size);
-    json_t *json = NULL;
-
-    if (!stream)
-        return NULL;
-    text_show(stream, text, strlen(text));
-    if (fclose(stream) == 0)
-        json = json_stringn(shown, size);
-    free(shown);
-    return json;
-}
-
 json_t *method_text(const char *text)
 {
-    if (!text)
-        return json_null();
-    return utf8_invalid_offset(text, strlen(text)) < strlen(text) ? repaired(text)
-                                                                  : json_string(text);
+    cleanup_(freep) char *valid = text ? utf8_repair(text) : NULL;
+
+    return text ? json_string(valid) : json_null();
 }
 
 json_t *method_instant(usec_t instant)

@@ -232,46 +232,11 @@ int fields_put_number(json_t *object, const char *key, uint64_t number)
                                json_integer(number > INT64_MAX ? INT64_MAX : (int64_t)number));
 }
 
-/* The text with U+FFFD for each byte that is no UTF-8. */
-static json_t *repair(const char *text, size_t size)
-{
-    static const char replacement[] = "\xef\xbf\xbd";
-    cleanup_(freep) char *repaired = NULL;
-    size_t length = 0;
-
-    repaired = calloc(size + 1, strlen(replacement));
-    if (!repaired)
-        return NULL;
-
-    while (size > 0) {
-        size_t valid = utf8_invalid_offset(text, size);
-
-        memcpy(repaired + length, text, valid);
-        length += valid;
-        text += valid;
-        size -= valid;
-        if (size > 0) {
-            strcpy(repaired + length, replacement);
-            length += strlen(replacement);
-            text++;
-            size--;
-        }
-    }
-    return json_stringn(repaired, length);
-}
-
 int fields_put_text(json_t *object, const char *key, const char *text)
 {
-    size_t size = text ? strlen(text) : 0;
-    json_t *value;
+    cleanup_(freep) char *valid = text ? utf8_repair(text) : NULL;
 
-    if (!text)
-        value = json_null();
-    else if (utf8_invalid_offset(text, size) == size)
-        value = json_stringn(text, size);
-    else
-        value = repair(text, size);
-    return json_object_set_new(object, key, value);
+    return json_object_set_new(object, key, text ? json_string(valid) : json_null());
 }
 
 int fields_put_instant(json_t *object, const char *key, usec_t instant)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -59,6 +60,27 @@ size_t utf8_invalid_offset(const char *text, size_t size)
         offset += (size_t)length;
     }
     return offset;
+}
+
+char *utf8_repair(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    size_t size = strlen(text);
+    char *repaired = calloc(size + 1, strlen(replacement)), *end = repaired;
+
+    while (repaired && size > 0) {
+        size_t valid = utf8_invalid_offset(text, size);
+
+        end = mempcpy(end, text, valid);
+        text += valid;
+        size -= valid;
+        if (size > 0) {
+            end = stpcpy(end, replacement);
+            text++;
+            size--;
+        }
+    }
+    return repaired;
 }
 
 unsigned character_width(uint32_t character)

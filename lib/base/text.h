@@ -15,6 +15,12 @@
 int utf8_decode(const char *text, size_t size, uint32_t *ret_character);
 /* The offset of the first byte that is not valid UTF-8, or `size`. */
 size_t utf8_invalid_offset(const char *text, size_t size);
+/*
+ * A copy, which the caller owns, of a text of any origin for where only UTF-8 may be written, as in
+ * JSON: each byte that is not becomes U+FFFD, and all else stays, also what steers a terminal. NULL
+ * where there is no memory.
+ */
+char *utf8_repair(const char *text);
 
 /*
  * Columns that a terminal uses for a character: 0 (combining), 1, or 2 (East Asian wide and

@@ -9,7 +9,9 @@
 
 #include "base/cleanup.h"
 #include "checks.h"
+#include "daemon/control/method.h"
 #include "daemon/record/document.h"
+#include "daemon/record/fields.h"
 #include "daemon/record/state.h"
 #include "folder.h"
 
@@ -399,6 +401,19 @@ START_TEST(a_state_that_is_too_large_is_not_written)
 }
 END_TEST
 
+static const char *const texts[] = {"広報課", "a\tb\033[0m\rc", "a\tb\033[0m\rc\xff", "\xe5\xb8",
+                                    ""};
+
+START_TEST(a_text_is_the_same_in_files_and_on_the_socket)
+{
+    cleanup_(json_decrefp) json_t *file = json_object();
+    cleanup_(json_decrefp) json_t *socket = method_text(texts[_i]);
+
+    ck_assert_int_eq(fields_put_text(file, "text", texts[_i]), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(file, "text")), json_string_value(socket));
+}
+END_TEST
+
 START_TEST(bytes_that_are_no_text_do_not_stop_a_write)
 {
     int directory = folder_enter("1m");
@@ -427,5 +442,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, a_disk_that_takes_nothing_leaves_the_old_state, 0, 2);
     tcase_add_test(tests, a_state_that_would_not_be_believed_is_not_written);
     tcase_add_test(tests, a_state_that_is_too_large_is_not_written);
+    tcase_add_loop_test(tests, a_text_is_the_same_in_files_and_on_the_socket, 0,
+                        (int)ELEMENTS_OF(texts));
     tcase_add_test(tests, bytes_that_are_no_text_do_not_stop_a_write);
 }

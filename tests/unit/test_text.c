@@ -73,6 +73,16 @@ START_TEST(the_first_invalid_byte_is_found)
 }
 END_TEST
 
+START_TEST(only_bytes_that_are_no_utf8_are_repaired)
+{
+    cleanup_(freep) char *broken = utf8_repair("\xff\t市\033\r\xe5\xb8");
+    cleanup_(freep) char *whole = utf8_repair("LGWAN接続系\n");
+
+    ck_assert_str_eq(broken, "\xef\xbf\xbd\t市\033\r\xef\xbf\xbd\xef\xbf\xbd");
+    ck_assert_str_eq(whole, "LGWAN接続系\n");
+}
+END_TEST
+
 struct width_case {
     uint32_t character;
     unsigned width;
@@ -225,6 +235,7 @@ void checks_add(TCase *tests)
 {
     tcase_add_loop_test(tests, utf8_is_decoded_or_refused, 0, (int)ELEMENTS_OF(utf8_cases));
     tcase_add_test(tests, the_first_invalid_byte_is_found);
+    tcase_add_test(tests, only_bytes_that_are_no_utf8_are_repaired);
     tcase_add_loop_test(tests, a_character_has_its_width_on_a_terminal, 0,
                         (int)ELEMENTS_OF(width_cases));
     tcase_add_test(tests, japanese_is_wide_where_no_utf8_locale_can_be_loaded);
