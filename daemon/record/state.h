@@ -63,11 +63,10 @@ usec_t state_instant(int directory);
 int state_set_instant(int directory, usec_t instant);
 
 /* Overrides as JSON: what state and generations write, and the control socket shows. A new
- * reference, NULL without memory. The inverse returns 0, -EBADMSG or -ENOMEM. */
+ * reference, NULL without memory. The inverse returns 0, -ENOMEM or -EBADMSG, and then
+ * `*ret_problem`, which may be NULL, is a sentence that the caller frees. */
 struct json_t;
 struct json_t *overrides_to_json(const struct overrides *overrides);
 struct json_t *override_to_json(const struct override *override);
-int overrides_from_json(const struct json_t *json, struct overrides *ret_overrides);
-/* The same, and with -EBADMSG `*ret_problem` is a sentence that the caller frees. */
 int overrides_parse_json(const struct json_t *json, struct overrides *ret_overrides,
                          char **ret_problem);

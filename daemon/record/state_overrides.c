@@ -148,8 +148,3 @@ int overrides_parse_json(const struct json_t *json, struct overrides *ret_overri
     overrides = (struct overrides){0};
     return 0;
 }
-
-int overrides_from_json(const struct json_t *json, struct overrides *ret_overrides)
-{
-    return overrides_parse_json(json, ret_overrides, NULL);
-}

@@ -338,28 +338,6 @@ int range_set_subtract(struct range_set *set, const struct range_set *other)
     return 0;
 }
 
-int range_set_intersect(struct range_set *set, const struct range_set *other)
-{
-    cleanup_(range_set_clear) struct range_set both = {0};
-    size_t i = 0, j = 0;
-
-    while (i < set->n_ranges && j < other->n_ranges) {
-        const struct range *a = &set->ranges[i], *b = &other->ranges[j];
-        ip_number first = a->first > b->first ? a->first : b->first;
-        ip_number last = a->last < b->last ? a->last : b->last;
-
-        if (first <= last && range_set_append(&both, first, last) < 0)
-            return -ENOMEM;
-        if (a->last < b->last)
-            i++;
-        else
-            j++;
-    }
-
-    range_set_replace(set, &both);
-    return 0;
-}
-
 bool range_set_contains(const struct range_set *set, ip_number address)
 {
     size_t i = range_set_find(set, address);
@@ -426,48 +404,9 @@ void range_set_clear(struct range_set *set)
     *set = (struct range_set){0};
 }
 
-int address_set_add(struct address_set *set, enum family family, struct range range)
-{
-    return range_set_add(&set->by_family[family], range);
-}
-
-int address_set_add_set(struct address_set *set, const struct address_set *other)
-{
-    for (enum family family = 0; family < FAMILIES; family++) {
-        int r = range_set_add_set(&set->by_family[family], &other->by_family[family]);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 bool address_set_contains(const struct address_set *set, enum family family, ip_number address)
 {
     return range_set_contains(&set->by_family[family], address);
-}
-
-bool address_set_includes(const struct address_set *set, const struct address_set *other)
-{
-    return range_set_includes(&set->by_family[FAMILY_IPV4], &other->by_family[FAMILY_IPV4]) &&
-           range_set_includes(&set->by_family[FAMILY_IPV6], &other->by_family[FAMILY_IPV6]);
-}
-
-bool address_set_overlaps(const struct address_set *set, const struct address_set *other)
-{
-    return range_set_overlaps(&set->by_family[FAMILY_IPV4], &other->by_family[FAMILY_IPV4]) ||
-           range_set_overlaps(&set->by_family[FAMILY_IPV6], &other->by_family[FAMILY_IPV6]);
-}
-
-bool address_set_is_empty(const struct address_set *set)
-{
-    return set->by_family[FAMILY_IPV4].n_ranges == 0 && set->by_family[FAMILY_IPV6].n_ranges == 0;
-}
-
-void address_set_clear(struct address_set *set)
-{
-    for (enum family family = 0; family < FAMILIES; family++)
-        range_set_clear(&set->by_family[family]);
 }
 
 int mac_parse(const char *text, struct mac *ret_mac)

@@ -96,7 +96,6 @@ struct range prefix_range(struct prefix prefix, unsigned bits);
 int range_set_add(struct range_set *set, struct range range);
 int range_set_add_set(struct range_set *set, const struct range_set *other);
 int range_set_subtract(struct range_set *set, const struct range_set *other);
-int range_set_intersect(struct range_set *set, const struct range_set *other);
 bool range_set_contains(const struct range_set *set, ip_number address);
 /* True where every address of `other` is in `set`. */
 bool range_set_includes(const struct range_set *set, const struct range_set *other);
@@ -106,13 +105,7 @@ bool range_set_equal(const struct range_set *a, const struct range_set *b);
 ip_number range_set_size(const struct range_set *set);
 void range_set_clear(struct range_set *set);
 
-int address_set_add(struct address_set *set, enum family family, struct range range);
-int address_set_add_set(struct address_set *set, const struct address_set *other);
 bool address_set_contains(const struct address_set *set, enum family family, ip_number address);
-bool address_set_includes(const struct address_set *set, const struct address_set *other);
-bool address_set_overlaps(const struct address_set *set, const struct address_set *other);
-bool address_set_is_empty(const struct address_set *set);
-void address_set_clear(struct address_set *set);
 
 /* Parses `00:00:5e:00:53:11` (hex digits of either case). Returns 0 or -EINVAL. */
 int mac_parse(const char *text, struct mac *ret_mac);

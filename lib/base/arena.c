@@ -25,7 +25,6 @@ struct block {
 
 struct arena {
     struct block *blocks;
-    size_t size;
 };
 
 int arena_new(struct arena **ret_arena)
@@ -63,7 +62,6 @@ static struct block *arena_grow(struct arena *arena, size_t size)
         return NULL;
 
     block->size = room;
-    arena->size += sizeof(*block) + room;
 
     if (arena->blocks && size > ARENA_BLOCK_SIZE) {
         block->next = arena->blocks->next;
@@ -128,9 +126,4 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     vsnprintf(text, (size_t)length + 1, format, arguments);
     va_end(arguments);
     return text;
-}
-
-size_t arena_size(const struct arena *arena)
-{
-    return arena->size;
 }

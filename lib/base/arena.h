@@ -26,6 +26,3 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t size);
 char *arena_string(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* Bytes the arena has taken from the heap. */
-size_t arena_size(const struct arena *arena);

@@ -106,18 +106,3 @@ unsigned character_width(uint32_t character)
     uselocale(before);
     return width < 0 ? 1 : (unsigned)width;
 }
-
-unsigned text_width(const char *text)
-{
-    size_t size = strlen(text), offset = 0;
-    unsigned width = 0;
-
-    while (offset < size) {
-        uint32_t character;
-        int length = utf8_decode(text + offset, size - offset, &character);
-
-        width += length < 0 ? 1 : character_width(character);
-        offset += length < 0 ? 1 : (size_t)length;
-    }
-    return width;
-}

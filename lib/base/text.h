@@ -28,8 +28,6 @@ char *utf8_repair(const char *text);
  * Control characters count 0, characters that it does not know 1.
  */
 unsigned character_width(uint32_t character);
-/* Columns of a NUL-terminated text; a byte that is not UTF-8 counts one column. */
-unsigned text_width(const char *text);
 
 /*
  * One character as it may be shown on a terminal: `length` bytes that take `width` columns, for

@@ -186,8 +186,3 @@ bool overrides_isolate(const struct overrides *overrides, const struct policy *p
     }
     return false;
 }
-
-bool overrides_suspend(const struct overrides *overrides, const struct flow *flow)
-{
-    return overrides && overrides_find(overrides, OVERRIDE_SUSPENSION, flow->name);
-}

@@ -70,7 +70,6 @@ bool override_kind_from_string(const char *text, enum override_kind *ret_kind);
  */
 bool overrides_isolate(const struct overrides *overrides, const struct policy *policy,
                        const struct flow *flow, size_t from_zone, size_t to_zone);
-bool overrides_suspend(const struct overrides *overrides, const struct flow *flow);
 
 /*
  * The text of a grant's flow. Ends are names of zones, hosts or groups, or addresses, prefixes and

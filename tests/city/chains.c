@@ -9,6 +9,24 @@
 
 #include "chains.h"
 
+bool address_set_includes(const struct address_set *set, const struct address_set *other)
+{
+    return range_set_includes(&set->by_family[FAMILY_IPV4], &other->by_family[FAMILY_IPV4]) &&
+           range_set_includes(&set->by_family[FAMILY_IPV6], &other->by_family[FAMILY_IPV6]);
+}
+
+bool address_set_overlaps(const struct address_set *set, const struct address_set *other)
+{
+    return range_set_overlaps(&set->by_family[FAMILY_IPV4], &other->by_family[FAMILY_IPV4]) ||
+           range_set_overlaps(&set->by_family[FAMILY_IPV6], &other->by_family[FAMILY_IPV6]);
+}
+
+static void add_set(struct address_set *set, const struct address_set *other)
+{
+    for (enum family family = 0; family < FAMILIES; family++)
+        ck_assert_int_eq(range_set_add_set(&set->by_family[family], &other->by_family[family]), 0);
+}
+
 static bool end_is_reached(const struct chains *chains, const struct flow_end *ends, size_t n_ends)
 {
     for (size_t i = 0; i < n_ends; i++) {
@@ -32,7 +50,7 @@ static bool reach_end(struct chains *chains, const struct flow_end *ends, size_t
             added = added || !chains->gateway;
             chains->gateway = true;
         } else if (!address_set_includes(&chains->reached, &ends[i].addresses)) {
-            ck_assert_int_eq(address_set_add_set(&chains->reached, &ends[i].addresses), 0);
+            add_set(&chains->reached, &ends[i].addresses);
             added = true;
         }
     }
@@ -61,8 +79,7 @@ void chains_follow(const struct policy *policy, enum zone_class from,
     *ret_chains = (struct chains){0};
     for (size_t i = 0; i < policy->n_zones; i++)
         if (policy->zones[i].class == from)
-            ck_assert_int_eq(address_set_add_set(&ret_chains->reached, &policy->zones[i].addresses),
-                             0);
+            add_set(&ret_chains->reached, &policy->zones[i].addresses);
 
     do {
         added = false;
@@ -73,7 +90,8 @@ void chains_follow(const struct policy *policy, enum zone_class from,
 
 void chains_clear(struct chains *chains)
 {
-    address_set_clear(&chains->reached);
+    for (enum family family = 0; family < FAMILIES; family++)
+        range_set_clear(&chains->reached.by_family[family]);
 }
 
 /* A flow that a chain enters the zone by, or NULL. */

@@ -20,6 +20,9 @@ struct chains {
     bool gateway; /* the gateway itself is */
 };
 
+bool address_set_includes(const struct address_set *set, const struct address_set *other);
+bool address_set_overlaps(const struct address_set *set, const struct address_set *other);
+
 /* Starts from every address of the zones of a class. The caller owns what is in `*ret_chains`. */
 void chains_follow(const struct policy *policy, enum zone_class from,
                    enum chain_direction direction, struct chains *ret_chains);

@@ -71,15 +71,6 @@ START_TEST(strings_are_copied)
 }
 END_TEST
 
-START_TEST(the_size_counts_what_was_taken)
-{
-    size_t before = arena_size(arena);
-
-    ck_assert_ptr_nonnull(arena_allocate(arena, 1 << 20));
-    ck_assert_uint_ge(arena_size(arena) - before, 1 << 20);
-}
-END_TEST
-
 START_TEST(an_impossible_size_is_no_memory)
 {
     /* Volatile, so that no compiler warns about what is tested here. */
@@ -131,7 +122,6 @@ void checks_add(TCase *tests)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, pieces_are_aligned_zeroed_and_apart);
     tcase_add_test(tests, strings_are_copied);
-    tcase_add_test(tests, the_size_counts_what_was_taken);
     tcase_add_test(tests, an_impossible_size_is_no_memory);
     tcase_add_test(tests, an_array_grows_and_keeps_its_elements);
     tcase_add_test(tests, an_array_that_cannot_grow_stays_as_it_is);

@@ -260,7 +260,7 @@ START_TEST(state_tells_who_why_and_what_was_enforced)
     assert_number(json, "generation", 5);
     assert_text(json, "fingerprint", "f1");
     assert_text(json, "audit_head", "h1");
-    ck_assert_int_eq(overrides_from_json(json_object_get(json, "overrides"), &overrides), 0);
+    ck_assert_int_eq(overrides_parse_json(json_object_get(json, "overrides"), &overrides, NULL), 0);
     ck_assert_ptr_nonnull(overrides_find(&overrides, OVERRIDE_SUSPENSION, "web"));
 }
 END_TEST

@@ -383,7 +383,8 @@ START_TEST(a_whole_zone_brings_its_link_to_the_gateway_only)
             0);
 
     ck_assert_str_eq(set_text(&set, addresses, sizeof(addresses)), c->addresses);
-    address_set_clear(&set);
+    for (enum family family = 0; family < FAMILIES; family++)
+        range_set_clear(&set.by_family[family]);
 }
 END_TEST
 
