@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "kernel/attributes.h"
 #include "kernel/batch.h"
-#include "kernel/dump.h"
 #include "kernel/elements.h"
 #include "kernel/expressions.h"
 #include "kernel/nftables_private.h"
@@ -29,6 +29,369 @@
 #define SET_FLAGS_KNOWN                                                                            \
     (NFT_SET_INTERVAL | NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_OBJECT | NFT_SET_CONCAT |          \
      NFT_SET_EXPR | NFT_SET_EVAL)
+
+/* By how much an expiry may seem to differ from the wanted one: the kernel counts from when it got
+ * the element, in ticks, and the dump takes its time. */
+#define EXPIRY_TOLERANCE (2 * USEC_PER_SEC)
+
+#define KEY_MAX ((size_t)64)
+
+/* A dump on its way. */
+struct dump {
+    struct nftables *nftables;
+    const struct ruleset *expected; /* or NULL */
+    struct ruleset *ruleset;        /* what has been read so far */
+    usec_t now;
+    /* The chain of the rule read last, and the first expected rule of it that no rule has been
+     * found equal to: the kernel dumps rules chain by chain. */
+    size_t chain;
+    size_t next;
+};
+
+/*
+ * Elements read back. The kernel hands out the two ends of a one-field interval as elements of
+ * their own, in an order of its own, so they are collected, sorted and paired.
+ */
+
+/* One end of an interval of a set with one field. */
+struct bound {
+    uint8_t key[16];
+    bool is_end;
+    struct element element; /* of a beginning; texts in the ruleset's arena */
+};
+
+struct element_reader {
+    struct dump *dump;
+    struct set *set;
+    struct bound *bounds;
+    size_t n_bounds;
+    size_t capacity;
+};
+
+static void element_reader_clear(struct element_reader *reader)
+{
+    free(reader->bounds);
+}
+
+/* The instant so many milliseconds from now; what lies beyond all instants is the last of them. */
+static usec_t expiry_of(usec_t now, uint64_t msec)
+{
+    if (msec > (uint64_t)(USEC_NEVER - now) / 1000)
+        return USEC_NEVER;
+    return now + (usec_t)msec * 1000;
+}
+
+static struct element element_of(const struct element_reader *reader,
+                                 const struct element_view *view)
+{
+    struct element element = {
+        .target = view->chain ? view->chain : view->object,
+        .comment = view->comment,
+        .mark = reader->set->data == SET_DATA_MARK ? view->mark : 0,
+        .verdict = view->verdict,
+    };
+
+    if (view->expires)
+        element.expires = expiry_of(reader->dump->now, view->expires_msec);
+    return element;
+}
+
+static int read_bound(struct element_reader *reader, const struct element_view *view)
+{
+    struct bound *bound;
+    int r = array_reserve(&reader->bounds, &reader->capacity, reader->n_bounds + 1,
+                          sizeof(*reader->bounds));
+
+    if (r < 0)
+        return r;
+
+    bound = &reader->bounds[reader->n_bounds];
+    *bound = (struct bound){.is_end = view->interval_end, .element = element_of(reader, view)};
+    memcpy(bound->key, view->key, view->key_length);
+    if (bound->element.target) {
+        bound->element.target = arena_string(reader->dump->ruleset->arena, bound->element.target);
+        if (!bound->element.target)
+            return -ENOMEM;
+    }
+    if (bound->element.comment) {
+        bound->element.comment = arena_string(reader->dump->ruleset->arena, bound->element.comment);
+        if (!bound->element.comment)
+            return -ENOMEM;
+    }
+    reader->n_bounds++;
+    return 0;
+}
+
+static int read_element(const struct element_view *view, void *userdata)
+{
+    struct element_reader *reader = userdata;
+    struct set *set = reader->set;
+    uint8_t key[KEY_MAX] = {0}, key_end[KEY_MAX] = {0};
+    struct element element;
+
+    if (view->key_length != elements_key_length(set))
+        return -EBADMSG;
+    if (set->interval && set->n_key == 1)
+        return view->key_length <= sizeof(reader->bounds->key) ? read_bound(reader, view)
+                                                               : -EBADMSG;
+
+    element = element_of(reader, view);
+    memcpy(key, view->key, view->key_length);
+    memcpy(key_end, view->key_end ? view->key_end : view->key, view->key_length);
+    element.key = key;
+    element.key_end = set->interval ? key_end : NULL;
+    return ruleset_add_element(reader->dump->ruleset, set, &element);
+}
+
+static int read_elements(const struct nlmsghdr *message, void *userdata)
+{
+    return elements_each(message, read_element, userdata);
+}
+
+/* By key; where one interval ends and the next begins, the end comes first. */
+static int compare_bounds(const void *a, const void *b)
+{
+    const struct bound *x = a, *y = b;
+    int order = memcmp(x->key, y->key, sizeof(x->key));
+
+    return order != 0 ? order : y->is_end - x->is_end;
+}
+
+/* Writes the key before `key`, which is not the first of all. */
+static void key_before(uint8_t *key, size_t length)
+{
+    for (size_t i = length; i > 0; i--)
+        if (key[i - 1]-- != 0)
+            return;
+}
+
+/* A beginning lasts to the key before the next bound, or to the last key of all. */
+static int pair_bounds(struct element_reader *reader)
+{
+    size_t length = elements_key_length(reader->set);
+    int r;
+
+    if (reader->n_bounds == 0)
+        return 0;
+    qsort(reader->bounds, reader->n_bounds, sizeof(*reader->bounds), compare_bounds);
+
+    for (size_t i = 0; i < reader->n_bounds; i++) {
+        struct bound *bound = &reader->bounds[i];
+        uint8_t key_end[sizeof(bound->key)] = {0};
+
+        if (bound->is_end)
+            continue;
+        if (i + 1 < reader->n_bounds) {
+            memcpy(key_end, bound[1].key, sizeof(key_end));
+            key_before(key_end, length);
+        } else {
+            memset(key_end, 0xff, length);
+        }
+        bound->element.key = bound->key;
+        bound->element.key_end = key_end;
+        r = ruleset_add_element(reader->dump->ruleset, reader->set, &bound->element);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Reads the elements of one set. 0, -EINTR, or -errno. */
+static int dump_elements(struct dump *dump, struct set *set)
+{
+    cleanup_(element_reader_clear) struct element_reader reader = {.dump = dump, .set = set};
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request;
+    int r;
+
+    /* A set that a ruleset cannot express is replaced whole; its elements do not matter. */
+    if (set->n_key == 0)
+        return 0;
+    /* What rules have added is state, which no ruleset holds. */
+    if (set->dynamic)
+        return 0;
+
+    request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, dump->ruleset->table);
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set->name);
+    r = netlink_request(&dump->nftables->netlink, request, read_elements, &reader);
+    return r < 0 ? r : pair_bounds(&reader);
+}
+
+static int reconcile_element(struct dump *dump, struct element *seen,
+                             const struct element *expected)
+{
+    usec_t apart = seen->expires - expected->expires;
+    size_t length = expected->comment ? elements_comment_length(expected->comment) : 0;
+
+    seen->location = expected->location;
+    if (seen->expires != 0 && expected->expires != 0 && apart > -EXPIRY_TOLERANCE &&
+        apart < EXPIRY_TOLERANCE)
+        seen->expires = expected->expires;
+
+    if (seen->comment && expected->comment && expected->comment[length] != '\0' &&
+        strlen(seen->comment) == length && memcmp(seen->comment, expected->comment, length) == 0) {
+        seen->comment = arena_string(dump->ruleset->arena, expected->comment);
+        if (!seen->comment)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Both are sorted by key. */
+static int reconcile_set(struct dump *dump, struct set *seen, const struct set *expected)
+{
+    size_t i = 0, j = 0;
+
+    while (i < seen->n_elements && j < expected->n_elements) {
+        int order = element_compare(seen, &seen->elements[i], &expected->elements[j]);
+        int r = 0;
+
+        if (order == 0)
+            r = reconcile_element(dump, &seen->elements[i], &expected->elements[j]);
+        if (r < 0)
+            return r;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return 0;
+}
+
+/*
+ * Gives a finished ruleset what the kernel does not know of the expected one: locations, a comment
+ * of which the kernel holds the beginning, and the exact expiry where the kernel's agrees. 0 or
+ * -ENOMEM.
+ */
+static int dump_reconcile(struct dump *dump)
+{
+    struct ruleset *ruleset = dump->ruleset;
+
+    if (!dump->expected)
+        return 0;
+
+    for (size_t i = 0; i < ruleset->n_chains; i++) {
+        const struct chain *expected = ruleset_find_chain(dump->expected, ruleset->chains[i].name);
+
+        if (expected)
+            ruleset->chains[i].location = expected->location;
+    }
+
+    for (size_t i = 0; i < ruleset->n_sets; i++) {
+        const struct set *expected = ruleset_find_set(dump->expected, ruleset->sets[i].name);
+        int r = 0;
+
+        if (expected && set_definition_equal(&ruleset->sets[i], expected))
+            r = reconcile_set(dump, &ruleset->sets[i], expected);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/*
+ * Rules read back. Statements cannot be had from expressions in general, but what matters is
+ * whether a rule is the one that is wanted: so the wanted rule is lowered as for the kernel, and
+ * where both do the same, the kernel's rule is that rule. Any other rule is foreign and keeps its
+ * expressions as text.
+ */
+
+/* The chain of that name among those just read, not yet sorted; NULL where there is none. */
+static struct chain *dump_chain_of(struct dump *dump, const char *name)
+{
+    struct ruleset *ruleset = dump->ruleset;
+
+    for (size_t i = 0; i < ruleset->n_chains; i++) {
+        size_t index = (dump->chain + i) % ruleset->n_chains;
+
+        if (strcmp(ruleset->chains[index].name, name) != 0)
+            continue;
+        if (index != dump->chain)
+            dump->next = 0;
+        dump->chain = index;
+        return &ruleset->chains[index];
+    }
+    return NULL;
+}
+
+/* The rule as the kernel would hold it. NULL: no memory. */
+static struct nftnl_rule *lower_rule(const struct rule *rule)
+{
+    cleanup_(nftnl_rule_freep) struct nftnl_rule *lowered = nftnl_rule_alloc();
+
+    if (!lowered || expressions_add(lowered, rule) < 0)
+        return NULL;
+    return TAKE_PTR(lowered);
+}
+
+/* The next expected rule of the chain that does the same, or NULL. Rules come in the order in which
+ * they are judged, so one that stands before an expected rule already found is not that rule. */
+static int find_expected(struct dump *dump, const struct chain *expected,
+                         const struct nftnl_rule *object, const struct rule **ret_rule)
+{
+    *ret_rule = NULL;
+    for (size_t i = dump->next; i < expected->n_rules; i++) {
+        cleanup_(nftnl_rule_freep) struct nftnl_rule *lowered = lower_rule(&expected->rules[i]);
+
+        if (!lowered)
+            return -ENOMEM;
+        if (!expressions_equal(lowered, object))
+            continue;
+        *ret_rule = &expected->rules[i];
+        dump->next = i + 1;
+        return 0;
+    }
+    return 0;
+}
+
+static int add_foreign(struct dump *dump, struct chain *chain, const struct nftnl_rule *object)
+{
+    const char *text = expressions_text(dump->ruleset->arena, object);
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    r = ruleset_add_rule(dump->ruleset, chain, NULL, 0);
+    if (r == 0)
+        chain->rules[chain->n_rules - 1].foreign = text;
+    return r;
+}
+
+static int dump_rule(const struct nlmsghdr *message, void *userdata)
+{
+    cleanup_(nftnl_rule_freep) struct nftnl_rule *object = nftnl_rule_alloc();
+    const struct chain *expected = NULL;
+    const struct rule *rule = NULL;
+    struct dump *dump = userdata;
+    const char *table, *name;
+    struct chain *chain;
+    int r = 0;
+
+    if (!object)
+        return -ENOMEM;
+    if (nftnl_rule_nlmsg_parse(message, object) < 0)
+        return -EBADMSG;
+    table = nftnl_rule_get_str(object, NFTNL_RULE_TABLE);
+    name = nftnl_rule_get_str(object, NFTNL_RULE_CHAIN);
+    if (!table || !name)
+        return -EBADMSG;
+    if (strcmp(table, dump->ruleset->table) != 0)
+        return 0;
+
+    /* A rule of a chain that was not there a moment ago: the generation id has changed too. */
+    chain = dump_chain_of(dump, name);
+    if (!chain)
+        return -EINTR;
+    if (dump->expected)
+        expected = ruleset_find_chain(dump->expected, chain->name);
+
+    if (expected)
+        r = find_expected(dump, expected, object, &rule);
+    if (r < 0)
+        return r;
+    if (!rule)
+        return add_foreign(dump, chain, object);
+    return ruleset_add_rule(dump->ruleset, chain, rule->statements, rule->n_statements);
+}
 
 static bool is_text(const char *text, const char *wanted)
 {

@@ -25,7 +25,7 @@
 #include "base/array.h"
 #include "kernel/attributes.h"
 #include "kernel/netlink.h"
-#include "observe/conntrack_private.h"
+#include "observe/conntrack.h"
 
 #define REQUEST_MAX 256
 /* A tuple of IPv6 with its zone takes some 80 bytes. */
@@ -167,7 +167,8 @@ static bool parse_family(const struct nlmsghdr *message, enum family *ret_family
     return header->nfgen_family == AF_INET || header->nfgen_family == AF_INET6;
 }
 
-int connection_parse(const struct nlmsghdr *message, struct connection *ret_connection)
+/* Reads one dumped connection. Returns 1, or 0 for a message that describes none we know. */
+static int connection_parse(const struct nlmsghdr *message, struct connection *ret_connection)
 {
     struct attributes list = attributes_of(message);
     struct tuple original, reply;

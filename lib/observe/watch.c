@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 #include "kernel/attributes.h"
-#include "observe/watch_private.h"
+#include "observe/watch.h"
 
 /* A notification of many elements is at most a page or two; the kernel splits larger ones. */
 #define RECEIVE_BUFFER_SIZE ((size_t)64 * 1024)
@@ -64,7 +64,9 @@ static void read_end(const struct nlmsghdr *message, struct watched *transaction
     strncpy(transaction->program, name ? name : "", sizeof(transaction->program) - 1);
 }
 
-bool watched_add(struct watched *transaction, const struct nlmsghdr *message, const char *table)
+/* Adds what a notification tells to a transaction. True where the message ends it. */
+static bool watched_add(struct watched *transaction, const struct nlmsghdr *message,
+                        const char *table)
 {
     if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
         return false;
