@@ -116,7 +116,7 @@ struct walk {
     int result; /* of writing, which ends the walk */
 };
 
-static json_t *connection_json(const struct walk *walk, const struct connection *connection)
+static json_t *connection_json(const struct walk *walk, const struct conntrack_entry *connection)
 {
     const struct service_range service = {
         .protocol_first = connection->protocol,
@@ -143,7 +143,7 @@ static json_t *connection_json(const struct walk *walk, const struct connection 
                      connection->counts ? count_json(reply) : json_null());
 }
 
-static int add_connection(const struct connection *connection, void *userdata)
+static int add_connection(const struct conntrack_entry *connection, void *userdata)
 {
     struct walk *walk = userdata;
     const struct address_set *addresses = &walk->zone->addresses;

@@ -102,54 +102,53 @@ static int put_deletions(struct application *application, const struct change *c
 }
 
 static int observe(struct application *application, const struct change *change,
-                   struct observation **ret_observations)
+                   struct element_state **ret_states)
 {
-    cleanup_(freep) struct observation *observations =
-        calloc(change->n_elements, sizeof(*observations));
+    cleanup_(freep) struct element_state *states = calloc(change->n_elements, sizeof(*states));
     int r;
 
-    if (!observations)
+    if (!states)
         return -ENOMEM;
-    r = nftables_observe(application->nftables, application->table, change, observations);
+    r = nftables_observe(application->nftables, application->table, change, states);
     if (r < 0)
         return r;
 
-    *ret_observations = TAKE_PTR(observations);
+    *ret_states = TAKE_PTR(states);
     return 0;
 }
 
 static int delete_elements(struct application *application, const struct change *change)
 {
-    cleanup_(freep) struct observation *observations = NULL;
+    cleanup_(freep) struct element_state *states = NULL;
     struct change *part;
     int r;
 
     if (!application->observe || !change->set->timeout)
         return put_deletions(application, change);
 
-    r = observe(application, change, &observations);
+    r = observe(application, change, &states);
     if (r < 0)
         return r;
     part = add_part(application, change);
     if (!part)
         return -ENOMEM;
     for (size_t i = 0; i < change->n_elements; i++)
-        if (observations[i].present)
+        if (states[i].present)
             part->elements[part->n_elements++] = change->elements[i];
     return put_deletions(application, part);
 }
 
 static bool renewable_in_place(const struct application *application,
-                               const struct observation *observation, const struct element *element)
+                               const struct element_state *state, const struct element *element)
 {
-    return application->nftables->features.update_timeout && observation->comment_equal &&
-           observation->expires && element->expires > application->now;
+    return application->nftables->features.update_timeout && state->comment_equal &&
+           state->expires && element->expires > application->now;
 }
 
 /* Three parts: elements that change in place, elements that go, elements that come. */
 static int renew_elements(struct application *application, const struct change *change)
 {
-    cleanup_(freep) struct observation *observations = NULL;
+    cleanup_(freep) struct element_state *states = NULL;
     cleanup_(freep) struct nftables_count *counts = calloc(change->n_elements, sizeof(*counts));
     struct change *in_place = add_part(application, change);
     struct change *gone = add_part(application, change);
@@ -158,20 +157,20 @@ static int renew_elements(struct application *application, const struct change *
 
     if (!counts || !in_place || !gone || !come)
         return -ENOMEM;
-    r = observe(application, change, &observations);
+    r = observe(application, change, &states);
     if (r < 0)
         return r;
 
     for (size_t i = 0; i < change->n_elements; i++) {
         const struct element *element = change->elements[i];
 
-        if (renewable_in_place(application, &observations[i], element)) {
+        if (renewable_in_place(application, &states[i], element)) {
             in_place->elements[in_place->n_elements++] = element;
             continue;
         }
-        if (observations[i].present)
+        if (states[i].present)
             gone->elements[gone->n_elements++] = element;
-        counts[come->n_elements] = observations[i].count;
+        counts[come->n_elements] = states[i].count;
         come->elements[come->n_elements++] = element;
     }
 

@@ -114,7 +114,7 @@ int nftables_read_elements(struct nftables *nftables, const char *table, const c
 int nftables_read_known(struct nftables *nftables, const char *table, const struct set *set,
                         nftables_element_handler handler, void *userdata)
 {
-    cleanup_(freep) struct observation *seen = NULL;
+    cleanup_(freep) struct element_state *seen = NULL;
     cleanup_(freep) const struct element **elements = NULL;
     struct change all = {.set = set, .n_elements = set->n_elements};
     int r;

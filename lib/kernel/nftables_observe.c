@@ -20,7 +20,7 @@
 
 struct observer {
     const struct change *change;
-    struct observation *observations;
+    struct element_state *states;
     size_t next; /* element that the next answer is about: they come in the order of asking */
 };
 
@@ -45,7 +45,7 @@ static int observe_element(const struct element_view *view, void *userdata)
         memcmp(view->key, element->key, view->key_length) != 0)
         return -EBADMSG;
 
-    observer->observations[observer->next++] = (struct observation){
+    observer->states[observer->next++] = (struct element_state){
         .present = true,
         .comment_equal = comment_equal(element->comment, view->comment),
         .expires = view->expires,
@@ -83,12 +83,12 @@ static int observe_some(struct nftables *nftables, const char *table, struct obs
 }
 
 int nftables_observe(struct nftables *nftables, const char *table, const struct change *change,
-                     struct observation *ret_observations)
+                     struct element_state *ret_states)
 {
-    struct observer observer = {.change = change, .observations = ret_observations};
+    struct observer observer = {.change = change, .states = ret_states};
     int r;
 
-    memset(ret_observations, 0, change->n_elements * sizeof(*ret_observations));
+    memset(ret_states, 0, change->n_elements * sizeof(*ret_states));
 
     while (observer.next < change->n_elements) {
         size_t before = observer.next;

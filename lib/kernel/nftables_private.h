@@ -28,7 +28,7 @@ struct nlmsghdr *nftables_request_new(char buffer[REQUEST_MAX], uint16_t type, u
 int nftables_require_features(struct nftables *nftables);
 
 /* What the kernel has now of an element that a change is about. */
-struct observation {
+struct element_state {
     bool present;
     bool comment_equal;
     bool expires;
@@ -36,8 +36,8 @@ struct observation {
 };
 
 /*
- * Looks at each element of the change. `ret_observations` has room for all. Returns 0 (no such set:
+ * Looks at each element of the change. `ret_states` has room for all. Returns 0 (no such set:
  * none is present) or -errno.
  */
 int nftables_observe(struct nftables *nftables, const char *table, const struct change *change,
-                     struct observation *ret_observations);
+                     struct element_state *ret_states);

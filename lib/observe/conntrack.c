@@ -131,7 +131,7 @@ static bool parse_tuple(struct attributes list, enum family family, struct tuple
     return true;
 }
 
-static void parse_counts(struct attributes list, uint16_t type, struct connection *connection,
+static void parse_counts(struct attributes list, uint16_t type, struct conntrack_entry *connection,
                          uint64_t *ret_packets, uint64_t *ret_bytes)
 {
     struct attributes counters = find_nest(list, type);
@@ -168,11 +168,11 @@ static bool parse_family(const struct nlmsghdr *message, enum family *ret_family
 }
 
 /* Reads one dumped connection. Returns 1, or 0 for a message that describes none we know. */
-static int connection_parse(const struct nlmsghdr *message, struct connection *ret_connection)
+static int parse_entry(const struct nlmsghdr *message, struct conntrack_entry *ret_connection)
 {
     struct attributes list = attributes_of(message);
     struct tuple original, reply;
-    struct connection connection = {0};
+    struct conntrack_entry connection = {0};
     bool icmp;
 
     if (!parse_family(message, &connection.family) ||
@@ -239,19 +239,19 @@ struct conntrack *conntrack_close(struct conntrack *conntrack)
 }
 
 struct walk {
-    connection_handler handler;
+    conntrack_handler handler;
     void *userdata;
 };
 
 static int give_connection(const struct nlmsghdr *message, void *userdata)
 {
     const struct walk *walk = userdata;
-    struct connection connection;
+    struct conntrack_entry connection;
 
-    return connection_parse(message, &connection) ? walk->handler(&connection, walk->userdata) : 0;
+    return parse_entry(message, &connection) ? walk->handler(&connection, walk->userdata) : 0;
 }
 
-int conntrack_dump(struct conntrack *conntrack, connection_handler handler, void *userdata)
+int conntrack_dump(struct conntrack *conntrack, conntrack_handler handler, void *userdata)
 {
     struct walk walk = {handler, userdata};
     char buffer[REQUEST_MAX];
@@ -289,11 +289,11 @@ static int add_deletion(const struct nlmsghdr *message, void *userdata)
 {
     struct deletions *deletions = userdata;
     struct attributes list = attributes_of(message);
-    struct connection connection;
+    struct conntrack_entry connection;
     struct nlmsghdr *request;
     int r;
 
-    if (!connection_parse(message, &connection) || connection.mark != deletions->mark)
+    if (!parse_entry(message, &connection) || connection.mark != deletions->mark)
         return 0;
     r = array_reserve(&deletions->messages, &deletions->capacity, deletions->n_messages + 1,
                       sizeof(*deletions->messages));

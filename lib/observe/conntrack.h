@@ -21,7 +21,7 @@ DEFINE_CLEANUP(struct conntrack, conntrack_close)
 
 /* One connection. Addresses are the real ones, as the switchboard judges them: the source that
  * opened it, and who answers behind a translation of addresses. Numbers in host order. */
-struct connection {
+struct conntrack_entry {
     enum family family;
     ip_number source;      /* of the original direction */
     ip_number destination; /* source of the reply direction */
@@ -37,11 +37,11 @@ struct connection {
 };
 
 /* A negative return ends the walk and is returned. */
-typedef int (*connection_handler)(const struct connection *connection, void *userdata);
+typedef int (*conntrack_handler)(const struct conntrack_entry *connection, void *userdata);
 
 /* Gives each connection to the handler. What opens or ends meanwhile may or may not be seen.
  * Returns 0 or -errno. */
-int conntrack_dump(struct conntrack *conntrack, connection_handler handler, void *userdata);
+int conntrack_dump(struct conntrack *conntrack, conntrack_handler handler, void *userdata);
 
 /* Forgets all connections that carry the mark, so that their next packet is judged as a new one's.
  * Returns how many, or -errno. */

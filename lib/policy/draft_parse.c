@@ -18,8 +18,8 @@
 static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
                          struct location location, void *fields, struct location *first_seen);
 
-static int parse_structure(struct parser *parser, const struct token *token, const struct key *key,
-                           void **ret_structure)
+static int parse_structure(struct parser *parser, const struct token *token,
+                           const struct grammar_key *key, void **ret_structure)
 {
     void *structure;
 
@@ -36,8 +36,8 @@ static int parse_structure(struct parser *parser, const struct token *token, con
 
 /* Reads one object whose name was read. An object is in its list before it is known to be valid:
  * what refers to a broken object is not a further mistake. */
-static int parse_object(struct parser *parser, const struct key *key, const struct token *start,
-                        struct draft_text *name, struct draft_list *list)
+static int parse_object(struct parser *parser, const struct grammar_key *key,
+                        const struct token *start, struct draft_text *name, struct draft_list *list)
 {
     struct draft_object *object = arena_allocate(parser->arena, key->mapping->size);
     int r;
@@ -65,8 +65,8 @@ static int parse_object(struct parser *parser, const struct key *key, const stru
 }
 
 /* Skips one object beyond the bound; the first of them is reported. */
-static int refuse_object(struct parser *parser, const struct key *key, const struct token *start,
-                         size_t n_objects)
+static int refuse_object(struct parser *parser, const struct grammar_key *key,
+                         const struct token *start, size_t n_objects)
 {
     int r;
 
@@ -109,8 +109,8 @@ static int skip_next(struct parser *parser)
 }
 
 /* The objects of one section of one file, by name. */
-static int parse_objects(struct parser *parser, const struct token *start, const struct key *key,
-                         struct draft_list *list)
+static int parse_objects(struct parser *parser, const struct token *start,
+                         const struct grammar_key *key, struct draft_list *list)
 {
     struct draft_text *name = NULL;
     struct token token;
@@ -156,7 +156,7 @@ static int parse_objects(struct parser *parser, const struct token *start, const
 
 /* A list of objects without names; each is known by its place. */
 static int parse_object_items(struct parser *parser, const struct token *start,
-                              const struct key *key, struct draft_list *list)
+                              const struct grammar_key *key, struct draft_list *list)
 {
     struct draft_text *place = NULL;
     struct token token;
@@ -187,8 +187,8 @@ static int parse_object_items(struct parser *parser, const struct token *start,
     }
 }
 
-static int parse_value(struct parser *parser, const struct key *key, const struct token *token,
-                       void *fields)
+static int parse_value(struct parser *parser, const struct grammar_key *key,
+                       const struct token *token, void *fields)
 {
     void *field = (char *)fields + key->offset;
     struct arena *arena = parser->arena;
@@ -255,7 +255,7 @@ static int report_unknown_key(struct parser *parser, const struct mapping *mappi
                         token->text);
 }
 
-static const struct key *find_key(const struct mapping *mapping, const char *name)
+static const struct grammar_key *find_key(const struct mapping *mapping, const char *name)
 {
     for (size_t i = 0; i < mapping->n_keys; i++) {
         if (strcmp(mapping->keys[i].name, name) == 0)
@@ -268,8 +268,9 @@ static const struct key *find_key(const struct mapping *mapping, const char *nam
  * Whether the value of this key is wanted. `first_seen` has the places of the keys of all files,
  * NULL where a mapping cannot be continued by another file.
  */
-static int check_key(struct parser *parser, const struct mapping *mapping, const struct key *key,
-                     const struct token *token, struct seen *seen, struct location *first_seen)
+static int check_key(struct parser *parser, const struct mapping *mapping,
+                     const struct grammar_key *key, const struct token *token, struct seen *seen,
+                     struct location *first_seen)
 {
     size_t i;
     int r;
@@ -304,7 +305,7 @@ static int check_required(struct parser *parser, const struct mapping *mapping, 
     int r;
 
     for (size_t i = 0; i < mapping->n_keys; i++) {
-        const struct key *key = &mapping->keys[i];
+        const struct grammar_key *key = &mapping->keys[i];
 
         if (!key->required || seen->locations[i].line > 0 || seen->mistyped[i])
             continue;
@@ -328,7 +329,7 @@ static int check_required(struct parser *parser, const struct mapping *mapping, 
 static int parse_pair(struct parser *parser, const struct mapping *mapping, struct token *token,
                       void *fields, struct seen *seen, struct location *first_seen)
 {
-    const struct key *key = NULL;
+    const struct grammar_key *key = NULL;
     int r;
 
     r = parse_key_text(parser, token);

@@ -35,7 +35,7 @@
         .noun = (name), .size = sizeof(type), .keys = (array), .n_keys = ELEMENTS_OF(array)};      \
     _Static_assert(ELEMENTS_OF(array) <= MAPPING_KEYS_MAX, "more keys than the parser remembers")
 
-static const struct key zone_keys[] = {
+static const struct grammar_key zone_keys[] = {
     TEXT(struct draft_zone, label),
     TEXT_REQUIRED(struct draft_zone, class),
     LIST_REQUIRED(struct draft_zone, interfaces),
@@ -44,7 +44,7 @@ static const struct key zone_keys[] = {
 };
 MAPPING("zone", struct draft_zone, zone_keys);
 
-static const struct key host_keys[] = {
+static const struct grammar_key host_keys[] = {
     TEXT_REQUIRED(struct draft_host, zone),
     LIST_REQUIRED(struct draft_host, address),
     TEXT(struct draft_host, mac),
@@ -52,14 +52,14 @@ static const struct key host_keys[] = {
 };
 MAPPING("host", struct draft_host, host_keys);
 
-static const struct key group_keys[] = {
+static const struct grammar_key group_keys[] = {
     TEXT_REQUIRED(struct draft_group, zone),
     LIST_REQUIRED(struct draft_group, members),
     TEXT(struct draft_group, label),
 };
 MAPPING("group", struct draft_group, group_keys);
 
-static const struct key service_keys[] = {
+static const struct grammar_key service_keys[] = {
     LIST_REQUIRED(struct draft_service, literals),
 };
 static const struct mapping service_mapping = {
@@ -70,7 +70,7 @@ static const struct mapping service_mapping = {
     .is_list = true,
 };
 
-static const struct key approval_keys[] = {
+static const struct grammar_key approval_keys[] = {
     TEXT(struct draft_approval, number),
     TEXT(struct draft_approval, requester),
     TEXT(struct draft_approval, approver),
@@ -78,19 +78,19 @@ static const struct key approval_keys[] = {
 };
 MAPPING("approval", struct draft_approval, approval_keys);
 
-static const struct key schedule_keys[] = {
+static const struct grammar_key schedule_keys[] = {
     LIST(struct draft_schedule, days),
     LIST(struct draft_schedule, hours),
 };
 MAPPING("schedule", struct draft_schedule, schedule_keys);
 
-static const struct key limit_keys[] = {
+static const struct grammar_key limit_keys[] = {
     TEXT(struct draft_limit, new),
     TEXT(struct draft_limit, concurrent),
 };
 MAPPING("limit", struct draft_limit, limit_keys);
 
-static const struct key flow_keys[] = {
+static const struct grammar_key flow_keys[] = {
     TEXT(struct draft_flow, label),
     LIST_REQUIRED(struct draft_flow, from),
     LIST_REQUIRED(struct draft_flow, to),
@@ -107,13 +107,13 @@ static const struct key flow_keys[] = {
 };
 MAPPING("flow", struct draft_flow, flow_keys);
 
-static const struct key gateway_keys[] = {
+static const struct grammar_key gateway_keys[] = {
     TEXT(struct draft_gateway, protect),
     TEXT(struct draft_gateway, forwarding),
 };
 MAPPING("gateway", struct draft_gateway, gateway_keys);
 
-static const struct key expectation_keys[] = {
+static const struct grammar_key expectation_keys[] = {
     TEXT_REQUIRED(struct draft_expectation, from),
     TEXT_REQUIRED(struct draft_expectation, to),
     TEXT_REQUIRED(struct draft_expectation, service),
@@ -127,7 +127,7 @@ MAPPING("expectation", struct draft_expectation, expectation_keys);
         .mapping = &(mapping_of), .most = (bound)                                                  \
     }
 
-static const struct key file_keys[] = {
+static const struct grammar_key file_keys[] = {
     {.name = "segd",
      .kind = KEY_TEXT,
      .offset = offsetof(struct draft, version),

@@ -18,7 +18,7 @@ enum key_kind {
 
 struct mapping;
 
-struct key {
+struct grammar_key {
     const char *name;
     enum key_kind kind;
     size_t offset; /* in the structure of the mapping that the key belongs to */
@@ -31,7 +31,7 @@ struct key {
 struct mapping {
     const char *noun; /* `zone` */
     size_t size;      /* of its structure */
-    const struct key *keys;
+    const struct grammar_key *keys;
     size_t n_keys;
     /* Objects that are a list and not a mapping have one key without a name. */
     bool is_list;

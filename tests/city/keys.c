@@ -17,11 +17,11 @@
 #define KEYS_MAX 128
 
 struct seen {
-    const struct key *keys[KEYS_MAX];
+    const struct grammar_key *keys[KEYS_MAX];
     size_t n_keys;
 };
 
-static bool seen_has(const struct seen *seen, const struct key *key)
+static bool seen_has(const struct seen *seen, const struct grammar_key *key)
 {
     for (size_t i = 0; i < seen->n_keys; i++)
         if (seen->keys[i] == key)
@@ -29,7 +29,7 @@ static bool seen_has(const struct seen *seen, const struct key *key)
     return false;
 }
 
-static void seen_add(struct seen *seen, const struct key *key)
+static void seen_add(struct seen *seen, const struct grammar_key *key)
 {
     if (seen_has(seen, key))
         return;
@@ -37,7 +37,7 @@ static void seen_add(struct seen *seen, const struct key *key)
     seen->keys[seen->n_keys++] = key;
 }
 
-static const struct key *find_key(const struct mapping *mapping, const char *name)
+static const struct grammar_key *find_key(const struct mapping *mapping, const char *name)
 {
     for (size_t i = 0; i < mapping->n_keys; i++)
         if (strcmp(mapping->keys[i].name, name) == 0)
@@ -50,7 +50,7 @@ static void see_mapping(struct seen *seen, yaml_document_t *document, const yaml
                         const struct mapping *mapping);
 
 static void see_value(struct seen *seen, yaml_document_t *document, const yaml_node_t *node,
-                      const struct key *key)
+                      const struct grammar_key *key)
 {
     switch (key->kind) {
     case KEY_TEXT:
@@ -84,7 +84,7 @@ static void see_mapping(struct seen *seen, yaml_document_t *document, const yaml
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *name = yaml_document_get_node(document, pair->key);
-        const struct key *key = find_key(mapping, (const char *)name->data.scalar.value);
+        const struct grammar_key *key = find_key(mapping, (const char *)name->data.scalar.value);
 
         seen_add(seen, key);
         see_value(seen, document, yaml_document_get_node(document, pair->value), key);
@@ -113,7 +113,7 @@ static size_t print_unused(const struct seen *seen, const struct mapping *mappin
     size_t unused = 0;
 
     for (size_t i = 0; i < mapping->n_keys; i++) {
-        const struct key *key = &mapping->keys[i];
+        const struct grammar_key *key = &mapping->keys[i];
 
         if (!seen_has(seen, key)) {
             printf("no %s of the sample has the key %s\n", mapping->noun, key->name);

@@ -348,7 +348,7 @@ static int see_counter(const char *name, struct nftables_count count, void *user
     return count.packets == 1 ? -ECANCELED : 0;
 }
 
-static int see_connection(const struct connection *connection, void *userdata)
+static int see_connection(const struct conntrack_entry *connection, void *userdata)
 {
     *(uint64_t *)userdata += connection->state ? strlen(connection->state) : 0;
     return connection->mark == 1 ? -ECANCELED : 0;

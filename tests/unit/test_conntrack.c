@@ -64,10 +64,10 @@ struct seen {
     uint16_t port; /* 0: any */
     uint8_t protocol;
     size_t n;
-    struct connection last;
+    struct conntrack_entry last;
 };
 
-static int see(const struct connection *connection, void *userdata)
+static int see(const struct conntrack_entry *connection, void *userdata)
 {
     struct seen *seen = userdata;
 
@@ -79,7 +79,7 @@ static int see(const struct connection *connection, void *userdata)
     return 0;
 }
 
-static struct connection find_one(struct conntrack *conntrack, uint8_t protocol, uint16_t port)
+static struct conntrack_entry find_one(struct conntrack *conntrack, uint8_t protocol, uint16_t port)
 {
     struct seen seen = {.port = port, .protocol = protocol};
 
@@ -99,7 +99,7 @@ static size_t count_all(struct conntrack *conntrack)
 START_TEST(datagrams_are_seen_with_their_mark)
 {
     cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
-    struct connection connection;
+    struct conntrack_entry connection;
 
     send_datagram(1024, "127.0.0.1", 5001);
     connection = find_one(conntrack, IPPROTO_UDP, 5001);
@@ -117,7 +117,7 @@ END_TEST
 START_TEST(who_answers_is_behind_the_translation)
 {
     cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
-    struct connection connection;
+    struct conntrack_entry connection;
 
     send_datagram(1025, "127.0.0.2", 5002);
     connection = find_one(conntrack, IPPROTO_UDP, 7777);
@@ -130,7 +130,7 @@ END_TEST
 START_TEST(both_families_are_seen)
 {
     cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
-    struct connection connection;
+    struct conntrack_entry connection;
 
     send_datagram(1024, "127.0.0.1", 5001);
     send_datagram6(5003);
@@ -171,7 +171,7 @@ static void send_echo(uint16_t id)
 START_TEST(icmp_has_type_and_identifier)
 {
     cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
-    struct connection connection;
+    struct conntrack_entry connection;
 
     send_echo(4711);
     connection = find_one(conntrack, IPPROTO_ICMP, ICMP_ECHO << 8);
@@ -184,7 +184,7 @@ START_TEST(counts_are_told_where_the_kernel_counts)
     cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
     static const char *const on[] = {"sh", "-c",
                                      "echo 1 >/proc/sys/net/netfilter/nf_conntrack_acct", NULL};
-    struct connection connection;
+    struct conntrack_entry connection;
 
     send_datagram(1024, "127.0.0.1", 5001);
     ck_assert(!find_one(conntrack, IPPROTO_UDP, 5001).counts);
@@ -199,7 +199,7 @@ START_TEST(counts_are_told_where_the_kernel_counts)
 }
 END_TEST
 
-static int stop(const struct connection *connection, void *userdata)
+static int stop(const struct conntrack_entry *connection, void *userdata)
 {
     (void)connection;
     ++*(unsigned *)userdata;
