@@ -235,7 +235,7 @@ bool range_is_prefix(struct range range, unsigned bits, struct prefix *ret_prefi
     return !range_take_prefix(&range, bits, ret_prefix);
 }
 
-/* The first range that ends at or behind `address`; n_ranges where none does. */
+/* The first range that ends at or after `address`; n_ranges where none does. */
 static size_t range_set_find(const struct range_set *set, ip_number address)
 {
     size_t low = 0, high = set->n_ranges;
@@ -253,27 +253,27 @@ static size_t range_set_find(const struct range_set *set, ip_number address)
 
 int range_set_add(struct range_set *set, struct range range)
 {
-    /* Ranges from `first` to before `behind` touch the new one and melt into it. */
+    /* Ranges from `first` to before `end` touch the new one and melt into it. */
     size_t first = range_set_find(set, range.first ? range.first - 1 : 0);
-    size_t behind = first;
+    size_t end = first;
     int r;
 
-    while (behind < set->n_ranges &&
-           (range.last == ~(ip_number)0 || set->ranges[behind].first <= range.last + 1)) {
-        if (set->ranges[behind].first < range.first)
-            range.first = set->ranges[behind].first;
-        if (set->ranges[behind].last > range.last)
-            range.last = set->ranges[behind].last;
-        behind++;
+    while (end < set->n_ranges &&
+           (range.last == ~(ip_number)0 || set->ranges[end].first <= range.last + 1)) {
+        if (set->ranges[end].first < range.first)
+            range.first = set->ranges[end].first;
+        if (set->ranges[end].last > range.last)
+            range.last = set->ranges[end].last;
+        end++;
     }
 
     r = array_reserve(&set->ranges, &set->capacity, set->n_ranges + 1, sizeof(*set->ranges));
     if (r < 0)
         return r;
 
-    memmove(set->ranges + first + 1, set->ranges + behind,
-            (set->n_ranges - behind) * sizeof(*set->ranges));
-    set->n_ranges = set->n_ranges - (behind - first) + 1;
+    memmove(set->ranges + first + 1, set->ranges + end,
+            (set->n_ranges - end) * sizeof(*set->ranges));
+    set->n_ranges = set->n_ranges - (end - first) + 1;
     set->ranges[first] = range;
     return 0;
 }
@@ -289,7 +289,7 @@ int range_set_add_set(struct range_set *set, const struct range_set *other)
     return 0;
 }
 
-/* Appends behind all others, to which the range must not be adjacent. */
+/* Appends after all others, to which the range must not be adjacent. */
 static int range_set_append(struct range_set *set, ip_number first, ip_number last)
 {
     int r = array_reserve(&set->ranges, &set->capacity, set->n_ranges + 1, sizeof(*set->ranges));

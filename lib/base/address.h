@@ -28,7 +28,7 @@ struct range {
     ip_number last;
 };
 
-/* A prefix: `length` leading bits of `address`; the bits behind are zero. */
+/* A prefix: `length` leading bits of `address`; the bits after them are zero. */
 struct prefix {
     ip_number address;
     uint8_t length;
@@ -66,7 +66,7 @@ struct range family_all(enum family family);
  *
  * Returns 0, or
  * -EINVAL       the text is none of these
- * -EDOM         a prefix with bits set behind its length (`192.0.2.1/24`)
+ * -EDOM         a prefix with bits set beyond its length (`192.0.2.1/24`)
  * -ERANGE       a prefix length beyond the family's bits, or a range whose end lies before its
  * start -EAFNOSUPPORT the two ends of a range are of different families
  */

@@ -2,7 +2,7 @@
 
 /*
  * An arena is a list of blocks; an allocation takes the next bytes of the newest block. A piece
- * that is larger than a block gets a block of its own, behind the newest, so that the room left in
+ * that is larger than a block gets a block of its own, after the newest, so that the room left in
  * the newest is not lost.
  */
 

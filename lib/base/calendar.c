@@ -299,7 +299,7 @@ static time_t find_end(struct date date)
             within = middle;
     }
 
-    /* Clocks that go back just behind midnight (Newfoundland, at 0:01) bring the day back. */
+    /* Clocks that go back just after midnight (Newfoundland, at 0:01) bring the day back. */
     again = midnight - local_time(past + 2 * SECONDS_PER_HOUR).tm_gmtoff;
     return again > past && !is_past(again - 1, date) ? again : past;
 }

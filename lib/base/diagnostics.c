@@ -2,7 +2,7 @@
 
 /*
  * The collection of diagnostics. They are kept sorted by place while they are added, so that the
- * reader of a policy and the analyses behind it may find them in any order and people still read
+ * reader of a policy and the analyses after it may find them in any order and people still read
  * them from top to bottom. A broken file of 64 MiB could give millions: the collection is bounded,
  * and an error is never lost to warnings that came before it.
  */
@@ -86,7 +86,7 @@ static int location_compare(struct location a, struct location b)
     return order;
 }
 
-/* Behind all that are at the same place, so that these stay in order of adding. */
+/* After all that are at the same place, so that these stay in order of adding. */
 static size_t diagnostics_position(const struct diagnostics *diagnostics, struct location location)
 {
     size_t low = 0, high = diagnostics->n_list;

@@ -32,7 +32,7 @@ size_t sources_count(const struct sources *sources);
 const char *sources_name(const struct sources *sources, uint32_t source);
 const char *sources_text(const struct sources *sources, uint32_t source, size_t *ret_size);
 /*
- * The offset of the character at a place. Lines end at a line feed; a column behind the end of its
+ * The offset of the character at a place. Lines end at a line feed; a column past the end of its
  * line means that end. Returns 0, or -ENOENT where there is no such file or line.
  */
 int sources_find(const struct sources *sources, struct location location, size_t *ret_offset);

@@ -88,13 +88,13 @@ static unsigned walk_on(const char *text, size_t size, size_t *offset, unsigned 
 /* The part of a line that is shown around the caret, as offsets. */
 struct window {
     size_t first;
-    size_t behind;
+    size_t end;
 };
 
 static struct window window_around(const char *text, size_t size, size_t caret)
 {
     struct window window = {caret, caret};
-    unsigned after = walk_on(text, size, &window.behind, WINDOW_WIDTH), before;
+    unsigned after = walk_on(text, size, &window.end, WINDOW_WIDTH), before;
 
     /* What the rest of the line leaves free goes to what stands before the caret. */
     before = WINDOW_BEFORE;
@@ -102,15 +102,15 @@ static struct window window_around(const char *text, size_t size, size_t caret)
         before = WINDOW_WIDTH - after;
     before = walk_back(text, &window.first, before);
 
-    window.behind = caret;
-    walk_on(text, size, &window.behind, WINDOW_WIDTH - before);
+    window.end = caret;
+    walk_on(text, size, &window.end, WINDOW_WIDTH - before);
     return window;
 }
 
 static void print_source_line(const struct printer *printer, struct location location)
 {
     int gutter = snprintf(NULL, 0, "%u", location.line);
-    bool cut_before, cut_behind;
+    bool cut_before, cut_after;
     struct window window;
     size_t size, caret;
     unsigned indent;
@@ -124,12 +124,12 @@ static void print_source_line(const struct printer *printer, struct location loc
     text = sources_text(printer->sources, location.source, &size);
     window = window_around(text, size, caret);
     cut_before = window.first > 0 && text[window.first - 1] != '\n';
-    cut_behind = window.behind < size && text[window.behind] != '\n';
+    cut_after = window.end < size && text[window.end] != '\n';
 
     fprintf(printer->stream, "%*u |%s%s", gutter, location.line,
-            window.first < window.behind ? " " : "", cut_before ? "…" : "");
-    text_show(printer->stream, text + window.first, window.behind - window.first);
-    fprintf(printer->stream, "%s\n", cut_behind ? "…" : "");
+            window.first < window.end ? " " : "", cut_before ? "…" : "");
+    text_show(printer->stream, text + window.first, window.end - window.first);
+    fprintf(printer->stream, "%s\n", cut_after ? "…" : "");
 
     indent = text_shown_width(text + window.first, caret - window.first) + (cut_before ? 1 : 0);
     fprintf(printer->stream, "%*s | %*s", gutter, "", (int)indent, "");

@@ -13,7 +13,7 @@
 
 /*
  * Reads a regular file of at most `limit` bytes. A FIFO, a device or a link is refused, and so is a
- * file that changes its size while it is read. `*ret_text` has `*ret_size` bytes and a NUL behind
+ * file that changes its size while it is read. `*ret_text` has `*ret_size` bytes and a NUL after
  * them, and belongs to the caller.
  * Returns 0, -ENOENT, -EFBIG beyond the limit, -EINVAL for what is no regular file, -EAGAIN where
  * it changed meanwhile, -ENOMEM, or -errno.

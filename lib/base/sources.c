@@ -18,7 +18,7 @@
 /* Bytes between two checkpoints. Each takes 16 of them, so the index is below 1 % of the text. */
 #define CHECKPOINT_DISTANCE 4096
 
-/* The place of the first character at or behind a multiple of the distance. */
+/* The place of the first character at or after a multiple of the distance. */
 struct checkpoint {
     size_t offset;
     uint32_t line;
@@ -156,7 +156,7 @@ static bool is_behind(const struct checkpoint *place, struct location location)
            (place->line == location.line && place->column > location.column);
 }
 
-/* The last checkpoint that is not behind `location`; the first one never is. */
+/* The last checkpoint that is not after `location`; the first one never is. */
 static const struct checkpoint *find_checkpoint(const struct source *source,
                                                 struct location location)
 {

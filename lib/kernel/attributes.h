@@ -17,7 +17,7 @@ struct attributes {
     const char *end;
 };
 
-/* The attributes inside a nested one, and those of a message behind its header of nfnetlink. */
+/* The attributes inside a nested one, and those of a message after its header of nfnetlink. */
 struct attributes attributes_in(const struct nlattr *nest);
 struct attributes attributes_of(const struct nlmsghdr *message);
 /* The next whole attribute, or NULL. */

@@ -51,7 +51,7 @@ static char *batch_room(struct batch *batch, size_t room)
                       sizeof(*batch->pages)) < 0)
         return NULL;
     page = &batch->pages[batch->n_pages];
-    /* Zeroed, because libmnl leaves the padding behind texts as it is. */
+    /* Zeroed, because libmnl leaves the padding after texts as it is. */
     page->iov_base = calloc(1, PAGE_SIZE);
     if (!page->iov_base)
         return NULL;

@@ -5,7 +5,7 @@
  * so elements alone are written straight into the message, attribute by attribute: an object of
  * libnftnl for each would be allocated in several pieces just to be copied and freed again.
  *
- * An interval of a set with one field is two elements, its first key and the first key behind it
+ * An interval of a set with one field is two elements, its first key and the first key after it
  * (marked as end); of a set with several fields it is one element with two keys.
  */
 
@@ -171,14 +171,14 @@ static void put_interval_end(struct nlmsghdr *message, const struct set *set,
                              const struct element *element)
 {
     size_t length = elements_key_length(set);
-    uint8_t behind[KEY_MAX];
+    uint8_t after[KEY_MAX];
     struct nlattr *nest;
 
-    if (!key_after(element->key_end, length, behind))
+    if (!key_after(element->key_end, length, after))
         return;
 
     nest = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
-    put_value(message, NFTA_SET_ELEM_KEY, behind, length);
+    put_value(message, NFTA_SET_ELEM_KEY, after, length);
     mnl_attr_put_u32(message, NFTA_SET_ELEM_FLAGS, htobe32(NFT_SET_ELEM_INTERVAL_END));
     mnl_attr_nest_end(message, nest);
 }
@@ -244,14 +244,14 @@ static bool element_has_key(const struct set *set, const struct element *element
 {
     size_t length = elements_key_length(set);
     const void *key = mnl_attr_get_payload(value);
-    uint8_t behind[KEY_MAX];
+    uint8_t after[KEY_MAX];
 
     if (mnl_attr_get_payload_len(value) != length)
         return false;
     if (memcmp(element->key, key, length) == 0)
         return true;
-    return has_pairs(set) && key_after(element->key_end, length, behind) &&
-           memcmp(behind, key, length) == 0;
+    return has_pairs(set) && key_after(element->key_end, length, after) &&
+           memcmp(after, key, length) == 0;
 }
 
 const struct element *elements_find(const struct nlmsghdr *message,

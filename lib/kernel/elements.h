@@ -45,7 +45,7 @@ struct element_view {
     const uint8_t *key;
     size_t key_length;
     const uint8_t *key_end; /* as long as the key, or NULL */
-    bool interval_end;      /* the first key behind an interval */
+    bool interval_end;      /* the first key after an interval */
     enum verdict verdict;
     const char *chain;
     uint32_t mark;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The handle of the kernel's nftables: a socket and what is known of the kernel behind it. One
+ * The handle of the kernel's nftables: a socket and what is known of the kernel. One
  * handle does everything, reading and changing, because a table that a socket owns can be changed
  * by that socket alone.
  */

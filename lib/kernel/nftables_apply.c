@@ -41,7 +41,7 @@ struct application {
     bool observe;
     /* Set after the system refused so large a batch: see commit_parts(). */
     bool in_parts;
-    size_t n_inert; /* messages that have no effect before those behind them */
+    size_t n_inert; /* messages that have no effect before those after them */
     /* Parts of changes, which the batch's messages refer to. */
     struct change **parts;
     size_t n_parts;
@@ -260,7 +260,7 @@ static void describe_change(const struct application *application,
     }
 }
 
-/* The first refusal in the order of the batch: those behind it mostly follow from it. An error of
+/* The first refusal in the order of the batch: those after it mostly follow from it. An error of
  * the bracket alone (the commit itself failed) comes last. */
 static const struct netlink_error *first_error(const struct application *application,
                                                const struct netlink_errors *errors,

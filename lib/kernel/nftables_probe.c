@@ -138,7 +138,7 @@ struct attempt {
     size_t end; /* the number of messages when it was built */
 };
 
-/* Each attempt in a table of its own, behind them the message that must fail. */
+/* Each attempt in a table of its own, after them the message that must fail. */
 static int build_attempts(struct probe *probe, struct attempt *attempts, size_t n)
 {
     int r = 0;

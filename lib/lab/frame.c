@@ -37,7 +37,7 @@ static int check_options(const struct frame *frame, const struct frame_options *
 {
     if (options->fragment_size % 8 != 0)
         return -EINVAL;
-    /* One Ethernet frame carries at most 1,480 bytes behind the shortest headers. */
+    /* One Ethernet frame carries at most 1,480 bytes after the shortest headers. */
     if (options->fragment_size > 1400)
         return -EMSGSIZE;
     if (options->destination_options && frame->family != FAMILY_IPV6)
@@ -155,7 +155,7 @@ int frame_build(const struct frame *frame, const struct frame_options *options,
         put32(payload, FRAME_MAGIC);
         put32(payload + 4, frame->tag);
     }
-    /* A frame that is not fragmented must fit behind the longest headers there are. */
+    /* A frame that is not fragmented must fit after the longest headers there are. */
     if (options->padding > (options->fragment_size > 0 ? sizeof(payload) : 1400) - size)
         return -EMSGSIZE;
     size += options->padding;

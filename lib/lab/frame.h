@@ -53,7 +53,7 @@ struct frame_options {
     bool hop_by_hop; /* IPv6: a hop-by-hop header of padding; IPv4: options that do nothing */
     bool destination_options; /* IPv6: a destination options header; fragmented with the payload */
     bool bad_checksum;        /* of the transport header */
-    uint16_t padding;         /* zero bytes behind the tag */
+    uint16_t padding;         /* zero bytes after the tag */
     /* An ICMP error quotes this packet, which carries the tag of the frame instead of its own. */
     const struct frame *quoted;
 };
@@ -63,7 +63,7 @@ struct frame_options {
 /* The longest IP payload before it is cut into fragments. */
 #define FRAME_BODY_MAX 4096
 
-/* What IP carries: transport header and payload, behind IPv6 destination options where asked. */
+/* What IP carries: transport header and payload, after IPv6 destination options where asked. */
 struct frame_body {
     uint8_t next_header;
     size_t length;

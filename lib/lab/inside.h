@@ -10,7 +10,7 @@
 
 /*
  * The gateway of the lab as one end of a connection. What it receives is seen by raw sockets, which
- * get a copy of each packet behind the hook `input`; what it sends goes through `output` like
+ * get a copy of each packet after the hook `input`; what it sends goes through `output` like
  * anything that the machine sends by itself. So both hooks are judged by what really passes them.
  */
 struct inside;

@@ -109,7 +109,7 @@ static int plan_spoofed(struct plan *plan, const struct packet *base, const stru
     return plan_add(plan, probe);
 }
 
-/* Zones with the gateway behind the last. */
+/* Zones with the gateway after the last. */
 static size_t zone_at(const struct policy *policy, size_t i)
 {
     return i < policy->n_zones ? i : ZONE_GATEWAY;

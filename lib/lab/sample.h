@@ -32,7 +32,7 @@ struct service_sample {
  */
 int sample_addresses(const struct range_set *addresses, enum family family,
                      struct address_sample *ret_sample);
-/* Addresses next to the ranges, before and behind each, that are not in the set. */
+/* Addresses next to the ranges, before and after each, that are not in the set. */
 int sample_outside_addresses(const struct range_set *addresses, enum family family,
                              struct address_sample *ret_sample);
 
@@ -44,7 +44,7 @@ int sample_outside_addresses(const struct range_set *addresses, enum family fami
  */
 void sample_services(const struct service_span *spans, size_t n_spans, enum family family,
                      struct service_sample *ret_sample);
-/* Services next to the spans that are not in them: ports before and behind, other ICMP queries. */
+/* Services next to the spans that are not in them: ports before and after, other ICMP queries. */
 void sample_outside_services(const struct service_span *spans, size_t n_spans, enum family family,
                              struct service_sample *ret_sample);
 /* The same services of another protocol, where they are not in the spans: UDP for TCP, TCP for UDP,

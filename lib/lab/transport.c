@@ -32,7 +32,7 @@
 #define SCTP_TAG UINT32_C(0x5e9d1ab1)
 
 /* RFC 4302, section 2, with a check value of four bytes, and a protocol kept for experiments
- * behind it (RFC 3692). In IPv6 it is an extension header, which must lead somewhere. */
+ * after it (RFC 3692). In IPv6 it is an extension header, which must lead somewhere. */
 #define AH_HEADER 16
 #define AH_NEXT 253
 
@@ -146,7 +146,7 @@ static size_t write_tcp(const struct frame *frame, uint8_t *bytes)
     return TCP_HEADER;
 }
 
-/* The payload is the value of a parameter, so that nothing stands behind the one chunk. */
+/* The payload is the value of a parameter, so that nothing stands after the one chunk. */
 static size_t write_sctp(const struct frame *frame, size_t payload, uint8_t *bytes)
 {
     uint8_t *chunk = bytes + SCTP_CHUNK, *parameter = bytes + SCTP_PARAMETER;

@@ -21,7 +21,7 @@ enum frame_kind transport_kind(enum family family, uint8_t protocol);
 /* True for an ICMP message that quotes the packet it is about. */
 bool transport_is_icmp_error(const struct frame *frame);
 
-/* Writes the header of the frame and `size` bytes behind it. Returns the length of both. */
+/* Writes the header of the frame and `size` bytes after it. Returns the length of both. */
 size_t transport_write(const struct frame *frame, bool bad_checksum, const uint8_t *payload,
                        size_t size, uint8_t *bytes);
 /* Reads the header into the frame; returns its length, or 0 where it is cut short or senseless. */

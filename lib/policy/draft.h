@@ -155,7 +155,7 @@ DEFINE_CLEANUP(struct draft, draft_free)
 int draft_list_arena(struct draft_list *list, struct arena **ret_arena);
 void draft_list_append(struct draft_list *list, struct draft_object *object);
 /*
- * The object behind `object`, which must be the first that was not passed over yet: that one and
+ * The object after `object`, which must be the first that was not passed over yet: that one and
  * all it holds may be freed by this.
  */
 struct draft_object *draft_list_next(struct draft_list *list, struct draft_object *object);
@@ -163,7 +163,7 @@ struct draft_object *draft_list_next(struct draft_list *list, struct draft_objec
 void draft_list_clear(struct draft_list *list);
 
 /*
- * Parses the file `source` of `sources` into the draft, behind what is there. Mistakes of the text,
+ * Parses the file `source` of `sources` into the draft, after what is there. Mistakes of the text,
  * its YAML and its keys are reported. Returns 0 (also then) or -ENOMEM.
  */
 int draft_parse(struct draft *draft, const struct sources *sources, uint32_t source,

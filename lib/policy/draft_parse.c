@@ -2,7 +2,7 @@
 
 /*
  * The walk from YAML tokens to a draft, led by the tables of grammar.c. A mistake breaks the object
- * it stands in and nothing else: its value is skipped and the walk goes on behind it, so that one
+ * it stands in and nothing else: its value is skipped and the walk goes on after it, so that one
  * run tells all mistakes. Only what makes the rest of a file unreadable ends the file.
  */
 
@@ -406,7 +406,7 @@ static int check_version(struct parser *parser)
                         "this segd does not know version `%s` of the language", version->text);
 }
 
-/* The one mapping that a file is, and nothing behind it. */
+/* The one mapping that a file is, and nothing after it. */
 static int parse_file(struct parser *parser)
 {
     struct draft_text *version = parser->draft->version;

@@ -46,7 +46,7 @@ int parser_refuse_kind(struct parser *parser, const struct token *token, const c
         const char *name;
         const char *remedy;
     } wanteds[] = {
-        [WANTED_TEXT] = {"one text", "write one value behind the colon"},
+        [WANTED_TEXT] = {"one text", "write one value after the colon"},
         [WANTED_LIST] = {"a text or a list of texts", "write a value, or a list such as [a, b]"},
         [WANTED_MAPPING] = {"a mapping", "write keys with values, such as { key: value }"},
         [WANTED_OBJECTS] = {"a mapping from names", "write a name and a colon for each object"},

@@ -79,7 +79,7 @@ bool overrides_isolate(const struct overrides *overrides, const struct policy *p
  * typed cannot be more than a text in it. Line ends, control characters and what is not UTF-8 are
  * mistakes that the parser reports.
  *
- * The text stands behind those of the policy, so that what a flow of the policy covers stays that
+ * The text stands after those of the policy, so that what a flow of the policy covers stays that
  * flow's. A grant of which nothing is left is `shadowed`, an error of diagram_new() whose second
  * place is the flow that covers it. Who grants shows that error: where that flow is live there is
  * nothing to grant; where it is not, that flow is what has to be resumed or approved anew.

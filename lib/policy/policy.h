@@ -229,7 +229,7 @@ struct policy {
     size_t n_rules;
     enum policy_model model;
     bool gateway_protect;
-    bool gateway_forwarding; /* segd switches the kernel's forwarding on, behind its first commit */
+    bool gateway_forwarding; /* segd switches the kernel's forwarding on, after its first commit */
     const struct zone *zones;
     size_t n_zones;
     const struct host *hosts;

@@ -69,7 +69,7 @@ static int unreadable(int r)
     return r == REPORTED ? -EBADMSG : r;
 }
 
-/* What usually is behind a problem of libyaml. */
+/* The usual cause of a problem of libyaml. */
 static const char *yaml_remedy(const char *problem)
 {
     static const struct {

@@ -133,7 +133,7 @@ static int report_host_bits(struct resolver *resolver, const struct draft_text *
                                       "write `%s` for the network, `%s` for the "
                                       "address",
                                       network, address_text),
-                        "`%s` has bits set behind its prefix length", text->text);
+                        "`%s` has bits set beyond its prefix length", text->text);
 }
 
 static int report_bad_range(struct resolver *resolver, const struct draft_text *text, int problem)

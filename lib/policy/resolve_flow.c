@@ -2,7 +2,7 @@
 
 /*
  * Flows: ends, services, dates and approval, and what must be true of them together. `intra: allow`
- * of a zone becomes a flow like any other, behind all that were written, so that those own their
+ * of a zone becomes a flow like any other, after all that were written, so that those own their
  * packets first.
  */
 

@@ -67,7 +67,7 @@ static bool zone_includes(const struct resolver *resolver, const struct known *z
     return range_set_includes(&resolver->zones[zone->index].addresses.by_family[family], &one);
 }
 
-/* One address of a host, written behind those it has. */
+/* One address of a host, written after those it has. */
 static int resolve_host_address(struct resolver *resolver, const struct draft_text *text,
                                 const struct known *zone, struct host *host,
                                 struct host_address *addresses)

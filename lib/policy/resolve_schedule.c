@@ -20,7 +20,7 @@ static const char *const day_names[DAYS][2] = {
     {"fri", "金"}, {"sat", "土"}, {"sun", "日"},
 };
 
-/* Reads the name of a day and moves behind it. Returns its number from Monday, or -EINVAL. */
+/* Reads the name of a day and moves after it. Returns its number from Monday, or -EINVAL. */
 static int take_day(const char **text)
 {
     for (int day = 0; day < DAYS; day++) {
@@ -89,7 +89,7 @@ static int resolve_days(struct resolver *resolver, const struct draft_text *list
     return result;
 }
 
-/* `8:30` or `08:30`, and 24:00. Moves behind it. Returns the minute of the day, or -EINVAL. */
+/* `8:30` or `08:30`, and 24:00. Moves after it. Returns the minute of the day, or -EINVAL. */
 static int take_minute(const char **text)
 {
     int numbers[2] = {0, 0};
@@ -271,7 +271,7 @@ int resolve_schedule(struct resolver *resolver, const struct draft_schedule *dra
     return keep_schedule(resolver, location, &schedule, ret_schedule);
 }
 
-/* A number from 1 to the bound, and what stands behind it. */
+/* A number from 1 to the bound, and what stands after it. */
 static bool parse_most(const char *text, uint32_t *ret_most, const char **ret_end)
 {
     uint32_t most = 0;

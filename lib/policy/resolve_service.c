@@ -46,7 +46,7 @@ static bool ranges_equal(const struct service_range *a, const struct service_ran
            a->families[FAMILY_IPV6] == b->families[FAMILY_IPV6];
 }
 
-/* One literal of a named service, behind those it has. */
+/* One literal of a named service, after those it has. */
 static int resolve_literal(struct resolver *resolver, const struct draft_text *text,
                            struct service_range *ranges, size_t *n_ranges)
 {

@@ -87,7 +87,7 @@ static time_t seconds_to_next(const struct schedule *schedule, const struct tm *
     return (time_t)(next - now) * SECONDS_PER_MINUTE - tm->tm_sec;
 }
 
-/* The instant behind `before` at which the clock is put, where it was by `after`. */
+/* The instant after `before` at which the clock is put, where it was by `after`. */
 static time_t find_shift(time_t before, time_t after)
 {
     long offset = local_time(before).tm_gmtoff;
@@ -103,7 +103,7 @@ static time_t find_shift(time_t before, time_t after)
     return after;
 }
 
-/* The first change behind `start` in the zone that is set now, or the end of what is walked. */
+/* The first change after `start` in the zone that is set now, or the end of what is walked. */
 static time_t find_change(const struct schedule *schedule, time_t start, bool open)
 {
     time_t time = start;

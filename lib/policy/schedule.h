@@ -16,7 +16,7 @@
 #define SCHEDULE_DAYS_ALL 0x7f
 
 /*
- * A part of a day, in minutes behind its midnight as clocks on the wall show them: from
+ * A part of a day, in minutes after its midnight as clocks on the wall show them: from
  * `first_minute` (0 to 1439) to just before `end_minute`. An end beyond DAY_MINUTES is on the day
  * after; the part belongs to the day on which it begins. It is shorter than a day, or all of it.
  */
@@ -38,7 +38,7 @@ struct schedule {
 /* Whether there is no time at which it is not open. */
 bool schedule_is_always(const struct schedule *schedule);
 /*
- * Whether the schedule is open at `now` in a time zone, and the first instant behind `now` at which
+ * Whether the schedule is open at `now` in a time zone, and the first instant after `now` at which
  * that changes, USEC_NEVER where it never does. The clock on the wall decides: what it skips in
  * spring is not there, what it shows twice in autumn counts twice. `until` may come early where
  * nothing changes for weeks: ask again then.

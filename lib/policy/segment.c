@@ -102,7 +102,7 @@ static char *join_names(const struct resolver *resolver, const struct carrier *c
     return name;
 }
 
-/* The carriers `first` to before `behind` have the same zones. */
+/* The carriers `first` to before `end` have the same zones. */
 static int make_segment(const struct resolver *resolver, const struct carrier *carriers, size_t n,
                         struct segment *segment)
 {
@@ -138,12 +138,12 @@ int resolve_segments(struct resolver *resolver)
     n_carriers = carry(attachments, n, carriers, zones);
     qsort(carriers, n_carriers, sizeof(*carriers), compare_carriers);
 
-    for (size_t i = 0, behind; i < n_carriers; i = behind) {
-        for (behind = i + 1; behind < n_carriers; behind++) {
-            if (compare_zones(&carriers[i], &carriers[behind]) != 0)
+    for (size_t i = 0, end; i < n_carriers; i = end) {
+        for (end = i + 1; end < n_carriers; end++) {
+            if (compare_zones(&carriers[i], &carriers[end]) != 0)
                 break;
         }
-        r = make_segment(resolver, carriers + i, behind - i, &segments[n_segments++]);
+        r = make_segment(resolver, carriers + i, end - i, &segments[n_segments++]);
         if (r < 0)
             return r;
     }

@@ -265,7 +265,7 @@ static int parse_word(const char *text, struct literal *literal)
         return -EINVAL;
     if (service_literal_is_word(text))
         return refuse(literal, "a protocol with ports or types needs them",
-                      "write them behind a slash: `tcp/443`, `udp/any`, `icmp/echo-request`; and "
+                      "write them after a slash: `tcp/443`, `udp/any`, `icmp/echo-request`; and "
                       "write protocols in lower case");
     return -ENOENT;
 }

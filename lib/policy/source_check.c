@@ -2,7 +2,7 @@
 
 /*
  * libyaml would refuse most of these files too, but with words about its own tokens and in places
- * behind the mistake. What passes here has lines that libyaml, editors and our diagnostics count
+ * after the mistake. What passes here has lines that libyaml, editors and our diagnostics count
  * alike: YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, so those are refused.
  */
 

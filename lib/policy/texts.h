@@ -5,7 +5,7 @@
 
 /*
  * A policy as the texts of its files, in their order: what a generation keeps, and what is parsed.
- * What an operator granted stands behind them as texts of its own.
+ * What an operator granted stands after them as texts of its own.
  */
 struct policy_text {
     const char *name; /* what diagnostics call it: the path of the file, or `grant grant-3` */

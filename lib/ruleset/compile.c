@@ -294,7 +294,7 @@ static int compile_hook_head(struct compiler *compiler, const struct hook_shape 
     return r;
 }
 
-/* The switchboard for packets of open connections: for what leaves, behind `egress`. */
+/* The switchboard for packets of open connections: for what leaves, after `egress`. */
 static struct statement ask_open(const struct hook_shape *shape)
 {
     return shape->hook == HOOK_INPUT ? compiler_ask_live()

@@ -27,7 +27,7 @@ struct compiler {
 #define SEGMENT_TEXT_MAX 64
 const char *compiler_segment(const struct compiler *compiler, size_t segment,
                              char buffer[SEGMENT_TEXT_MAX]);
-/* The segment at a place in a loop over all of them with the gateway behind the last. */
+/* The segment at a place in a loop over all of them with the gateway after the last. */
 size_t compiler_segment_at(const struct compiler *compiler, size_t i);
 /* The addresses of all zones of a segment, into an empty set that the caller owns. */
 int compiler_segment_addresses(const struct compiler *compiler, size_t segment, enum family family,

@@ -6,7 +6,7 @@
  * that moves takes no connection into another zone, or out of all of them. What returns from here
  * is judged like a first packet.
  *
- * Behind all hooks that ask, the destination is that of the machine that will get the packet: the
+ * After all hooks that ask, the destination is that of the machine that will get the packet: the
  * translation of destinations, and back from translated sources, is done in `prerouting`.
  */
 

@@ -16,7 +16,7 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
-/* Where nft's `priority raw` is: behind defragmentation, before connection tracking. */
+/* Where nft's `priority raw` is: after defragmentation, before connection tracking. */
 #define PRIORITY_RAW (-300)
 
 static enum field source_field(enum family family)

@@ -21,7 +21,7 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
-/* Behind nft's `priority filter`. */
+/* After nft's `priority filter`. */
 #define PRIORITY_ISOLATED 1
 
 struct isolation {
@@ -317,7 +317,7 @@ int isolation_compile(const struct policy *outline, const struct overrides *over
     return 0;
 }
 
-/* Copies `n` objects of `size` bytes behind those that are there. */
+/* Copies `n` objects of `size` bytes after those that are there. */
 static int append(void *array, size_t *n_array, size_t *capacity, const void *objects, size_t n,
                   size_t size)
 {

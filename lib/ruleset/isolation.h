@@ -6,7 +6,7 @@
 #include "ruleset/ruleset.h"
 
 /*
- * The part of the ruleset that isolates zones. It stands behind the rest: base chains of the next
+ * The part of the ruleset that isolates zones. It stands after the rest: base chains of the next
  * lower precedence, which see only what `forward`, `input` and `output` have accepted, with its
  * mark; so it drops all of an isolated zone's packets but those of the flows that were kept, needs
  * no look at the rest, and costs nothing where no zone is isolated. That is why it can be made and

@@ -2,7 +2,7 @@
 
 /*
  * Any bytes as answers of the kernel: a table dumped, compared and described, counters, connections
- * and notifications. Nothing may crash, leak, read behind a message or wait for ever. What sends
+ * and notifications. Nothing may crash, leak, read past a message or wait for ever. What sends
  * and receives is replaced, so nothing reaches the kernel and no privilege is needed.
  *
  * The first byte of an input says what is asked; records follow, each two bytes of length (little
@@ -70,7 +70,7 @@ static struct {
     bool transacts;
 } kernel;
 
-/* The next record into `buffer`, of which what lies behind it must not be read. */
+/* The next record into `buffer`, past whose end nothing must be read. */
 static size_t next_record(uint8_t *buffer, size_t size)
 {
     size_t left = (size_t)(kernel.end - kernel.at), length;
