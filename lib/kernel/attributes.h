@@ -31,7 +31,7 @@ const struct nlattr *attributes_find(struct attributes attributes, uint16_t type
  *     struct messages messages = messages_in(buffer, size);
  *     while ((message = messages_next(&messages)))
  *
- * libmnl's mnl_nlmsg_ok() takes a length above INT_MAX for a negative one.
+ * Lengths are unsigned here, unlike in libmnl's mnl_nlmsg_ok().
  */
 struct messages {
     const char *at;

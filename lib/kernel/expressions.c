@@ -5,8 +5,8 @@
  * field implies (an IPv4 address: that the packet is IPv4) is tested first and once per rule, as
  * nft does it; without these tests nft would list raw payload offsets instead of names, and the
  * rule would read foreign headers. Registers are counted in words of 4 bytes and start anew with
- * each statement, since no statement leaves a value for the next: what one rule keeps in a register
- * for later works in the kernel, but nft 1.0.6 aborts when it lists it.
+ * each statement: no statement leaves a value for the next, as nft itself writes rules, so that
+ * every version of it lists them.
  */
 
 #include "kernel/expressions.h"

@@ -6,8 +6,8 @@
  * and where that is no longer true the kernel shall refuse rather than mix two rulesets.
  *
  * Of the userdata by which nft describes a set to itself, only byte orders are written: without
- * them nft lists marks and single interface names the wrong way round, and on more than that, as
- * nft 1.1 writes it, nft 1.0.6 crashes. The rest follows from the numbers of the types.
+ * them nft lists marks and single interface names the wrong way round. The rest follows from the
+ * numbers of the types, and not every version of nft reads it.
  */
 
 #include "kernel/objects.h"

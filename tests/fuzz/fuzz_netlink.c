@@ -2,17 +2,16 @@
 
 /*
  * Any bytes as answers of the kernel: a table dumped, compared and described, counters, connections
- * and notifications. Nothing may crash, leak, read past a message or wait for ever. What sends
- * and receives is replaced, so nothing reaches the kernel and no privilege is needed.
+ * and notifications. Nothing may crash, leak, read past a message or wait for ever. What sends and
+ * receives is replaced, so nothing reaches the kernel and no privilege is needed.
  *
  * The first byte of an input says what is asked; records follow, each two bytes of length (little
  * endian) and so many bytes. A record is the answer to one request, or one notification. The
  * numbers of its messages are set right, since a wrong one only has them skipped.
  *
- * libnftnl ends the process where an attribute is not as long as it was when libnftnl was written;
- * such an input ends here by a jump, and what was allocated meanwhile is not looked for. And it
- * crashes on an expression without a name and on a jump to no chain; no message with such a one
- * gets there.
+ * What is tested is our own reading. libnftnl reads rules and sets for us and is made for the
+ * kernel's messages: it gets expressions only that are whole, and an input that it does not go on
+ * with ends here by a jump, where what was allocated meanwhile is not looked for.
  */
 
 #include <dlfcn.h>
@@ -117,8 +116,8 @@ static size_t put_generation(uint8_t *buffer)
     return message->nlmsg_len;
 }
 
-/* Lets nobody read behind what was received, but for one zero: libnftnl takes for granted that a
- * text ends, as those of the kernel do. */
+/* Nothing after what was received may be read, but for one zero, with which the kernel ends texts.
+ */
 static void close_off(void *buffer, size_t n, size_t size)
 {
     uint8_t *rest = (uint8_t *)buffer + n;
@@ -366,7 +365,7 @@ static void ask_counts(enum question question)
         nftables_read_counters(nftables, "segd", see_counter, &sum);
 }
 
-/* Where to go on when a library ends the process. */
+/* Where to go on after libnftnl, when it did not return. */
 static struct {
     jmp_buf place;
     bool set;
