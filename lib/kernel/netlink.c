@@ -127,7 +127,7 @@ static int check_namespace(int fd)
 
     if (here < 0)
         return -errno;
-    /* Before Linux 5.14 it cannot be told. */
+    /* Linux before 5.14 has no way to find out. */
     if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &theirs, &length) < 0)
         return errno == ENOPROTOOPT ? 0 : -errno;
     if (getsockopt(here, SOL_SOCKET, SO_NETNS_COOKIE, &ours, &length) < 0)

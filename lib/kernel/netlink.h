@@ -50,7 +50,7 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 struct netlink_error {
     uint32_t sequence;
     int error;       /* negative errno */
-    uint32_t offset; /* in the message, of the attribute at fault; 0: not told */
+    uint32_t offset; /* of the attribute at fault in the message; 0: unknown */
 };
 
 struct netlink_errors {

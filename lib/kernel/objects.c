@@ -208,8 +208,8 @@ int objects_key_types(uint32_t number, enum datatype *ret_types, size_t *ret_n)
     return 0;
 }
 
-/* The kernel splits the key of a concatenation with intervals into its fields, so it is told how
- * long each of them is; without that it answers EINVAL. */
+/* The kernel splits the key of a concatenation with intervals into its fields, so it must know how
+ * long each of them is; else it answers EINVAL. */
 static int describe_concatenation(struct nftnl_set *object, const struct set *set)
 {
     uint8_t lengths[FIELDS_MAX];

@@ -38,7 +38,7 @@ struct frame {
     uint32_t tcp_acknowledgement;
     struct mac source_mac;      /* all zero: the far end's own */
     struct mac destination_mac; /* all zero: the gateway's */
-    uint32_t tag;               /* carried in the payload; tells one probe from another */
+    uint32_t tag;               /* carried in the payload; identifies the probe */
 };
 
 #define FRAME_TCP_FIN 0x01

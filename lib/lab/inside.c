@@ -29,7 +29,7 @@ struct ear {
     enum family family;
     uint8_t protocol;
     int fd;
-    uint32_t n_lost; /* as the kernel told last */
+    uint32_t n_lost; /* as last received from the kernel */
 };
 
 /* A listening socket that takes no packet. */
@@ -126,7 +126,7 @@ int inside_send(struct inside *inside, const char *interface, const struct frame
     if (sendto(fd, bytes + ETHER_HDR_LEN, size - ETHER_HDR_LEN, 0, (const struct sockaddr *)&to,
                to_size) >= 0)
         return 0;
-    /* What the hook drops is told to the sender. */
+    /* The sender gets an error for what the hook drops. */
     return errno == EPERM ? 0 : -errno;
 }
 

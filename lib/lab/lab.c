@@ -139,7 +139,7 @@ static int open_gateway(struct lab *lab)
     return network_open(&lab->route);
 }
 
-/* Locally administered addresses that tell wire and end. */
+/* Locally administered addresses that encode wire and end. */
 static struct mac make_mac(size_t wire, uint8_t end)
 {
     return (struct mac){{0x02, 0x5e, 0x9d, (uint8_t)(wire >> 8), (uint8_t)wire, end}};

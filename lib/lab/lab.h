@@ -20,7 +20,7 @@ struct lab;
 
 /*
  * True in the machine's own network namespace, and in that of process 1 where this can be read (a
- * container's own): so that a program can refuse to touch it. True where it cannot be told.
+ * container's own): so that a program can refuse to touch it. True where this is unknown.
  */
 bool lab_in_root_namespace(void);
 
@@ -98,7 +98,7 @@ int lab_receive(struct lab *lab, int timeout_msec, struct frame *ret_frame, size
 
 /*
  * How many packets came of which fragments are missing: a gateway that lets one fragment through
- * and drops another has been passed, though lab_receive() tells nothing.
+ * and drops another has been passed, though lab_receive() returns nothing.
  */
 size_t lab_count_incomplete(const struct lab *lab);
 

@@ -15,7 +15,7 @@ DEFINE_CLEANUP(struct nl_sock, nl_socket_free)
 
 /* A socket into the namespace that the calling thread is in. */
 int network_open(struct nl_sock **ret_socket);
-/* The same, that is told of each change of a link: for network_wait_up(). */
+/* The same, subscribed to changes of links: for network_wait_up(). */
 int network_open_monitor(struct nl_sock **ret_monitor);
 
 /* One wire: a veth pair between two namespaces. */

@@ -58,7 +58,7 @@ static bool can_use(const struct plan *plan, size_t zone, enum family family, ip
            policy_zone_of_address(plan->policy, family, address, &owner) && owner == zone;
 }
 
-/* Whether the zone's wire carries others too: an address of the link does not tell them apart. */
+/* Whether the zone's wire carries others too: an address of the link does not distinguish them. */
 static bool is_shared(const struct plan *plan, size_t zone)
 {
     size_t wire = layout_zone_wire(plan->layout, zone);
@@ -152,7 +152,7 @@ int plan_add(struct plan *plan, struct probe probe)
     return 0;
 }
 
-/* Connection tracking tells two packets of the same ends apart: by ports, or by an identifier. */
+/* Connection tracking distinguishes two packets of the same ends: by ports, or by an identifier. */
 static bool has_own_connection(const struct packet *packet)
 {
     uint8_t protocol = SERVICE_PROTOCOL(packet->service);

@@ -3,7 +3,7 @@
 /*
  * Fragments become packets again. A gateway that tracks connections puts fragments together and
  * splits them anew, maybe elsewhere; a gateway that does not may let single fragments through. The
- * lab must tell both apart, so what stays incomplete is counted and not forgotten.
+ * lab must distinguish the two, so what stays incomplete is counted and not forgotten.
  */
 
 #include <errno.h>

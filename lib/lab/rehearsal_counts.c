@@ -3,7 +3,7 @@
 /*
  * What the ruleset itself has counted. When all packets agree, its counters must agree too: a flow
  * that counts another's packets would end, expire or be suspended at the wrong time. When one does
- * not, it is sent again alone, and the counter that grows tells why.
+ * not, it is sent again alone, and the counter that grows says why.
  */
 
 #include <errno.h>
@@ -116,7 +116,7 @@ static const char *flow_name(const struct policy *policy, uint32_t mark)
     return "?";
 }
 
-/* The counter that tells of the failure: of a refusal, or of a flow that let a packet pass. */
+/* The counter that explains the failure: of a refusal, or of a flow that let a packet pass. */
 static int find_grown(const struct policy *policy, const struct counts *before,
                       const struct counts *after, struct rehearsal_failure *failure)
 {

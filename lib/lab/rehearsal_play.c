@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Sends probes and sees what becomes of them. A tag tells which packet of which probe a frame is;
- * everything else about a frame that comes out is held against what was sent. Source ports and
- * ICMP identifiers differ within a batch, so each probe is a connection of its own.
+ * Sends probes and sees what becomes of them. A tag says which packet of which probe a frame is;
+ * everything else about a frame that comes out is held against what was sent. Source ports and ICMP
+ * identifiers differ within a batch, so each probe is a connection of its own.
  */
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Ways around the ruleset that the interfaces themselves are: the rules are told by interface and
+ * Ways around the ruleset that the interfaces themselves are: the rules match interface and
  * address, so they say nothing about packets that come by other interfaces, and nothing about
  * packets that a bridge passes on below them. What is normal on a gateway is no finding: trunks
  * that carry the zones' VLANs, ports of a zone's bridge or bond.

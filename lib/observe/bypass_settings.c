@@ -61,8 +61,8 @@ static bool policy_forwards(const struct policy *policy, enum family family)
     return policy->n_flows == 0 && n_zones >= 2;
 }
 
-/* Returns 1 where the family is forwarded, 0 where not or where a finding says that this cannot be
- * told, or -ENOMEM. */
+/* Returns 1 where the family is forwarded, 0 where not or where a finding says that this is
+ * unknown, or -ENOMEM. */
 static int judge_forwarding(struct bypass_search *search, enum family family, const char *path,
                             const char *name)
 {

@@ -4,7 +4,7 @@
  * Ways around the ruleset that tables of other owners are. Ours has neither flowtables nor rules
  * that take packets out of connection tracking, so every one of them, wherever it stands, is a
  * finding. iptables comes in two forms: one writes rules of nftables, which are seen here; the
- * older has tables of its own, of which the kernel tells the names.
+ * older has tables of its own, whose names the kernel lists.
  */
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Refused packets. The kernel counts them in named counters, whose names tell the reason and, as
+ * Refused packets. The kernel counts them in named counters, whose names hold the reason and, as
  * far as the reason knows them, where from and where to, or of which flow.
  */
 

@@ -2,8 +2,8 @@
 
 /*
  * What is known of the interfaces. Messages are applied in the order in which the kernel sent them,
- * each telling the whole of a link or one address, so that one applied twice changes nothing: a
- * dump and the notifications that overlap with it end in the same state.
+ * each with all of a link or one address, so that one applied twice changes nothing: a dump and the
+ * notifications that overlap with it end in the same state.
  */
 
 #include "observe/link_table.h"
@@ -120,7 +120,7 @@ static int table_remove(struct link_table *table, int index)
     memmove(table->entries + place, table->entries + place + 1,
             (table->n_entries - place) * sizeof(struct link_entry *));
 
-    /* Nobody is told where the link below, or the peer, moves to another namespace. */
+    /* The kernel does not notify when the link below, or the peer, moves to another namespace. */
     for (size_t i = 0; i < table->n_entries; i++)
         if (table->entries[i]->link.lower == index)
             table->entries[i]->link.lower = 0;
@@ -224,8 +224,8 @@ static int take_link(struct link_table *table, struct nlmsghdr *message)
 
     if (!nlmsg_valid_hdr(message, sizeof(*info)))
         return -EBADMSG;
-    /* A bridge tells of its ports with messages of its own family: `deleted` then means that the
-     * port left the bridge. */
+    /* A bridge reports its ports in messages of its own family: `deleted` then means that the port
+     * left the bridge. */
     if (info->ifi_family != AF_UNSPEC)
         return 0;
     if (message->nlmsg_type == RTM_DELLINK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Following the interfaces. One socket is told of changes and another asks for everything there is.
+ * Following the interfaces. One socket receives changes and another asks for everything there is.
  * The kernel drops notifications when the first is full and says so once: then all that waits is
  * thrown away and everything is read again, because what waits may be older than what was dropped.
  * Notifications are subscribed to before the first reading, so that no change falls between.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Notifications of nftables on a socket of their own. The kernel tells of each object that a
+ * Notifications of nftables on a socket of their own. The kernel reports each object that a
  * transaction touched and ends with the new generation, by whom. What was lost is never glossed
  * over: once the kernel found the receive queue full it drops everything in silence until the queue
  * is empty, so the queue is emptied before the loss is reported. Whatever happens after the report
@@ -24,8 +24,8 @@
 
 /* A notification of many elements is at most a page or two; the kernel splits larger ones. */
 #define RECEIVE_BUFFER_SIZE ((size_t)64 * 1024)
-/* Holds what a transaction of 64,000 flows tells, so that our own do not look like a loss. Takes
- * memory only while something waits. */
+/* Holds the notifications of a transaction of 64,000 flows, so that our own do not look like a
+ * loss. Takes memory only while something waits. */
 #define RECEIVE_QUEUE_SIZE (32 * 1024 * 1024)
 
 struct watch {
@@ -64,7 +64,7 @@ static void read_end(const struct nlmsghdr *message, struct watched *transaction
     strncpy(transaction->program, name ? name : "", sizeof(transaction->program) - 1);
 }
 
-/* Adds what a notification tells to a transaction. True where the message ends it. */
+/* Adds a notification to a transaction. True where the message ends it. */
 static bool watched_add(struct watched *transaction, const struct nlmsghdr *message,
                         const char *table)
 {

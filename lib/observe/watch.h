@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 
 /*
- * Notifications of nftables: who changed any table of the namespace. They tell that something
- * happened; what the kernel holds afterwards is read from the kernel.
+ * Notifications of nftables: who changed any table of the namespace. They say only that something
+ * changed; what the kernel holds afterwards is read from the kernel.
  */
 struct watch;
 
@@ -23,8 +23,8 @@ int watch_fd(const struct watch *watch);
 struct watched {
     uint32_t generation;
     bool touches_table; /* an object of the table that was asked for came, went or changed */
-    pid_t process;      /* 0 where the kernel does not tell */
-    char program[32];   /* name of that process, as the kernel tells; empty: not told */
+    pid_t process;      /* 0 where the kernel does not say */
+    char program[32];   /* name of that process, from the kernel; empty: unknown */
 };
 
 /*

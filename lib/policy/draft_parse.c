@@ -3,7 +3,7 @@
 /*
  * The walk from YAML tokens to a draft, led by the tables of grammar.c. A mistake breaks the object
  * it stands in and nothing else: its value is skipped and the walk goes on after it, so that one
- * run tells all mistakes. Only what makes the rest of a file unreadable ends the file.
+ * run reports all mistakes. Only what makes the rest of a file unreadable ends the file.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static int parse_structure(struct parser *parser, const struct token *token,
 {
     void *structure;
 
-    /* Also where it is broken: that it was given tells the resolver not to speak of its absence. */
+    /* Also where it is broken: so that the resolver does not report it as missing. */
     structure = arena_allocate(parser->arena, key->mapping->size);
     if (!structure)
         return -ENOMEM;

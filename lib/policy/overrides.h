@@ -30,7 +30,7 @@ struct override {
     /* The zone, the flow, or the name of the grant's own flow (`grant-3`). */
     char *name;
     char *reason;
-    int64_t uid; /* who, as the kernel told */
+    int64_t uid; /* who, from the kernel */
     char *who;   /* login name, or the number as text */
     usec_t since;
     usec_t until; /* USEC_NEVER where it stays until it is taken back */

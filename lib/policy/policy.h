@@ -211,7 +211,7 @@ struct expectation {
 };
 
 /*
- * Interfaces that carry the same set of zones. A packet's segment is told by its interface alone;
+ * Interfaces that carry the same set of zones. A packet's segment follows from its interface alone;
  * where each interface has one zone, segments are zones.
  */
 struct segment {

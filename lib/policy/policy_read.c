@@ -172,6 +172,6 @@ int policy_read(const char *path, struct sources *sources, struct diagnostics *d
     if (r < 0 && r != -EBADMSG)
         return r;
 
-    /* What is wrong in the files that could be read is told too. */
+    /* Mistakes in the files that could be read are reported too. */
     return policy_parse_sources(sources, first, NULL, r == 0, diagnostics, ret_policy);
 }

@@ -2,7 +2,7 @@
 
 /*
  * A thin layer over diagnostics whose results chain: `return report_error(…)` both adds the error
- * and tells the caller that this was a mistake of the user and not of the machine.
+ * and returns that this was a mistake of the user and not of the machine.
  */
 
 #include "policy/report.h"

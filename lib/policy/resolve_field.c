@@ -113,7 +113,7 @@ int resolve_date(struct resolver *resolver, const struct draft_text *text, const
     }
 }
 
-/* `192.0.2.1/24`: tells the prefix that holds the address. */
+/* `192.0.2.1/24`: suggests the prefix that holds the address. */
 static int report_host_bits(struct resolver *resolver, const struct draft_text *text)
 {
     char address_text[ADDRESS_TEXT_MAX], network[ADDRESS_TEXT_MAX];

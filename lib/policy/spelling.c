@@ -2,7 +2,7 @@
 
 /*
  * Mistakes of typing that look right: Japanese input methods give full-width letters and digits,
- * and fingers give neighbours. Each mistake is told together with the spelling that is meant.
+ * and fingers give neighbours. Each mistake is reported with the spelling that is meant.
  */
 
 #include "policy/spelling.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One place for what decides whether a flow passes now, so that the kernel is told what `explain`
+ * One place for what decides whether a flow passes now, so that the kernel enforces what `explain`
  * and the matrix say. Many flows share few schedules, and few are suspended: windows are computed
  * once, and suspensions sorted.
  */

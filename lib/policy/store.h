@@ -29,7 +29,7 @@ int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy 
 /*
  * Parses the sources from `first` on as one policy. `ends` is NULL, or for each of these sources
  * the instant at which all of its flows end, 0 where the text itself says. Where something is
- * missing (not `complete`) mistakes are told, and none is a policy. Returns as policy_read().
+ * missing (not `complete`) mistakes are reported, and there is no policy. Returns as policy_read().
  */
 int policy_parse_sources(const struct sources *sources, size_t first, const usec_t *ends,
                          bool complete, struct diagnostics *diagnostics,

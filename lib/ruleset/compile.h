@@ -12,7 +12,7 @@ struct ruleset_options {
      * beside the ruleset (ruleset/isolation.h). NULL: none. */
     const struct overrides *overrides;
     /* The number of the generation that the kernel holds with this ruleset: a chain without rules,
-     * `generation/NUMBER`, tells it. 0: none. */
+     * `generation/NUMBER`, holds it. 0: none. */
     uint64_t generation;
     /* Every limit is compiled with the largest numbers: for rehearsal, in which one address stands
      * for many. */
@@ -30,7 +30,7 @@ struct ruleset_options {
  */
 int ruleset_compile(const struct diagram *diagram, const struct ruleset_options *options,
                     struct ruleset **ret_ruleset);
-/* The generation that a ruleset tells, the highest where there are several; 0: none. */
+/* The generation that a ruleset names, the highest where there are several; 0: none. */
 uint64_t ruleset_generation(const struct ruleset *ruleset);
 
 /*

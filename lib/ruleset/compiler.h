@@ -95,5 +95,5 @@ int compile_drops(struct compiler *compiler);
 struct statement compiler_refuse(enum reason reason);
 /* A chain that accepts neighbour discovery and returns the rest. */
 int compile_neighbour_discovery(struct compiler *compiler, const char *name);
-/* The chain that tells the number of the generation, in generation.c. */
+/* The chain that holds the number of the generation, in generation.c. */
 int compile_generation(struct compiler *compiler, uint64_t generation);

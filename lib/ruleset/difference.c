@@ -188,7 +188,7 @@ static int flush_chains(struct differ *differ, enum phase phase)
     return 0;
 }
 
-/* The chain that tells the generation, which it does when all of it is there. */
+/* The chain that names the generation is added when all of it is there. */
 static bool is_marker(const struct chain *chain)
 {
     return strncmp(chain->name, RULESET_GENERATION, strlen(RULESET_GENERATION)) == 0;
@@ -505,7 +505,7 @@ static bool is_calm(const struct differ *differ)
     return true;
 }
 
-/* Until the last transaction the kernel tells the generation of before: a process that is killed
+/* Until the last transaction the kernel names the generation before: a process that is killed
  * between two of them finds it, and begins again from there. */
 static int mark_generation(struct differ *differ)
 {

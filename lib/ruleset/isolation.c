@@ -3,9 +3,9 @@
 /*
  * Isolated zones. A packet gets here after `forward`, `input` or `output` accepted it, with the
  * mark of its flow; what is left to ask is whether one of its ends lies in an isolated zone, and
- * whether its flow was kept. Zones are told by interface and address together, since two zones may
- * share an interface. What stays within the zone goes on: it is cut off from others, not from
- * itself.
+ * whether its flow was kept. A zone is recognised by interface and address together, since two
+ * zones may share an interface. What stays within the zone goes on: it is cut off from others, not
+ * from itself.
  *
  * At the gateway itself the zone's hosts also use addresses of the link, which belong to no zone.
  * On an interface that is the zone's alone they are cut off with it, but for neighbour discovery.
