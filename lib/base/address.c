@@ -253,7 +253,7 @@ static size_t range_set_find(const struct range_set *set, ip_number address)
 
 int range_set_add(struct range_set *set, struct range range)
 {
-    /* Ranges from `first` to before `end` touch the new one and melt into it. */
+    /* Ranges from `first` to before `end` touch the new one and are merged with it. */
     size_t first = range_set_find(set, range.first ? range.first - 1 : 0);
     size_t end = first;
     int r;

@@ -100,7 +100,7 @@ int table_add(struct table *table, const char *const *cells)
 
 static void print_row(const struct table *table, const char *const *row, FILE *stream)
 {
-    /* Spaces that are owed, and printed only when something follows them. */
+    /* Spaces that are printed only when something follows them. */
     unsigned pending = 0;
 
     for (size_t i = 0; i < table->n_columns; i++) {

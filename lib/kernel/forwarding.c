@@ -2,7 +2,7 @@
 
 /*
  * A setting is read before it is written: on a machine where somebody else has switched forwarding
- * on, and where /proc/sys is not to be written, nothing is amiss.
+ * on, and where /proc/sys cannot be written, that is no error.
  */
 
 #include "kernel/forwarding.h"

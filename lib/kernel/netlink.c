@@ -2,9 +2,9 @@
 
 /*
  * The socket below everything of nftables. A lost message (ENOBUFS) or a dump during which the
- * ruleset changed (NLM_F_DUMP_INTR) is never glossed over: the caller hears -EINTR and starts over.
- * The kernel handles a request within sendmsg(), so a transaction needs no acknowledgement for each
- * of its thousands of messages, which would overflow the receive buffer: only errors are sent.
+ * ruleset changed (NLM_F_DUMP_INTR) is never ignored: the caller gets -EINTR and starts over. The
+ * kernel handles a request within sendmsg(), so a transaction needs no acknowledgement for each of
+ * its thousands of messages, which would overflow the receive buffer: only errors are sent.
  */
 
 #include "kernel/netlink.h"

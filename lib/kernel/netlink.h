@@ -10,7 +10,7 @@
 
 /*
  * One netlink socket, usually of the netfilter family: whole dumps that are consistent or say that
- * they are not, and transactions whose every refusal is heard.
+ * they are not, and transactions of which every refusal is received.
  */
 struct netlink {
     struct mnl_socket *socket;
@@ -66,10 +66,10 @@ void netlink_errors_clear(struct netlink_errors *errors);
 size_t netlink_send_limit(struct netlink *netlink, size_t bytes);
 
 /*
- * Sends all of `vectors` as one datagram, a batch, and collects the errors it got. The kernel works
- * a batch off within the call that sends it, so that every answer is there when it returns.
+ * Sends all of `vectors` as one datagram, a batch, and collects the errors it got. The kernel
+ * applies a batch within the call that sends it, so that every answer is there when it returns.
  *
- * Returns 0 where the kernel was heard (`errors` may hold some), -ENOBUFS where the send buffer
+ * Returns 0 where the kernel answered (`errors` may hold some), -ENOBUFS where the send buffer
  * cannot be grown to `bytes`, -ENOMEM, or -errno of the socket.
  */
 int netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors, size_t bytes,

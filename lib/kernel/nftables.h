@@ -39,7 +39,7 @@ bool nftables_owns(const struct nftables *nftables);
  * The socket, which owns the tables: borrowed. Another process that holds a copy of the descriptor
  * goes on as the owner by adopting it, while this one no longer uses its handle.
  *
- * nftables_adopt_fd() takes the descriptor over on success. Whether to own is asked for anew.
+ * nftables_adopt_fd() takes the descriptor over on success. Whether to own must be asked for again.
  * Returns 0, -EINVAL where the descriptor is none of nfnetlink's, -EXDEV where its network
  * namespace is not that of the process, or as nftables_open().
  */
@@ -107,10 +107,10 @@ int nftables_generation(struct nftables *nftables, uint32_t *ret_generation);
 /*
  * Reads the table as it is. Rules that equal those of the same chain in `expected` (which may be
  * NULL) come back as them; all others are `foreign` with their text. The dump is repeated until the
- * generation id stood still from its beginning to its end.
+ * generation id was the same at its beginning and at its end.
  *
  * Returns 0 and a ruleset the caller owns, -ENOENT where there is no such table, -EAGAIN where the
- * generation never stood still (16 tries), -ENOMEM, or -errno.
+ * generation changed each time (16 tries), -ENOMEM, or -errno.
  */
 int nftables_dump(struct nftables *nftables, const char *table, const struct ruleset *expected,
                   struct ruleset **ret_ruleset);
@@ -127,7 +127,7 @@ typedef int (*nftables_element_handler)(const uint8_t *key, size_t key_length,
 typedef int (*nftables_counter_handler)(const char *name, struct nftables_count count,
                                         void *userdata);
 /* Read counters. A handler sees each once; a negative return of it ends the walk and is returned.
- * 0, -EAGAIN where what is read never stood still (16 tries), -ENOENT without such a set, or
+ * 0, -EAGAIN where what is read changed each time (16 tries), -ENOENT without such a set, or
  * -errno. */
 int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
                            nftables_element_handler handler, void *userdata);

@@ -11,7 +11,7 @@
 
 /*
  * What a lab is made of, shared by lab.c, which builds it, and lab_traffic.c, which sends and
- * receives in it. Nobody else includes this.
+ * receives in it. No other file includes this.
  */
 
 /* The IEEE keeps this Ethernet type for local experiments; the lab's markers have it. */

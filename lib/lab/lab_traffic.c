@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Sends and receives in the lab. What makes its answers exact and not a matter of patience: the
- * process stays on one CPU, and a veth pair hands each frame to the queue of the CPU that sent it,
- * first in, first out, over all wires. A marker that is sent after the frames and comes out at
- * the gateway's end therefore proves that the gateway has handled them. What it made of them then
- * stands in the same queue, and the next marker is sent after that. A raw socket sees the markers
- * before any hook, and the far namespace, where they are sent, has none: no ruleset drops them.
+ * Sends and receives in the lab. Its answers are exact and need no time limit: the process stays on
+ * one CPU, and a veth pair hands each frame to the queue of the CPU that sent it, first in, first
+ * out, over all wires. A marker that is sent after the frames and comes out at the gateway's end
+ * therefore proves that the gateway has handled them. What it made of them then stands in the same
+ * queue, and the next marker is sent after that. A raw socket sees the markers before any hook, and
+ * the far namespace, where they are sent, has none: no ruleset drops them.
  */
 
 #include <arpa/inet.h>

@@ -40,8 +40,8 @@ size_t layout_zone_wire(const struct layout *layout, size_t zone);
 /* Takes an address into use: it will not be the gateway's. Returns 0 or -ENOMEM. */
 int layout_use(struct layout *layout, enum family family, ip_number address);
 /*
- * Takes both into use and sees to it that they lie behind different wires of their zone, if it has
- * more than one and neither has been separated from others before. Returns 0 or -ENOMEM.
+ * Takes both into use and puts them behind different wires of their zone, if it has more than one
+ * and neither has been separated from others before. Returns 0 or -ENOMEM.
  */
 int layout_separate(struct layout *layout, enum family family, ip_number a, ip_number b);
 

@@ -133,7 +133,7 @@ int network_add_wire(struct nl_sock *socket, int far_namespace, const struct net
 
     if (!near || !mac || !far_mac)
         return -ENOMEM;
-    /* libnl cuts a long name short without a word. */
+    /* libnl truncates a long name silently. */
     if (strlen(wire->name) >= IFNAMSIZ || strlen(wire->far_name) >= IFNAMSIZ)
         return -EINVAL;
 

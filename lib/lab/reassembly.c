@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Fragments become packets again. A gateway that tracks connections puts fragments together and
- * splits them anew, maybe elsewhere; a gateway that does not may let single fragments through. The
- * lab must distinguish the two, so what stays incomplete is counted and not forgotten.
+ * Fragments become packets again. A gateway that tracks connections reassembles packets and
+ * fragments them again, maybe at other places; a gateway that does not may let single fragments
+ * through. The lab must distinguish the two, so what stays incomplete is counted and not forgotten.
  */
 
 #include <errno.h>

@@ -234,7 +234,7 @@ static void see(struct play *play, const struct frame *seen, size_t wire)
     sight = &play->sights[index];
     if (is_answer(play, seen, &sent.frame, wire))
         return;
-    /* Who broadcasts hears himself. */
+    /* Who broadcasts receives a copy. */
     if (wire == WIRE_INSIDE && sent.from.zone == ZONE_GATEWAY &&
         sent.frame.destination == UINT32_MAX && sent.frame.family == FAMILY_IPV4)
         return;
@@ -248,7 +248,7 @@ static void see(struct play *play, const struct frame *seen, size_t wire)
     }
 }
 
-/* Waits until all that was sent is handled, and books what came of it. */
+/* Waits until all that was sent is handled, and counts the results. */
 static int collect(struct play *play)
 {
     struct frame seen;

@@ -2,7 +2,7 @@
 
 /*
  * Connections over ctnetlink. A kernel that knows how sends those with a mark only; since older
- * ones send all without a word, the mark is looked at here again.
+ * ones send all, the mark is looked at here again.
  *
  * Connections are deleted one by one, each named by its tuple and by the kernel's own id, and not
  * by the kernel's deletion by mark: a kernel that did not know the mark would delete everything.

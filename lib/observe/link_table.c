@@ -278,7 +278,7 @@ static int remove_address(struct link_entry *entry, size_t place)
     return 1;
 }
 
-/* Returns 1, 0 where the address is of a family that is none of ours, or -EBADMSG. */
+/* Returns 1, 0 where the address is of a family that is not kept here, or -EBADMSG. */
 static int read_address(struct nlmsghdr *message, struct link_address *ret_address)
 {
     const struct ifaddrmsg *info = nlmsg_data(message);

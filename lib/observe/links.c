@@ -171,7 +171,8 @@ static int links_read_once(struct links *links)
     return 1;
 }
 
-/* Returns 1 where anything is different now, 0, or -errno; -EAGAIN where it never stood still. */
+/* Returns 1 where anything is different now, 0, or -errno; -EAGAIN where it changed during each
+ * reading. */
 static int links_read_all(struct links *links)
 {
     int r = -EINTR;

@@ -2,10 +2,10 @@
 
 /*
  * Notifications of nftables on a socket of their own. The kernel reports each object that a
- * transaction touched and ends with the new generation, by whom. What was lost is never glossed
- * over: once the kernel found the receive queue full it drops everything in silence until the queue
- * is empty, so the queue is emptied before the loss is reported. Whatever happens after the report
- * is heard again.
+ * transaction touched and ends with the new generation, by whom. A loss is never ignored: once the
+ * kernel finds the receive queue full it silently drops everything until the queue is empty, so the
+ * queue is emptied before the loss is reported. Whatever happens after the report is received
+ * again.
  */
 
 #include "observe/watch.h"

@@ -10,7 +10,7 @@
 /*
  * How the parser and the resolver speak of mistakes. A function that meets one reports it and
  * returns REPORTED, so that its caller leaves out what is invalid and goes on with the rest; what
- * depends on something invalid is left out in silence, so that one mistake gives one message.
+ * depends on something invalid is left out silently, so that one mistake gives one message.
  */
 #define REPORTED 1
 

@@ -8,12 +8,12 @@
 #include "policy/service_literal.h"
 
 /*
- * The way from a draft to a policy, shared by the resolve_*.c files and known to nobody else. They
- * fill the mutable arrays here, in the order in which resolve() calls them; a policy borrows the
- * arrays as const at the end.
+ * The way from a draft to a policy, shared by the files that resolve. They fill the mutable arrays
+ * here, in the order in which resolve() calls them; a policy borrows the arrays as const at the
+ * end.
  *
  * An object in which anything is wrong gets no place in the arrays, but stays known by its name, so
- * that what refers to it is left out in silence. Functions return 0, REPORTED or -ENOMEM.
+ * that what refers to it is left out silently. Functions return 0, REPORTED or -ENOMEM.
  */
 
 #define NOT_VALID UINT32_MAX
@@ -142,7 +142,7 @@ const char *names_suggest(struct resolver *resolver, const struct names *names, 
 
 /*
  * The zone, host or group that a text names, of the kinds in `kinds`. What is wrong is reported; a
- * name whose object is not valid gives REPORTED without a word.
+ * name whose object is not valid gives REPORTED and no second message.
  */
 int resolve_name(struct resolver *resolver, const struct draft_text *text, unsigned kinds,
                  struct known **ret_known);

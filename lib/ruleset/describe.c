@@ -122,7 +122,7 @@ static void describe_added_rules(const struct change *change, FILE *stream)
             held && held->n_rules > 0 ? "written anew" : "missing");
 }
 
-/* What went is there no more; what is there with another content is made anew. */
+/* `held`: the kernel has it with another content. */
 static void describe_added(const char *kind, const char *name, bool held, FILE *stream)
 {
     fprintf(stream, "%s %s is %s", kind, name, held ? "written anew" : "missing");

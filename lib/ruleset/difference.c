@@ -107,7 +107,7 @@ static int difference_add(struct difference *difference, const struct change *ch
     return 0;
 }
 
-/* True where the set is made anew, so that rules bound to the old one must be written again. */
+/* True where the set is made again, so that rules bound to the old one must be written again. */
 static bool set_is_replaced(const struct differ *differ, const char *name)
 {
     const struct set *old = ruleset_find_set(differ->old, name);

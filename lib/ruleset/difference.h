@@ -54,11 +54,11 @@ struct difference {
 };
 
 /*
- * `old` is NULL where the kernel has no such table. A dormant one is deleted and added anew, and so
- * is one that is to be owned and never was; an orphan that is to be owned is taken over as it is,
- * unless a base chain of it is missing or another.
- * An empty difference means there is nothing to do. Returns 0 and a difference that the caller owns
- * and that borrows both rulesets, or -ENOMEM.
+ * `old` is NULL where the kernel has no such table. A dormant one is deleted and added again, and
+ * so is one that is to be owned and never was; an orphan that is to be owned is taken over as it
+ * is, unless a base chain of it is missing or another. An empty difference means there is nothing
+ * to do. Returns 0 and a difference that the caller owns and that borrows both rulesets, or
+ * -ENOMEM.
  */
 int difference_new(const struct ruleset *old, const struct ruleset *new,
                    struct difference **ret_difference);

@@ -131,7 +131,7 @@ static int compile_limit(struct compiler *compiler, const struct flow *flow)
     return r;
 }
 
-/* Only what passes now: what does not shall be counted as suspended, and uses no budget. */
+/* Only what passes now: what does not is counted as suspended and uses no budget. */
 static int add_limited(struct compiler *compiler, size_t limited, const struct flow *flow)
 {
     struct ruleset *ruleset = compiler->ruleset;

@@ -282,8 +282,8 @@ bool set_definition_equal(const struct set *a, const struct set *b)
 }
 
 /*
- * Elements are equal where they do the same; a comment alone is worth no message to the kernel
- * except in maps that people read, where the element is written anew.
+ * Elements are equal where they do the same; a comment alone is not sent to the kernel except in
+ * maps that people read, where the element is written again.
  */
 bool element_equal(const struct set *set, const struct element *a, const struct element *b)
 {
