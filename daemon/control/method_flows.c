@@ -16,20 +16,20 @@
 #include "base/reason.h"
 #include "daemon/control/method.h"
 #include "observe/live.h"
-#include "policy/standing.h"
+#include "policy/flow_state.h"
 
 /* What the flows are looked at with. */
 struct flows {
     const struct policy *policy;
     const struct overrides *overrides;
-    struct standings *standings;
+    struct flow_states *states;
     struct live_counts counts;
     bool isolations; /* there is one */
 };
 
 static void flows_clear(struct flows *flows)
 {
-    standings_free(flows->standings);
+    flow_states_free(flows->states);
     live_counts_clear(&flows->counts);
 }
 
@@ -105,22 +105,22 @@ static usec_t isolation_until(const struct flows *flows, const struct flow *flow
 /* NULL where the flow passes. */
 static const char *why_not(const struct flows *flows, const struct flow *flow, usec_t *ret_until)
 {
-    enum standing standing = standings_of(flows->standings, flow, ret_until);
+    enum flow_state state = flow_states_of(flows->states, flow, ret_until);
     const struct override *suspension;
 
-    if (standing == STANDING_LIVE && flows->isolations && is_isolated(flows, flow)) {
+    if (state == FLOW_STATE_LIVE && flows->isolations && is_isolated(flows, flow)) {
         usec_t until = isolation_until(flows, flow);
 
         *ret_until = until < *ret_until ? until : *ret_until;
         return reason_to_string(REASON_ISOLATED);
     }
     /* No window opens what a person has closed. */
-    if (standing == STANDING_SUSPENDED) {
+    if (state == FLOW_STATE_SUSPENDED) {
         suspension = overrides_find(flows->overrides, OVERRIDE_SUSPENSION, flow->name);
         *ret_until =
             suspension && suspension->until < flow->expires ? suspension->until : flow->expires;
     }
-    return standing == STANDING_LIVE ? NULL : standing_to_string(standing);
+    return state == FLOW_STATE_LIVE ? NULL : flow_state_to_string(state);
 }
 
 static json_t *flow_json(const struct flows *flows, const struct flow *flow)
@@ -155,7 +155,7 @@ static int list_flows(struct gateway *gateway, const struct policy *policy, json
         .isolations = has_isolation(&gateway->state.overrides),
     };
     cleanup_(json_decrefp) json_t *array = json_array();
-    int r = standings_new(policy, flows.overrides, calendar_now(), &flows.standings);
+    int r = flow_states_new(policy, flows.overrides, calendar_now(), &flows.states);
 
     if (r == 0)
         r = live_counts_read(enforcement_nftables(gateway->enforcement),

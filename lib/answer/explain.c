@@ -132,8 +132,8 @@ static int append_answer(struct explanation *explanation, size_t *capacity,
 static void judge_flow(const struct moment *moment, const struct asked *asked,
                        const struct flow *flow, struct answer *answer)
 {
-    answer->standing = moment_standing(moment, flow);
-    if (answer->standing != STANDING_LIVE)
+    answer->state = moment_flow_state(moment, flow);
+    if (answer->state != FLOW_STATE_LIVE)
         answer->reason = REASON_SUSPENDED;
     else if (overrides_isolate(moment->overrides, moment->policy, flow, asked->from.zone,
                                asked->to.zone))
@@ -147,7 +147,7 @@ static struct answer judge(const struct explanation *explanation, struct service
     struct answer answer = {
         .span = span,
         .decision = {.flow = NO_FLOW, .class = NO_CLASS},
-        .standing = STANDING_LIVE,
+        .state = FLOW_STATE_LIVE,
     };
 
     if (!asked->from.has_zone) {
@@ -270,7 +270,7 @@ static int sum_up(struct explanation *explanation, const struct moment *moment, 
 
     main = explanation->main;
     assert(main);
-    if (main->standing == STANDING_CLOSED)
+    if (main->state == FLOW_STATE_CLOSED)
         explanation->opens =
             find_opening(moment->policy, &moment->policy->flows[main->decision.flow], now);
     /* No other flow leads into or out of an isolated zone. */
@@ -335,7 +335,7 @@ const struct override *explanation_override(const struct explanation *explanatio
         return NULL;
 
     flow = &policy->flows[answer->decision.flow];
-    if (answer->standing == STANDING_SUSPENDED)
+    if (answer->state == FLOW_STATE_SUSPENDED)
         return overrides_find(explanation->overrides, OVERRIDE_SUSPENSION, flow->name);
     if (answer->reason != REASON_ISOLATED)
         return NULL;

@@ -24,7 +24,7 @@ struct answer {
     enum reason reason; /* one of those that the policy and operators can tell */
     /* By the diagram, of the span's first service. Its flow owns all of the span. */
     struct decision decision;
-    enum standing standing; /* of that flow; STANDING_LIVE where none owns it */
+    enum flow_state state; /* of that flow; FLOW_STATE_LIVE where none owns it */
 };
 
 struct explanation {
@@ -44,7 +44,7 @@ struct explanation {
     bool whole;
     /* The answer to report: the first that is refused, else the first. */
     const struct answer *main;
-    /* Where the main answer is STANDING_CLOSED, the instant at which its flow opens next;
+    /* Where the main answer is FLOW_STATE_CLOSED, the instant at which its flow opens next;
      * USEC_NEVER where it ends before. */
     usec_t opens;
     /* Of a refusal the flows that come nearest, best first. */

@@ -12,23 +12,23 @@ int moment_init(struct moment *moment, const struct policy *policy,
 {
     moment->policy = policy;
     moment->overrides = overrides;
-    return standings_new(policy, overrides, now, &moment->standings);
+    return flow_states_new(policy, overrides, now, &moment->states);
 }
 
 void moment_clear(struct moment *moment)
 {
-    standings_free(moment->standings);
+    flow_states_free(moment->states);
     *moment = (struct moment){0};
 }
 
-enum standing moment_standing(const struct moment *moment, const struct flow *flow)
+enum flow_state moment_flow_state(const struct moment *moment, const struct flow *flow)
 {
-    return standings_of(moment->standings, flow, NULL);
+    return flow_states_of(moment->states, flow, NULL);
 }
 
 bool moment_passes(const struct moment *moment, const struct flow *flow, size_t from, size_t to)
 {
-    return moment_standing(moment, flow) == STANDING_LIVE &&
+    return moment_flow_state(moment, flow) == FLOW_STATE_LIVE &&
            !overrides_isolate(moment->overrides, moment->policy, flow, from, to);
 }
 

@@ -7,7 +7,7 @@
 #include "base/calendar.h"
 #include "policy/overrides.h"
 #include "policy/policy.h"
-#include "policy/standing.h"
+#include "policy/flow_state.h"
 
 /*
  * A policy as it is at one instant, with what operators changed: which flows pass, and between
@@ -16,7 +16,7 @@
 struct moment {
     const struct policy *policy;       /* borrowed */
     const struct overrides *overrides; /* borrowed, or NULL */
-    struct standings *standings;
+    struct flow_states *states;
 };
 
 /* Returns 0, -ENOMEM, or -errno where the policy's time zone cannot be read. */
@@ -24,7 +24,7 @@ int moment_init(struct moment *moment, const struct policy *policy,
                 const struct overrides *overrides, usec_t now);
 void moment_clear(struct moment *moment);
 
-enum standing moment_standing(const struct moment *moment, const struct flow *flow);
+enum flow_state moment_flow_state(const struct moment *moment, const struct flow *flow);
 /* Whether a packet of the flow from one zone to the other passes. */
 bool moment_passes(const struct moment *moment, const struct flow *flow, size_t from, size_t to);
 /* Whether one does between any of its zones. */

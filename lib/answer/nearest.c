@@ -203,7 +203,7 @@ static int try_flow(struct search *search, uint32_t index)
     struct likeness_of_flow like;
     struct near_flow near = {
         .flow = index,
-        .standing = moment_standing(search->moment, flow),
+        .state = moment_flow_state(search->moment, flow),
         .live = moment_passes_somewhere(search->moment, flow),
     };
     int r;

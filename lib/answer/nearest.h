@@ -26,7 +26,7 @@ const char *nearness_to_string(enum nearness nearness);
 struct near_flow {
     uint32_t flow; /* index into policy->flows */
     enum nearness nearness;
-    enum standing standing;
+    enum flow_state state;
     bool live; /* it passes now, between some of its zones */
 };
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/standing.h"
+#include "policy/flow_state.h"
 #include "ruleset/compile.h"
 #include "ruleset/isolation.h"
 
@@ -78,12 +78,12 @@ static int check_sctp(const char *missing, const struct policy *policy,
 
 static int find_until(struct compiled *compiled, const struct overrides *overrides)
 {
-    cleanup_(standings_freep) struct standings *standings = NULL;
-    int r = standings_new(compiled->policy, overrides, compiled->now, &standings);
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
+    int r = flow_states_new(compiled->policy, overrides, compiled->now, &states);
 
     if (r < 0)
         return r;
-    compiled->until = standings_until(standings);
+    compiled->until = flow_states_until(states);
     return 0;
 }
 

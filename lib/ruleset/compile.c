@@ -454,15 +454,15 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
         .now = options->now,
         .widest_limits = options->widest_limits,
     };
-    cleanup_(standings_freep) struct standings *standings = NULL;
-    int r = standings_new(diagram->policy, options->overrides, options->now, &standings);
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
+    int r = flow_states_new(diagram->policy, options->overrides, options->now, &states);
 
     if (r == 0)
         r = ruleset_new(RULESET_TABLE, &ruleset);
 
     if (r < 0)
         return r;
-    compiler.standings = standings;
+    compiler.states = states;
     compiler.ruleset = ruleset;
 
     r = compile_generation(&compiler, options->generation);

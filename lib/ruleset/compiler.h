@@ -3,7 +3,7 @@
 
 #include "base/reason.h"
 #include "diagram/diagram.h"
-#include "policy/standing.h"
+#include "policy/flow_state.h"
 #include "ruleset/ruleset.h"
 #include "ruleset/statements.h"
 
@@ -16,7 +16,7 @@ struct compiler {
     const struct policy *policy;
     struct ruleset *ruleset;
     usec_t now;
-    const struct standings *standings; /* of the flows, at the instant of compiling */
+    const struct flow_states *states; /* of the flows, at the instant of compiling */
     bool widest_limits;
 };
 

@@ -23,7 +23,7 @@ static bool flow_is_live(const struct compiler *compiler, const struct flow *flo
 {
     usec_t until;
 
-    if (standings_of(compiler->standings, flow, &until) != STANDING_LIVE)
+    if (flow_states_of(compiler->states, flow, &until) != FLOW_STATE_LIVE)
         return false;
 
     *ret_timeout = until == USEC_NEVER || until - compiler->now > TIMEOUT_MAX ? 0 : until;

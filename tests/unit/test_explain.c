@@ -301,26 +301,26 @@ static const struct {
     const char *from, *to, *service;
     const char *day;
     enum reason reason;
-    enum standing standing;
+    enum flow_state state;
 } changed[] = {
-    {NULL, NULL, "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, STANDING_SUSPENDED},
-    {NULL, NULL, "names", "pc", "server", "https", AFTER, REASON_NONE, STANDING_LIVE},
-    {"inner", NULL, NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, STANDING_LIVE},
-    {"outer", NULL, NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, STANDING_LIVE},
-    {"third", NULL, NULL, "pc", "server", "https", AFTER, REASON_NONE, STANDING_LIVE},
-    {"inner", "web", NULL, "pc", "server", "https", AFTER, REASON_NONE, STANDING_LIVE},
-    {"inner", "names", NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, STANDING_LIVE},
+    {NULL, NULL, "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, FLOW_STATE_SUSPENDED},
+    {NULL, NULL, "names", "pc", "server", "https", AFTER, REASON_NONE, FLOW_STATE_LIVE},
+    {"inner", NULL, NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, FLOW_STATE_LIVE},
+    {"outer", NULL, NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, FLOW_STATE_LIVE},
+    {"third", NULL, NULL, "pc", "server", "https", AFTER, REASON_NONE, FLOW_STATE_LIVE},
+    {"inner", "web", NULL, "pc", "server", "https", AFTER, REASON_NONE, FLOW_STATE_LIVE},
+    {"inner", "names", NULL, "pc", "server", "https", AFTER, REASON_ISOLATED, FLOW_STATE_LIVE},
     /* First whether the flow is live, as in the kernel. */
-    {"inner", NULL, "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, STANDING_SUSPENDED},
-    {"inner", "web", "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, STANDING_SUSPENDED},
-    {"inner", NULL, NULL, "pc", "server", "udp/443", AFTER, REASON_NO_FLOW, STANDING_LIVE},
+    {"inner", NULL, "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, FLOW_STATE_SUSPENDED},
+    {"inner", "web", "web", "pc", "server", "https", AFTER, REASON_SUSPENDED, FLOW_STATE_SUSPENDED},
+    {"inner", NULL, NULL, "pc", "server", "udp/443", AFTER, REASON_NO_FLOW, FLOW_STATE_LIVE},
     {"inner", NULL, "old", "printer", "server", "tcp/9100", AFTER, REASON_SUSPENDED,
-     STANDING_EXPIRED},
+     FLOW_STATE_EXPIRED},
     {"inner", NULL, "old", "printer", "server", "tcp/9100", BEFORE, REASON_SUSPENDED,
-     STANDING_SUSPENDED},
-    {"inner", NULL, NULL, "pc", "gateway", "tcp/22", AFTER, REASON_ISOLATED, STANDING_LIVE},
-    {"inner", NULL, NULL, "gateway", "gateway", "tcp/22", AFTER, REASON_NONE, STANDING_LIVE},
-    {"inner", NULL, NULL, "192.0.2.1", "server", "https", AFTER, REASON_SPOOFED, STANDING_LIVE},
+     FLOW_STATE_SUSPENDED},
+    {"inner", NULL, NULL, "pc", "gateway", "tcp/22", AFTER, REASON_ISOLATED, FLOW_STATE_LIVE},
+    {"inner", NULL, NULL, "gateway", "gateway", "tcp/22", AFTER, REASON_NONE, FLOW_STATE_LIVE},
+    {"inner", NULL, NULL, "192.0.2.1", "server", "https", AFTER, REASON_SPOOFED, FLOW_STATE_LIVE},
 };
 
 START_TEST(what_operators_changed_is_answered)
@@ -332,7 +332,7 @@ START_TEST(what_operators_changed_is_answered)
     explanation = ask_with(&changes.overrides, changed[_i].from, changed[_i].to,
                            changed[_i].service, FAMILY_IPV4, end_of(changed[_i].day));
     ck_assert_int_eq(explanation->main->reason, changed[_i].reason);
-    ck_assert_int_eq(explanation->main->standing, changed[_i].standing);
+    ck_assert_int_eq(explanation->main->state, changed[_i].state);
     ck_assert_int_eq(explanation->allowed, changed[_i].reason == REASON_NONE);
     ck_assert_ptr_eq(explanation->overrides, &changes.overrides);
     if (changed[_i].reason == REASON_ISOLATED)
@@ -351,7 +351,7 @@ START_TEST(what_is_near_and_suspended_does_not_pass)
     ck_assert_uint_eq(explanation->n_nearest, 1);
     ck_assert_str_eq(flow_name(explanation->nearest[0].flow), "renewed");
     ck_assert(!explanation->nearest[0].live);
-    ck_assert_int_eq(explanation->nearest[0].standing, STANDING_SUSPENDED);
+    ck_assert_int_eq(explanation->nearest[0].state, FLOW_STATE_SUSPENDED);
 }
 END_TEST
 
@@ -370,7 +370,7 @@ START_TEST(what_is_near_and_isolated_does_not_pass)
         ask_with(&changes.overrides, "pc", "server", "tcp/80", FAMILY_IPV4, end_of(AFTER));
     ck_assert_str_eq(flow_name(explanation->nearest[0].flow), "web");
     ck_assert(!explanation->nearest[0].live);
-    ck_assert_int_eq(explanation->nearest[0].standing, STANDING_LIVE);
+    ck_assert_int_eq(explanation->nearest[0].state, FLOW_STATE_LIVE);
 }
 END_TEST
 
@@ -442,7 +442,8 @@ START_TEST(a_flow_is_refused_outside_its_hours_until_it_opens)
                       instant(hours[_i].day, hours[_i].hour, hours[_i].minute));
     ck_assert_int_eq(explanation->allowed, hours[_i].open);
     ck_assert_int_eq(explanation->main->reason, hours[_i].open ? REASON_NONE : REASON_SUSPENDED);
-    ck_assert_int_eq(explanation->main->standing, hours[_i].open ? STANDING_LIVE : STANDING_CLOSED);
+    ck_assert_int_eq(explanation->main->state,
+                     hours[_i].open ? FLOW_STATE_LIVE : FLOW_STATE_CLOSED);
     ck_assert_int_eq(explanation->opens, opens);
 }
 END_TEST

@@ -107,7 +107,7 @@ static const struct {
     const struct schedule *schedule; /* of `web` */
     const char *service;
     const char *line; /* one that is printed */
-    const char *standing, *opens, *override, *expires;
+    const char *state, *opens, *override, *expires;
 } cases[] = {
     {OVERRIDE_SUSPENSION, "web", NULL, NULL, "tcp/443",
      "  reason    suspended: approved by flow web, which is suspended by tanaka since "
@@ -160,7 +160,7 @@ static void check_json(const struct explained *explained, int i)
     const json_t *override;
 
     ck_assert_ptr_nonnull(object);
-    ck_assert_pstr_eq(text_of(object, "standing"), cases[i].standing);
+    ck_assert_pstr_eq(text_of(object, "standing"), cases[i].state);
     ck_assert_pstr_eq(text_of(object, "opens"), cases[i].opens);
     ck_assert_pstr_eq(text_of(object, "expires"), cases[i].expires);
     override = json_object_get(object, "override");

@@ -151,7 +151,7 @@ static json_t *details_to_json(const struct explained *explained)
                      (int)flow->location.line, "approval", approval_to_json(flow), "purpose",
                      flow->purpose, "expires", expiry_to_json(flow), "schedule",
                      hours_to_json(flow), "standing",
-                     standing_to_string(explained->explanation->main->standing), "opens",
+                     flow_state_to_string(explained->explanation->main->state), "opens",
                      instant_to_json(explained->explanation->opens), "override",
                      override_to_json(explanation_override(explained->explanation)));
 }

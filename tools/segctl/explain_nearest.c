@@ -26,17 +26,17 @@ static void print_content(const struct policy *policy, const struct flow *flow)
 }
 
 /* Why the flow that owns what was asked for does not pass it: "the flow that …". */
-static const char *owner_word(enum standing standing)
+static const char *owner_word(enum flow_state state)
 {
-    switch (standing) {
-    case STANDING_EXPIRED:
+    switch (state) {
+    case FLOW_STATE_EXPIRED:
         return "has expired";
-    case STANDING_SUSPENDED:
+    case FLOW_STATE_SUSPENDED:
         return "is suspended";
-    case STANDING_CLOSED:
+    case FLOW_STATE_CLOSED:
         return "is outside its hours";
-    case STANDING_LIVE:
-    case STANDING_DISABLED:
+    case FLOW_STATE_LIVE:
+    case FLOW_STATE_DISABLED:
         break;
     }
     return "owns it";
@@ -54,7 +54,7 @@ static void print_nearness(const struct explained *explained, const struct near_
         return;
     case NEAR_BEHIND:
         printf("would allow it, but the flow that %s comes first and owns it",
-               owner_word(explained->explanation->main->standing));
+               owner_word(explained->explanation->main->state));
         return;
     case NEAR_PART:
         fputs("allows a part: ", stdout);
@@ -105,7 +105,7 @@ void explain_print_nearest(const struct explained *explained)
         printf("\n  %*s  ", EXPLAIN_FIELD_WIDTH, "");
         print_nearness(explained, near);
         if (!near->live && near->nearness != NEAR_DISABLED)
-            printf(" (%s)", words_hindrance(near->standing));
+            printf(" (%s)", words_hindrance(near->state));
         putchar('\n');
     }
 }

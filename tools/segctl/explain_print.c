@@ -256,18 +256,18 @@ static void print_hindrance(const struct explained *explained)
     const struct flow *flow = &policy_of(explained)->flows[answer->decision.flow];
     const struct override *override = explanation_override(explained->explanation);
 
-    switch (answer->standing) {
-    case STANDING_LIVE:
+    switch (answer->state) {
+    case FLOW_STATE_LIVE:
         fputs(", but zone ", stdout);
         words_text(stdout, override->name);
         fputs(" is isolated ", stdout);
         words_override(stdout, policy_of(explained), override);
         break;
-    case STANDING_SUSPENDED:
+    case FLOW_STATE_SUSPENDED:
         fputs(", which is suspended ", stdout);
         words_override(stdout, policy_of(explained), override);
         break;
-    case STANDING_CLOSED:
+    case FLOW_STATE_CLOSED:
         fputs(", which is outside its hours (", stdout);
         words_hours(stdout, flow->schedule);
         fputs(explanation->opens == USEC_NEVER ? ") and ends before they begin" : "), next open ",
@@ -275,10 +275,10 @@ static void print_hindrance(const struct explained *explained)
         if (explanation->opens != USEC_NEVER)
             words_instant(stdout, policy_of(explained), explanation->opens);
         break;
-    case STANDING_EXPIRED:
+    case FLOW_STATE_EXPIRED:
         fputs(", which has expired", stdout);
         break;
-    case STANDING_DISABLED:
+    case FLOW_STATE_DISABLED:
         break;
     }
     putchar('\n');

@@ -43,7 +43,7 @@ static const char *hindrance(const struct matrix *matrix, const struct flow *flo
 {
     if (moment_passes(&matrix->moment, flow, matrix_zone(matrix, from), matrix_zone(matrix, to)))
         return NULL;
-    return words_hindrance(moment_standing(&matrix->moment, flow));
+    return words_hindrance(moment_flow_state(&matrix->moment, flow));
 }
 
 /* `2027-03-31 (suspended)`, `disabled`, `-` */

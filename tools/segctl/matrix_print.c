@@ -228,7 +228,7 @@ static void print_totals(const struct matrix_view *view)
     const struct policy *policy = view->matrix->policy;
     size_t n_cells = view->matrix->n_zones * view->matrix->n_zones;
     size_t n_open = 0, n_live = 0, n_isolated = 0, n_implicit = 0;
-    size_t n_standing[STANDING_CLOSED + 1] = {0};
+    size_t n_by_state[FLOW_STATE_CLOSED + 1] = {0};
 
     for (size_t i = 0; i < n_cells; i++)
         n_open += view->matrix->cells[i].flows.n > 0;
@@ -239,17 +239,17 @@ static void print_totals(const struct matrix_view *view)
             n_implicit++;
         else if (moment_passes_somewhere(&view->matrix->moment, flow))
             n_live++;
-        else if (moment_standing(&view->matrix->moment, flow) == STANDING_LIVE)
+        else if (moment_flow_state(&view->matrix->moment, flow) == FLOW_STATE_LIVE)
             n_isolated++;
         else
-            n_standing[moment_standing(&view->matrix->moment, flow)]++;
+            n_by_state[moment_flow_state(&view->matrix->moment, flow)]++;
     }
 
     print_count("\n", n_live, "flow passes", "flows pass");
-    print_some(n_standing[STANDING_DISABLED], "disabled");
-    print_some(n_standing[STANDING_EXPIRED], "expired");
-    print_some(n_standing[STANDING_SUSPENDED], "suspended");
-    print_some(n_standing[STANDING_CLOSED], "outside their hours");
+    print_some(n_by_state[FLOW_STATE_DISABLED], "disabled");
+    print_some(n_by_state[FLOW_STATE_EXPIRED], "expired");
+    print_some(n_by_state[FLOW_STATE_SUSPENDED], "suspended");
+    print_some(n_by_state[FLOW_STATE_CLOSED], "outside their hours");
     print_some(n_isolated, "in isolated zones");
     if (n_implicit > 0)
         print_count("; ", n_implicit, "zone has `intra: allow`", "zones have `intra: allow`");

@@ -125,18 +125,18 @@ void words_hours(FILE *stream, const struct schedule *schedule)
     }
 }
 
-const char *words_hindrance(enum standing standing)
+const char *words_hindrance(enum flow_state state)
 {
-    switch (standing) {
-    case STANDING_LIVE:
+    switch (state) {
+    case FLOW_STATE_LIVE:
         return reason_to_string(REASON_ISOLATED);
-    case STANDING_DISABLED:
+    case FLOW_STATE_DISABLED:
         return "disabled";
-    case STANDING_EXPIRED:
+    case FLOW_STATE_EXPIRED:
         return "expired";
-    case STANDING_SUSPENDED:
+    case FLOW_STATE_SUSPENDED:
         return "suspended";
-    case STANDING_CLOSED:
+    case FLOW_STATE_CLOSED:
         return "outside its hours";
     }
     return "";

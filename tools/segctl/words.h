@@ -9,7 +9,7 @@
 #include "diagram/diagram.h"
 #include "policy/overrides.h"
 #include "policy/policy.h"
-#include "policy/standing.h"
+#include "policy/flow_state.h"
 
 /*
  * Parts of a policy in the words that people read, written to a stream; shared by the commands, so
@@ -34,7 +34,7 @@ void words_instant(FILE *stream, const struct policy *policy, usec_t instant);
 /* `mon-fri 08:30-17:15`. */
 void words_hours(FILE *stream, const struct schedule *schedule);
 /* Why a flow does not pass: `expired`; `isolated` where it is live. */
-const char *words_hindrance(enum standing standing);
+const char *words_hindrance(enum flow_state state);
 /* `by tanaka since 2026-11-23 02:11: ransomware`. */
 void words_override(FILE *stream, const struct policy *policy, const struct override *override);
 /* `file:line`. */

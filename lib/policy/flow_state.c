@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * One place for what decides whether a flow passes now, so that the kernel enforces what `explain`
+ * and the matrix say. Many flows share few schedules, and few are suspended: windows are computed
+ * once, and suspensions sorted.
+ */
+
+#include "policy/flow_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/string_table.h"
+
+struct window {
+    bool open;
+    usec_t until;
+};
+
+struct flow_states {
+    const struct policy *policy;
+    usec_t over;            /* what ends until then has expired */
+    struct window *windows; /* of each of the policy's schedules */
+    const char **suspended; /* names, sorted */
+    size_t n_suspended;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int collect_suspended(struct flow_states *states, const struct overrides *overrides)
+{
+    if (!overrides || overrides->n_overrides == 0)
+        return 0;
+
+    states->suspended = calloc(overrides->n_overrides, sizeof(*states->suspended));
+    if (!states->suspended)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].kind == OVERRIDE_SUSPENSION)
+            states->suspended[states->n_suspended++] = overrides->overrides[i].name;
+    }
+    qsort(states->suspended, states->n_suspended, sizeof(*states->suspended), compare_names);
+    return 0;
+}
+
+int flow_states_new(const struct policy *policy, const struct overrides *overrides, usec_t now,
+                    struct flow_states **ret_states)
+{
+    cleanup_(flow_states_freep) struct flow_states *states = calloc(1, sizeof(*states));
+    int r;
+
+    if (!states)
+        return -ENOMEM;
+    states->policy = policy;
+    states->over = overrides && overrides->over > now ? overrides->over : now;
+
+    states->windows = calloc(policy->n_schedules + 1, sizeof(*states->windows));
+    if (!states->windows)
+        return -ENOMEM;
+    for (size_t i = 0; i < policy->n_schedules; i++) {
+        r = schedule_window(&policy->schedules[i], policy->timezone, now, &states->windows[i].open,
+                            &states->windows[i].until);
+        if (r < 0)
+            return r;
+    }
+
+    r = collect_suspended(states, overrides);
+    if (r < 0)
+        return r;
+
+    *ret_states = TAKE_PTR(states);
+    return 0;
+}
+
+struct flow_states *flow_states_free(struct flow_states *states)
+{
+    if (!states)
+        return NULL;
+
+    free(states->windows);
+    free(states->suspended);
+    free(states);
+    return NULL;
+}
+
+static bool is_suspended(const struct flow_states *states, const struct flow *flow)
+{
+    return states->n_suspended > 0 && bsearch(&flow->name, states->suspended, states->n_suspended,
+                                              sizeof(*states->suspended), compare_names);
+}
+
+enum flow_state flow_states_of(const struct flow_states *states, const struct flow *flow,
+                               usec_t *ret_until)
+{
+    const struct window always = {true, USEC_NEVER};
+    const struct window *window =
+        flow->schedule ? &states->windows[flow->schedule - states->policy->schedules] : &always;
+    usec_t until = USEC_NEVER;
+    enum flow_state state = FLOW_STATE_LIVE;
+
+    if (!flow->enabled) {
+        state = FLOW_STATE_DISABLED;
+    } else if (flow->expires <= states->over) {
+        state = FLOW_STATE_EXPIRED;
+    } else {
+        until = window->until < flow->expires ? window->until : flow->expires;
+        if (is_suspended(states, flow))
+            state = FLOW_STATE_SUSPENDED;
+        else if (!window->open)
+            state = FLOW_STATE_CLOSED;
+    }
+
+    if (ret_until)
+        *ret_until = until;
+    return state;
+}
+
+usec_t flow_states_until(const struct flow_states *states)
+{
+    usec_t first = USEC_NEVER;
+
+    for (size_t i = 0; i < states->policy->n_flows; i++) {
+        usec_t until;
+
+        flow_states_of(states, &states->policy->flows[i], &until);
+        if (until < first)
+            first = until;
+    }
+    return first;
+}
+
+static const char *const flow_state_words[] = {
+    [FLOW_STATE_LIVE] = "live",       [FLOW_STATE_DISABLED] = "disabled",
+    [FLOW_STATE_EXPIRED] = "expired", [FLOW_STATE_SUSPENDED] = "suspended",
+    [FLOW_STATE_CLOSED] = "schedule",
+};
+DEFINE_TO_STRING(flow_state, enum flow_state)
