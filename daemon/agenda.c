@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/standing.h"
+#include "policy/flow_state.h"
 
 #define DAY (INT64_C(86400) * USEC_PER_SEC)
 
@@ -112,30 +112,30 @@ void agenda_read(struct agenda *agenda, const struct compiled *compiled)
 
 /* How the flows stand at the two instants. */
 struct between {
-    struct standings *before, *after;
+    struct flow_states *before, *after;
     usec_t from, to;
 };
 
 static void between_clear(struct between *between)
 {
-    standings_free(between->before);
-    standings_free(between->after);
+    flow_states_free(between->before);
+    flow_states_free(between->after);
 }
 
 static bool happened(const struct between *between, const struct flow *flow,
                      enum agenda_event event)
 {
-    enum standing before = standings_of(between->before, flow, NULL);
-    enum standing after = standings_of(between->after, flow, NULL);
+    enum flow_state before = flow_states_of(between->before, flow, NULL);
+    enum flow_state after = flow_states_of(between->after, flow, NULL);
     unsigned warned;
 
     switch (event) {
     case AGENDA_EXPIRED:
-        return before != STANDING_EXPIRED && after == STANDING_EXPIRED;
+        return before != FLOW_STATE_EXPIRED && after == FLOW_STATE_EXPIRED;
     case AGENDA_OPENED:
-        return before == STANDING_CLOSED && after == STANDING_LIVE;
+        return before == FLOW_STATE_CLOSED && after == FLOW_STATE_LIVE;
     case AGENDA_CLOSED:
-        return before == STANDING_LIVE && after == STANDING_CLOSED;
+        return before == FLOW_STATE_LIVE && after == FLOW_STATE_CLOSED;
     case AGENDA_WARNED:
         warned = has_end(flow) ? warning_of(flow->expires - between->to) : 0;
         return warned > 0 && warned != warning_of(flow->expires - between->from);
@@ -150,10 +150,10 @@ int agenda_tell(const struct compiled *compiled, const struct overrides *overrid
     cleanup_(freep) const struct flow **flows =
         calloc(policy->n_flows + 1, sizeof(const struct flow *));
     cleanup_(between_clear) struct between between = {.from = from, .to = to};
-    int r = flows ? standings_new(policy, overrides, from, &between.before) : -ENOMEM;
+    int r = flows ? flow_states_new(policy, overrides, from, &between.before) : -ENOMEM;
 
     if (r == 0)
-        r = standings_new(policy, overrides, to, &between.after);
+        r = flow_states_new(policy, overrides, to, &between.after);
     for (enum agenda_event event = 0; r == 0 && event < AGENDA_EVENTS; event++) {
         size_t n = 0;
 
