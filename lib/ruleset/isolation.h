@@ -13,8 +13,8 @@
  * committed without the policy: an isolation takes effect as fast with 50,000 flows as with none.
  *
  * What was closed by hand is there to be read back: the counter and the sets of an isolation have
- * names that begin with RULESET_ISOLATED and the zone, the set `…/kept` tells in comments which flows
- * go on, and a suspension leaves a counter RULESET_SUSPENSION with the name of its flow.
+ * names that begin with RULESET_ISOLATED and the zone, the set `…/kept` tells in comments which
+ * flows go on, and a suspension leaves a counter RULESET_SUSPENSION with the name of its flow.
  */
 #define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
@@ -23,8 +23,8 @@
 /*
  * `outline` is the policy or its outline; `live` the set RULESET_LIVE of the ruleset that it stands
  * beside, in which the marks of kept flows are found by their names (comments). Isolations of zones
- * that the outline does not have are left out. Without isolations and suspensions the result is an empty ruleset.
- * Returns 0 and a ruleset that the caller owns, or -ENOMEM.
+ * that the outline does not have are left out. Without isolations and suspensions the result is an
+ * empty ruleset. Returns 0 and a ruleset that the caller owns, or -ENOMEM.
  */
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
                       const struct set *live, struct ruleset **ret_ruleset);
