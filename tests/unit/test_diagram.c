@@ -46,8 +46,8 @@ static FILE *draft_begin(struct draft *draft)
 static int draft_end(struct draft *draft)
 {
     ck_assert_int_eq(fclose(draft->stream), 0);
-    return diagram_new(read_valid(&draft->reading, draft->text), draft->reading.diagnostics,
-                       &draft->diagram);
+    read_valid(&draft->reading, draft->text);
+    return diagram_new(draft->reading.policy, draft->reading.diagnostics, &draft->diagram);
 }
 
 static void draft_clear(struct draft *draft)
