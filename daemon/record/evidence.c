@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What was the case when a zone was isolated. Before the cut comes what the cut would change: the
- * connections of the zone, and who stood where; it takes one walk of the connections, whatever the
- * policy is. Counters and ruleset outlive the cut, since an isolation stands beside them, and are
- * written behind it. The sums come last: a folder without SHA256SUMS is one that was not finished.
+ * What was the case when a zone was isolated: connections first, and who stood where; it takes one
+ * walk of the connections, whatever the policy is. Counters and ruleset come after that. The sums
+ * come last: a folder without SHA256SUMS is one that was not finished.
  *
- * What cannot be written keeps the zone from being isolated without evidence, and is the caller's
- * to decide; what the kernel does not tell is noted in the file that lacks it, and keeps nobody
- * from anything.
+ * If a file cannot be written, evidence_begin() or evidence_finish() fails and the caller decides;
+ * what the kernel does not tell is noted in the file that lacks it, and is no failure.
  */
 
 #include "daemon/record/evidence.h"
@@ -150,7 +148,8 @@ int evidence_begin(const struct evidence_subject *subject, struct evidence **ret
     if (!evidence)
         return -ENOMEM;
     evidence->incidents = evidence->folder = -1;
-    evidence->enforcement = subject->enforcement;
+    evidence->nftables = subject->nftables;
+    evidence->ruleset = subject->ruleset;
 
     r = open_folder(evidence, subject);
     if (r == 0)
@@ -180,7 +179,7 @@ int evidence_finish(struct evidence *evidence)
 {
     int r = evidence_write(evidence, "counters.json", evidence_write_counters, NULL);
 
-    if (r == 0 && enforcement_ruleset(evidence->enforcement))
+    if (r == 0 && evidence->ruleset)
         r = evidence_write(evidence, "ruleset.nft", evidence_write_ruleset, NULL);
     if (r == 0)
         r = evidence_sync(evidence);

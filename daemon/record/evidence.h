@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "daemon/enforcement.h"
 #include "daemon/record/actor.h"
 #include "daemon/record/state.h"
 #include "observe/conntrack.h"
+#include "kernel/nftables.h"
 #include "observe/links.h"
 
 /*
@@ -19,8 +19,9 @@
  *   ruleset.nft        the ruleset as it was committed
  *   SHA256SUMS         of all these, in the form of sha256sum(1)
  *
- * What the isolation itself takes away is written first: evidence_begin() before the cut, in a time
- * that does not grow with the number of flows; evidence_finish() behind it.
+ * It is written after the cut, which waits for no disk; connections and counters outlive it.
+ * evidence_begin() takes a time that does not grow with the number of flows, evidence_finish() does
+ * the rest.
  */
 struct evidence;
 
@@ -32,7 +33,9 @@ struct evidence_subject {
     const struct state *state;
     const char *fingerprint;
     const char *audit_head;
-    struct enforcement *enforcement;
+    struct nftables *nftables;     /* for the counters */
+    const struct ruleset *ruleset; /* that is enforced; NULL: none */
+    const struct policy *outline;  /* of its policy; NULL: a lockdown */
     struct conntrack *conntrack;
     const struct links *links;
 };

@@ -19,7 +19,8 @@ struct evidence {
     int incidents; /* the folder of all */
     int folder;
     char *path; /* `incidents/…` */
-    struct enforcement *enforcement;
+    struct nftables *nftables;
+    const struct ruleset *ruleset;
     struct evidence_file files[EVIDENCE_FILES_MAX];
     size_t n_files;
     /* The first thing that the kernel would not tell, as a negative errno: its file says so, and

@@ -158,8 +158,8 @@ int evidence_write_connections(FILE *stream, struct evidence *evidence, const vo
 {
     const struct evidence_subject *subject = userdata;
     struct walk walk = {
-        .zone = policy_zone_named(enforcement_outline(subject->enforcement), subject->zone),
-        .ruleset = enforcement_ruleset(subject->enforcement),
+        .zone = policy_zone_named(subject->outline, subject->zone),
+        .ruleset = subject->ruleset,
     };
     int problem = -EPROTONOSUPPORT, r;
 
@@ -263,7 +263,7 @@ static json_t *discipline_json(void)
 int evidence_write_clock(FILE *stream, struct evidence *evidence, const void *userdata)
 {
     const struct evidence_subject *subject = userdata;
-    const struct policy *outline = enforcement_outline(subject->enforcement);
+    const struct policy *outline = subject->outline;
     cleanup_(json_decrefp) json_t *json = json_object();
     char boot_id[40];
 
@@ -327,18 +327,18 @@ static int put_flows(FILE *stream, const struct ruleset *ruleset, struct nftable
 
 int evidence_write_counters(FILE *stream, struct evidence *evidence, const void *userdata)
 {
-    struct nftables *nftables = enforcement_nftables(evidence->enforcement);
+    struct nftables *nftables = evidence->nftables;
     int of_refused = 0, of_flows = 0;
     int r = put_refused(stream, nftables, &of_refused);
 
     (void)userdata;
     if (r == 0)
-        r = put_flows(stream, enforcement_ruleset(evidence->enforcement), nftables, &of_flows);
+        r = put_flows(stream, evidence->ruleset, nftables, &of_flows);
     return r < 0 ? r : put_problem(stream, evidence, of_refused < 0 ? of_refused : of_flows);
 }
 
 int evidence_write_ruleset(FILE *stream, struct evidence *evidence, const void *userdata)
 {
     (void)userdata;
-    return ruleset_print(enforcement_ruleset(evidence->enforcement), calendar_now(), stream);
+    return ruleset_print(evidence->ruleset, calendar_now(), stream);
 }

@@ -55,13 +55,6 @@ ROOM_OF_FILE = {
 # Rooms in which no circle of files is allowed. One between rooms is allowed nowhere.
 NO_CIRCLES = {'lib/diagram', 'lib/answer'} | {room for room in ROOMS if room.startswith('daemon')}
 
-# EXCEPTIONS FOR THE DAEMON, to be deleted together with the lines marked (*) once its circle of
-# files is open: what rooms of the daemon include today and must not. While this table is here,
-# circles of files inside the daemon are tolerated.
-DAEMON_TODAY = {
-    'daemon/record': ['daemon'],
-}
-
 INCLUDE = re.compile(r'[ \t]*#[ \t]*include[ \t]*(["<])([^">]*)[">]')
 
 
@@ -87,8 +80,13 @@ def room_of(stem):
     return ROOM_OF_FILE.get(stem, '/'.join(folders[:2]))
 
 
+def object_of(file):
+    """The object of a file: a pair x.c and x.h is one, with x_private.h where it has one."""
+    return re.sub(r'_private$', '', file[:-2])
+
+
 class Graph:
-    """The objects of a tree, each a pair x.c and x.h named by what is before the dot."""
+    """The objects of a tree, each named by what is before the dot."""
 
     def __init__(self, tree):
         self.findings = []
@@ -103,9 +101,9 @@ class Graph:
         if not files:
             self.findings.append(f'{tree}: there is no source to check')
         for file in files:
-            self.rooms[file[:-2]] = room_of(file[:-2])
+            self.rooms[object_of(file)] = room_of(file[:-2])
         for file in files:
-            room = self.rooms[file[:-2]]
+            room = room_of(file[:-2])
             if room not in ROOMS:
                 self.findings.append(f'{file}: no rule says what {room} may include')
                 continue
@@ -113,13 +111,13 @@ class Graph:
                 for number, line in enumerate(text, 1):
                     match = INCLUDE.match(line)
                     if match:
-                        self.add(f'{file}:{number}', file[:-2], match[1] == '"', match[2])
+                        self.add(f'{file}:{number}', object_of(file), match[1] == '"', match[2])
 
     def add(self, place, stem, own, path):
         """Adds the arrow of one include, or a finding."""
         room = self.rooms[stem]
         first = path.split('/')[0]
-        target = path[:-2]
+        target = object_of(path)
         if first in ('.', '..') or '/./' in path or '/../' in path:
             self.findings.append(f'{place}: "{path}" must be named from the folder lib on')
             return
@@ -136,7 +134,6 @@ class Graph:
 
         target_room = room_of(target)
         allowed = rooms_before(room)
-        allowed += DAEMON_TODAY.get(room, [])  # (*)
         if target_room not in allowed:
             self.findings.append(f'{place}: {room} must not include "{path}"; only: ' +
                                  ' '.join(allowed))
@@ -175,8 +172,6 @@ class Graph:
         findings = list(self.findings)
         for circle in self.circles():
             rooms = {self.rooms[node] for node in circle}
-            if DAEMON_TODAY and all(room.startswith('daemon') for room in rooms):  # (*)
-                continue  # (*)
             if len(rooms) > 1 or rooms & NO_CIRCLES:
                 findings.append(f'{circle[0]}: {len(circle)} files include each other in a circle, '
                                 f'for example {" -> ".join(self.shortest(circle))}')
@@ -339,7 +334,6 @@ def self_test():
             failures.append(what)
             print('\n'.join(findings))
 
-    DAEMON_TODAY.clear()  # (*)
     findings = findings_of(GOOD_TREE)
     expect('arrows along the line are fine', not findings, findings)
     findings = findings_of({})

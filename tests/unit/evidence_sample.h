@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "compiled/compiled.h"
+#include "daemon/enforcement.h"
 #include "daemon/record/evidence.h"
 #include "folder.h"
 
@@ -109,7 +110,9 @@ static inline void scene_enter(struct scene *scene, const char *size)
         .state = &scene->state,
         .fingerprint = "f1",
         .audit_head = "h1",
-        .enforcement = scene->enforcement,
+        .nftables = enforcement_nftables(scene->enforcement),
+        .ruleset = enforcement_ruleset(scene->enforcement),
+        .outline = enforcement_outline(scene->enforcement),
         .conntrack = scene->conntrack,
         .links = scene->links,
     };
