@@ -10,6 +10,7 @@
 #include "policy/schedule.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -49,6 +50,53 @@ bool schedule_is_always(const struct schedule *schedule)
             return false;
     }
     return true;
+}
+
+bool schedule_includes(const struct schedule *schedule, const struct schedule *other)
+{
+    for (unsigned day = 0; schedule && day < DAYS; day++) {
+        for (unsigned minute = 0; minute < DAY_MINUTES; minute++) {
+            if ((!other || is_open(other, day, minute)) && !is_open(schedule, day, minute))
+                return false;
+        }
+    }
+    return true;
+}
+
+const char *schedule_days_format(const struct schedule *schedule, char buffer[SCHEDULE_TEXT_MAX])
+{
+    static const char names[DAYS][4] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    char *end = buffer;
+
+    if (schedule->days == SCHEDULE_DAYS_ALL)
+        return NULL;
+    for (unsigned first = 0, last; first < DAYS; first = last + 1) {
+        last = first;
+        if (!(schedule->days >> first & 1))
+            continue;
+        while (last + 1 < DAYS && schedule->days >> (last + 1) & 1)
+            last++;
+        end += sprintf(end, "%s%s%s%s", end > buffer ? "," : "", names[first],
+                       last > first ? "-" : "", last > first ? names[last] : "");
+    }
+    return buffer;
+}
+
+const char *schedule_hours_format(const struct schedule *schedule, char buffer[SCHEDULE_TEXT_MAX])
+{
+    char *text = buffer;
+
+    for (size_t i = 0; i < schedule->n_hours; i++) {
+        unsigned first = schedule->hours[i].first_minute, end = schedule->hours[i].end_minute;
+
+        if (first == 0 && end == DAY_MINUTES)
+            return NULL;
+        if (end > DAY_MINUTES)
+            end -= DAY_MINUTES;
+        text += sprintf(text, "%s%02u:%02u-%02u:%02u", i > 0 ? ", " : "", first / 60, first % 60,
+                        end / 60, end % 60);
+    }
+    return buffer;
 }
 
 static struct tm local_time(time_t time)

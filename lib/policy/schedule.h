@@ -35,8 +35,15 @@ struct schedule {
     struct schedule_hours hours[SCHEDULE_HOURS_MAX];
 };
 
+/* `mon-wed,fri` and `08:30-12:00, 13:00-17:15`; NULL for every day and for all day. Return
+ * `buffer`. */
+#define SCHEDULE_TEXT_MAX 256
+const char *schedule_days_format(const struct schedule *schedule, char buffer[SCHEDULE_TEXT_MAX]);
+const char *schedule_hours_format(const struct schedule *schedule, char buffer[SCHEDULE_TEXT_MAX]);
 /* Whether there is no time at which it is not open. */
 bool schedule_is_always(const struct schedule *schedule);
+/* Whether it is open at every time at which the other is; NULL is always open. */
+bool schedule_includes(const struct schedule *schedule, const struct schedule *other);
 /*
  * Whether the schedule is open at `now` in a time zone, and the first instant after `now` at which
  * that changes, USEC_NEVER where it never does. The clock on the wall decides: what it skips in

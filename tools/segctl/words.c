@@ -18,8 +18,6 @@
 /* Longer lists are told by their first names: who wants all of them opens the line. */
 #define LIST_SHOWN 4
 
-#define DAYS 7
-
 bool words_are_japanese(void)
 {
     static const char *const variables[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
@@ -87,42 +85,14 @@ void words_instant(FILE *stream, const struct policy *policy, usec_t instant)
     fprintf(stream, " %02d:%02d", tm.tm_hour, tm.tm_min);
 }
 
-/* `mon-wed,fri`; days that follow each other as one run. */
-static void write_days(FILE *stream, uint8_t days)
-{
-    static const char names[DAYS][4] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-    const char *separator = "";
-
-    if (days == SCHEDULE_DAYS_ALL) {
-        fputs("every day", stream);
-        return;
-    }
-    for (unsigned first = 0, last; first < DAYS; first = last + 1) {
-        last = first;
-        if (!(days >> first & 1))
-            continue;
-        while (last + 1 < DAYS && days >> (last + 1) & 1)
-            last++;
-        fprintf(stream, "%s%s", separator, names[first]);
-        if (last > first)
-            fprintf(stream, "-%s", names[last]);
-        separator = ",";
-    }
-}
-
 void words_hours(FILE *stream, const struct schedule *schedule)
 {
-    write_days(stream, schedule->days);
-    for (size_t i = 0; i < schedule->n_hours; i++) {
-        unsigned first = schedule->hours[i].first_minute, end = schedule->hours[i].end_minute;
+    char text[SCHEDULE_TEXT_MAX];
+    const char *days = schedule_days_format(schedule, text);
 
-        if (first == 0 && end == DAY_MINUTES)
-            continue;
-        if (end > DAY_MINUTES)
-            end -= DAY_MINUTES;
-        fprintf(stream, "%s %02u:%02u-%02u:%02u", i > 0 ? "," : "", first / 60, first % 60,
-                end / 60, end % 60);
-    }
+    fputs(days ? days : "every day", stream);
+    if (schedule_hours_format(schedule, text))
+        fprintf(stream, " %s", text);
 }
 
 const char *words_hindrance(enum flow_state state)
