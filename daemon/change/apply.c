@@ -196,6 +196,6 @@ int change_compare(struct gateway *gateway, uint64_t from, uint64_t to, struct o
             r = kept_read_policy(gateway, &generation, ret_outcome, &texts, policies[i]);
     }
     if (r == 0)
-        r = plan_new(old, new, &ret_outcome->plan);
+        r = policy_changes_new(old, new, &ret_outcome->changes);
     return r > 0 ? 0 : r;
 }

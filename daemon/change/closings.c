@@ -84,13 +84,13 @@ static int check_isolations(const struct policy *old, const struct policy *new,
 }
 
 /* A suspended flow that comes again under another name would pass. */
-static int check_suspensions(const struct overrides *overrides, const struct plan *plan,
-                             struct outcome *outcome)
+static int check_suspensions(const struct overrides *overrides,
+                             const struct policy_changes *changes, struct outcome *outcome)
 {
-    for (size_t i = 0; plan && i < plan->n_changes; i++) {
-        const struct flow_change *renamed = &plan->changes[i];
+    for (size_t i = 0; changes && i < changes->n_changes; i++) {
+        const struct policy_change *renamed = &changes->changes[i];
 
-        if (renamed->kind == FLOW_RENAMED &&
+        if (renamed->kind == POLICY_RENAMED &&
             overrides_find(overrides, OVERRIDE_SUSPENSION, renamed->before) &&
             !overrides_find(overrides, OVERRIDE_SUSPENSION, renamed->name))
             return outcome_set(outcome, OUTCOME_REFUSED,
@@ -119,5 +119,5 @@ int closings_check(const struct gateway *gateway, const struct policy *new,
     if (r < 0)
         return r;
     r = check_isolations(old ? old : last, new, overrides, outcome);
-    return r == 0 ? check_suspensions(overrides, outcome->plan, outcome) : r;
+    return r == 0 ? check_suspensions(overrides, outcome->changes, outcome) : r;
 }

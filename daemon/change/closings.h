@@ -5,7 +5,8 @@
 #include "daemon/gateway.h"
 
 /* Whether all that was closed by hand stays closed under the new policy. Suspensions are compared
- * where the outcome has a plan. Returns 0, 1 where it would not (the outcome says what), or -errno.
+ * where the outcome has changes. Returns 0, 1 where it would not (the outcome says what), or
+ * -errno.
  */
 int closings_check(const struct gateway *gateway, const struct policy *new,
                    const struct overrides *overrides, struct outcome *outcome);

@@ -14,7 +14,7 @@ void outcome_clear(struct outcome *outcome)
 {
     diagnostics_free(outcome->diagnostics);
     sources_free(outcome->sources);
-    plan_free(outcome->plan);
+    policy_changes_free(outcome->changes);
     free(outcome->file);
     free(outcome->evidence);
     *outcome = (struct outcome){0};

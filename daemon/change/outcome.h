@@ -3,9 +3,9 @@
 
 #include <stdint.h>
 
+#include "answer/policy_changes.h"
 #include "base/diagnostics.h"
 #include "base/sha256.h"
-#include "daemon/change/plan.h"
 #include "kernel/nftables.h"
 
 /* What became of a change. */
@@ -27,7 +27,9 @@ struct outcome {
     struct sources *sources;         /* the places of the diagnostics */
     char *file;                      /* the line that the kernel refused, or NULL */
     uint32_t line;
-    struct plan *plan;
+    struct policy_changes *changes;    /* of a plan, an apply, a rollback: from what is enforced */
+    size_t cut;                        /* open connections that these cut */
+    bool is_enforced_already;          /* of an apply: no generation was made */
     char fingerprint[SHA256_TEXT_MAX]; /* of the texts that a plan is about */
     char *evidence;                    /* of an isolation: the folder within the state's */
 };

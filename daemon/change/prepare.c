@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "daemon/change/cut.h"
 #include "daemon/change/kept.h"
 
 int prepare_compile(const struct gateway *gateway, const struct compiled_input *wanted,
@@ -47,12 +48,11 @@ int prepare_compare(const struct gateway *gateway, const struct compiled *compil
     if (r < 0)
         return r;
 
-    r = plan_new(*ret_old, compiled->policy, &outcome->plan);
+    r = policy_changes_new(*ret_old, compiled->policy, &outcome->changes);
     if (r < 0)
         return r;
     if (gateway->conntrack && enforcement_ruleset(gateway->enforcement))
-        r = plan_count_cut(outcome->plan, gateway->conntrack,
-                           enforcement_ruleset(gateway->enforcement), compiled->diagram,
-                           compiled->ruleset);
+        r = cut_count(gateway->conntrack, enforcement_ruleset(gateway->enforcement),
+                      compiled->diagram, compiled->ruleset, &outcome->cut);
     return r == -ENOMEM ? r : 0;
 }

@@ -12,7 +12,7 @@
  * outcome, with their places. */
 int prepare_compile(const struct gateway *gateway, const struct compiled_input *wanted,
                     struct outcome *outcome, struct compiled **ret_compiled);
-/* What it changes of what is enforced, into the outcome's plan. `*ret_old` is the policy that is
+/* What it changes of what is enforced, into the outcome. `*ret_old` is the policy that is
  * enforced, which the caller frees; NULL where there is none or it cannot be read. */
 int prepare_compare(const struct gateway *gateway, const struct compiled *compiled,
                     struct policy **ret_old, struct outcome *outcome);

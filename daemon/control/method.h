@@ -18,8 +18,9 @@ json_t *method_override(const struct override *override);
 json_t *method_overrides(const struct overrides *overrides);
 json_t *method_findings(const struct gateway *gateway);
 json_t *method_diagnostics(const struct outcome *outcome);
-json_t *method_plan_changes(const struct plan *plan);
-json_t *method_plan_zones(const struct plan *plan);
+/* The reply (stolen) with what changes: `changed`, `changes`, `zones`, `objects`; NULL without
+ * memory. */
+json_t *method_with_changes(json_t *reply, const struct policy_changes *changes);
 /* Null for NULL. What comes from elsewhere, such as the names of processes and interfaces, may hold
  * bytes that are no UTF-8, which JSON has no room for: they become U+FFFD. */
 json_t *method_text(const char *text);

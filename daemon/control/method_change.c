@@ -151,12 +151,13 @@ int method_plan(struct call *call, const json_t *parameters, void *userdata)
         return r;
     return method_answer(
         call, userdata, &outcome,
-        json_pack("{s:o, s:o, s:I, s:o, s:s, s:o}", "changes", method_plan_changes(outcome.plan),
-                  "zones", method_plan_zones(outcome.plan), "cut",
-                  (json_int_t)(outcome.plan ? outcome.plan->cut : 0), "diagnostics",
-                  method_diagnostics(&outcome), "fingerprint", outcome.fingerprint, "generation",
-                  gateway->current.number > 0 ? json_integer((json_int_t)gateway->current.number)
-                                              : json_null()));
+        method_with_changes(json_pack("{s:I, s:o, s:s, s:o}", "cut", (json_int_t)outcome.cut,
+                                      "diagnostics", method_diagnostics(&outcome), "fingerprint",
+                                      outcome.fingerprint, "generation",
+                                      gateway->current.number > 0
+                                          ? json_integer((json_int_t)gateway->current.number)
+                                          : json_null()),
+                            outcome.changes));
 }
 
 int method_diff(struct call *call, const json_t *parameters, void *userdata)
@@ -174,18 +175,18 @@ int method_diff(struct call *call, const json_t *parameters, void *userdata)
     if (r < 0)
         return r;
     return method_answer(call, userdata, &outcome,
-                         json_pack("{s:o, s:o}", "changes", method_plan_changes(outcome.plan),
-                                   "zones", method_plan_zones(outcome.plan)));
+                         method_with_changes(json_object(), outcome.changes));
 }
 
 /* What an apply and a rollback have in common to tell. */
 static json_t *applied(const struct gateway *gateway, const struct outcome *outcome)
 {
-    return json_pack("{s:o, s:o, s:o, s:I, s:o}", "generation",
-                     method_generation(gateway, &gateway->current), "changes",
-                     method_plan_changes(outcome->plan), "zones", method_plan_zones(outcome->plan),
-                     "cut", (json_int_t)(outcome->plan ? outcome->plan->cut : 0), "diagnostics",
-                     method_diagnostics(outcome));
+    return method_with_changes(json_pack("{s:o, s:b, s:I, s:o}", "generation",
+                                         method_generation(gateway, &gateway->current), "made",
+                                         !outcome->is_enforced_already, "cut",
+                                         (json_int_t)outcome->cut, "diagnostics",
+                                         method_diagnostics(outcome)),
+                               outcome->changes);
 }
 
 int method_apply(struct call *call, const json_t *parameters, void *userdata)

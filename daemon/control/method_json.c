@@ -186,28 +186,108 @@ json_t *method_diagnostics(const struct outcome *outcome)
     return array;
 }
 
-json_t *method_plan_changes(const struct plan *plan)
+/* Appends to an array; what could not be made leaves none. Steals both. */
+static json_t *appended(json_t *array, json_t *item)
 {
-    json_t *array = json_array();
-
-    for (size_t i = 0; array && plan && i < plan->n_changes; i++) {
-        const struct flow_change *change = &plan->changes[i];
-        json_t *json = json_pack("{s:s, s:s, s:o, s:s, s:o}", "change",
-                                 flow_change_kind_to_string(change->kind), "name", change->name,
-                                 "before", method_text(change->before), "label", change->label,
-                                 "detail", method_text(change->detail));
-
-        if (json_array_append_new(array, json) < 0) {
-            json_decref(array);
-            return NULL;
-        }
+    if (json_array_append_new(array, item) < 0) {
+        json_decref(array);
+        return NULL;
     }
     return array;
 }
 
-json_t *method_plan_zones(const struct plan *plan)
+static json_t *items_json(const struct field_items *items)
 {
-    return texts_of(plan ? plan->zones : NULL, plan ? plan->n_zones : 0);
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < items->n; i++)
+        array = appended(array, method_text(items->items[i]));
+    return array;
+}
+
+static json_t *fields_json(const struct policy_change *change)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < change->n_fields; i++) {
+        const struct field_change *field = &change->fields[i];
+
+        array = appended(
+            array,
+            json_pack("{s:s, s:o, s:o, s:o, s:o, s:I}", "field", field->field, "before",
+                      method_text(field->before), "after", method_text(field->after), "added",
+                      items_json(&field->added), "removed", items_json(&field->removed), "left_out",
+                      (json_int_t)(field->added.n_left_out + field->removed.n_left_out)));
+    }
+    return array;
+}
+
+/* What flows and other objects have in common. */
+static json_t *change_json(const struct policy_change *change)
+{
+    return json_pack("{s:s, s:o, s:o, s:b, s:b, s:b, s:o}", "change",
+                     policy_change_kind_to_string(change->kind), "name", method_text(change->name),
+                     "detail", method_text(change->detail), "packets", change->packets, "widens",
+                     change->widens, "narrows", change->narrows, "fields", fields_json(change));
+}
+
+static json_t *flow_change_json(const struct policy_change *change)
+{
+    json_t *json = change_json(change);
+
+    if (json_object_set_new(json, "before", method_text(change->before)) < 0 ||
+        json_object_set_new(json, "label", method_text(change->label)) < 0 ||
+        json_object_set_new(json, "approval", method_text(change->approval)) < 0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+static json_t *object_change_json(const struct policy_change *change)
+{
+    json_t *json = change_json(change);
+
+    if (json_object_set_new(json, "kind", json_string(policy_subject_to_string(change->subject))) <
+        0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+/* `zone school: networks +10.5.0.0/16`, `gateway: protect false → true` */
+static json_t *zone_sentence(const struct policy_change *change)
+{
+    return json_sprintf("%s%s: %s", change->subject == SUBJECT_ZONE ? "zone " : "", change->name,
+                        change->detail ? change->detail
+                                       : policy_change_kind_to_string(change->kind));
+}
+
+json_t *method_with_changes(json_t *reply, const struct policy_changes *changes)
+{
+    json_t *flows = json_array(), *zones = json_array(), *objects = json_array();
+    size_t n = changes ? changes->n_changes : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct policy_change *change = &changes->changes[i];
+
+        if (change->subject == SUBJECT_FLOW && flows) {
+            flows = appended(flows, flow_change_json(change));
+            continue;
+        }
+        if ((change->subject == SUBJECT_ZONE || change->subject == SUBJECT_GATEWAY) && zones)
+            zones = appended(zones, zone_sentence(change));
+        if (change->subject != SUBJECT_FLOW && objects)
+            objects = appended(objects, object_change_json(change));
+    }
+    if ((json_object_set_new(reply, "changed", json_boolean(n > 0)) |
+         json_object_set_new(reply, "changes", flows) | json_object_set_new(reply, "zones", zones) |
+         json_object_set_new(reply, "objects", objects)) < 0) {
+        json_decref(reply);
+        return NULL;
+    }
+    return reply;
 }
 
 const char *method_get_text(const json_t *parameters, const char *field)

@@ -24,25 +24,20 @@ static void print_cut(const json_t *reply, const char *verb)
         printf("no open connection %s cut\n", verb);
 }
 
-/* Changes and warnings. Returns 0 or -ENOMEM. */
-static int print_changes(const json_t *reply, bool colour, const char *verb)
+static int print_plan(const json_t *reply, bool colour)
 {
     int r = reply_print_diagnostics(json_object_get(reply, "diagnostics"));
 
-    if (r == 0)
-        r = reply_print_changes(reply, colour);
-    if (r == 0)
-        print_cut(reply, verb);
-    return r;
-}
-
-static int print_plan(const json_t *reply, bool colour)
-{
-    int r = print_changes(reply, colour, "would be");
-
-    if (r == 0)
-        puts("nothing has changed; `segctl apply` does it");
-    return r;
+    if (r < 0)
+        return r;
+    if (!reply_true(reply, "changed")) {
+        puts("nothing changes: this is what is enforced");
+        return 0;
+    }
+    reply_print_changes(reply, colour);
+    print_cut(reply, "would be");
+    puts("nothing has changed; `segctl apply` does it");
+    return 0;
 }
 
 int run_plan(const struct command *command, int argc, char **argv)
@@ -78,7 +73,8 @@ static int print_applied(const json_t *reply, bool colour)
     const json_t *generation = json_object_get(reply, "generation");
     int r;
 
-    words_coloured(stdout, colour, "1;32", "enforced");
+    words_coloured(stdout, colour, "1;32",
+                   reply_true(reply, "made") ? "enforced" : "enforced already");
     printf(": generation %" JSON_INTEGER_FORMAT " (", reply_number(generation, "number"));
     reply_write_digest(stdout, generation, "fingerprint");
     putchar(')');
@@ -87,10 +83,18 @@ static int print_applied(const json_t *reply, bool colour)
                reply_number(generation, "source"));
     putchar('\n');
 
-    r = print_changes(reply, colour, "was");
-    if (r == 0)
-        print_confirmation(json_object_get(reply, "confirmation"), colour);
-    return r;
+    r = reply_print_diagnostics(json_object_get(reply, "diagnostics"));
+    if (r < 0)
+        return r;
+    reply_print_changes(reply, colour);
+    if (!reply_true(reply, "made"))
+        puts("nothing changes: no generation is made, and nothing waits to be confirmed");
+    else if (!reply_true(reply, "changed"))
+        puts("nothing changes but the text of the policy");
+    else
+        print_cut(reply, "was");
+    print_confirmation(json_object_get(reply, "confirmation"), colour);
+    return 0;
 }
 
 int run_apply(const struct command *command, int argc, char **argv)

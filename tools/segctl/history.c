@@ -83,6 +83,14 @@ int run_history(const struct command *command, int argc, char **argv)
     return remote_run(command, argc, argv, NULL, 0, "GetHistory", print_history);
 }
 
+static int print_diff(const json_t *reply, bool colour)
+{
+    if (!reply_true(reply, "changed"))
+        puts("nothing changes: the two policies mean the same");
+    reply_print_changes(reply, colour);
+    return 0;
+}
+
 int run_diff(const struct command *command, int argc, char **argv)
 {
     static const struct field fields[] = {
@@ -90,6 +98,5 @@ int run_diff(const struct command *command, int argc, char **argv)
         {.title = "M", .parameter = "to", .kind = FIELD_NUMBER, .required = true},
     };
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Diff",
-                      reply_print_changes);
+    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Diff", print_diff);
 }

@@ -19,6 +19,12 @@
 #define LIST_SHOWN 2
 #define DIGITS_SHOWN 12
 
+/* Changes: what people read on a terminal, and paste into a mail. */
+#define LINE_WIDTH 80
+#define KIND_WIDTH 8
+#define FIELD_INDENT (KIND_WIDTH + 3)
+#define MORE_WIDTH ((unsigned)sizeof(" and 999 more") - 1)
+
 const char *reply_when(const char *instant, char buffer[WHEN_MAX])
 {
     char date[DATE_TEXT_MAX];
@@ -120,64 +126,157 @@ char *reply_list_text(const json_t *list)
     return text;
 }
 
-/* `was pos-to-bank; expires 2027-03-31 → 2028-03-31` */
-static char *change_detail(const json_t *change)
+static unsigned shown_width(const char *text)
 {
-    const char *before = reply_text(change, "before"), *detail = reply_text(change, "detail");
-    char *text;
-
-    if (asprintf(&text, "%s%s%s%s", *before ? "was " : "", before, *before && *detail ? "; " : "",
-                 detail) < 0)
-        return NULL;
-    return text;
+    return text_shown_width(text, strlen(text));
 }
 
-static int print_flows(const json_t *changes, bool colour)
+/* The text and what is left of `width` columns, and a space more than that. */
+static void print_padded(const char *text, unsigned width)
 {
-    static const char *const titles[] = {"CHANGE", "FLOW", "WHAT", "LABEL"};
-    cleanup_(table_freep) struct table *table = NULL;
-    json_t *change;
-    size_t i;
-    int r = table_new(ELEMENTS_OF(titles), titles, NULL, &table);
+    unsigned shown = shown_width(text);
 
-    json_array_foreach(changes, i, change)
-    {
-        cleanup_(freep) char *detail = change_detail(change);
-        const char *name = reply_text(change, "name"), *label = reply_text(change, "label");
+    words_text(stdout, text);
+    printf("%*s", (int)(width > shown ? width - shown : 0) + 1, "");
+}
 
-        if (r == 0)
-            r = detail
-                    ? table_add(table, (const char *[]){reply_text(change, "change"), name, detail,
-                                                        strcmp(label, name) == 0 ? "" : label})
-                    : -ENOMEM;
+/* `+ 10.1.0.0/24, 10.1.7.9 and 12 more`, as many as the line has room for. */
+static void print_items(char sign, const json_t *items, unsigned column)
+{
+    size_t n = json_array_size(items);
+
+    printf("%c ", sign);
+    column += 2;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_string_value(json_array_get(items, i));
+
+        text = text ? text : "";
+        column += shown_width(text) + 2;
+        if (i > 0 && column + (i + 1 < n ? MORE_WIDTH : 0) > LINE_WIDTH) {
+            printf(" and %zu more", n - i);
+            break;
+        }
+        fputs(i > 0 ? ", " : "", stdout);
+        words_text(stdout, text);
     }
-    if (r < 0)
-        return r;
-    table_print(table, stdout, colour);
-    return 0;
+    putchar('\n');
 }
 
-int reply_print_changes(const json_t *reply, bool colour)
+/* `2027-03-31 → 2028-03-31`, on two lines where they are long. */
+static void print_values(const json_t *field, unsigned column)
 {
-    const json_t *changes = json_object_get(reply, "changes");
-    const json_t *zones = json_object_get(reply, "zones");
-    json_t *zone;
-    size_t i;
-    int r = 0;
+    const char *before = reply_has(field, "before") ? reply_text(field, "before") : "none";
+    const char *after = reply_has(field, "after") ? reply_text(field, "after") : "none";
 
-    if (json_array_size(changes) > 0)
-        r = print_flows(changes, colour);
+    words_text(stdout, before);
+    fputs(" →", stdout);
+    if (column + shown_width(before) + shown_width(after) + 3 > LINE_WIDTH)
+        printf("\n%*s", (int)column, "");
     else
-        puts("no flow changes");
+        putchar(' ');
+    words_text(stdout, after);
+    putchar('\n');
+}
 
-    json_array_foreach(zones, i, zone)
-    {
-        const char *text = json_string_value(zone);
+static void print_field(const json_t *field, unsigned width)
+{
+    static const struct {
+        char sign;
+        const char *key;
+    } lists[] = {{'+', "added"}, {'-', "removed"}};
+    unsigned column = FIELD_INDENT + width + 1;
+    bool begun = false;
 
-        words_text(stdout, text ? text : "");
-        putchar('\n');
+    printf("%*s", FIELD_INDENT, "");
+    print_padded(reply_text(field, "field"), width);
+    for (size_t i = 0; i < ELEMENTS_OF(lists); i++) {
+        const json_t *items = json_object_get(field, lists[i].key);
+
+        if (json_array_size(items) == 0)
+            continue;
+        if (begun)
+            printf("%*s", (int)column, "");
+        print_items(lists[i].sign, items, column);
+        begun = true;
     }
-    return r;
+    if (!begun)
+        print_values(field, column);
+    if (reply_number(field, "left_out") > 0)
+        printf("%*s%" JSON_INTEGER_FORMAT " more are not listed\n", (int)column, "",
+               reply_number(field, "left_out"));
+}
+
+/* What a change of something that stays means for packets. */
+static const char *passing(const json_t *change)
+{
+    bool widens = reply_true(change, "widens"), narrows = reply_true(change, "narrows");
+
+    if (json_array_size(json_object_get(change, "fields")) == 0)
+        return "";
+    if (widens && narrows)
+        return ": some more and some less can pass";
+    return widens ? ": more can pass" : narrows ? ": less can pass" : "";
+}
+
+/* A line for what changes, and one for each of its fields. */
+static void print_change(const json_t *change)
+{
+    const json_t *fields = json_object_get(change, "fields");
+    const char *kind = reply_text(change, "kind"), *name = reply_text(change, "name");
+    unsigned width = 0;
+    json_t *field;
+    size_t i;
+
+    print_padded(reply_text(change, "change"), KIND_WIDTH);
+    if (*kind && strcmp(kind, name) != 0)
+        print_padded(kind, 0);
+    words_name(stdout, name, reply_has(change, "label") ? reply_text(change, "label") : NULL);
+    if (reply_has(change, "before")) {
+        fputs(", was ", stdout);
+        reply_write(stdout, change, "before");
+    }
+    puts(passing(change));
+
+    json_array_foreach(fields, i, field)
+    {
+        unsigned length = shown_width(reply_text(field, "field")) + 1;
+
+        width = length > width ? length : width;
+    }
+    json_array_foreach(fields, i, field)
+    {
+        print_field(field, width);
+    }
+}
+
+/* Those that change something for packets, or those that do not. Returns how many they are. */
+static size_t print_part(const json_t *reply, bool packets, const char *heading, bool colour)
+{
+    static const char *const keys[] = {"changes", "objects"};
+    size_t n = 0;
+
+    for (size_t k = 0; k < ELEMENTS_OF(keys); k++) {
+        json_t *change;
+        size_t i;
+
+        json_array_foreach(json_object_get(reply, keys[k]), i, change)
+        {
+            if (reply_true(change, "packets") != packets)
+                continue;
+            if (n++ == 0 && heading) {
+                words_coloured(stdout, colour, "1", heading);
+                putchar('\n');
+            }
+            print_change(change);
+        }
+    }
+    return n;
+}
+
+void reply_print_changes(const json_t *reply, bool colour)
+{
+    print_part(reply, true, NULL, colour);
+    print_part(reply, false, "papers only, no packet changes:", colour);
 }
 
 static const char *override_word(const char *kind)

@@ -33,7 +33,8 @@ char *reply_list_text(const json_t *list);
 
 /* Diagnostics as `check` prints them, to stderr. Returns 0 or -ENOMEM. */
 int reply_print_diagnostics(const json_t *diagnostics);
-/* What changes from one policy to another, for people. Returns 0 or -ENOMEM. */
-int reply_print_changes(const json_t *reply, bool colour);
+/* What changes from one policy to another, for people: a line for each flow and object, and one for
+ * each key that differs; last what changes nothing for packets. */
+void reply_print_changes(const json_t *reply, bool colour);
 /* An override in a few lines, with how to end it. */
 void reply_print_override(const json_t *override, bool colour);
