@@ -115,6 +115,43 @@ static int run(struct gateway *gateway, struct target *target, bool are_files,
     return r > 0 ? 0 : r;
 }
 
+/* Whether these very texts are enforced. The kernel need not be looked at: drift is repaired by
+ * itself. */
+static bool is_enforced_already(const struct gateway *gateway, const struct policy_texts *texts)
+{
+    char fingerprint[SHA256_TEXT_MAX];
+
+    policy_texts_fingerprint(texts->texts, texts->n_texts, fingerprint);
+    return gateway->current.number > 0 && strcmp(fingerprint, gateway->current.fingerprint) == 0;
+}
+
+/* Somebody chose again what is enforced: the policy files as they are now do not undo it at the
+ * next boot, and what was wrong at the start is settled. */
+static int keep_generation(struct gateway *gateway, const struct actor *actor, bool are_files,
+                           struct outcome *outcome)
+{
+    cleanup_(target_clear) struct target same = {0};
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+    int r = target_begin(gateway, actor, NULL, &same);
+
+    if (r < 0)
+        return r;
+    same.content = TARGET_SAME;
+    if (are_files)
+        strcpy(same.state.files, gateway->current.fingerprint);
+    else
+        files_fingerprint(gateway, same.state.files);
+    if (strcmp(same.state.files, gateway->state.files) != 0)
+        r = transaction_run(gateway, &same, outcome);
+    if (r != 0)
+        return r;
+    transaction_settle_start(gateway);
+    if (outline && outline->gateway_forwarding)
+        gateway_forward(gateway);
+    outcome->is_enforced_already = true;
+    return 0;
+}
+
 int change_apply(struct gateway *gateway, const struct actor *actor,
                  const struct apply_request *request, struct outcome *ret_outcome)
 {
@@ -127,6 +164,10 @@ int change_apply(struct gateway *gateway, const struct actor *actor,
             (struct policy_texts){(struct policy_text *)request->texts, request->n_texts};
     else if (r == 0)
         r = files_read(gateway, &target.texts, ret_outcome);
+    if (r == 0 && is_enforced_already(gateway, &target.texts)) {
+        r = keep_generation(gateway, actor, !request->texts, ret_outcome);
+        return r > 0 ? 0 : r;
+    }
     if (r != 0)
         return r > 0 ? 0 : r;
 

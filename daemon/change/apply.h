@@ -19,7 +19,8 @@ struct apply_request {
     /* Number of the newest connection of the control socket; one that is newer may confirm. */
     uint64_t connections;
 };
-/* Also SIGHUP and the start of the daemon. */
+/* Texts that are enforced already make no generation, and nothing waits to be confirmed. Also
+ * SIGHUP and the start of the daemon. */
 int change_apply(struct gateway *gateway, const struct actor *actor,
                  const struct apply_request *request, struct outcome *ret_outcome);
 /* An earlier generation's policy as a new generation; 0: that of the one before. */

@@ -337,8 +337,7 @@ static void log_commit(const struct transaction *transaction)
                 compiled_count_flows(compiled), cost->bytes, cost->messages, cost->commit_usec);
 }
 
-/* What was wrong at the start and is mended by a policy that is enforced. */
-static void drop_start_findings(struct gateway *gateway)
+void transaction_settle_start(struct gateway *gateway)
 {
     static const char *const codes[] = {
         "lockdown",
@@ -349,6 +348,7 @@ static void drop_start_findings(struct gateway *gateway)
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
         findings_drop(gateway->findings, "start", codes[i], NULL);
+    gateway->changed = true;
 }
 
 /* The policy that is enforced now: its times, its texts, its generation. */
@@ -363,7 +363,7 @@ static void note_policy(const struct transaction *transaction)
     if (target->generation.number != gateway->current.number)
         log_commit(transaction);
     if (target->is_new)
-        drop_start_findings(gateway);
+        transaction_settle_start(gateway);
 
     policy_texts_clear(&gateway->unkept);
     if (target->generation.number == 0) {

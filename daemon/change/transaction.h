@@ -62,6 +62,9 @@ int target_read_enforced(struct gateway *gateway, struct target *target, struct 
  */
 int transaction_run(struct gateway *gateway, struct target *target, struct outcome *outcome);
 
+/* Drops findings of the start that somebody's choice of a policy settles. */
+void transaction_settle_start(struct gateway *gateway);
+
 /* Rounded down to a second: instants that are kept have no more. */
 static inline usec_t whole_second(usec_t instant)
 {

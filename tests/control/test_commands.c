@@ -238,7 +238,7 @@ START_TEST(a_policy_goes_on_and_back)
     path = write_file(&scene, "wider.yaml", wider);
 
     type(&scene, &operate, 0, "plan", path, NULL);
-    reads(&scene, "added   more");
+    reads(&scene, "added    more");
     ck_assert(!passes(&scene, OTHER_PORT));
     type(&scene, &admin, 0, "apply", path, "--confirm", "10m", "--reason", "拡張", NULL);
     reads(&scene, "enforced: generation 2");
@@ -255,7 +255,10 @@ START_TEST(a_policy_goes_on_and_back)
     type(&scene, &root, 1, "confirm", NULL);
 
     type(&scene, &viewer, 0, "diff", "1", "2", NULL);
-    reads(&scene, "added   more");
+    reads(&scene, "added    more");
+    type(&scene, &admin, 0, "apply", path, "--confirm", "10m", NULL);
+    reads(&scene, "enforced already: generation 2");
+    reads(&scene, "nothing waits to be confirmed");
     type(&scene, &admin, 0, "rollback", "--reason", "誤り", NULL);
     reads(&scene, "the policy of generation 1");
     ck_assert(!passes(&scene, OTHER_PORT));

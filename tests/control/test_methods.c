@@ -143,6 +143,10 @@ static const struct {
     {"Apply", "{'texts': [{'name': 'x', 'text': 'nonsense'}]}", "InvalidPolicy"},
     {"Apply", "{'confirm': -1}", "Refused"},
     {"Apply", "{'reason': 'r', 'confirm': 600}", NULL},
+    {"Apply",
+     "{'confirm': 600, 'texts': [{'name': 'x', 'text': 'segd: 1\\nzones:\\n"
+     "  a: { class: other, interfaces: [a0], networks: [10.1.0.0/24] }\\n'}]}",
+     NULL},
     {"GetStatus", "{}", NULL},
     {"Apply", "{}", "Busy"},
     {"Rollback", "{}", "Busy"},

@@ -117,6 +117,20 @@ START_TEST(boot_keeps_a_rollback)
 }
 END_TEST
 
+/* Who applies what is enforced chose it once more, whatever the files say by now. */
+START_TEST(boot_keeps_what_was_applied_again)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+
+    segd_write_policy(segd, second);
+    calls_do(segd, "Apply",
+             json_pack("{s:[{s:s, s:s}]}", "texts", "name", segd_policy_path(segd), "text", first));
+    boot(segd);
+    only_live("first");
+    ck_assert_int_eq(calls_generation(segd), 1);
+}
+END_TEST
+
 START_TEST(boot_applies_files_that_changed)
 {
     cleanup_(segd_freep) struct segd *segd = segd_enter(first);
@@ -146,6 +160,9 @@ START_TEST(boot_with_broken_files_enforces_the_last_good_generation)
     only_live("second");
     ck_assert_int_eq(calls_generation(segd), 2);
     calls_finding(segd, "policy-not-applied", true);
+    segd_reload(segd, second);
+    ck_assert_int_eq(calls_generation(segd), 2);
+    calls_finding(segd, "policy-not-applied", false);
     segd_reload(segd, third);
     only_live("third");
     calls_finding(segd, "policy-not-applied", false);
@@ -477,6 +494,7 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_test(tests, boot_keeps_a_rollback);
+    tcase_add_test(tests, boot_keeps_what_was_applied_again);
     tcase_add_test(tests, boot_applies_files_that_changed);
     tcase_add_loop_test(tests, boot_with_broken_files_enforces_the_last_good_generation, 0, 2);
     tcase_add_loop_test(tests, damaged_state_leads_to_the_last_good_generation, 0, 2 * N_DAMAGE);
