@@ -23,6 +23,7 @@
 struct comparison {
     struct arena *arena;
     const struct policy *old, *new;
+    size_t items_max;
     int r;
 };
 
@@ -76,14 +77,9 @@ static void *allocate(struct comparison *comparison, size_t n, size_t size)
     return memory;
 }
 
-/* Most services and all names of families are the same in IPv4 and IPv6, and told once. */
 static void add_item(struct comparison *comparison, struct field_items *items, const char *text)
 {
-    for (size_t i = 0; i < items->n; i++) {
-        if (strcmp(items->items[i], text) == 0)
-            return;
-    }
-    if (items->n == FIELD_ITEMS_MAX) {
+    if (items->n >= comparison->items_max) {
         items->n_left_out++;
         return;
     }
@@ -132,7 +128,17 @@ static bool take_services(struct range *range, enum family family, char buffer[V
     return range->first <= range->last;
 }
 
-/* The numbers of one set that the other has not. */
+static bool has_item(const struct field_items *items, const char *text)
+{
+    for (size_t i = 0; i < items->n; i++) {
+        if (strcmp(items->items[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The numbers of one set that the other has not. Most services are the same in both families, and
+ * told once. */
 static void add_rest(struct comparison *comparison, struct field_items *items, enum family family,
                      const struct range_set *set, const struct range_set *without, take_text take)
 {
@@ -150,7 +156,8 @@ static void add_rest(struct comparison *comparison, struct field_items *items, e
 
         while (more) {
             more = take(&range, family, text);
-            add_item(comparison, items, text);
+            if (take != take_services || !has_item(items, text))
+                add_item(comparison, items, text);
         }
     }
 }
@@ -257,11 +264,10 @@ static const char **end_names(struct comparison *comparison, const struct end *e
     return names;
 }
 
-/* Whether ends and services are surely the same: of a disabled flow nobody knows. */
+/* Whether ends and services are surely the same: a disabled flow has no digest of them. */
 static bool is_same_content(const struct flow *old, const struct flow *new)
 {
-    return old->enabled &&
-           new->enabled &&memcmp(old->digest, new->digest, sizeof(old->digest)) == 0;
+    return old->enabled && memcmp(old->digest, new->digest, sizeof(old->digest)) == 0;
 }
 
 static bool has_gateway(const struct flow_end *ends, size_t n_ends)
@@ -639,10 +645,10 @@ static void judge(const struct field_key *key, enum policy_subject subject, cons
 
 int field_changes_find(struct arena *arena, enum policy_subject subject,
                        const struct policy *old_policy, const void *old,
-                       const struct policy *new_policy, const void *new,
+                       const struct policy *new_policy, const void *new, size_t items_max,
                        struct field_change ret_fields[FIELD_CHANGES_MAX], size_t *ret_n_fields)
 {
-    struct comparison comparison = {arena, old_policy, new_policy, 0};
+    struct comparison comparison = {arena, old_policy, new_policy, items_max, 0};
     char before[VALUE_MAX], after[VALUE_MAX];
     size_t n = 0;
 
@@ -673,7 +679,7 @@ int field_changes_find(struct arena *arena, enum policy_subject subject,
 static void write_items(FILE *stream, char sign, const struct field_items *items)
 {
     for (size_t i = 0; i < items->n; i++) {
-        if (i == ITEMS_DESCRIBED && items->n > ITEMS_DESCRIBED + 1) {
+        if (i == ITEMS_DESCRIBED && items->n + items->n_left_out > ITEMS_DESCRIBED + 1) {
             fprintf(stream, " and %zu more", items->n - i + items->n_left_out);
             return;
         }

@@ -24,9 +24,7 @@ enum policy_subject {
 /* `flow`, `zone` and so on, a static string. */
 const char *policy_subject_to_string(enum policy_subject subject);
 
-/* Items of a list that a change names; the others are counted. */
-#define FIELD_ITEMS_MAX 256
-
+/* The first items of a list, and how many more there are. */
 struct field_items {
     const char **items;
     size_t n;
@@ -55,13 +53,13 @@ struct field_change {
 #define FIELD_CHANGES_MAX 24
 
 /*
- * Compares two objects of a kind, the old and the new, each in its policy. Texts are in memory of
- * the arena or borrowed from it. Returns 0 with the fields that differ, in order of the language,
- * or -ENOMEM.
+ * Compares two objects of a kind, the old and the new, each in its policy. Lists have at most
+ * `items_max` items. Texts are in memory of the arena. Returns 0 with the fields that differ, in
+ * order of the language, or -ENOMEM.
  */
 int field_changes_find(struct arena *arena, enum policy_subject subject,
                        const struct policy *old_policy, const void *old,
-                       const struct policy *new_policy, const void *new,
+                       const struct policy *new_policy, const void *new, size_t items_max,
                        struct field_change ret_fields[FIELD_CHANGES_MAX], size_t *ret_n_fields);
 
 /* One line for people: `expires 2027-03-31 → 2028-03-31; services +tcp/8443 -tcp/443`. In memory of

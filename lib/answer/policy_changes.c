@@ -180,6 +180,12 @@ static int match_content(struct side *old, struct side *new)
     return r;
 }
 
+/* As many items as there still is room for. */
+static size_t items_max(const struct policy_changes *changes)
+{
+    return changes->n_items < CHANGE_ITEMS_ALL ? CHANGE_ITEMS_MAX : CHANGE_ITEMS_FEW;
+}
+
 static const char *keep(struct arena *arena, const char *text, int *r)
 {
     const char *copy = text ? arena_string(arena, text) : NULL;
@@ -201,6 +207,8 @@ static int add_change(struct policy_changes *changes, const struct policy_change
     kept.before = keep(changes->arena, change->before, &r);
     kept.label = keep(changes->arena, change->label, &r);
     kept.approval = keep(changes->arena, change->approval, &r);
+    for (size_t i = 0; i < n_fields; i++)
+        changes->n_items += fields[i].added.n + fields[i].removed.n;
     kept.fields = arena_copy(changes->arena, fields, n_fields * sizeof(*fields));
     kept.n_fields = n_fields;
     if (n_fields > 0)
@@ -279,7 +287,7 @@ static int add_kept(struct policy_changes *changes, const struct side *old, cons
         if (!before)
             continue;
         r = field_changes_find(changes->arena, change.subject, old->policy, before, new->policy,
-                               object, fields, &n_fields);
+                               object, items_max(changes), fields, &n_fields);
         if (strcmp(object_name(before), change.name) != 0) {
             change.kind = POLICY_RENAMED;
             change.before = object_name(before);
@@ -327,7 +335,8 @@ static int compare_single(struct policy_changes *changes, enum policy_subject su
         .subject = subject, .kind = POLICY_CHANGED, .name = policy_subject_to_string(subject)};
     struct field_change fields[FIELD_CHANGES_MAX];
     size_t n_fields = 0;
-    int r = field_changes_find(changes->arena, subject, old, old, new, new, fields, &n_fields);
+    int r = field_changes_find(changes->arena, subject, old, old, new, new, items_max(changes),
+                               fields, &n_fields);
 
     if (known)
         fields[n_fields++] = *known;

@@ -34,12 +34,19 @@ struct policy_change {
     bool narrows;
 };
 
+/* Items of a list that a change names. A group that many flows name can change in each of them:
+ * after so many items of all lists together, each list names only a few. */
+#define CHANGE_ITEMS_MAX 256
+#define CHANGE_ITEMS_ALL 65536
+#define CHANGE_ITEMS_FEW 4
+
 struct policy_changes {
     /* By subject; of each what was removed, then what was changed or renamed, then what was added,
      * each in order of its policy. None: the two policies mean the same. */
     struct policy_change *changes;
     size_t n_changes;
     size_t capacity;
+    size_t n_items;      /* of all lists */
     struct arena *arena; /* all texts */
 };
 

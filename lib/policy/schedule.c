@@ -52,15 +52,34 @@ bool schedule_is_always(const struct schedule *schedule)
     return true;
 }
 
+/* On every day at this minute. */
+static bool includes_at(const struct schedule *schedule, const struct schedule *other,
+                        unsigned minute)
+{
+    for (unsigned day = 0; day < DAYS; day++) {
+        if ((!other || is_open(other, day, minute)) && !is_open(schedule, day, minute))
+            return false;
+    }
+    return true;
+}
+
 bool schedule_includes(const struct schedule *schedule, const struct schedule *other)
 {
-    for (unsigned day = 0; schedule && day < DAYS; day++) {
-        for (unsigned minute = 0; minute < DAY_MINUTES; minute++) {
-            if ((!other || is_open(other, day, minute)) && !is_open(schedule, day, minute))
+    const struct schedule *const both[] = {schedule, other};
+
+    if (!schedule)
+        return true;
+    /* From one minute that either speaks of to the next nothing changes. */
+    for (size_t k = 0; k < ELEMENTS_OF(both); k++) {
+        for (size_t i = 0; both[k] && i < both[k]->n_hours; i++) {
+            const struct schedule_hours *hours = &both[k]->hours[i];
+
+            if (!includes_at(schedule, other, hours->first_minute) ||
+                !includes_at(schedule, other, hours->end_minute % DAY_MINUTES))
                 return false;
         }
     }
-    return true;
+    return includes_at(schedule, other, 0);
 }
 
 const char *schedule_days_format(const struct schedule *schedule, char buffer[SCHEDULE_TEXT_MAX])

@@ -138,6 +138,9 @@ static const struct {
     /* Another name for the same addresses is a matter of the papers... */
     {SUBJECT_FLOW, "x", "from", FLOW("from: office, to: web, services: tcp/1"),
      FLOW("from: offices, to: web, services: tcp/1"), "from +offices -office", ""},
+    {SUBJECT_FLOW, "x", "services", FLOW("from: office, to: web, services: [tcp/1, tcp/2]"),
+     FLOW("from: offices, to: web, services: tcp/1"), "from +offices -office; services -tcp/2",
+     "pn"},
     /* ...but that a zone also has addresses of its link when it talks with the gateway. */
     {SUBJECT_FLOW, "x", "from", FLOW("from: office, to: gateway, services: tcp/1"),
      FLOW("from: offices, to: gateway, services: tcp/1"), "from +offices -office", "pwn"},
@@ -381,29 +384,49 @@ START_TEST(another_zone_is_no_change_of_any)
 }
 END_TEST
 
-START_TEST(long_lists_are_counted)
+#define LONG 300
+
+/* A group of so many addresses, and flows from it or from a host. */
+static char *long_policy(const char *from, size_t n_flows)
 {
-    const struct field_change *field;
-    const struct policy_change *change;
     char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
 
     ck_assert_ptr_nonnull(stream);
-    fputs(ZONES "groups:\n  g: { zone: office, members: [10.1.0.1", stream);
-    for (unsigned i = 0; i < 300; i++)
+    fputs(ZONES "hosts:\n  h: { zone: office, address: 10.1.0.1 }\n"
+                "groups:\n  g: { zone: office, members: [10.1.1.0",
+          stream);
+    for (unsigned i = 1; i < LONG; i++)
         fprintf(stream, ", 10.1.%u.%u", 1 + i / 100, i % 100 * 2);
-    fputs("] }\n", stream);
+    fputs("] }\nflows:\n", stream);
+    for (size_t i = 0; i < n_flows; i++)
+        fprintf(stream, "  f%zu: { from: %s, to: server, services: tcp/1 }\n", i, from);
     ck_assert_int_eq(fclose(stream), 0);
-    compare(ZONES "groups:\n  g: { zone: office, members: 10.1.0.1 }\n", text);
-    free(text);
+    return text;
+}
 
-    change = find_change(SUBJECT_GROUP, "g");
-    field = &change->fields[0];
-    ck_assert_uint_eq(field->added.n, FIELD_ITEMS_MAX);
-    ck_assert_uint_eq(field->added.n_left_out, 300 - FIELD_ITEMS_MAX);
-    ck_assert_str_eq(field->added.items[FIELD_ITEMS_MAX - 1], "10.1.3.110");
-    ck_assert_str_eq(change->detail, "members +10.1.1.0, +10.1.1.2, +10.1.1.4 and 297 more");
+START_TEST(long_lists_are_counted)
+{
+    const size_t n_flows = CHANGE_ITEMS_ALL / CHANGE_ITEMS_MAX + 2;
+    cleanup_(freep) char *old = long_policy("h", n_flows), *new = long_policy("g", n_flows);
+    const struct field_items *added;
+
+    compare(old, new);
+    ck_assert_uint_eq(changes->n_changes, n_flows);
+    added = &find_change(SUBJECT_FLOW, "f0")->fields[0].added;
+    ck_assert_uint_eq(added->n, CHANGE_ITEMS_MAX);
+    ck_assert_uint_eq(added->n_left_out, LONG - CHANGE_ITEMS_MAX);
+    ck_assert_str_eq(added->items[CHANGE_ITEMS_MAX - 1], "10.1.3.110");
+    ck_assert_str_eq(find_change(SUBJECT_FLOW, "f0")->detail,
+                     "from +10.1.1.0, +10.1.1.2, +10.1.1.4 and 297 more -10.1.0.1");
+
+    /* What many flows name is not told in full by each of them. */
+    added = &changes->changes[n_flows - 1].fields[0].added;
+    ck_assert_uint_eq(added->n, CHANGE_ITEMS_FEW);
+    ck_assert_uint_eq(added->n_left_out, LONG - CHANGE_ITEMS_FEW);
+    ck_assert_str_eq(changes->changes[n_flows - 1].detail,
+                     "from +10.1.1.0, +10.1.1.2, +10.1.1.4 and 297 more -10.1.0.1");
 }
 END_TEST
 
