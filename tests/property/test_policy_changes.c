@@ -13,6 +13,7 @@
 
 #include "answer/policy_changes.h"
 #include "base/cleanup.h"
+#include "checks.h"
 #include "diagram/part.h"
 #include "tests/property/random_policy.h"
 #include "tests/reading.h"
@@ -136,20 +137,7 @@ START_TEST(what_a_flow_covers_more_or_less_is_told)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("policy changes property");
-    TCase *tests = tcase_create("policy changes property");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tests, 0);
     tcase_add_test(tests, what_a_flow_covers_more_or_less_is_told);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }

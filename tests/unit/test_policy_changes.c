@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "answer/policy_changes.h"
+#include "checks.h"
 #include "policy/grammar.h"
 #include "policy/texts.h"
 #include "tests/reading.h"
@@ -460,13 +461,8 @@ START_TEST(what_was_granted_is_left_out)
 }
 END_TEST
 
-int main(void)
+void checks_add(TCase *tests)
 {
-    Suite *suite = suite_create("policy_changes");
-    TCase *tests = tcase_create("policy_changes");
-    SRunner *runner;
-    int failed;
-
     tcase_add_checked_fixture(tests, NULL, tear_down);
     tcase_add_loop_test(tests, a_change_is_told_by_key_old_and_new_value, 0, ELEMENTS_OF(cases));
     tcase_add_loop_test(tests, the_same_policy_has_no_changes, 0, ELEMENTS_OF(cases));
@@ -481,11 +477,4 @@ int main(void)
     tcase_add_test(tests, another_zone_is_no_change_of_any);
     tcase_add_test(tests, long_lists_are_counted);
     tcase_add_loop_test(tests, what_was_granted_is_left_out, 0, 2);
-    suite_add_tcase(suite, tests);
-
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
 }
