@@ -14,7 +14,7 @@ struct cut {
     const struct diagram *diagram;
 };
 
-static bool is_owned(const struct cut *cut, const struct connection *connection)
+static bool is_owned(const struct cut *cut, const struct conntrack_entry *connection)
 {
     const struct policy *policy = cut->diagram->policy;
     struct packet packet = {
@@ -34,7 +34,7 @@ static bool is_owned(const struct cut *cut, const struct connection *connection)
     return decision.flow != NO_FLOW && live_find(cut->new, policy->flows[decision.flow].id);
 }
 
-static int count_cut(const struct connection *connection, void *userdata)
+static int count_cut(const struct conntrack_entry *connection, void *userdata)
 {
     struct cut *cut = userdata;
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/name_index.h"
-#include "diagram/part.h"
+#include "diagram/service_span.h"
 
 #define VALUE_MAX SCHEDULE_TEXT_MAX
 /* Items of a list that the line for people names. */
@@ -162,6 +162,12 @@ static void add_rest(struct comparison *comparison, struct field_items *items, e
     }
 }
 
+static void addresses_clear(struct address_set *set)
+{
+    for (enum family family = 0; family < FAMILIES; family++)
+        range_set_clear(&set->by_family[family]);
+}
+
 static void compare_sets(struct comparison *comparison, const struct address_set *old,
                          const struct address_set *new, take_text take, struct field_change *change)
 {
@@ -232,8 +238,12 @@ static const struct flow_end *end_find(const struct end *end, const char *zone)
 
 static bool is_whole(const struct policy *policy, const struct flow_end *end)
 {
-    return end->zone == ZONE_GATEWAY ||
-           address_set_includes(&end->addresses, &policy->zones[end->zone].addresses);
+    for (enum family family = 0; end->zone != ZONE_GATEWAY && family < FAMILIES; family++) {
+        if (!range_set_includes(&end->addresses.by_family[family],
+                                &policy->zones[end->zone].addresses.by_family[family]))
+            return false;
+    }
+    return true;
 }
 
 static void add_end(struct comparison *comparison, struct field_items *items, const struct end *end,
@@ -327,10 +337,11 @@ static void service_numbers(struct comparison *comparison, const struct policy *
     for (enum family family = 0; family < FAMILIES; family++) {
         cleanup_(freep) struct service_span *spans = NULL;
         size_t n = 0;
-        int r = flow_service_spans(policy, flow, family, &spans, &n);
+        int r = service_spans_of_flow(policy, flow, family, &spans, &n);
 
         for (size_t i = 0; r == 0 && i < n; i++)
-            r = address_set_add(set, family, (struct range){spans[i].first, spans[i].last});
+            r = range_set_add(&set->by_family[family],
+                              (struct range){spans[i].first, spans[i].last});
         if (r < 0)
             comparison->r = r;
     }
@@ -339,7 +350,7 @@ static void service_numbers(struct comparison *comparison, const struct policy *
 static void list_services(struct comparison *comparison, const void *old, const void *new,
                           struct field_change *change)
 {
-    cleanup_(address_set_clear) struct address_set before = {0}, after = {0};
+    cleanup_(addresses_clear) struct address_set before = {0}, after = {0};
 
     if (is_same_content(old, new))
         return;
@@ -475,7 +486,8 @@ static void host_addresses(struct comparison *comparison, const struct host *hos
     for (size_t i = 0; i < host->n_addresses; i++) {
         const struct host_address *at = &host->addresses[i];
 
-        if (address_set_add(set, at->family, (struct range){at->address, at->address}) < 0)
+        if (range_set_add(&set->by_family[at->family], (struct range){at->address, at->address}) <
+            0)
             comparison->r = -ENOMEM;
     }
 }
@@ -483,7 +495,7 @@ static void host_addresses(struct comparison *comparison, const struct host *hos
 static void list_addresses(struct comparison *comparison, const void *old, const void *new,
                            struct field_change *change)
 {
-    cleanup_(address_set_clear) struct address_set before = {0}, after = {0};
+    cleanup_(addresses_clear) struct address_set before = {0}, after = {0};
 
     host_addresses(comparison, old, &before);
     host_addresses(comparison, new, &after);

@@ -14,7 +14,7 @@
 #include "answer/policy_changes.h"
 #include "base/cleanup.h"
 #include "checks.h"
-#include "diagram/part.h"
+#include "diagram/service_span.h"
 #include "tests/property/random_policy.h"
 #include "tests/reading.h"
 
@@ -62,7 +62,7 @@ static bool covers(const struct policy *policy, const struct flow *flow,
     size_t n = 0;
     bool service = false;
 
-    ck_assert_int_eq(flow_service_spans(policy, flow, packet->family, &spans, &n), 0);
+    ck_assert_int_eq(service_spans_of_flow(policy, flow, packet->family, &spans, &n), 0);
     for (size_t i = 0; i < n; i++)
         service |= packet->service >= spans[i].first && packet->service <= spans[i].last;
     return service && end_covers(policy, flow, true, packet) &&

@@ -240,7 +240,7 @@ static void check_keys(enum policy_subject subject, const struct mapping *mappin
                        const char *prefix, size_t *n)
 {
     for (size_t i = 0; i < mapping->n_keys; i++) {
-        const struct key *key = &mapping->keys[i];
+        const struct grammar_key *key = &mapping->keys[i];
         bool is_compared = false, is_tried = false;
         char name[64], inner[sizeof(name) + 1];
 
