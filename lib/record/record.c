@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Records to JSON. Numbers, texts and lists are found by the offsets of their fields; what a field
+ * says of null is said here once for every structure that has one.
+ */
+
+#include "record/record.h"
+
+#include <string.h>
+
+#include "base/instant.h"
+#include "base/text.h"
+#include "record/record_private.h"
+
+static bool is_zero(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+/* Whether a field holds what null stands for. Members are looked at one by one, since what lies
+ * between them may be anything. */
+static bool is_nothing(const struct record_field *field, const void *record)
+{
+    const char *at = member_at(field, record);
+    usec_t instant;
+
+    switch (field->kind) {
+    case RECORD_ONE:
+        if (field->type->present > 0)
+            return !at[field->type->present];
+        for (size_t i = 0; i < field->type->n_fields; i++) {
+            if (!is_nothing(&field->type->fields[i], at))
+                return false;
+        }
+        return true;
+    case RECORD_BUFFER:
+    case RECORD_DIGEST:
+        return *at == '\0';
+    case RECORD_TEXTS:
+    case RECORD_MANY:
+        return *count_at(field, (void *)record) == 0;
+    case RECORD_END:
+        memcpy(&instant, at, sizeof(instant));
+        return instant == USEC_NEVER;
+    case RECORD_TEXT:
+    case RECORD_BYTES:
+    case RECORD_NUMBER:
+    case RECORD_BOOL:
+    case RECORD_VERSION:
+    case RECORD_WORD:
+    case RECORD_INSTANT:
+    case RECORD_OBJECT:
+    case RECORD_OBJECTS:
+        break;
+    }
+    return is_zero(at, field->size);
+}
+
+/* JSON as jansson has it ends at INT64_MAX; no counter of ours gets so far. */
+static int64_t load_number(const struct record_field *field, const char *at)
+{
+    uint64_t wide;
+    uint32_t narrow;
+
+    if (field->size == sizeof(narrow)) {
+        memcpy(&narrow, at, sizeof(narrow));
+        return field->least < 0 ? (int64_t)(int32_t)narrow : (int64_t)narrow;
+    }
+    memcpy(&wide, at, sizeof(wide));
+    return field->least >= 0 && wide > INT64_MAX ? INT64_MAX : (int64_t)wide;
+}
+
+/* The text with U+FFFD for each byte that is not UTF-8. */
+static json_t *repair(const char *text, size_t size)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    cleanup_(freep) char *repaired = NULL;
+    size_t length = 0;
+
+    repaired = calloc(size + 1, strlen(replacement));
+    if (!repaired)
+        return NULL;
+
+    while (size > 0) {
+        size_t valid = utf8_invalid_offset(text, size);
+
+        memcpy(repaired + length, text, valid);
+        length += valid;
+        text += valid;
+        size -= valid;
+        if (size > 0) {
+            strcpy(repaired + length, replacement);
+            length += strlen(replacement);
+            text++;
+            size--;
+        }
+    }
+    return json_stringn(repaired, length);
+}
+
+static json_t *encode_bytes(const char *text, size_t size)
+{
+    return utf8_invalid_offset(text, size) == size ? json_stringn(text, size) : repair(text, size);
+}
+
+json_t *record_encode_text(const char *text)
+{
+    return text ? encode_bytes(text, strlen(text)) : json_null();
+}
+
+static json_t *encode_instant(const char *at)
+{
+    char text[INSTANT_TEXT_MAX];
+    usec_t instant;
+
+    memcpy(&instant, at, sizeof(instant));
+    return json_string(instant_format(instant, text));
+}
+
+static json_t *encode_texts(char *const *texts, size_t n)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(array, record_encode_text(texts[i])) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(array);
+}
+
+static json_t *encode_many(const struct record_type *type, const char *records, size_t n,
+                           enum record_form form)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(array, record_encode(type, records + i * type->size, form)) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(array);
+}
+
+static json_t *encode_field(const struct record_field *field, const void *record,
+                            enum record_form form)
+{
+    char *at = member_at(field, record);
+    char *pointer = NULL;
+    unsigned word;
+
+    if (is_owner(field))
+        pointer = *(char **)(void *)at;
+
+    switch (field->kind) {
+    case RECORD_TEXT:
+        return record_encode_text(pointer ? pointer : "");
+    case RECORD_BUFFER:
+    case RECORD_DIGEST:
+        return record_encode_text(at);
+    case RECORD_BYTES:
+        return encode_bytes(pointer ? pointer : "", *count_at(field, (void *)record));
+    case RECORD_NUMBER:
+        return json_integer(load_number(field, at));
+    case RECORD_VERSION:
+        return json_integer(field->most);
+    case RECORD_BOOL:
+        return json_boolean(*at);
+    case RECORD_INSTANT:
+    case RECORD_END:
+        return encode_instant(at);
+    case RECORD_WORD:
+        memcpy(&word, at, sizeof(word));
+        return json_string(record_word(field->words, word));
+    case RECORD_ONE:
+        return record_encode(field->type, at, form);
+    case RECORD_TEXTS:
+        return encode_texts((char *const *)(void *)pointer, *count_at(field, (void *)record));
+    case RECORD_MANY:
+        return encode_many(field->type, pointer, *count_at(field, (void *)record), form);
+    case RECORD_OBJECT:
+    case RECORD_OBJECTS:
+        return json_incref((json_t *)(void *)pointer);
+    }
+    return NULL;
+}
+
+json_t *record_encode(const struct record_type *type, const void *record, enum record_form form)
+{
+    cleanup_(json_decrefp) json_t *json = json_object();
+
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const struct record_field *field = &type->fields[i];
+        bool nothing = field->null & form && is_nothing(field, record);
+
+        if (!is_in(field, form) || (nothing && field->optional && form == RECORD_DISK))
+            continue;
+        if (json_object_set_new(json, field->name,
+                                nothing ? json_null() : encode_field(field, record, form)) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(json);
+}
+
+const char *record_word(const struct record_words *words, unsigned number)
+{
+    return number < words->n_words ? words->words[number] : "?";
+}
+
+bool record_word_find(const struct record_words *words, const char *word, unsigned *ret_number)
+{
+    for (unsigned i = 0; i < words->n_words; i++) {
+        if (strcmp(words->words[i], word) == 0) {
+            *ret_number = i;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "record/record.h"
+
+/* Where the fields of a record are. */
+static inline void *member_at(const struct record_field *field, const void *record)
+{
+    return (char *)record + field->offset;
+}
+
+static inline size_t *count_at(const struct record_field *field, void *record)
+{
+    return (size_t *)(void *)((char *)record + field->count);
+}
+
+static inline bool is_in(const struct record_field *field, enum record_form form)
+{
+    return field->form == 0 || field->form & form;
+}
+
+static inline bool is_json(const struct record_field *field)
+{
+    return field->kind == RECORD_OBJECT || field->kind == RECORD_OBJECTS;
+}
+
+/* Whether the member is a pointer to what the record may own. */
+static inline bool is_owner(const struct record_field *field)
+{
+    return field->kind == RECORD_TEXT || field->kind == RECORD_BYTES ||
+           field->kind == RECORD_TEXTS || field->kind == RECORD_MANY || is_json(field);
+}
+
+static inline bool has_count(const struct record_field *field)
+{
+    return field->kind == RECORD_BYTES || field->kind == RECORD_TEXTS || field->kind == RECORD_MANY;
+}
+
+/* record_memory.c: frees what the field owns, and zeroes it. */
+void record_clear_field(const struct record_field *field, void *record);

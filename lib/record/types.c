@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The descriptions of what is kept and shown, and what must hold between the fields of what comes
+ * back from a file: it may be damaged, and a grant opens something.
+ */
+
+#include "record/types.h"
+
+#include <string.h>
+
+#define GENERATION_VERSION 1
+
+RECORD_WORDS(override_kinds, "isolation", "suspension", "grant");
+RECORD_WORDS(generation_outcomes, "prepared", "applied", "refused", "unconfirmed");
+RECORD_WORDS(finding_severities, "notice", "warning", "critical");
+
+static const struct record_field actor_fields[] = {
+    RECORD_FIELD(NUMBER, struct actor, uid, .least = -1, .most = UINT32_MAX),
+    RECORD_FIELD(NUMBER, struct actor, pid, .most = INT32_MAX),
+    RECORD_FIELD(BUFFER, struct actor, name),
+    RECORD_FIELD(NUMBER, struct actor, connection, .form = RECORD_DISK),
+};
+RECORD_TYPE(actor, struct actor, "Actor");
+
+#define ANYWHERE (RECORD_WIRE | RECORD_DISK)
+
+static const struct record_field override_fields[] = {
+    RECORD_FIELD(WORD, struct override, kind, .words = &override_kinds),
+    RECORD_FIELD(TEXT, struct override, name, .least = 1),
+    RECORD_FIELD(TEXT, struct override, reason, .null = RECORD_DISK),
+    RECORD_FIELD(NUMBER, struct override, uid, .least = -1, .most = UINT32_MAX),
+    RECORD_FIELD(TEXT, struct override, who, .null = RECORD_DISK),
+    RECORD_FIELD(INSTANT, struct override, since),
+    RECORD_FIELD(NUMBER, struct override, age, .form = RECORD_WIRE),
+    RECORD_FIELD(END, struct override, until, .null = ANYWHERE),
+    RECORD_LIST(TEXTS, struct override, keep, .least = 1),
+    RECORD_FIELD(TEXT, struct override, text, .null = ANYWHERE),
+    RECORD_LIST(TEXTS, struct override, from, .null = ANYWHERE, .optional = true, .least = 1),
+    RECORD_LIST(TEXTS, struct override, to, .null = ANYWHERE, .optional = true, .least = 1),
+    RECORD_LIST(TEXTS, struct override, services, .null = ANYWHERE, .optional = true, .least = 1),
+};
+
+static const char *check_override(const void *record)
+{
+    const struct override *override = record;
+    bool is_grant = override->kind == OVERRIDE_GRANT;
+
+    if (override->until < override->since)
+        return "ends before it begins";
+    if (override->n_keep > 0 && override->kind != OVERRIDE_ISOLATION)
+        return "keeps flows and is not an isolation";
+    if (is_grant != (override->text != NULL))
+        return is_grant ? "is a grant without a text" : "has a text and is not a grant";
+    if (is_grant && override->until == USEC_NEVER)
+        return "is a grant without an end";
+    return NULL;
+}
+
+RECORD_TYPE(override, struct override, "Override", .check = check_override);
+
+static const struct record_field overrides_fields[] = {
+    RECORD_FIELD(NUMBER, struct overrides, next_grant),
+    RECORD_LIST(MANY, struct overrides, overrides, .type = &override_type),
+};
+
+static const char *check_overrides(const void *record)
+{
+    const struct overrides *all = record;
+
+    for (size_t i = 0; i < all->n_overrides; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (all->overrides[i].kind == all->overrides[j].kind &&
+                strcmp(all->overrides[i].name, all->overrides[j].name) == 0)
+                return "has the same override twice";
+        }
+    }
+    return NULL;
+}
+
+RECORD_TYPE(overrides, struct overrides, NULL, .check = check_overrides);
+
+static const struct record_field generation_fields[] = {
+    {.name = "version", .kind = RECORD_VERSION, .form = RECORD_DISK, .most = GENERATION_VERSION},
+    RECORD_FIELD(NUMBER, struct generation, number, .least = 1),
+    RECORD_FIELD(NUMBER, struct generation, previous, .null = RECORD_WIRE),
+    RECORD_FIELD(NUMBER, struct generation, source, .null = RECORD_WIRE),
+    RECORD_FIELD(DIGEST, struct generation, fingerprint, .least = 1),
+    RECORD_FIELD(ONE, struct generation, actor, .type = &actor_type),
+    RECORD_FIELD(INSTANT, struct generation, when),
+    RECORD_FIELD(TEXT, struct generation, reason, .null = ANYWHERE),
+    RECORD_FIELD(WORD, struct generation, outcome, .words = &generation_outcomes),
+    RECORD_FIELD(ONE, struct generation, overrides, .form = RECORD_DISK, .type = &overrides_type),
+    RECORD_FIELD(BOOL, struct generation, current, .form = RECORD_WIRE),
+};
+
+static const char *check_generation(const void *record)
+{
+    const struct generation *generation = record;
+
+    if (generation->previous >= generation->number || generation->source >= generation->number)
+        return "comes from a generation after it";
+    return NULL;
+}
+
+RECORD_TYPE(generation, struct generation, "Generation", .check = check_generation);
+
+static const struct record_field confirmation_fields[] = {
+    RECORD_FIELD(NUMBER, struct confirmation, generation, .least = 1),
+    RECORD_FIELD(NUMBER, struct confirmation, previous),
+    RECORD_FIELD(NUMBER, struct confirmation, deadline, .form = RECORD_DISK),
+    RECORD_FIELD(INSTANT, struct confirmation, deadline_wall, .form = RECORD_DISK),
+    RECORD_FIELD(BUFFER, struct confirmation, boot_id, .form = RECORD_DISK, .least = 1),
+    RECORD_FIELD(ONE, struct confirmation, actor, .type = &actor_type),
+    RECORD_NAMED(INSTANT, struct confirmation, "deadline", deadline_wall, .form = RECORD_WIRE),
+    RECORD_FIELD(NUMBER, struct confirmation, seconds, .form = RECORD_WIRE),
+};
+
+static const char *check_confirmation(const void *record)
+{
+    const struct confirmation *confirmation = record;
+
+    return confirmation->generation == confirmation->previous ? "goes back to itself" : NULL;
+}
+
+RECORD_TYPE(confirmation, struct confirmation, "Confirmation",
+            .present = offsetof(struct confirmation, pending), .check = check_confirmation);
+
+static const struct record_field finding_fields[] = {
+    RECORD_FIELD(TEXT, struct finding, code),
+    RECORD_FIELD(WORD, struct finding, severity, .words = &finding_severities),
+    RECORD_FIELD(TEXT, struct finding, object, .null = RECORD_WIRE),
+    RECORD_FIELD(TEXT, struct finding, message),
+    RECORD_FIELD(INSTANT, struct finding, since),
+};
+RECORD_TYPE(finding, struct finding, "Finding");
+
+static const struct record_field drift_fields[] = {
+    RECORD_FIELD(NUMBER, struct drift, repairs),
+    RECORD_FIELD(INSTANT, struct drift, last, .null = RECORD_WIRE),
+    RECORD_FIELD(BUFFER, struct drift, by, .null = RECORD_WIRE),
+    RECORD_FIELD(BUFFER, struct drift, what, .null = RECORD_WIRE),
+};
+RECORD_TYPE(drift, struct drift, "Drift");
+
+static const struct record_field expiring_fields[] = {
+    RECORD_FIELD(TEXT, struct expiring, name),       RECORD_FIELD(TEXT, struct expiring, label),
+    RECORD_FIELD(INSTANT, struct expiring, expires), RECORD_FIELD(NUMBER, struct expiring, days),
+    RECORD_FIELD(NUMBER, struct expiring, warning),
+};
+RECORD_TYPE(expiring, struct expiring, "Expiring");
+
+static const struct record_field policy_text_fields[] = {
+    RECORD_FIELD(TEXT, struct policy_text, name),
+    RECORD_FIELD(BYTES, struct policy_text, text, .count = offsetof(struct policy_text, size)),
+};
+RECORD_TYPE(policy_text, struct policy_text, "Text");
+
+static const struct record_field audit_entry_fields[] = {
+    RECORD_FIELD(NUMBER, struct audit_entry, sequence, .least = 1, .most = AUDIT_SEQUENCE_MAX),
+    RECORD_FIELD(INSTANT, struct audit_entry, time),
+    RECORD_FIELD(DIGEST, struct audit_entry, previous, .least = 1),
+    RECORD_FIELD(NUMBER, struct audit_entry, uid, .least = -1, .most = UINT32_MAX),
+    RECORD_FIELD(NUMBER, struct audit_entry, pid, .most = INT32_MAX),
+    RECORD_FIELD(TEXT, struct audit_entry, who),
+    RECORD_FIELD(TEXT, struct audit_entry, action, .least = 1),
+    RECORD_FIELD(TEXT, struct audit_entry, object, .null = ANYWHERE),
+    RECORD_FIELD(TEXT, struct audit_entry, reason, .null = ANYWHERE),
+    RECORD_FIELD(NUMBER, struct audit_entry, from),
+    RECORD_FIELD(NUMBER, struct audit_entry, to),
+    RECORD_FIELD(TEXT, struct audit_entry, outcome, .least = 1),
+    RECORD_FIELD(OBJECT, struct audit_entry, detail, .null = ANYWHERE),
+};
+RECORD_TYPE(audit_entry, struct audit_entry, NULL);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/calendar.h"
+#include "base/sha256.h"
+#include "record/record.h"
+
+/*
+ * What the daemon keeps in memory and in files, and shows: each of these structures has its
+ * description, `actor_type` of `struct actor`. Members marked "shown" are filled in for the control
+ * socket alone, from the clock or from what is enforced.
+ */
+
+/*
+ * Who does something: a client of the control socket as the kernel told it (SO_PEERCRED), or the
+ * daemon itself with pid 0 and the occasion as its name (`boot`, `signal`, `clock`, `confirm`).
+ */
+#define ACTOR_NAME_MAX 64
+
+struct actor {
+    int64_t uid; /* -1: the daemon itself */
+    pid_t pid;
+    char name[ACTOR_NAME_MAX]; /* login name, or the number as text where there is none */
+    /* The connection it came over, counted from 1 since the daemon began; 0: none. */
+    uint64_t connection;
+};
+
+/*
+ * What an operator changed for a while, beside the policy:
+ *
+ *   isolation   a zone is cut off from all others, but for the flows that were kept
+ *   suspension  a flow does not pass, though the policy approves it
+ *   grant       a flow passes until an instant, though the policy does not approve it
+ *
+ * They name zones and flows by their names, since they outlive the policy that had them: what a
+ * policy does not know means nothing in it. A grant is a flow of the same language as the policy's.
+ */
+enum override_kind {
+    OVERRIDE_ISOLATION,
+    OVERRIDE_SUSPENSION,
+    OVERRIDE_GRANT,
+};
+
+struct override {
+    enum override_kind kind;
+    /* The zone, the flow, or the name of the grant's own flow (`grant-3`). */
+    char *name;
+    char *reason;
+    int64_t uid; /* who, as the kernel told */
+    char *who;   /* login name, or the number as text */
+    usec_t since;
+    int64_t age;  /* shown: seconds from then on */
+    usec_t until; /* USEC_NEVER where it stays until it is taken back */
+    char **keep;  /* of an isolation: names of flows that go on */
+    size_t n_keep;
+    char *text; /* of a grant: its flow as a policy text */
+    /* Of a grant: what was asked for. None where an older segd wrote it. */
+    char **from;
+    size_t n_from;
+    char **to;
+    size_t n_to;
+    char **services;
+    size_t n_services;
+};
+
+/* A zeroed structure is no overrides. All memory is its own. */
+struct overrides {
+    struct override *overrides;
+    size_t n_overrides;
+    size_t capacity;
+    uint64_t next_grant; /* number of the next grant, from 1; counts up for ever */
+    /* Where the clock is certainly wrong, an instant that is over whatever it says: flows that had
+     * ended by then have expired. 0: the clock is believed. */
+    usec_t over;
+};
+
+enum generation_outcome {
+    GENERATION_PREPARED,    /* written, but not known to be in the kernel */
+    GENERATION_APPLIED,     /* in the kernel, now or before the next one */
+    GENERATION_REFUSED,     /* the kernel refused it */
+    GENERATION_UNCONFIRMED, /* taken back, since nobody confirmed it in time */
+};
+
+/* One applied policy. */
+struct generation {
+    uint64_t number;   /* from 1 */
+    uint64_t previous; /* which one it took the place of; 0: none */
+    uint64_t source;   /* of a rollback the generation whose policy it is; 0: not one */
+    char fingerprint[SHA256_TEXT_MAX];
+    struct actor actor;
+    usec_t when;
+    char *reason; /* or NULL */
+    enum generation_outcome outcome;
+    struct overrides overrides; /* as they were when it was applied */
+    bool current;               /* shown: it is enforced */
+};
+
+/* A generation that goes back by itself unless it is confirmed in time. */
+struct confirmation {
+    uint64_t generation; /* that waits */
+    bool pending;
+    uint64_t previous;    /* that comes back; 0: lockdown */
+    struct actor actor;   /* who applied it */
+    uint64_t connections; /* number of the newest connection then; 0: of another process */
+    usec_t deadline;      /* by CLOCK_BOOTTIME, which no setting of the clock moves */
+    usec_t deadline_wall; /* the same as a time of day, for people */
+    int64_t seconds;      /* shown: that are left */
+    char boot_id[40];     /* of the boot in which `deadline` counts: another boot is too late */
+};
+
+enum finding_severity {
+    FINDING_NOTICE,
+    FINDING_WARNING,
+    FINDING_CRITICAL, /* what is enforced is not what was decided, or something goes around it */
+};
+
+/* What needs a person. */
+struct finding {
+    const char *source; /* who found it: a static string */
+    const char *code;   /* a static kebab-case word */
+    enum finding_severity severity;
+    char *object; /* or NULL */
+    char *message;
+    usec_t since;
+};
+
+/* Foreign changes of the table that were repaired since the daemon began. */
+struct drift {
+    uint64_t repairs;
+    usec_t last;    /* 0: never */
+    char by[64];    /* the process, as far as the kernel told */
+    char what[256]; /* the first difference */
+};
+
+/* A flow whose last day is near or over. `warning`: 60, 30 or 7 days, the smallest that it is
+ * within; 0: it has ended. */
+struct expiring {
+    char *name;
+    char *label;
+    usec_t expires;
+    unsigned warning;
+    int64_t days; /* shown: that are left */
+};
+
+/* One file of a policy; what an operator granted stands after those of the policy as texts of its
+ * own. */
+struct policy_text {
+    const char *name; /* what diagnostics call it: the path of the file, or `grant grant-3` */
+    const char *text;
+    size_t size;
+    /* Instant at which all flows of this text end, for grants; 0: what the text itself says. */
+    usec_t expires;
+};
+
+/* Numbers of entries that every reader of JSON takes as they are. */
+#define AUDIT_SEQUENCE_MAX (UINT64_C(1) << 53)
+
+/* An entry of the audit log. */
+struct audit_entry {
+    uint64_t sequence;
+    usec_t time;
+    char previous[SHA256_TEXT_MAX]; /* of the line before */
+    int64_t uid;
+    pid_t pid;
+    const char *who;
+    const char *action;
+    const char *object; /* or NULL */
+    const char *reason; /* or NULL */
+    uint64_t from, to;  /* generations; 0: none */
+    const char *outcome;
+    json_t *detail; /* or NULL */
+};
+
+extern const struct record_words override_kinds;
+static inline const char *override_kind_to_string(enum override_kind kind)
+{
+    return record_word(&override_kinds, kind);
+}
+extern const struct record_words generation_outcomes;
+extern const struct record_words finding_severities;
+
+extern const struct record_type actor_type;
+extern const struct record_type override_type;
+extern const struct record_type overrides_type; /* on the disk */
+extern const struct record_type generation_type;
+extern const struct record_type confirmation_type;
+extern const struct record_type finding_type;
+extern const struct record_type drift_type;
+extern const struct record_type expiring_type;
+extern const struct record_type policy_text_type;
+extern const struct record_type audit_entry_type;

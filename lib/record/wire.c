@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The descriptions of what the control socket answers with, in the order of
+ * io.segd.Control.varlink.
+ */
+
+#include "record/wire.h"
+
+/* A field of the wire may be null where it is nothing. */
+#define NULLABLE .null = RECORD_WIRE
+
+static const struct record_field wire_interface_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_interface, name),
+    RECORD_FIELD(BOOL, struct wire_interface, present),
+    RECORD_FIELD(BOOL, struct wire_interface, up),
+    RECORD_LIST(TEXTS, struct wire_interface, addresses),
+};
+RECORD_TYPE(wire_interface, struct wire_interface, "Interface");
+
+static const struct record_field wire_zone_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_zone, name),
+    RECORD_FIELD(TEXT, struct wire_zone, label),
+    RECORD_FIELD(TEXT, struct wire_zone, class),
+    RECORD_FIELD(TEXT, struct wire_zone, state),
+    RECORD_LIST(MANY, struct wire_zone, interfaces, .type = &wire_interface_type),
+    RECORD_LIST(TEXTS, struct wire_zone, networks),
+    RECORD_FIELD(BOOL, struct wire_zone, isolated),
+};
+RECORD_TYPE(wire_zone, struct wire_zone, "Zone");
+
+static const struct record_field wire_count_fields[] = {
+    RECORD_FIELD(NUMBER, struct wire_count, packets),
+    RECORD_FIELD(NUMBER, struct wire_count, bytes),
+};
+RECORD_TYPE(wire_count, struct wire_count, "Count");
+
+static const struct record_field wire_flow_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_flow, name),
+    RECORD_FIELD(TEXT, struct wire_flow, label),
+    RECORD_LIST(TEXTS, struct wire_flow, from),
+    RECORD_LIST(TEXTS, struct wire_flow, to),
+    RECORD_LIST(TEXTS, struct wire_flow, services),
+    RECORD_FIELD(BOOL, struct wire_flow, live),
+    RECORD_FIELD(TEXT, struct wire_flow, why, NULLABLE),
+    RECORD_FIELD(END, struct wire_flow, until, NULLABLE),
+    RECORD_FIELD(ONE, struct wire_flow, original, .type = &wire_count_type),
+    RECORD_FIELD(ONE, struct wire_flow, reply, .type = &wire_count_type),
+};
+RECORD_TYPE(wire_flow, struct wire_flow, "Flow");
+
+static const struct record_field wire_drop_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_drop, reason),
+    RECORD_FIELD(TEXT, struct wire_drop, from, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_drop, to, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_drop, flow, NULLABLE),
+    RECORD_FIELD(NUMBER, struct wire_drop, packets),
+    RECORD_FIELD(NUMBER, struct wire_drop, bytes),
+};
+RECORD_TYPE(wire_drop, struct wire_drop, "Drop");
+
+static const struct record_field wire_difference_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_difference, object),
+    RECORD_FIELD(TEXT, struct wire_difference, message),
+};
+RECORD_TYPE(wire_difference, struct wire_difference, "Difference");
+
+/* A place within `structure`, at the offset of its member; "" where it is the structure itself. */
+#define PLACE_FIELDS(structure, member)                                                            \
+    RECORD_NAMED(TEXT, structure, "file", member file, NULLABLE),                                  \
+        RECORD_NAMED(NUMBER, structure, "line", member line, .most = UINT32_MAX),                  \
+        RECORD_NAMED(NUMBER, structure, "column", member column, .most = UINT32_MAX),              \
+        RECORD_NAMED(TEXT, structure, "message", member message),                                  \
+        RECORD_NAMED(TEXT, structure, "source", member source, NULLABLE)
+
+static const struct record_field wire_place_fields[] = {
+    PLACE_FIELDS(struct wire_place, ),
+};
+RECORD_TYPE(wire_place, struct wire_place, "Place");
+
+static RECORD_WORDS(severities, "error", "warning");
+
+static const struct record_field wire_diagnostic_fields[] = {
+    RECORD_FIELD(WORD, struct wire_diagnostic, severity, .words = &severities),
+    RECORD_FIELD(TEXT, struct wire_diagnostic, code),
+    PLACE_FIELDS(struct wire_diagnostic, place.),
+    RECORD_FIELD(TEXT, struct wire_diagnostic, remedy, NULLABLE),
+    RECORD_FIELD(ONE, struct wire_diagnostic, related, NULLABLE, .type = &wire_place_type),
+};
+RECORD_TYPE(wire_diagnostic, struct wire_diagnostic, "Diagnostic");
+
+static const struct record_field wire_audit_fields[] = {
+    RECORD_FIELD(NUMBER, struct wire_audit, sequence),
+    RECORD_FIELD(TEXT, struct wire_audit, head),
+};
+static RECORD_TYPE(wire_audit, struct wire_audit, NULL);
+
+static const struct record_field status_reply_fields[] = {
+    RECORD_FIELD(TEXT, struct status_reply, version),
+    RECORD_FIELD(TEXT, struct status_reply, mode),
+    RECORD_FIELD(NUMBER, struct status_reply, generation, NULLABLE),
+    RECORD_FIELD(TEXT, struct status_reply, fingerprint, NULLABLE),
+    RECORD_FIELD(TEXT, struct status_reply, site, NULLABLE),
+    RECORD_FIELD(INSTANT, struct status_reply, since, NULLABLE),
+    RECORD_FIELD(ONE, struct status_reply, actor, NULLABLE, .type = &actor_type),
+    RECORD_FIELD(TEXT, struct status_reply, reason, NULLABLE),
+    RECORD_FIELD(NUMBER, struct status_reply, flows),
+    RECORD_FIELD(NUMBER, struct status_reply, live),
+    RECORD_LIST(MANY, struct status_reply, zones, .type = &wire_zone_type),
+    RECORD_LIST(MANY, struct status_reply, overrides, .type = &override_type),
+    RECORD_LIST(MANY, struct status_reply, findings, .type = &finding_type),
+    RECORD_LIST(MANY, struct status_reply, expiring, .type = &expiring_type),
+    RECORD_FIELD(ONE, struct status_reply, drift, .type = &drift_type),
+    RECORD_FIELD(ONE, struct status_reply, confirmation, NULLABLE, .type = &confirmation_type),
+    RECORD_FIELD(ONE, struct status_reply, audit, .type = &wire_audit_type),
+    RECORD_FIELD(TEXT, struct status_reply, policy),
+    RECORD_FIELD(BOOL, struct status_reply, owned),
+};
+RECORD_TYPE(status_reply, struct status_reply, NULL);
+
+static const struct record_field policy_reply_fields[] = {
+    RECORD_FIELD(NUMBER, struct policy_reply, generation),
+    RECORD_FIELD(TEXT, struct policy_reply, fingerprint),
+    RECORD_LIST(MANY, struct policy_reply, texts, .type = &policy_text_type),
+    RECORD_LIST(MANY, struct policy_reply, overrides, .type = &override_type),
+};
+RECORD_TYPE(policy_reply, struct policy_reply, NULL);
+
+static const struct record_field zones_reply_fields[] = {
+    RECORD_LIST(MANY, struct zones_reply, zones, .type = &wire_zone_type),
+};
+RECORD_TYPE(zones_reply, struct zones_reply, NULL);
+
+static const struct record_field flows_reply_fields[] = {
+    RECORD_LIST(MANY, struct flows_reply, flows, .type = &wire_flow_type),
+};
+RECORD_TYPE(flows_reply, struct flows_reply, NULL);
+
+static const struct record_field drops_reply_fields[] = {
+    RECORD_LIST(MANY, struct drops_reply, drops, .type = &wire_drop_type),
+};
+RECORD_TYPE(drops_reply, struct drops_reply, NULL);
+
+static const struct record_field history_reply_fields[] = {
+    RECORD_LIST(MANY, struct history_reply, generations, .type = &generation_type),
+};
+RECORD_TYPE(history_reply, struct history_reply, NULL);
+
+static const struct record_field verify_reply_fields[] = {
+    RECORD_FIELD(BOOL, struct verify_reply, ok),
+    RECORD_FIELD(NUMBER, struct verify_reply, generation, NULLABLE),
+    RECORD_LIST(MANY, struct verify_reply, differences, .type = &wire_difference_type),
+    RECORD_LIST(MANY, struct verify_reply, findings, .type = &finding_type),
+};
+RECORD_TYPE(verify_reply, struct verify_reply, NULL);
+
+static const struct record_field audit_reply_fields[] = {
+    RECORD_FIELD(OBJECTS, struct audit_reply, entries),
+};
+RECORD_TYPE(audit_reply, struct audit_reply, NULL);
+
+static const struct record_field verify_audit_reply_fields[] = {
+    RECORD_FIELD(BOOL, struct verify_audit_reply, ok),
+    RECORD_FIELD(NUMBER, struct verify_audit_reply, entries),
+    RECORD_FIELD(TEXT, struct verify_audit_reply, head),
+    RECORD_FIELD(TEXT, struct verify_audit_reply, problem, NULLABLE),
+};
+RECORD_TYPE(verify_audit_reply, struct verify_audit_reply, NULL);
+
+#define CHANGES                                                                                    \
+    RECORD_FIELD(OBJECTS, struct change_reply, changes),                                           \
+        RECORD_LIST(TEXTS, struct change_reply, zones)
+#define CONSEQUENCES                                                                               \
+    RECORD_FIELD(NUMBER, struct change_reply, cut),                                                \
+        RECORD_LIST(MANY, struct change_reply, diagnostics, .type = &wire_diagnostic_type)
+
+static const struct record_field invalid_policy_fields[] = {
+    RECORD_LIST(MANY, struct change_reply, diagnostics, .type = &wire_diagnostic_type),
+};
+RECORD_TYPE(invalid_policy, struct change_reply, NULL);
+
+static const struct record_field plan_reply_fields[] = {
+    CHANGES,
+    CONSEQUENCES,
+    RECORD_FIELD(TEXT, struct change_reply, fingerprint),
+    RECORD_NAMED(NUMBER, struct change_reply, "generation", compared, NULLABLE),
+};
+RECORD_TYPE(plan_reply, struct change_reply, NULL);
+
+static const struct record_field diff_reply_fields[] = {
+    CHANGES,
+};
+RECORD_TYPE(diff_reply, struct change_reply, NULL);
+
+static const struct record_field apply_reply_fields[] = {
+    RECORD_FIELD(ONE, struct change_reply, generation, .type = &generation_type),
+    CHANGES,
+    CONSEQUENCES,
+    RECORD_FIELD(ONE, struct change_reply, confirmation, NULLABLE, .type = &confirmation_type),
+};
+RECORD_TYPE(apply_reply, struct change_reply, NULL);
+
+static const struct record_field rollback_reply_fields[] = {
+    RECORD_FIELD(ONE, struct change_reply, generation, .type = &generation_type),
+    CHANGES,
+    CONSEQUENCES,
+};
+RECORD_TYPE(rollback_reply, struct change_reply, NULL);
+
+static const struct record_field isolate_reply_fields[] = {
+    RECORD_FIELD(TEXT, struct override_reply, evidence, NULLABLE),
+    RECORD_FIELD(ONE, struct override_reply, override, .type = &override_type),
+};
+RECORD_TYPE(isolate_reply, struct override_reply, NULL);
+
+static const struct record_field override_reply_fields[] = {
+    RECORD_FIELD(ONE, struct override_reply, override, .type = &override_type),
+};
+RECORD_TYPE(override_reply, struct override_reply, NULL);
+
+static const struct record_field confirm_reply_fields[] = {
+    RECORD_FIELD(NUMBER, struct confirm_reply, generation),
+};
+RECORD_TYPE(confirm_reply, struct confirm_reply, NULL);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "base/diagnostics.h"
+#include "record/types.h"
+
+/*
+ * What the control socket answers with, and nobody keeps: the types of io.segd.Control.varlink that
+ * are not in record/types.h, and the replies of its methods. Whoever fills one may borrow all of
+ * its texts; what was decoded owns them.
+ */
+struct wire_count {
+    uint64_t packets;
+    uint64_t bytes;
+};
+
+struct wire_interface {
+    char *name;
+    bool present, up;
+    char **addresses;
+    size_t n_addresses;
+};
+
+struct wire_zone {
+    char *name, *label, *class, *state;
+    struct wire_interface *interfaces;
+    size_t n_interfaces;
+    char **networks;
+    size_t n_networks;
+    bool isolated;
+};
+
+struct wire_flow {
+    char *name, *label;
+    char **from, **to, **services;
+    size_t n_from, n_to, n_services;
+    bool live;
+    char *why;
+    usec_t until; /* USEC_NEVER */
+    struct wire_count original, reply;
+};
+
+struct wire_drop {
+    char *reason, *from, *to, *flow;
+    uint64_t packets, bytes;
+};
+
+struct wire_difference {
+    char *object, *message;
+};
+
+/* A line of 0 means that there is no place. */
+struct wire_place {
+    char *file;
+    uint32_t line, column;
+    char *message, *source;
+};
+
+struct wire_diagnostic {
+    enum severity severity;
+    char *code;
+    struct wire_place place; /* its message is that of the diagnostic */
+    char *remedy;
+    struct wire_place related;
+};
+
+/* The last entry of the audit log. */
+struct wire_audit {
+    uint64_t sequence;
+    char *head;
+};
+
+struct status_reply {
+    char *version, *mode;
+    uint64_t generation; /* 0 and the like: lockdown */
+    char *fingerprint, *site;
+    usec_t since;
+    struct actor actor;
+    char *reason;
+    size_t flows, live;
+    struct wire_zone *zones;
+    size_t n_zones;
+    struct override *overrides;
+    size_t n_overrides;
+    const struct finding *findings;
+    size_t n_findings;
+    struct expiring *expiring;
+    size_t n_expiring;
+    struct drift drift;
+    struct confirmation confirmation;
+    struct wire_audit audit;
+    char *policy;
+    bool owned;
+};
+
+struct policy_reply {
+    uint64_t generation;
+    char *fingerprint;
+    struct policy_text *texts;
+    size_t n_texts;
+    struct override *overrides;
+    size_t n_overrides;
+};
+
+struct zones_reply {
+    struct wire_zone *zones;
+    size_t n_zones;
+};
+
+struct flows_reply {
+    struct wire_flow *flows;
+    size_t n_flows;
+};
+
+struct drops_reply {
+    struct wire_drop *drops;
+    size_t n_drops;
+};
+
+struct history_reply {
+    struct generation *generations;
+    size_t n_generations;
+};
+
+struct verify_reply {
+    bool ok;
+    uint64_t generation;
+    struct wire_difference *differences;
+    size_t n_differences;
+    const struct finding *findings;
+    size_t n_findings;
+};
+
+struct audit_reply {
+    json_t *entries;
+};
+
+struct verify_audit_reply {
+    bool ok;
+    uint64_t entries;
+    char *head, *problem;
+};
+
+/* Of Plan, Diff, Apply, Rollback and InvalidPolicy, each of which has some of it. */
+struct change_reply {
+    struct generation generation; /* applied */
+    uint64_t compared;            /* with which a plan compares; 0: with nothing */
+    json_t *changes;
+    char **zones;
+    size_t n_zones;
+    size_t cut;
+    struct wire_diagnostic *diagnostics;
+    size_t n_diagnostics;
+    char *fingerprint;
+    struct confirmation confirmation;
+};
+
+/* Of Isolate, Suspend and Grant. */
+struct override_reply {
+    char *evidence; /* of Isolate */
+    struct override override;
+};
+
+struct confirm_reply {
+    uint64_t generation;
+};
+
+extern const struct record_type wire_interface_type;
+extern const struct record_type wire_zone_type;
+extern const struct record_type wire_count_type;
+extern const struct record_type wire_flow_type;
+extern const struct record_type wire_drop_type;
+extern const struct record_type wire_difference_type;
+extern const struct record_type wire_place_type;
+extern const struct record_type wire_diagnostic_type;
+
+extern const struct record_type status_reply_type;
+extern const struct record_type policy_reply_type;
+extern const struct record_type zones_reply_type;
+extern const struct record_type flows_reply_type;
+extern const struct record_type drops_reply_type;
+extern const struct record_type history_reply_type;
+extern const struct record_type verify_reply_type;
+extern const struct record_type audit_reply_type;
+extern const struct record_type verify_audit_reply_type;
+extern const struct record_type invalid_policy_type; /* the error */
+extern const struct record_type plan_reply_type;
+extern const struct record_type diff_reply_type;
+extern const struct record_type apply_reply_type;
+extern const struct record_type rollback_reply_type;
+extern const struct record_type isolate_reply_type;
+extern const struct record_type override_reply_type;
+extern const struct record_type confirm_reply_type;
