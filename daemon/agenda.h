@@ -5,16 +5,9 @@
 
 #include "base/calendar.h"
 #include "compiled/compiled.h"
+#include "record/types.h"
 
 /* When the enforced policy changes by itself, and which of its flows end soon or have ended. */
-
-/* A flow whose last day is near or over. */
-struct expiring {
-    char *name;
-    char *label;
-    usec_t expires;
-    unsigned warning; /* 60, 30 or 7 days, the smallest that it is within; 0: it has ended */
-};
 
 struct agenda {
     size_t n_flows;            /* of the policy, as its authors wrote them */

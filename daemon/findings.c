@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/string_table.h"
 
 struct entry {
     struct finding finding;
@@ -23,16 +22,9 @@ struct findings {
     struct entry **entries;
     size_t n_entries;
     size_t capacity;
-    const struct finding **list; /* what findings_list() gave out; as long as `entries` */
+    struct finding *list; /* what findings_list() gave out; as long as `entries` */
     size_t list_capacity;
 };
-
-static const char *const finding_severity_words[] = {
-    [FINDING_NOTICE] = "notice",
-    [FINDING_WARNING] = "warning",
-    [FINDING_CRITICAL] = "critical",
-};
-DEFINE_TO_STRING(finding_severity, enum finding_severity)
 
 int findings_new(struct findings **ret_findings)
 {
@@ -193,18 +185,17 @@ int findings_report(struct findings *findings, const char *source, const char *c
 
 static int compare(const void *a, const void *b)
 {
-    const struct finding *x = *(const struct finding *const *)a;
-    const struct finding *y = *(const struct finding *const *)b;
+    const struct finding *x = a, *y = b;
 
     if (x->severity != y->severity)
         return x->severity > y->severity ? -1 : 1;
     return (x->since > y->since) - (x->since < y->since);
 }
 
-size_t findings_list(const struct findings *findings, const struct finding *const **ret_list)
+size_t findings_list(const struct findings *findings, const struct finding **ret_list)
 {
     for (size_t i = 0; i < findings->n_entries; i++)
-        findings->list[i] = &findings->entries[i]->finding;
+        findings->list[i] = findings->entries[i]->finding;
     if (findings->n_entries > 1)
         qsort(findings->list, findings->n_entries, sizeof(*findings->list), compare);
     *ret_list = findings->list;

@@ -1,33 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <stddef.h>
-
-#include "base/calendar.h"
 #include "base/cleanup.h"
+#include "record/types.h"
 
 /*
  * What needs a person: each found once, kept with the instant since which it is so, until whoever
  * found it no longer does. Findings of one source (`links`, `storage`, `start`, …) are replaced
  * together, so that what is mended goes away by itself.
  */
-enum finding_severity {
-    FINDING_NOTICE,
-    FINDING_WARNING,
-    FINDING_CRITICAL, /* what is enforced is not what was decided, or something goes around it */
-};
-/* `notice`, `warning`, `critical`. */
-const char *finding_severity_to_string(enum finding_severity severity);
-
-struct finding {
-    const char *source; /* a static string */
-    const char *code;   /* a static kebab-case word */
-    enum finding_severity severity;
-    char *object; /* or NULL */
-    char *message;
-    usec_t since;
-};
-
 struct findings;
 int findings_new(struct findings **ret_findings);
 struct findings *findings_free(struct findings *findings);
@@ -47,4 +28,4 @@ void findings_drop(struct findings *findings, const char *source, const char *co
                    const char *object);
 
 /* In order of severity, then of `since`. Borrowed until the next change. */
-size_t findings_list(const struct findings *findings, const struct finding *const **ret_list);
+size_t findings_list(const struct findings *findings, const struct finding **ret_list);

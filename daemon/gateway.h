@@ -24,14 +24,6 @@ struct gateway_options {
     const char *state_path; /* folder; made where it is not there */
 };
 
-/* Changes of the table by others that were repaired since the daemon began. */
-struct drift {
-    uint64_t repairs;
-    usec_t last;    /* 0: never */
-    char by[64];    /* the process, as far as the kernel told */
-    char what[256]; /* the first difference */
-};
-
 /* What could not be written yet, and is written as soon as it can be. */
 struct unwritten {
     bool state;                  /* state.json, and the overrides beside the generation */

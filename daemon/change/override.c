@@ -145,7 +145,7 @@ static int add(struct target *target, struct override *override, struct outcome 
     }
     if (r < 0)
         return r;
-    target->detail = override_to_json(override);
+    target->detail = record_encode(&override_type, override, RECORD_DISK);
     return target->detail ? 0 : -ENOMEM;
 }
 
@@ -158,7 +158,7 @@ static int take_away(struct target *target, enum override_kind kind, struct outc
     if (!override)
         return outcome_set(outcome, OUTCOME_NOT_FOUND, "there is no %s of `%s`",
                            override_kind_to_string(kind), target->object);
-    target->detail = override_to_json(override);
+    target->detail = record_encode(&override_type, override, RECORD_DISK);
     if (!target->detail)
         return -ENOMEM;
     return overrides_remove(&target->state.overrides, kind, target->object);
@@ -391,7 +391,17 @@ int change_grant(struct gateway *gateway, const struct actor *actor, const struc
     cleanup_(freep) char *text = NULL;
     char name[32] = "";
     struct grant_wish named = *wish;
-    struct override override = {.kind = OVERRIDE_GRANT, .name = name, .until = span_end(span)};
+    struct override override = {
+        .kind = OVERRIDE_GRANT,
+        .name = name,
+        .until = span_end(span),
+        .from = (char **)wish->from,
+        .n_from = wish->n_from,
+        .to = (char **)wish->to,
+        .n_to = wish->n_to,
+        .services = (char **)wish->services,
+        .n_services = wish->n_services,
+    };
     int r = begin(gateway, actor, "grant", name, wish->reason, ret_outcome, &target);
 
     target.needs_grants = true;

@@ -44,7 +44,8 @@ static void tell_ended(struct gateway *gateway, const struct overrides *ended)
 {
     for (size_t i = 0; i < ended->n_overrides; i++) {
         const struct override *override = &ended->overrides[i];
-        cleanup_(json_decrefp) json_t *detail = override_to_json(override);
+        cleanup_(json_decrefp) json_t *detail =
+            record_encode(&override_type, override, RECORD_DISK);
 
         gateway_audit_later(gateway, &(struct audit_event){
                                          .actor = clock_actor,

@@ -16,12 +16,14 @@
 #define ERROR_PARAMETER VARLINK_SERVICE ".InvalidParameter"
 #define ERROR_NOT_IMPLEMENTED VARLINK_SERVICE ".MethodNotImplemented"
 
+static const struct record_type no_fields_type = {.size = 1};
+
 struct call *call_free(struct call *call)
 {
     if (!call)
         return NULL;
 
-    free(call->method);
+    free(call->name);
     free(call);
     return NULL;
 }
@@ -38,7 +40,7 @@ uint64_t call_newest_connection(const struct call *call)
 
 const char *call_method(const struct call *call)
 {
-    return call->method;
+    return call->name;
 }
 
 bool call_wants_more(const struct call *call)
@@ -89,9 +91,16 @@ static int end_call(struct call *call, json_t *message)
     return r;
 }
 
-int call_reply(struct call *call, json_t *parameters)
+int call_reply_json(struct call *call, json_t *parameters)
 {
     return end_call(call, parameters ? json_pack("{s:o}", "parameters", parameters) : NULL);
+}
+
+int call_reply(struct call *call, const void *reply)
+{
+    const struct record_type *type = call->method->reply;
+
+    return call_reply_json(call, record_encode(type ? type : &no_fields_type, reply, RECORD_WIRE));
 }
 
 static int fail(struct call *call, const char *error, json_t *parameters)
@@ -122,9 +131,9 @@ int call_continue(struct call *call, json_t *parameters)
 
 static int get_info(struct call *call)
 {
-    return call_reply(call, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "segd", "product",
-                                      "segd", "version", SEGD_VERSION, "url", "", "interfaces",
-                                      VARLINK_INTERFACE, VARLINK_SERVICE));
+    return call_reply_json(call, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "segd",
+                                           "product", "segd", "version", SEGD_VERSION, "url", "",
+                                           "interfaces", VARLINK_INTERFACE, VARLINK_SERVICE));
 }
 
 static int get_description(struct call *call, const json_t *parameters)
@@ -140,7 +149,7 @@ static int get_description(struct call *call, const json_t *parameters)
         text = varlink_service_description;
     if (!text)
         return fail(call, ERROR_NO_INTERFACE, json_pack("{s:s}", "interface", name));
-    return call_reply(call, json_pack("{s:s}", "description", text));
+    return call_reply_json(call, json_pack("{s:s}", "description", text));
 }
 
 /* What every Varlink service answers, to everybody. */
@@ -162,40 +171,53 @@ static const struct method *find_method(const struct server *server, const char 
     return NULL;
 }
 
+/* With its parameters as the structure that it takes; whatever does not fit is told by its path. */
+static int run_handler(struct call *call, const json_t *json)
+{
+    const struct method *method = call->method;
+    const struct record_type *type = method->parameters ? method->parameters : &no_fields_type;
+    struct record_problem problem;
+    void *parameters = calloc(1, type->size);
+    int r = parameters ? record_decode(type, json, RECORD_WIRE, parameters, &problem) : -ENOMEM;
+
+    if (r == 0) {
+        r = method->handler(call, parameters, call->connection->server->options.userdata);
+        record_clear(type, parameters);
+    } else if (r == -EBADMSG)
+        r = fail(call, ERROR_PARAMETER,
+                 json_pack("{s:o}", "parameter", record_encode_text(problem.path)));
+    free(parameters);
+    return r;
+}
+
 static int run_method(struct call *call, const char *name, const json_t *parameters)
 {
     const struct server *server = call->connection->server;
     const struct method *method = find_method(server, name);
-    cleanup_(freep) char *field = NULL;
-    int r;
 
     if (!method)
         return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", name));
     if (call->connection->role < method->role) {
-        server_tell_refused(call->connection, call->method, "the role is not enough");
+        server_tell_refused(call->connection, call->name, "the role is not enough");
         return call_error(call, "NotPermitted",
                           json_pack("{s:s}", "needs", role_to_string(method->role)));
     }
 
-    r = interface_check(server->interface, interface_find_method(server->interface, name), true,
-                        parameters, &field);
-    if (r == -EINVAL)
-        return fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", field ? field : ""));
-    return r < 0 ? r : method->handler(call, parameters, server->options.userdata);
+    call->method = method;
+    return run_handler(call, parameters);
 }
 
 /* Splits `INTERFACE.METHOD`. */
 static int run_named(struct call *call, const json_t *parameters)
 {
-    const char *dot = strrchr(call->method, '.');
-    size_t length = dot ? (size_t)(dot - call->method) : 0;
+    const char *dot = strrchr(call->name, '.');
+    size_t length = dot ? (size_t)(dot - call->name) : 0;
 
-    if (length == strlen(VARLINK_INTERFACE) &&
-        strncmp(call->method, VARLINK_INTERFACE, length) == 0)
+    if (length == strlen(VARLINK_INTERFACE) && strncmp(call->name, VARLINK_INTERFACE, length) == 0)
         return run_method(call, dot + 1, parameters);
-    if (length == strlen(VARLINK_SERVICE) && strncmp(call->method, VARLINK_SERVICE, length) == 0)
+    if (length == strlen(VARLINK_SERVICE) && strncmp(call->name, VARLINK_SERVICE, length) == 0)
         return run_service(call, dot + 1, parameters);
-    return fail(call, ERROR_NO_INTERFACE, json_pack("{s:s%}", "interface", call->method, length));
+    return fail(call, ERROR_NO_INTERFACE, json_pack("{s:s%}", "interface", call->name, length));
 }
 
 static int call_new(struct connection *connection, const json_t *message, struct call **ret_call)
@@ -208,10 +230,10 @@ static int call_new(struct connection *connection, const json_t *message, struct
     if (!method)
         return -EBADMSG;
     call->connection = connection;
-    call->method = strdup(method);
+    call->name = strdup(method);
     call->more = json_is_true(json_object_get(message, "more"));
     call->oneway = json_is_true(json_object_get(message, "oneway"));
-    if (!call->method)
+    if (!call->name)
         return -ENOMEM;
     *ret_call = TAKE_PTR(call);
     return 0;
@@ -233,7 +255,7 @@ int call_run(struct connection *connection, const json_t *message)
     if (!json_is_object(parameters))
         r = fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", "parameters"));
     else if (json_is_true(json_object_get(message, "upgrade")))
-        r = fail(call, ERROR_NOT_IMPLEMENTED, json_pack("{s:s}", "method", call->method));
+        r = fail(call, ERROR_NOT_IMPLEMENTED, json_pack("{s:s}", "method", call->name));
     else
         r = run_named(call, parameters);
 

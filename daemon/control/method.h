@@ -1,39 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <jansson.h>
-
+#include "base/arena.h"
 #include "daemon/change/outcome.h"
 #include "daemon/control/control.h"
+#include "record/wire.h"
+
+/* What methods take; methods.c says which has which fields. Seconds and numbers may be any, and
+ * texts that were not given are NULL. */
+struct generation_parameters {
+    int64_t generation; /* 0: not given */
+    char *reason;
+};
+
+struct diff_parameters {
+    int64_t from, to;
+};
+
+struct audit_parameters {
+    int64_t after, limit;
+};
+
+struct policy_parameters {
+    struct policy_text *texts; /* NULL: the files that segd reads */
+    size_t n_texts;
+    char *reason;
+    int64_t confirm;
+};
+
+struct override_parameters {
+    char *name; /* of the zone, the flow or the grant */
+    char *reason;
+    int64_t seconds;
+    char **keep;
+    size_t n_keep;
+    bool alone;
+};
+
+struct grant_parameters {
+    char **from, **to, **services;
+    size_t n_from, n_to, n_services;
+    int64_t seconds;
+    char *reason;
+};
 
 /*
- * What the files of methods share: the types of the interface's description as JSON, new references
- * or NULL without memory; and the answers to a change.
+ * What the files of methods share: what the daemon has, as the types of the wire. Lists belong to
+ * the arena and borrow their texts from what they show. Returns of int are 0 or -ENOMEM.
  */
-json_t *method_instant(usec_t instant); /* null for USEC_NEVER and 0 */
-json_t *method_actor(const struct actor *actor);
-json_t *method_generation(const struct gateway *gateway, const struct generation *generation);
-json_t *method_confirmation(const struct gateway *gateway); /* null where none waits */
-json_t *method_override(const struct override *override);
-json_t *method_overrides(const struct overrides *overrides);
-json_t *method_findings(const struct gateway *gateway);
-json_t *method_diagnostics(const struct outcome *outcome);
-/* The reply (stolen) with what changes: `changed`, `changes`, `zones`, `objects`; NULL without
- * memory. */
-json_t *method_with_changes(json_t *reply, const struct policy_changes *changes);
-/* Null for NULL. What comes from elsewhere, such as the names of processes and interfaces, may hold
- * bytes that are no UTF-8, which JSON has no room for: they become U+FFFD. */
-json_t *method_text(const char *text);
-json_t *method_zones(const struct gateway *gateway);
+struct generation method_generation(const struct gateway *gateway,
+                                    const struct generation *generation);
+struct confirmation method_confirmation(const struct gateway *gateway);
+struct override method_override(const struct override *override);
+int method_overrides(struct arena *arena, const struct overrides *overrides,
+                     struct override **ret_list);
+int method_zones(struct arena *arena, const struct gateway *gateway, struct wire_zone **ret_list,
+                 size_t *ret_n);
+int method_diagnostics(struct arena *arena, const struct outcome *outcome,
+                       struct wire_diagnostic **ret_list, size_t *ret_n);
 
-/* Answers a call with what became of a change: its error, or `parameters` (stolen) where it is
- * done. A refused attempt to change something also goes to the audit log. */
-int method_answer(struct call *call, struct control *control, const struct outcome *outcome,
-                  json_t *parameters);
+/* Appends to a list in the arena (a pointer to it, and to its length) an element of `size` bytes,
+ * zeroed; NULL without memory. The second appends a text, where NULL is no memory. */
+void *method_add(struct arena *arena, void *list, size_t *n, size_t size);
+int method_add_text(struct arena *arena, char ***list, size_t *n, const char *text);
 
-/* Fields of parameters, which have been checked: a text or NULL, a number or `missing`. */
-const char *method_get_text(const json_t *parameters, const char *field);
-json_int_t method_get_number(const json_t *parameters, const char *field, json_int_t missing);
+/* Answers a call with what became of a change: `reply` where it is done, else its error. A refused
+ * attempt to change something also goes to the audit log. `result` is that of the change: a
+ * negative one is returned. */
+int method_answer(struct call *call, struct control *control, int result,
+                  const struct outcome *outcome, const void *reply);
+/* Answers that the kernel could not be read. */
+int method_unreadable(struct call *call, int error);
 
 /* The gateway of a handler's userdata. */
 static inline struct gateway *method_gateway(void *userdata)
@@ -42,23 +79,23 @@ static inline struct gateway *method_gateway(void *userdata)
 }
 
 /* Handlers. */
-int method_get_status(struct call *call, const json_t *parameters, void *userdata);
-int method_get_policy(struct call *call, const json_t *parameters, void *userdata);
-int method_get_zones(struct call *call, const json_t *parameters, void *userdata);
-int method_get_flows(struct call *call, const json_t *parameters, void *userdata);
-int method_get_drops(struct call *call, const json_t *parameters, void *userdata);
-int method_get_history(struct call *call, const json_t *parameters, void *userdata);
-int method_verify(struct call *call, const json_t *parameters, void *userdata);
-int method_show_audit(struct call *call, const json_t *parameters, void *userdata);
-int method_verify_audit(struct call *call, const json_t *parameters, void *userdata);
-int method_plan(struct call *call, const json_t *parameters, void *userdata);
-int method_diff(struct call *call, const json_t *parameters, void *userdata);
-int method_isolate(struct call *call, const json_t *parameters, void *userdata);
-int method_suspend(struct call *call, const json_t *parameters, void *userdata);
-int method_resume(struct call *call, const json_t *parameters, void *userdata);
-int method_grant(struct call *call, const json_t *parameters, void *userdata);
-int method_revoke(struct call *call, const json_t *parameters, void *userdata);
-int method_release(struct call *call, const json_t *parameters, void *userdata);
-int method_apply(struct call *call, const json_t *parameters, void *userdata);
-int method_confirm(struct call *call, const json_t *parameters, void *userdata);
-int method_rollback(struct call *call, const json_t *parameters, void *userdata);
+int method_get_status(struct call *call, const void *parameters, void *userdata);
+int method_get_policy(struct call *call, const void *parameters, void *userdata);
+int method_get_zones(struct call *call, const void *parameters, void *userdata);
+int method_get_flows(struct call *call, const void *parameters, void *userdata);
+int method_get_drops(struct call *call, const void *parameters, void *userdata);
+int method_get_history(struct call *call, const void *parameters, void *userdata);
+int method_verify(struct call *call, const void *parameters, void *userdata);
+int method_show_audit(struct call *call, const void *parameters, void *userdata);
+int method_verify_audit(struct call *call, const void *parameters, void *userdata);
+int method_plan(struct call *call, const void *parameters, void *userdata);
+int method_diff(struct call *call, const void *parameters, void *userdata);
+int method_isolate(struct call *call, const void *parameters, void *userdata);
+int method_suspend(struct call *call, const void *parameters, void *userdata);
+int method_resume(struct call *call, const void *parameters, void *userdata);
+int method_grant(struct call *call, const void *parameters, void *userdata);
+int method_revoke(struct call *call, const void *parameters, void *userdata);
+int method_release(struct call *call, const void *parameters, void *userdata);
+int method_apply(struct call *call, const void *parameters, void *userdata);
+int method_confirm(struct call *call, const void *parameters, void *userdata);
+int method_rollback(struct call *call, const void *parameters, void *userdata);

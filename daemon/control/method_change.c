@@ -3,10 +3,11 @@
 /* Methods that change what is enforced: parameters in, an outcome out. */
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/change/apply.h"
+#include "daemon/change/changes.h"
 #include "daemon/change/confirm.h"
 #include "daemon/change/override.h"
 #include "daemon/control/method.h"
@@ -39,329 +40,255 @@ static int refuse(struct call *call, struct control *control, const char *error,
     return call_error(call, error, parameters);
 }
 
-int method_answer(struct call *call, struct control *control, const struct outcome *outcome,
-                  json_t *parameters)
+static json_t *message_of(const struct outcome *outcome)
 {
-    if (outcome->kind != OUTCOME_DONE)
-        json_decref(parameters);
+    return json_pack("{s:o}", "message", record_encode_text(outcome->message));
+}
+
+static json_t *diagnostics_of(const struct outcome *outcome)
+{
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct change_reply reply = {0};
+
+    if (arena_new(&arena) < 0 ||
+        method_diagnostics(arena, outcome, &reply.diagnostics, &reply.n_diagnostics) < 0)
+        return NULL;
+    return record_encode(&invalid_policy_type, &reply, RECORD_WIRE);
+}
+
+static json_t *confirmation_of(const struct gateway *gateway)
+{
+    const struct confirmation confirmation = method_confirmation(gateway);
+
+    return json_pack("{s:o}", "confirmation",
+                     record_encode(&confirmation_type, &confirmation, RECORD_WIRE));
+}
+
+int method_answer(struct call *call, struct control *control, int result,
+                  const struct outcome *outcome, const void *reply)
+{
+    if (result < 0)
+        return result;
 
     switch (outcome->kind) {
     case OUTCOME_DONE:
-        return call_reply(call, parameters);
+        return call_reply(call, reply);
     case OUTCOME_INVALID:
-        return refuse(call, control, "InvalidPolicy", outcome,
-                      json_pack("{s:o}", "diagnostics", method_diagnostics(outcome)));
+        return refuse(call, control, "InvalidPolicy", outcome, diagnostics_of(outcome));
     case OUTCOME_BUSY:
-        return refuse(call, control, "Busy", outcome,
-                      json_pack("{s:o}", "confirmation", method_confirmation(control->gateway)));
+        return refuse(call, control, "Busy", outcome, confirmation_of(control->gateway));
     case OUTCOME_NOT_FOUND:
-        return refuse(call, control, "NotFound", outcome,
-                      json_pack("{s:o}", "message", method_text(outcome->message)));
+        return refuse(call, control, "NotFound", outcome, message_of(outcome));
     case OUTCOME_REFUSED:
-        return refuse(call, control, "Refused", outcome,
-                      json_pack("{s:o}", "message", method_text(outcome->message)));
+        return refuse(call, control, "Refused", outcome, message_of(outcome));
     case OUTCOME_KERNEL:
         return refuse(call, control, "KernelRefused", outcome,
-                      json_pack("{s:o, s:o, s:i}", "message", method_text(outcome->message), "file",
-                                method_text(outcome->file), "line", (int)outcome->line));
+                      json_pack("{s:o, s:o, s:i}", "message", record_encode_text(outcome->message),
+                                "file", record_encode_text(outcome->file), "line",
+                                (int)outcome->line));
     case OUTCOME_STORAGE:
-        return refuse(call, control, "StorageFailed", outcome,
-                      json_pack("{s:o}", "message", method_text(outcome->message)));
+        return refuse(call, control, "StorageFailed", outcome, message_of(outcome));
     }
     return -EINVAL;
 }
 
-/* Texts of a call; they borrow the parameters. */
-struct given {
-    struct policy_text *texts; /* NULL: the files that segd reads */
-    size_t n_texts;
-};
-
-static void given_clear(struct given *given)
+int method_unreadable(struct call *call, int error)
 {
-    free(given->texts);
+    if (error == -ENOMEM)
+        return error;
+    return call_error(call, "KernelRefused",
+                      json_pack("{s:s, s:n, s:i}", "message", strerror(-error), "file", "line", 0));
 }
 
-static int given_take(struct given *given, const json_t *parameters)
+/* Seconds as a span, in `*ret_span`; an outcome where they are no sensible number. */
+static int take_span(int64_t seconds, struct outcome *outcome, usec_t *ret_span)
 {
-    const json_t *texts = json_object_get(parameters, "texts");
-
-    if (!json_is_array(texts))
-        return 0;
-    given->n_texts = json_array_size(texts);
-    given->texts = calloc(given->n_texts + 1, sizeof(*given->texts));
-    if (!given->texts)
-        return -ENOMEM;
-
-    for (size_t i = 0; i < given->n_texts; i++) {
-        const json_t *text = json_array_get(texts, i);
-        const json_t *content = json_object_get(text, "text");
-
-        given->texts[i] = (struct policy_text){
-            .name = json_string_value(json_object_get(text, "name")),
-            .text = json_string_value(content),
-            .size = json_string_length(content),
-        };
-    }
-    return 0;
-}
-
-/* A list of texts as an array of pointers that borrow it. */
-static int take_list(const json_t *parameters, const char *field, const char ***ret_list,
-                     size_t *ret_n)
-{
-    const json_t *array = json_object_get(parameters, field);
-    size_t n = json_array_size(array);
-    const char **list = calloc(n + 1, sizeof(*list));
-
-    if (!list)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        list[i] = json_string_value(json_array_get(array, i));
-    *ret_list = list;
-    *ret_n = n;
-    return 0;
-}
-
-/* Seconds as a span; -1 for what is no sensible number of them. */
-static usec_t take_span(const json_t *parameters, const char *field)
-{
-    json_int_t seconds = method_get_number(parameters, field, 0);
-
     if (seconds < 0 || seconds > SECONDS_MAX)
-        return -1;
-    return seconds * USEC_PER_SEC;
+        return outcome_set(outcome, OUTCOME_REFUSED, "a time must be between 0 and %d seconds",
+                           SECONDS_MAX);
+    *ret_span = seconds * USEC_PER_SEC;
+    return 0;
 }
 
-static void refuse_span(struct outcome *outcome)
+/* Answers with what a change of the policy does, or would do. */
+static int answer_change(struct call *call, struct control *control, int result,
+                         const struct outcome *outcome)
 {
-    outcome_set(outcome, OUTCOME_REFUSED, "a time must be between 0 and %d seconds", SECONDS_MAX);
-}
-
-int method_plan(struct call *call, const json_t *parameters, void *userdata)
-{
-    cleanup_(outcome_clear) struct outcome outcome = {0};
-    cleanup_(given_clear) struct given given = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    int r = given_take(&given, parameters);
+    const struct gateway *gateway = control->gateway;
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct change_reply reply = {
+        .generation = method_generation(gateway, &gateway->current),
+        .compared = gateway->current.number,
+        .made = !outcome->is_enforced_already,
+        .cut = outcome->cut,
+        .fingerprint = (char *)outcome->fingerprint,
+        .confirmation = method_confirmation(gateway),
+    };
+    int r = arena_new(&arena);
 
     if (r == 0)
-        r = change_plan(gateway, given.texts, given.n_texts, &outcome);
-    if (r < 0)
-        return r;
-    return method_answer(
-        call, userdata, &outcome,
-        method_with_changes(json_pack("{s:I, s:o, s:s, s:o}", "cut", (json_int_t)outcome.cut,
-                                      "diagnostics", method_diagnostics(&outcome), "fingerprint",
-                                      outcome.fingerprint, "generation",
-                                      gateway->current.number > 0
-                                          ? json_integer((json_int_t)gateway->current.number)
-                                          : json_null()),
-                            outcome.changes));
+        r = method_diagnostics(arena, outcome, &reply.diagnostics, &reply.n_diagnostics);
+    if (r == 0)
+        r = changes_show(arena, outcome->changes, &reply);
+    return method_answer(call, control, r < 0 ? r : result, outcome, &reply);
 }
 
-int method_diff(struct call *call, const json_t *parameters, void *userdata)
+int method_plan(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    json_int_t from = method_get_number(parameters, "from", 0);
-    json_int_t to = method_get_number(parameters, "to", 0);
+    const struct policy_parameters *asked = parameters;
+    int r = change_plan(method_gateway(userdata), asked->texts, asked->n_texts, &outcome);
+
+    return answer_change(call, userdata, r, &outcome);
+}
+
+int method_diff(struct call *call, const void *parameters, void *userdata)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    const struct diff_parameters *asked = parameters;
     int r = 0;
 
-    if (from <= 0 || to <= 0)
+    if (asked->from <= 0 || asked->to <= 0)
         outcome_set(&outcome, OUTCOME_NOT_FOUND, "generations are numbered from 1");
     else
-        r = change_compare(gateway, (uint64_t)from, (uint64_t)to, &outcome);
-    if (r < 0)
-        return r;
-    return method_answer(call, userdata, &outcome,
-                         method_with_changes(json_object(), outcome.changes));
+        r = change_compare(method_gateway(userdata), (uint64_t)asked->from, (uint64_t)asked->to,
+                           &outcome);
+    return answer_change(call, userdata, r, &outcome);
 }
 
-/* What an apply and a rollback have in common to tell. */
-static json_t *applied(const struct gateway *gateway, const struct outcome *outcome)
-{
-    return method_with_changes(json_pack("{s:o, s:b, s:I, s:o}", "generation",
-                                         method_generation(gateway, &gateway->current), "made",
-                                         !outcome->is_enforced_already, "cut",
-                                         (json_int_t)outcome->cut, "diagnostics",
-                                         method_diagnostics(outcome)),
-                               outcome->changes);
-}
-
-int method_apply(struct call *call, const json_t *parameters, void *userdata)
+int method_apply(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    cleanup_(given_clear) struct given given = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    usec_t confirm = take_span(parameters, "confirm");
-    json_t *reply = NULL;
-    int r = given_take(&given, parameters);
+    const struct policy_parameters *asked = parameters;
+    struct apply_request request = {
+        .texts = asked->texts,
+        .n_texts = asked->n_texts,
+        .reason = asked->reason,
+        .connections = call_newest_connection(call),
+    };
+    int r = take_span(asked->confirm, &outcome, &request.confirm);
 
-    if (r == 0 && confirm < 0)
-        refuse_span(&outcome);
-    else if (r == 0)
-        r = change_apply(gateway, call_actor(call),
-                         &(struct apply_request){
-                             .texts = given.texts,
-                             .n_texts = given.n_texts,
-                             .reason = method_get_text(parameters, "reason"),
-                             .confirm = confirm,
-                             .connections = call_newest_connection(call),
-                         },
-                         &outcome);
-    if (r < 0)
-        return r;
-
-    if (outcome.kind == OUTCOME_DONE) {
-        reply = applied(gateway, &outcome);
-        if (json_object_set_new(reply, "confirmation", method_confirmation(gateway)) < 0) {
-            json_decref(reply);
-            return -ENOMEM;
-        }
-    }
-    return method_answer(call, userdata, &outcome, reply);
+    if (r == 0)
+        r = change_apply(method_gateway(userdata), call_actor(call), &request, &outcome);
+    return answer_change(call, userdata, r, &outcome);
 }
 
-int method_rollback(struct call *call, const json_t *parameters, void *userdata)
+int method_rollback(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
+    const struct generation_parameters *asked = parameters;
     struct gateway *gateway = method_gateway(userdata);
-    json_int_t generation = method_get_number(parameters, "generation", 0);
     int r = 0;
 
-    if (generation < 0)
+    if (asked->generation < 0)
         outcome_set(&outcome, OUTCOME_NOT_FOUND, "generations are numbered from 1");
     else
-        r = change_roll_back(gateway, call_actor(call), (uint64_t)generation,
-                             method_get_text(parameters, "reason"), &outcome);
-    if (r < 0)
-        return r;
-    return method_answer(call, userdata, &outcome,
-                         outcome.kind == OUTCOME_DONE ? applied(gateway, &outcome) : NULL);
+        r = change_roll_back(gateway, call_actor(call), (uint64_t)asked->generation, asked->reason,
+                             &outcome);
+    return answer_change(call, userdata, r, &outcome);
 }
 
-int method_confirm(struct call *call, const json_t *parameters, void *userdata)
+int method_confirm(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     struct gateway *gateway = method_gateway(userdata);
     int r = change_confirm(gateway, call_actor(call), &outcome);
 
     (void)parameters;
-    if (r < 0)
-        return r;
-    return method_answer(call, userdata, &outcome,
-                         json_pack("{s:I}", "generation", (json_int_t)gateway->current.number));
+    return method_answer(call, userdata, r, &outcome,
+                         &(struct confirm_reply){gateway->current.number});
 }
 
-/* The override as it stands now, for the answer. */
-static json_t *stands(const struct gateway *gateway, enum override_kind kind, const char *name)
+/* Answers with the override as it stands now. */
+static int answer_override(struct call *call, struct control *control, int result,
+                           const struct outcome *outcome, enum override_kind kind, const char *name)
 {
+    const struct gateway *gateway = control->gateway;
     const struct override *override = overrides_find(&gateway->state.overrides, kind, name);
+    cleanup_(freep) char *evidence = NULL;
+    struct override_reply reply = {0};
 
-    return override ? method_override(override) : NULL;
+    if (override)
+        reply.override = method_override(override);
+    if (outcome->evidence &&
+        asprintf(&evidence, "%s/%s", gateway->options.state_path, outcome->evidence) < 0) {
+        evidence = NULL;
+        return -ENOMEM;
+    }
+    reply.evidence = evidence;
+    return method_answer(call, control, result, outcome, &reply);
 }
 
-int method_isolate(struct call *call, const json_t *parameters, void *userdata)
+int method_isolate(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    cleanup_(freep) const char **keep = NULL;
-    struct gateway *gateway = method_gateway(userdata);
-    const char *zone = method_get_text(parameters, "zone");
-    usec_t span = take_span(parameters, "seconds");
-    json_t *reply = NULL;
-    size_t n_keep = 0;
-    int r = take_list(parameters, "keep", &keep, &n_keep);
+    const struct override_parameters *asked = parameters;
+    usec_t span;
+    int r = take_span(asked->seconds, &outcome, &span);
 
-    if (r == 0 && span < 0)
-        refuse_span(&outcome);
-    else if (r == 0)
-        r = change_isolate(gateway, call_actor(call), zone, method_get_text(parameters, "reason"),
-                           span, keep, n_keep, &outcome);
-    if (r < 0)
-        return r;
-    if (outcome.kind == OUTCOME_DONE)
-        reply = json_pack("{s:o, s:o}", "evidence",
-                          outcome.evidence
-                              ? json_sprintf("%s/%s", gateway->options.state_path, outcome.evidence)
-                              : json_null(),
-                          "override", stands(gateway, OVERRIDE_ISOLATION, zone));
-    return method_answer(call, userdata, &outcome, reply);
+    if (r == 0)
+        r = change_isolate(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
+                           span, (const char *const *)asked->keep, asked->n_keep, &outcome);
+    return answer_override(call, userdata, r, &outcome, OVERRIDE_ISOLATION, asked->name);
 }
 
-int method_release(struct call *call, const json_t *parameters, void *userdata)
+int method_release(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    int r = change_release(gateway, call_actor(call), method_get_text(parameters, "zone"),
-                           method_get_text(parameters, "reason"),
-                           json_is_true(json_object_get(parameters, "alone")), &outcome);
+    const struct override_parameters *asked = parameters;
+    int r = change_release(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
+                           asked->alone, &outcome);
 
-    return r < 0 ? r : method_answer(call, userdata, &outcome, json_object());
+    return method_answer(call, userdata, r, &outcome, NULL);
 }
 
-int method_suspend(struct call *call, const json_t *parameters, void *userdata)
+int method_suspend(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    const char *flow = method_get_text(parameters, "flow");
-    json_t *reply = NULL;
-    int r = change_suspend(gateway, call_actor(call), flow, method_get_text(parameters, "reason"),
+    const struct override_parameters *asked = parameters;
+    int r = change_suspend(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
                            &outcome);
 
-    if (r < 0)
-        return r;
-    if (outcome.kind == OUTCOME_DONE)
-        reply = json_pack("{s:o}", "override", stands(gateway, OVERRIDE_SUSPENSION, flow));
-    return method_answer(call, userdata, &outcome, reply);
+    return answer_override(call, userdata, r, &outcome, OVERRIDE_SUSPENSION, asked->name);
 }
 
-int method_resume(struct call *call, const json_t *parameters, void *userdata)
+int method_resume(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    int r = change_resume(gateway, call_actor(call), method_get_text(parameters, "flow"),
-                          method_get_text(parameters, "reason"), &outcome);
+    const struct override_parameters *asked = parameters;
+    int r = change_resume(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
+                          &outcome);
 
-    return r < 0 ? r : method_answer(call, userdata, &outcome, json_object());
+    return method_answer(call, userdata, r, &outcome, NULL);
 }
 
-int method_grant(struct call *call, const json_t *parameters, void *userdata)
+int method_grant(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    cleanup_(freep) const char **from = NULL;
-    cleanup_(freep) const char **to = NULL;
-    cleanup_(freep) const char **services = NULL;
-    struct gateway *gateway = method_gateway(userdata);
-    struct grant_wish wish = {.reason = method_get_text(parameters, "reason")};
-    usec_t span = take_span(parameters, "seconds");
-    json_t *reply = NULL;
-    int r = take_list(parameters, "from", &from, &wish.n_from);
+    const struct grant_parameters *asked = parameters;
+    const struct grant_wish wish = {
+        .from = (const char *const *)asked->from,
+        .n_from = asked->n_from,
+        .to = (const char *const *)asked->to,
+        .n_to = asked->n_to,
+        .services = (const char *const *)asked->services,
+        .n_services = asked->n_services,
+        .reason = asked->reason,
+    };
+    usec_t span;
+    int r = take_span(asked->seconds, &outcome, &span);
 
     if (r == 0)
-        r = take_list(parameters, "to", &to, &wish.n_to);
-    if (r == 0)
-        r = take_list(parameters, "services", &services, &wish.n_services);
-    wish.from = from;
-    wish.to = to;
-    wish.services = services;
-    if (r == 0 && span < 0)
-        refuse_span(&outcome);
-    else if (r == 0)
-        r = change_grant(gateway, call_actor(call), &wish, span, &outcome);
-    if (r < 0)
-        return r;
-    if (outcome.kind == OUTCOME_DONE)
-        reply = json_pack("{s:o}", "override", stands(gateway, OVERRIDE_GRANT, outcome.message));
-    return method_answer(call, userdata, &outcome, reply);
+        r = change_grant(method_gateway(userdata), call_actor(call), &wish, span, &outcome);
+    return answer_override(call, userdata, r, &outcome, OVERRIDE_GRANT, outcome.message);
 }
 
-int method_revoke(struct call *call, const json_t *parameters, void *userdata)
+int method_revoke(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct gateway *gateway = method_gateway(userdata);
-    int r = change_revoke(gateway, call_actor(call), method_get_text(parameters, "grant"),
-                          method_get_text(parameters, "reason"), &outcome);
+    const struct override_parameters *asked = parameters;
+    int r = change_revoke(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
+                          &outcome);
 
-    return r < 0 ? r : method_answer(call, userdata, &outcome, json_object());
+    return method_answer(call, userdata, r, &outcome, NULL);
 }

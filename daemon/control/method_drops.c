@@ -3,38 +3,54 @@
 /* Refused packets, as the kernel has counted them. */
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/control/method.h"
 #include "observe/drop_counters.h"
 
-static int add_drop(const struct drop_counter *counter, void *userdata)
+/* What is found, in an arena. */
+struct drops {
+    struct drops_reply reply;
+    struct arena *arena;
+};
+
+static void drops_clear(struct drops *drops)
 {
-    if (counter->count.packets == 0)
-        return 0;
-    return json_array_append_new(userdata,
-                                 json_pack("{s:s, s:s?, s:s?, s:s?, s:I, s:I}", "reason",
-                                           reason_to_string(counter->reason), "from", counter->from,
-                                           "to", counter->to, "flow", counter->flow, "packets",
-                                           (json_int_t)counter->count.packets, "bytes",
-                                           (json_int_t)counter->count.bytes)) < 0
-               ? -ENOMEM
-               : 0;
+    arena_free(drops->arena);
 }
 
-int method_get_drops(struct call *call, const json_t *parameters, void *userdata)
+/* Returns 0 or -ENOMEM. */
+static int copy(struct arena *arena, const char *text, char **ret_copy)
 {
+    *ret_copy = text ? arena_string(arena, text) : NULL;
+    return text && !*ret_copy ? -ENOMEM : 0;
+}
+
+static int add_drop(const struct drop_counter *counter, void *userdata)
+{
+    struct drops *drops = userdata;
+    struct wire_drop *drop;
+
+    if (counter->count.packets == 0)
+        return 0;
+    drop = method_add(drops->arena, &drops->reply.drops, &drops->reply.n_drops, sizeof(*drop));
+    if (!drop || copy(drops->arena, counter->from, &drop->from) < 0 ||
+        copy(drops->arena, counter->to, &drop->to) < 0 ||
+        copy(drops->arena, counter->flow, &drop->flow) < 0)
+        return -ENOMEM;
+    drop->reason = (char *)reason_to_string(counter->reason);
+    drop->packets = counter->count.packets;
+    drop->bytes = counter->count.bytes;
+    return 0;
+}
+
+int method_get_drops(struct call *call, const void *parameters, void *userdata)
+{
+    cleanup_(drops_clear) struct drops drops = {0};
     struct gateway *gateway = method_gateway(userdata);
-    cleanup_(json_decrefp) json_t *array = json_array();
-    int r = -ENOMEM;
+    int r = arena_new(&drops.arena);
 
     (void)parameters;
-    if (array)
-        r = drop_counters_read(enforcement_nftables(gateway->enforcement), add_drop, array);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0)
-        return call_error(call, "KernelRefused",
-                          json_pack("{s:s, s:n, s:i}", "message", strerror(-r), "file", "line", 0));
-    return call_reply(call, json_pack("{s:O}", "drops", array));
+    if (r == 0)
+        r = drop_counters_read(enforcement_nftables(gateway->enforcement), add_drop, &drops);
+    return r < 0 ? method_unreadable(call, r) : call_reply(call, &drops.reply);
 }

@@ -33,34 +33,19 @@ static void flows_clear(struct flows *flows)
     live_counts_clear(&flows->counts);
 }
 
-static json_t *ends_json(const struct policy *policy, const struct end_name *names, size_t n)
+static int list_ends(struct arena *arena, const struct policy *policy, const struct end_name *names,
+                     size_t n_names, char ***list, size_t *n)
 {
-    cleanup_(json_decrefp) json_t *array = json_array();
+    int r = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (json_array_append_new(array, json_string(policy_end_name(policy, &names[i]))) < 0)
-            return NULL;
-    }
-    return TAKE_PTR(array);
+    for (size_t i = 0; r == 0 && i < n_names; i++)
+        r = method_add_text(arena, list, n, policy_end_name(policy, &names[i]));
+    return r;
 }
 
-static json_t *services_json(const struct policy *policy, const struct flow *flow)
+static struct wire_count shown_count(struct nftables_count count)
 {
-    cleanup_(json_decrefp) json_t *array = json_array();
-
-    for (size_t i = 0; i < flow->n_services; i++) {
-        const struct service *service = &policy->services[flow->services[i]];
-
-        if (json_array_append_new(array, json_string(service->name)) < 0)
-            return NULL;
-    }
-    return TAKE_PTR(array);
-}
-
-static json_t *count_json(struct nftables_count count)
-{
-    return json_pack("{s:I, s:I}", "packets", (json_int_t)count.packets, "bytes",
-                     (json_int_t)count.bytes);
+    return (struct wire_count){count.packets, count.bytes};
 }
 
 /* Whether nothing of the flow is left: between some of its zones it may go on. */
@@ -123,19 +108,27 @@ static const char *why_not(const struct flows *flows, const struct flow *flow, u
     return state == FLOW_STATE_LIVE ? NULL : flow_state_to_string(state);
 }
 
-static json_t *flow_json(const struct flows *flows, const struct flow *flow)
+static int fill_flow(struct arena *arena, const struct flows *flows, const struct flow *flow,
+                     struct wire_flow *shown)
 {
     const struct live_count count = live_counts_of(&flows->counts, flow->id);
-    usec_t until;
-    const char *why = why_not(flows, flow, &until);
+    const struct policy *policy = flows->policy;
+    int r;
 
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "name", flow->name,
-                     "label", flow->label, "from",
-                     ends_json(flows->policy, flow->from_names, flow->n_from_names), "to",
-                     ends_json(flows->policy, flow->to_names, flow->n_to_names), "services",
-                     services_json(flows->policy, flow), "live", why == NULL, "why",
-                     method_text(why), "until", method_instant(until), "original",
-                     count_json(count.original), "reply", count_json(count.reply));
+    shown->name = (char *)flow->name;
+    shown->label = (char *)flow->label;
+    shown->why = (char *)why_not(flows, flow, &shown->until);
+    shown->live = !shown->why;
+    shown->original = shown_count(count.original);
+    shown->reply = shown_count(count.reply);
+    r = list_ends(arena, policy, flow->from_names, flow->n_from_names, &shown->from,
+                  &shown->n_from);
+    if (r == 0)
+        r = list_ends(arena, policy, flow->to_names, flow->n_to_names, &shown->to, &shown->n_to);
+    for (size_t i = 0; r == 0 && i < flow->n_services; i++)
+        r = method_add_text(arena, &shown->services, &shown->n_services,
+                            policy->services[flow->services[i]].name);
+    return r;
 }
 
 static bool has_isolation(const struct overrides *overrides)
@@ -147,30 +140,25 @@ static bool has_isolation(const struct overrides *overrides)
     return false;
 }
 
-static int list_flows(struct gateway *gateway, const struct policy *policy, json_t **ret_array)
+static int list_flows(struct arena *arena, struct gateway *gateway, const struct policy *policy,
+                      struct flows_reply *reply)
 {
     cleanup_(flows_clear) struct flows flows = {
         .policy = policy,
         .overrides = &gateway->state.overrides,
         .isolations = has_isolation(&gateway->state.overrides),
     };
-    cleanup_(json_decrefp) json_t *array = json_array();
     int r = flow_states_new(policy, flows.overrides, calendar_now(), &flows.states);
 
     if (r == 0)
         r = live_counts_read(enforcement_nftables(gateway->enforcement),
                              enforcement_ruleset(gateway->enforcement), &flows.counts);
-    if (r < 0)
-        return r;
+    for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
+        struct wire_flow *shown = method_add(arena, &reply->flows, &reply->n_flows, sizeof(*shown));
 
-    for (size_t i = 0; i < policy->n_flows; i++) {
-        if (json_array_append_new(array, flow_json(&flows, &policy->flows[i])) < 0)
-            return -ENOMEM;
+        r = shown ? fill_flow(arena, &flows, &policy->flows[i], shown) : -ENOMEM;
     }
-    if (!array)
-        return -ENOMEM;
-    *ret_array = TAKE_PTR(array);
-    return 0;
+    return r;
 }
 
 /* The policy that is enforced, with its grants. Returns as the steps of a change do. */
@@ -207,30 +195,27 @@ static int get_flows(struct call *call, struct control *control)
     struct gateway *gateway = control->gateway;
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(policy_freep) struct policy *policy = NULL;
-    json_t *array = NULL;
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct flows_reply reply = {0};
     int r = read_policy(gateway, &outcome, &policy);
 
-    assert(r != 0 || policy);
-    if (r > 0)
-        return method_answer(call, control, &outcome, NULL);
+    if (r != 0)
+        return method_answer(call, control, r, &outcome, NULL);
+    assert(policy);
+    r = arena_new(&arena);
     if (r == 0)
-        r = list_flows(gateway, policy, &array);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0)
-        return call_error(call, "KernelRefused",
-                          json_pack("{s:s, s:n, s:i}", "message", strerror(-r), "file", "line", 0));
-    return call_reply(call, json_pack("{s:o}", "flows", array));
+        r = list_flows(arena, gateway, policy, &reply);
+    return r < 0 ? method_unreadable(call, r) : call_reply(call, &reply);
 }
 
-int method_get_flows(struct call *call, const json_t *parameters, void *userdata)
+int method_get_flows(struct call *call, const void *parameters, void *userdata)
 {
     struct gateway *gateway = method_gateway(userdata);
     int r;
 
     (void)parameters;
     if (gateway->current.number == 0)
-        return call_reply(call, json_pack("{s:[]}", "flows"));
+        return call_reply(call, &(struct flows_reply){0});
 
     r = get_flows(call, userdata);
     /* A large policy was in memory for a moment. */

@@ -11,36 +11,25 @@
 #include "daemon/control/method.h"
 #include "ruleset/compile.h"
 
-static json_t *drift_json(const struct drift *drift)
-{
-    bool any = drift->repairs > 0;
-
-    return json_pack("{s:I, s:o, s:o, s:o}", "repairs", (json_int_t)drift->repairs, "last",
-                     method_instant(drift->last), "by", method_text(any ? drift->by : NULL), "what",
-                     method_text(any ? drift->what : NULL));
-}
-
-static json_t *expiring_json(const struct gateway *gateway)
+/* Flows whose end is still to come. */
+static int list_expiring(struct arena *arena, const struct gateway *gateway,
+                         struct status_reply *status)
 {
     usec_t now = calendar_now();
-    json_t *array = json_array();
 
-    for (size_t i = 0; array && i < gateway->agenda.n_expiring; i++) {
+    for (size_t i = 0; i < gateway->agenda.n_expiring; i++) {
         const struct expiring *flow = &gateway->agenda.expiring[i];
-        json_t *json =
-            flow->expires <= now
-                ? NULL
-                : json_pack("{s:s, s:s, s:o, s:I, s:i}", "name", flow->name, "label", flow->label,
-                            "expires", method_instant(flow->expires), "days",
-                            (json_int_t)((flow->expires - now) / USEC_PER_SEC / 86400), "warning",
-                            (int)flow->warning);
+        struct expiring *shown;
 
-        if (flow->expires > now && json_array_append_new(array, json) < 0) {
-            json_decref(array);
-            return NULL;
-        }
+        if (flow->expires <= now)
+            continue;
+        shown = method_add(arena, &status->expiring, &status->n_expiring, sizeof(*shown));
+        if (!shown)
+            return -ENOMEM;
+        *shown = *flow;
+        shown->days = (flow->expires - now) / USEC_PER_SEC / 86400;
     }
-    return array;
+    return 0;
 }
 
 /* Flows that pass now: each has two elements in the switchboard, one for each direction. */
@@ -52,159 +41,168 @@ static size_t count_live(const struct gateway *gateway)
     return live ? live->n_elements / 2 : 0;
 }
 
-static json_t *audit_json(const struct gateway *gateway)
-{
-    return json_pack("{s:I, s:s}", "sequence",
-                     (json_int_t)(gateway->audit ? audit_sequence(gateway->audit) : 0), "head",
-                     gateway->audit ? audit_head(gateway->audit) : "");
-}
-
 /* What is true of a policy and not of a lockdown. */
-static int put_policy(const struct gateway *gateway, json_t *status)
+static void fill_policy(const struct gateway *gateway, struct status_reply *status)
 {
-    const struct policy *outline = enforcement_outline(gateway->enforcement);
     const struct generation *current = &gateway->current;
-    bool kept = current->number > 0;
 
-    if (json_object_set_new(status, "generation",
-                            kept ? json_integer((json_int_t)current->number) : json_null()) < 0 ||
-        json_object_set_new(status, "fingerprint",
-                            method_text(kept ? current->fingerprint : NULL)) < 0 ||
-        json_object_set_new(status, "site", method_text(outline ? outline->site : NULL)) < 0 ||
-        json_object_set_new(status, "since", method_instant(kept ? current->when : 0)) < 0 ||
-        json_object_set_new(status, "actor", kept ? method_actor(&current->actor) : json_null()) <
-            0 ||
-        json_object_set_new(status, "reason", method_text(current->reason)) < 0)
-        return -ENOMEM;
-    return 0;
+    status->reason = current->reason;
+    if (current->number == 0)
+        return;
+    status->generation = current->number;
+    status->fingerprint = (char *)current->fingerprint;
+    status->since = current->when;
+    status->actor = current->actor;
 }
 
-int method_get_status(struct call *call, const json_t *parameters, void *userdata)
+int method_get_status(struct call *call, const void *parameters, void *userdata)
 {
     struct gateway *gateway = method_gateway(userdata);
     const struct policy *outline = enforcement_outline(gateway->enforcement);
-    json_t *status = json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "version", SEGD_VERSION,
-        "mode", outline ? "enforcing" : "lockdown", "live", (json_int_t)count_live(gateway),
-        "zones", method_zones(gateway), "overrides", method_overrides(&gateway->state.overrides),
-        "findings", method_findings(gateway), "expiring", expiring_json(gateway), "drift",
-        drift_json(&gateway->drift), "confirmation", method_confirmation(gateway), "audit",
-        audit_json(gateway), "policy", method_text(gateway->options.policy_path), "owned",
-        enforcement_owns(gateway->enforcement));
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct status_reply status = {
+        .version = (char *)SEGD_VERSION,
+        .mode = (char *)(outline ? "enforcing" : "lockdown"),
+        .site = (char *)(outline ? outline->site : NULL),
+        .flows = gateway->agenda.n_flows,
+        .live = count_live(gateway),
+        .n_overrides = gateway->state.overrides.n_overrides,
+        .drift = gateway->drift,
+        .confirmation = method_confirmation(gateway),
+        .audit = {.head = (char *)""},
+        .policy = (char *)gateway->options.policy_path,
+        .owned = enforcement_owns(gateway->enforcement),
+    };
+
+    int r = arena_new(&arena);
 
     (void)parameters;
-    if (!status ||
-        json_object_set_new(status, "flows", json_integer((json_int_t)gateway->agenda.n_flows)) <
-            0 ||
-        put_policy(gateway, status) < 0) {
-        json_decref(status);
-        return -ENOMEM;
-    }
-    return call_reply(call, status);
+    fill_policy(gateway, &status);
+    if (gateway->audit)
+        status.audit =
+            (struct wire_audit){audit_sequence(gateway->audit), (char *)audit_head(gateway->audit)};
+    status.n_findings = findings_list(gateway->findings, &status.findings);
+    if (r == 0)
+        r = method_zones(arena, gateway, &status.zones, &status.n_zones);
+    if (r == 0)
+        r = method_overrides(arena, &gateway->state.overrides, &status.overrides);
+    if (r == 0)
+        r = list_expiring(arena, gateway, &status);
+    return r < 0 ? r : call_reply(call, &status);
 }
 
-int method_get_zones(struct call *call, const json_t *parameters, void *userdata)
+/* The generation of the number, with its texts. Returns as the steps of a change do. */
+static int read_generation(struct gateway *gateway, int64_t number, struct generation *generation,
+                           struct policy_texts *texts, struct outcome *outcome)
 {
-    (void)parameters;
-    return call_reply(call, json_pack("{s:o}", "zones", method_zones(method_gateway(userdata))));
+    cleanup_(freep) char *problem = NULL;
+    int r = -ENOENT;
+
+    if (number > 0 && gateway->generations)
+        r = generations_read(gateway->generations, (uint64_t)number, generation, &problem);
+    if (r == -ENOMEM)
+        return r;
+    if (r == -ENOENT)
+        return outcome_set(
+            outcome, OUTCOME_NOT_FOUND,
+            number > 0 ? "there is no generation %" PRId64 : "no generation is enforced", number);
+    if (r < 0)
+        return outcome_set(outcome, OUTCOME_STORAGE, "%s", problem ? problem : strerror(-r));
+    return kept_read_policy(gateway, generation, outcome, texts, NULL);
 }
 
-static json_t *texts_json(const struct policy_texts *texts)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; array && i < texts->n_texts; i++) {
-        const struct policy_text *text = &texts->texts[i];
-        json_t *json = json_pack("{s:s, s:s%}", "name", text->name, "text", text->text, text->size);
-
-        if (json_array_append_new(array, json) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
-int method_get_policy(struct call *call, const json_t *parameters, void *userdata)
+int method_get_policy(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     cleanup_(generation_clear) struct generation generation = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(freep) char *problem = NULL;
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    const struct generation_parameters *asked = parameters;
     struct gateway *gateway = method_gateway(userdata);
-    json_int_t number =
-        method_get_number(parameters, "generation", (json_int_t)gateway->current.number);
-    int r = -ENOENT;
+    int64_t number = asked->generation ? asked->generation : (int64_t)gateway->current.number;
+    struct policy_reply reply = {.n_overrides = gateway->state.overrides.n_overrides};
+    int r = arena_new(&arena);
 
-    if (number > 0 && gateway->generations)
-        r = generations_read(gateway->generations, (uint64_t)number, &generation, &problem);
-    if (r == -ENOMEM)
-        return r;
-    if (r == -ENOENT)
-        r = outcome_set(&outcome, OUTCOME_NOT_FOUND,
-                        number > 0 ? "there is no generation %" JSON_INTEGER_FORMAT
-                                   : "no generation is enforced",
-                        number);
-    else if (r < 0)
-        r = outcome_set(&outcome, OUTCOME_STORAGE, "%s", problem ? problem : strerror(-r));
-    else
-        r = kept_read_policy(gateway, &generation, &outcome, &texts, NULL);
-    if (r < 0)
-        return r;
-    if (r > 0)
-        return method_answer(call, userdata, &outcome, NULL);
-    return call_reply(call, json_pack("{s:I, s:s, s:o, s:o}", "generation", number, "fingerprint",
-                                      generation.fingerprint, "texts", texts_json(&texts),
-                                      "overrides", method_overrides(&gateway->state.overrides)));
+    if (r == 0)
+        r = read_generation(gateway, number, &generation, &texts, &outcome);
+    if (r == 0)
+        r = method_overrides(arena, &gateway->state.overrides, &reply.overrides);
+    reply.generation = generation.number;
+    reply.fingerprint = generation.fingerprint;
+    reply.texts = texts.texts;
+    reply.n_texts = texts.n_texts;
+    return method_answer(call, userdata, r, &outcome, &reply);
+}
+
+static void history_clear(struct history_reply *history)
+{
+    for (size_t i = 0; i < history->n_generations; i++)
+        generation_clear(&history->generations[i]);
+    free(history->generations);
 }
 
 /* The kept generations, newest first; one that cannot be read is left to `status`. */
-int method_get_history(struct call *call, const json_t *parameters, void *userdata)
+int method_get_history(struct call *call, const void *parameters, void *userdata)
 {
-    struct gateway *gateway = method_gateway(userdata);
+    cleanup_(history_clear) struct history_reply history = {0};
     cleanup_(freep) uint64_t *numbers = NULL;
-    cleanup_(json_decrefp) json_t *array = json_array();
+    struct gateway *gateway = method_gateway(userdata);
     size_t n = 0;
     int r = gateway->generations ? generations_list(gateway->generations, &numbers, &n) : 0;
 
     (void)parameters;
-    for (size_t i = n; r >= 0 && i-- > 0;) {
-        cleanup_(generation_clear) struct generation generation = {0};
-
-        if (generations_read(gateway->generations, numbers[i], &generation, NULL) < 0)
-            continue;
-        if (json_array_append_new(array, method_generation(gateway, &generation)) < 0)
-            r = -ENOMEM;
-    }
     if (r < 0)
         return r;
-    return call_reply(call, json_pack("{s:O}", "generations", array));
+    history.generations = calloc(n + 1, sizeof(*history.generations));
+    if (!history.generations)
+        return -ENOMEM;
+    for (size_t i = n; i-- > 0;) {
+        struct generation generation;
+
+        if (generations_read(gateway->generations, numbers[i], &generation, NULL) == 0)
+            history.generations[history.n_generations++] = method_generation(gateway, &generation);
+    }
+    return call_reply(call, &history);
+}
+
+/* Differences that are found, in an arena. */
+struct verification {
+    struct verify_reply reply;
+    struct arena *arena;
+};
+
+static void verification_clear(struct verification *verification)
+{
+    arena_free(verification->arena);
 }
 
 static int add_difference(const char *object, const char *message, void *userdata)
 {
-    json_t *array = userdata;
+    struct verification *found = userdata;
+    struct wire_difference *shown = method_add(found->arena, &found->reply.differences,
+                                               &found->reply.n_differences, sizeof(*shown));
 
-    return json_array_append_new(array, json_pack("{s:o, s:o}", "object", method_text(object),
-                                                  "message", method_text(message)));
+    if (!shown)
+        return -ENOMEM;
+    shown->object = arena_string(found->arena, object);
+    shown->message = arena_string(found->arena, message);
+    return shown->object && shown->message ? 0 : -ENOMEM;
 }
 
-int method_verify(struct call *call, const json_t *parameters, void *userdata)
+int method_verify(struct call *call, const void *parameters, void *userdata)
 {
+    cleanup_(verification_clear) struct verification found = {0};
     struct gateway *gateway = method_gateway(userdata);
-    cleanup_(json_decrefp) json_t *array = json_array();
     size_t n = 0;
-    int r = array ? enforcement_verify(gateway->enforcement, add_difference, array, &n) : -ENOMEM;
+    int r = arena_new(&found.arena);
 
     (void)parameters;
-    if (r == -ENOMEM)
-        return r;
+    if (r == 0)
+        r = enforcement_verify(gateway->enforcement, add_difference, &found, &n);
     if (r < 0)
-        return call_error(call, "KernelRefused",
-                          json_pack("{s:s, s:n, s:i}", "message", strerror(-r), "file", "line", 0));
-    return call_reply(call, json_pack("{s:b, s:o, s:O, s:o}", "ok", n == 0, "generation",
-                                      gateway->current.number > 0
-                                          ? json_integer((json_int_t)gateway->current.number)
-                                          : json_null(),
-                                      "differences", array, "findings", method_findings(gateway)));
+        return method_unreadable(call, r);
+    found.reply.ok = n == 0;
+    found.reply.generation = gateway->current.number;
+    found.reply.n_findings = findings_list(gateway->findings, &found.reply.findings);
+    return call_reply(call, &found.reply);
 }

@@ -3,109 +3,114 @@
 /* Zones as they are now: what the policy says of them, and what the kernel says of their
  * interfaces. */
 
-#include <stdio.h>
-#include <string.h>
+#include <errno.h>
 
 #include "base/address.h"
 #include "daemon/control/method.h"
 
-static json_t *addresses_json(const struct link *link)
+static int add_prefix(struct arena *arena, char ***list, size_t *n, enum family family,
+                      ip_number address, unsigned length)
 {
-    json_t *array = json_array();
+    char text[ADDRESS_TEXT_MAX];
 
-    for (size_t i = 0; array && link && i < link->n_addresses; i++) {
-        const struct link_address *address = &link->addresses[i];
-        char text[ADDRESS_TEXT_MAX];
-
-        address_format(address->family, address->address, text);
-        if (json_array_append_new(array, json_sprintf("%s/%u", text, address->length)) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
+    address_format(family, address, text);
+    return method_add_text(arena, list, n, arena_printf(arena, "%s/%u", text, length));
 }
 
-static json_t *interfaces_json(const struct gateway *gateway, const struct zone *zone,
-                               size_t *ret_up)
+static int add_interface(struct arena *arena, const struct gateway *gateway, const char *name,
+                         struct wire_zone *zone)
 {
-    json_t *array = json_array();
+    struct wire_interface *shown =
+        method_add(arena, &zone->interfaces, &zone->n_interfaces, sizeof(*shown));
+    const struct link *link = gateway->links ? links_find(gateway->links, name) : NULL;
+    int r = shown ? 0 : -ENOMEM;
 
-    *ret_up = 0;
-    for (size_t i = 0; array && i < zone->n_interfaces; i++) {
-        const struct link *link =
-            gateway->links ? links_find(gateway->links, zone->interfaces[i]) : NULL;
-        json_t *json =
-            json_pack("{s:s, s:b, s:b, s:o}", "name", zone->interfaces[i], "present", link != NULL,
-                      "up", link && link->up, "addresses", addresses_json(link));
-
-        *ret_up += link && link->up;
-        if (json_array_append_new(array, json) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
+    if (shown)
+        *shown = (struct wire_interface){
+            .name = (char *)name, .present = link != NULL, .up = link && link->up};
+    for (size_t i = 0; r == 0 && link && i < link->n_addresses; i++)
+        r = add_prefix(arena, &shown->addresses, &shown->n_addresses, link->addresses[i].family,
+                       link->addresses[i].address, link->addresses[i].length);
+    return r;
 }
 
-static int add_prefixes(json_t *array, enum family family, struct range range)
+static const char *state_of(const struct wire_zone *zone)
+{
+    size_t up = 0;
+
+    for (size_t i = 0; i < zone->n_interfaces; i++)
+        up += zone->interfaces[i].up;
+    return up == zone->n_interfaces ? "up" : up > 0 ? "partial" : "down";
+}
+
+static int add_range(struct arena *arena, struct wire_zone *zone, enum family family,
+                     struct range range)
 {
     struct prefix prefix;
-    bool more;
+    bool more = true;
+    int r = 0;
 
-    do {
-        char text[ADDRESS_TEXT_MAX];
-
+    while (r == 0 && more) {
         more = range_take_prefix(&range, family_bits(family), &prefix);
-        address_format(family, prefix.address, text);
-        if (json_array_append_new(array, json_sprintf("%s/%u", text, prefix.length)) < 0)
-            return -1;
-    } while (more);
+        r = add_prefix(arena, &zone->networks, &zone->n_networks, family, prefix.address,
+                       prefix.length);
+    }
+    return r;
+}
+
+static int add_networks(struct arena *arena, const struct zone *zone, struct wire_zone *shown)
+{
+    int r = 0;
+
+    if (zone->any)
+        return method_add_text(arena, &shown->networks, &shown->n_networks, "any");
+    for (enum family family = 0; family < FAMILIES; family++) {
+        const struct range_set *set = &zone->addresses.by_family[family];
+
+        for (size_t i = 0; r == 0 && i < set->n_ranges; i++)
+            r = add_range(arena, shown, family, set->ranges[i]);
+    }
+    return r;
+}
+
+static int fill_zone(struct arena *arena, const struct gateway *gateway, const struct zone *zone,
+                     struct wire_zone *shown)
+{
+    int r = 0;
+
+    shown->name = (char *)zone->name;
+    shown->label = (char *)zone->label;
+    shown->class = (char *)zone_class_to_string(zone->class);
+    shown->isolated =
+        overrides_find(&gateway->state.overrides, OVERRIDE_ISOLATION, zone->name) != NULL;
+    for (size_t i = 0; r == 0 && i < zone->n_interfaces; i++)
+        r = add_interface(arena, gateway, zone->interfaces[i], shown);
+    shown->state = (char *)state_of(shown);
+    return r < 0 ? r : add_networks(arena, zone, shown);
+}
+
+int method_zones(struct arena *arena, const struct gateway *gateway, struct wire_zone **ret_list,
+                 size_t *ret_n)
+{
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+
+    for (size_t i = 0; outline && i < outline->n_zones; i++) {
+        struct wire_zone *shown = method_add(arena, ret_list, ret_n, sizeof(*shown));
+
+        if (!shown || fill_zone(arena, gateway, &outline->zones[i], shown) < 0)
+            return -ENOMEM;
+    }
     return 0;
 }
 
-static json_t *networks_json(const struct zone *zone)
+int method_get_zones(struct call *call, const void *parameters, void *userdata)
 {
-    json_t *array = json_array();
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct zones_reply reply = {0};
+    int r = arena_new(&arena);
 
-    if (zone->any)
-        return json_array_append_new(array, json_string("any")) < 0 ? NULL : array;
-    for (enum family family = 0; array && family < FAMILIES; family++) {
-        const struct range_set *set = &zone->addresses.by_family[family];
-
-        for (size_t i = 0; i < set->n_ranges; i++) {
-            if (add_prefixes(array, family, set->ranges[i]) < 0) {
-                json_decref(array);
-                return NULL;
-            }
-        }
-    }
-    return array;
-}
-
-static json_t *zone_json(const struct gateway *gateway, const struct zone *zone)
-{
-    size_t up;
-    json_t *interfaces = interfaces_json(gateway, zone, &up);
-    const char *state = up == zone->n_interfaces ? "up" : up > 0 ? "partial" : "down";
-
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "name", zone->name, "label",
-                     zone->label, "class", zone_class_to_string(zone->class), "state", state,
-                     "interfaces", interfaces, "networks", networks_json(zone), "isolated",
-                     overrides_find(&gateway->state.overrides, OVERRIDE_ISOLATION, zone->name) !=
-                         NULL);
-}
-
-json_t *method_zones(const struct gateway *gateway)
-{
-    const struct policy *outline = enforcement_outline(gateway->enforcement);
-    json_t *array = json_array();
-
-    for (size_t i = 0; array && outline && i < outline->n_zones; i++) {
-        if (json_array_append_new(array, zone_json(gateway, &outline->zones[i])) < 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
+    (void)parameters;
+    if (r == 0)
+        r = method_zones(arena, method_gateway(userdata), &reply.zones, &reply.n_zones);
+    return r < 0 ? r : call_reply(call, &reply);
 }

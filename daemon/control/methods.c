@@ -1,32 +1,113 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The table of methods: the one place that says who may do what. */
+/* The table of methods: the one place that says who may do what, and what each takes. */
 
 #include "daemon/control/methods.h"
 
 #include "daemon/control/method.h"
 
+#define NULLABLE .null = RECORD_WIRE
+/* What is too little or too much is for the handler to say. */
+#define ANY .least = INT64_MIN
+
+#define GENERATION_FIELDS(...)                                                                     \
+    {                                                                                              \
+        RECORD_FIELD(NUMBER, struct generation_parameters, generation, NULLABLE, ANY), __VA_ARGS__ \
+    }
+static const struct record_field get_policy_fields[] = GENERATION_FIELDS();
+static const struct record_field rollback_fields[] =
+    GENERATION_FIELDS(RECORD_FIELD(TEXT, struct generation_parameters, reason, NULLABLE));
+
+static const struct record_field diff_fields[] = {
+    RECORD_FIELD(NUMBER, struct diff_parameters, from, ANY),
+    RECORD_FIELD(NUMBER, struct diff_parameters, to, ANY),
+};
+
+static const struct record_field show_audit_fields[] = {
+    RECORD_FIELD(NUMBER, struct audit_parameters, after, NULLABLE, ANY),
+    RECORD_FIELD(NUMBER, struct audit_parameters, limit, NULLABLE, ANY),
+};
+
+static const struct record_field plan_fields[] = {
+    RECORD_LIST(MANY, struct policy_parameters, texts, NULLABLE, .type = &policy_text_type),
+};
+
+static const struct record_field apply_fields[] = {
+    RECORD_LIST(MANY, struct policy_parameters, texts, NULLABLE, .type = &policy_text_type),
+    RECORD_FIELD(TEXT, struct policy_parameters, reason, NULLABLE),
+    RECORD_FIELD(NUMBER, struct policy_parameters, confirm, NULLABLE, ANY),
+};
+
+static const struct record_field isolate_fields[] = {
+    RECORD_NAMED(TEXT, struct override_parameters, "zone", name),
+    RECORD_FIELD(TEXT, struct override_parameters, reason),
+    RECORD_FIELD(NUMBER, struct override_parameters, seconds, NULLABLE, ANY),
+    RECORD_LIST(TEXTS, struct override_parameters, keep, NULLABLE),
+};
+
+static const struct record_field suspend_fields[] = {
+    RECORD_NAMED(TEXT, struct override_parameters, "flow", name),
+    RECORD_FIELD(TEXT, struct override_parameters, reason),
+};
+
+static const struct record_field resume_fields[] = {
+    RECORD_NAMED(TEXT, struct override_parameters, "flow", name),
+    RECORD_FIELD(TEXT, struct override_parameters, reason, NULLABLE),
+};
+
+static const struct record_field grant_fields[] = {
+    RECORD_LIST(TEXTS, struct grant_parameters, from),
+    RECORD_LIST(TEXTS, struct grant_parameters, to),
+    RECORD_LIST(TEXTS, struct grant_parameters, services),
+    RECORD_FIELD(NUMBER, struct grant_parameters, seconds, ANY),
+    RECORD_FIELD(TEXT, struct grant_parameters, reason),
+};
+
+static const struct record_field revoke_fields[] = {
+    RECORD_NAMED(TEXT, struct override_parameters, "grant", name),
+    RECORD_FIELD(TEXT, struct override_parameters, reason, NULLABLE),
+};
+
+static const struct record_field release_fields[] = {
+    RECORD_NAMED(TEXT, struct override_parameters, "zone", name),
+    RECORD_FIELD(TEXT, struct override_parameters, reason, NULLABLE),
+    RECORD_FIELD(BOOL, struct override_parameters, alone, NULLABLE),
+};
+
+static RECORD_TYPE(get_policy, struct generation_parameters, NULL);
+static RECORD_TYPE(rollback, struct generation_parameters, NULL);
+static RECORD_TYPE(diff, struct diff_parameters, NULL);
+static RECORD_TYPE(show_audit, struct audit_parameters, NULL);
+static RECORD_TYPE(plan, struct policy_parameters, NULL);
+static RECORD_TYPE(apply, struct policy_parameters, NULL);
+static RECORD_TYPE(isolate, struct override_parameters, NULL);
+static RECORD_TYPE(suspend, struct override_parameters, NULL);
+static RECORD_TYPE(resume, struct override_parameters, NULL);
+static RECORD_TYPE(grant, struct grant_parameters, NULL);
+static RECORD_TYPE(revoke, struct override_parameters, NULL);
+static RECORD_TYPE(release, struct override_parameters, NULL);
+
 const struct method control_methods[] = {
-    {"GetStatus", ROLE_VIEWER, method_get_status},
-    {"GetPolicy", ROLE_VIEWER, method_get_policy},
-    {"GetZones", ROLE_VIEWER, method_get_zones},
-    {"GetFlows", ROLE_VIEWER, method_get_flows},
-    {"GetDrops", ROLE_VIEWER, method_get_drops},
-    {"GetHistory", ROLE_VIEWER, method_get_history},
-    {"Verify", ROLE_VIEWER, method_verify},
-    {"ShowAudit", ROLE_VIEWER, method_show_audit},
-    {"VerifyAudit", ROLE_VIEWER, method_verify_audit},
-    {"Plan", ROLE_OPERATOR, method_plan},
-    {"Diff", ROLE_VIEWER, method_diff},
-    {"Isolate", ROLE_OPERATOR, method_isolate},
-    {"Suspend", ROLE_OPERATOR, method_suspend},
-    {"Resume", ROLE_OPERATOR, method_resume},
-    {"Grant", ROLE_OPERATOR, method_grant},
-    {"Revoke", ROLE_OPERATOR, method_revoke},
-    {"Release", ROLE_ADMIN, method_release},
-    {"Apply", ROLE_ADMIN, method_apply},
-    {"Confirm", ROLE_ADMIN, method_confirm},
-    {"Rollback", ROLE_ADMIN, method_rollback},
+    {"GetStatus", ROLE_VIEWER, method_get_status, NULL, &status_reply_type},
+    {"GetPolicy", ROLE_VIEWER, method_get_policy, &get_policy_type, &policy_reply_type},
+    {"GetZones", ROLE_VIEWER, method_get_zones, NULL, &zones_reply_type},
+    {"GetFlows", ROLE_VIEWER, method_get_flows, NULL, &flows_reply_type},
+    {"GetDrops", ROLE_VIEWER, method_get_drops, NULL, &drops_reply_type},
+    {"GetHistory", ROLE_VIEWER, method_get_history, NULL, &history_reply_type},
+    {"Verify", ROLE_VIEWER, method_verify, NULL, &verify_reply_type},
+    {"ShowAudit", ROLE_VIEWER, method_show_audit, &show_audit_type, &audit_reply_type},
+    {"VerifyAudit", ROLE_VIEWER, method_verify_audit, NULL, &verify_audit_reply_type},
+    {"Plan", ROLE_OPERATOR, method_plan, &plan_type, &plan_reply_type},
+    {"Diff", ROLE_VIEWER, method_diff, &diff_type, &diff_reply_type},
+    {"Isolate", ROLE_OPERATOR, method_isolate, &isolate_type, &isolate_reply_type},
+    {"Suspend", ROLE_OPERATOR, method_suspend, &suspend_type, &override_reply_type},
+    {"Resume", ROLE_OPERATOR, method_resume, &resume_type, NULL},
+    {"Grant", ROLE_OPERATOR, method_grant, &grant_type, &override_reply_type},
+    {"Revoke", ROLE_OPERATOR, method_revoke, &revoke_type, NULL},
+    {"Release", ROLE_ADMIN, method_release, &release_type, NULL},
+    {"Apply", ROLE_ADMIN, method_apply, &apply_type, &apply_reply_type},
+    {"Confirm", ROLE_ADMIN, method_confirm, NULL, &confirm_reply_type},
+    {"Rollback", ROLE_ADMIN, method_rollback, &rollback_type, &rollback_reply_type},
 };
 
 const size_t control_n_methods = ELEMENTS_OF(control_methods);

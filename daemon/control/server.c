@@ -136,7 +136,6 @@ void server_tell_refused(struct connection *connection, const char *method, cons
 int server_new(const struct server_options *options, struct server **ret_server)
 {
     cleanup_(server_freep) struct server *server = calloc(1, sizeof(*server));
-    unsigned line;
     int r;
 
     if (!server) {
@@ -148,10 +147,8 @@ int server_new(const struct server_options *options, struct server **ret_server)
     server->connections_max = count_possible();
     roles_resolve(&server->roles);
 
-    r = interface_parse(varlink_control_description, &server->interface, &line);
-    if (r == 0)
-        r = sd_event_add_io(server->event, &server->listening, options->fd, EPOLLIN, on_connect,
-                            server);
+    r = sd_event_add_io(server->event, &server->listening, options->fd, EPOLLIN, on_connect,
+                        server);
     if (r >= 0)
         r = sd_event_add_time_relative(server->event, &server->pause, CLOCK_MONOTONIC, 0, 1000,
                                        on_pause_over, server);
@@ -174,7 +171,6 @@ struct server *server_free(struct server *server)
     sd_event_source_disable_unref(server->listening);
     sd_event_source_disable_unref(server->pause);
     closep(&server->options.fd);
-    interface_free(server->interface);
     sd_event_unref(server->event);
     free(server);
     return NULL;

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "control/varlink.h"
-#include "daemon/record/actor.h"
+#include "record/types.h"
 
 /*
  * The control socket: connections, who is behind them, and calls given to the methods. Whatever a
@@ -47,16 +47,18 @@ struct call;
 
 /*
  * Answers with call_reply() or call_error(), then or later (where it keeps the call). Parameters
- * have been checked against the interface's description. A negative return is a failure within the
- * daemon and answered as `Failed`.
+ * are the structure that the method's type describes, borrowed until the handler returns. A
+ * negative return is a failure within the daemon and answered as `Failed`.
  */
-typedef int (*method_handler)(struct call *call, const json_t *parameters, void *userdata);
+typedef int (*method_handler)(struct call *call, const void *parameters, void *userdata);
 
 /* The table of methods: one array in one file, methods.c. */
 struct method {
     const char *name; /* without the interface */
     enum role role;   /* the least that may call it */
     method_handler handler;
+    const struct record_type *parameters; /* NULL: it has none */
+    const struct record_type *reply;      /* NULL: an empty one */
 };
 
 const struct actor *call_actor(const struct call *call);
@@ -65,10 +67,12 @@ const char *call_method(const struct call *call);
 /* The number of the newest connection when the call is made (struct actor, `connection`). */
 uint64_t call_newest_connection(const struct call *call);
 bool call_wants_more(const struct call *call);
-/* Parameters are stolen; NULL counts as no memory. Returns 0, -ENOMEM, or -ENOBUFS where too many
+/* The structure that the method's type describes. Returns 0, -ENOMEM, or -ENOBUFS where too many
  * answers of this user wait. A call that was kept is over in any case: one that cannot be answered
  * loses its connection. */
-int call_reply(struct call *call, json_t *parameters);
+int call_reply(struct call *call, const void *reply);
+/* The same for JSON, which is stolen; NULL counts as no memory. */
+int call_reply_json(struct call *call, json_t *parameters);
 /* An error of io.segd.Control by its short name (`NotFound`). */
 int call_error(struct call *call, const char *error, json_t *parameters);
 /* One of several replies, for a call that wants more. -ENOBUFS: the client does not read. */

@@ -17,7 +17,8 @@ struct connection_queue {
 
 struct call {
     struct connection *connection; /* NULL once the client has gone */
-    char *method;                  /* its full name */
+    char *name;                    /* of the method, in full */
+    const struct method *method;   /* NULL where it is one of every Varlink service */
     bool more, oneway;
     bool answered;
     bool kept; /* beyond its handler: freed when it is answered or the client goes */
@@ -46,7 +47,6 @@ struct roles {
 struct server {
     sd_event *event;
     struct server_options options;
-    struct interface *interface;
     sd_event_source *listening;
     sd_event_source *pause; /* after accept() failed for lack of something */
     struct connection *connections;

@@ -17,7 +17,6 @@
 
 #include "base/file.h"
 #include "daemon/record/audit_private.h"
-#include "daemon/record/fields.h"
 
 struct audit *audit_close(struct audit *audit)
 {
@@ -31,36 +30,29 @@ struct audit *audit_close(struct audit *audit)
     return NULL;
 }
 
-static json_t *event_to_json(const struct audit_chain *chain, const struct audit_event *event,
-                             json_t *detail)
-{
-    cleanup_(json_decrefp) json_t *json = json_object();
-
-    if (fields_put_number(json, "sequence", chain->sequence + 1) < 0 ||
-        fields_put_instant(json, "time", event->when > 0 ? event->when : calendar_now()) < 0 ||
-        fields_put_text(json, "previous", chain->head) < 0 ||
-        json_object_set_new(json, "uid", json_integer(event->actor.uid)) < 0 ||
-        json_object_set_new(json, "pid", json_integer(event->actor.pid)) < 0 ||
-        fields_put_text(json, "who", event->actor.name) < 0 ||
-        fields_put_text(json, "action", event->action) < 0 ||
-        fields_put_text(json, "object", event->object) < 0 ||
-        fields_put_text(json, "reason", event->reason) < 0 ||
-        fields_put_number(json, "from", event->from) < 0 ||
-        fields_put_number(json, "to", event->to) < 0 ||
-        fields_put_text(json, "outcome", event->outcome) < 0 ||
-        json_object_set(json, "detail", detail) < 0)
-        return NULL;
-    return TAKE_PTR(json);
-}
-
 /* The line without its end. */
 static int make_line(const struct audit_chain *chain, const struct audit_event *event,
                      json_t *detail, char **ret_line, size_t *ret_size)
 {
+    struct audit_entry entry = {
+        .sequence = chain->sequence + 1,
+        .time = event->when > 0 ? event->when : calendar_now(),
+        .uid = event->actor.uid,
+        .pid = event->actor.pid,
+        .who = event->actor.name,
+        .action = event->action,
+        .object = event->object,
+        .reason = event->reason,
+        .from = event->from,
+        .to = event->to,
+        .outcome = event->outcome,
+        .detail = detail,
+    };
     cleanup_(json_decrefp) json_t *json = NULL;
     cleanup_(freep) char *line = NULL;
 
-    json = event_to_json(chain, event, detail);
+    strcpy(entry.previous, chain->head);
+    json = record_encode(&audit_entry_type, &entry, RECORD_DISK);
     if (!json)
         return -ENOMEM;
     line = json_dumps(json, 0);
@@ -97,7 +89,7 @@ static int append(struct audit *audit, const struct audit_event *event)
     size_t size;
     int r;
 
-    r = make_line(&audit->chain, event, event->detail ? event->detail : json_null(), &line, &size);
+    r = make_line(&audit->chain, event, event->detail, &line, &size);
     if (r == -EMSGSIZE)
         r = make_shorter_line(&audit->chain, event, &line, &size);
     if (r < 0)
@@ -183,7 +175,7 @@ static int tell_of_break(struct audit *audit)
     };
     int r;
 
-    if (fields_put_text(detail, "problem", audit->broken) < 0)
+    if (json_object_set_new(detail, "problem", record_encode_text(audit->broken)) < 0)
         return -ENOMEM;
     r = append(audit, &event);
     if (r < 0)

@@ -7,7 +7,7 @@
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "base/sha256.h"
-#include "daemon/record/actor.h"
+#include "record/types.h"
 
 /*
  * The audit log: JSON lines that are only ever appended, each holding the SHA-256 of the line

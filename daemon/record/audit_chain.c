@@ -16,7 +16,7 @@
 
 #include "base/file.h"
 #include "daemon/record/audit_private.h"
-#include "daemon/record/fields.h"
+#include "daemon/record/document.h"
 
 int audit_lines_begin(int fd, struct audit_lines *ret_lines)
 {
@@ -103,67 +103,36 @@ bool audit_line_peek(const char *line, size_t size, uint64_t *ret_sequence)
     return true;
 }
 
-struct entry {
-    uint64_t sequence;
-    bool is_beginning;
-    char previous[SHA256_TEXT_MAX];
-};
-
-static void take_text(struct fields *fields, const char *key, const char **ret_text)
+static void entry_clear(struct audit_entry *entry)
 {
-    *ret_text = fields_text(fields, key);
-    if (!**ret_text)
-        fields_fail(fields, "\"%s\" of %s is empty", key, fields->place);
+    record_clear(&audit_entry_type, entry);
 }
 
-static int entry_from_json(const json_t *json, struct entry *ret_entry, char **ret_problem)
-{
-    struct fields fields = fields_begin(json, "the entry");
-    struct entry entry = {0};
-    const char *action, *outcome;
-    int r;
-
-    entry.sequence = (uint64_t)fields_number(&fields, "sequence", 1, AUDIT_SEQUENCE_MAX);
-    fields_instant(&fields, "time");
-    strcpy(entry.previous, fields_sha256(&fields, "previous", false));
-    fields_number(&fields, "uid", -1, UINT32_MAX);
-    fields_number(&fields, "pid", 0, INT32_MAX);
-    fields_text(&fields, "who");
-    take_text(&fields, "action", &action);
-    fields_text_or_null(&fields, "object");
-    fields_text_or_null(&fields, "reason");
-    fields_number(&fields, "from", 0, INT64_MAX);
-    fields_number(&fields, "to", 0, INT64_MAX);
-    take_text(&fields, "outcome", &outcome);
-    fields_value_or_null(&fields, "detail", JSON_OBJECT);
-
-    entry.is_beginning =
-        strcmp(action, AUDIT_ACTION_TAMPERED) == 0 && strcmp(entry.previous, AUDIT_NO_HEAD) == 0;
-    r = fields_end(&fields, ret_problem);
-    if (r < 0)
-        return r;
-
-    *ret_entry = entry;
-    return 0;
-}
-
-static int parse(const char *line, size_t size, struct entry *ret_entry, char **ret_problem)
+static int parse(const char *line, size_t size, struct audit_entry *entry, char **ret_problem)
 {
     cleanup_(json_decrefp) json_t *json = NULL;
+    struct record_problem problem;
     int line_number, r;
 
-    r = fields_parse(line, size, 0, &json, &line_number);
+    r = document_parse(line, size, 0, &json, &line_number);
     if (r == -EBADMSG)
         return problem_tell(ret_problem, "it is no valid JSON");
     if (r < 0)
         return r;
-    return entry_from_json(json, ret_entry, ret_problem);
+    r = record_decode(&audit_entry_type, json, RECORD_DISK, entry, &problem);
+    return problem_tell_record(ret_problem, "the entry", r, &problem);
+}
+
+static bool is_beginning(const struct audit_entry *entry)
+{
+    return strcmp(entry->action, AUDIT_ACTION_TAMPERED) == 0 &&
+           strcmp(entry->previous, AUDIT_NO_HEAD) == 0;
 }
 
 int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bool may_begin,
                     bool *ret_begun, char **ret_problem)
 {
-    struct entry entry = {0};
+    cleanup_(entry_clear) struct audit_entry entry = {0};
     bool begun;
     int r;
 
@@ -172,7 +141,7 @@ int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bo
         return r;
 
     /* What begins anew is ours only with a number that we would have given it. */
-    begun = may_begin && entry.is_beginning && entry.sequence > chain->sequence &&
+    begun = may_begin && is_beginning(&entry) && entry.sequence > chain->sequence &&
             entry.sequence <= AUDIT_CLAIM_MAX + 1;
     if (!begun && entry.sequence != chain->sequence + 1)
         return problem_tell(ret_problem, "entry %llu stands where entry %llu belongs",
@@ -222,7 +191,7 @@ int audit_chain_of_end(int directory, const char *name, struct audit_chain *ret_
 {
     cleanup_(freep) char *buffer = NULL, *problem = NULL;
     cleanup_(closep) int fd = -1;
-    struct entry entry = {0};
+    cleanup_(entry_clear) struct audit_entry entry = {0};
     const char *line = NULL;
     size_t size = 0;
     int r;

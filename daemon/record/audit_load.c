@@ -18,10 +18,9 @@
 
 #include "base/file.h"
 #include "daemon/record/audit_private.h"
-#include "daemon/record/fields.h"
 
 /* What is found in the folder. */
-struct finding {
+struct loaded {
     struct audit_chain link;  /* the end of the older files */
     uint64_t newest;          /* number of the newest of them; 0: there is none */
     struct audit_chain chain; /* the end of audit.log */
@@ -31,31 +30,31 @@ struct finding {
     char *problem; /* why the chain is broken; or NULL */
 };
 
-static void finding_clear(struct finding *finding)
+static void loaded_clear(struct loaded *loaded)
 {
-    free(finding->problem);
-    finding->problem = NULL;
+    free(loaded->problem);
+    loaded->problem = NULL;
 }
 
 /* Keeps the first problem. Returns -EBADMSG or -ENOMEM. */
-static int note(struct finding *finding, const char *format, ...)
+static int note(struct loaded *loaded, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static int note(struct finding *finding, const char *format, ...)
+static int note(struct loaded *loaded, const char *format, ...)
 {
     va_list arguments;
     int length;
 
-    if (finding->problem)
+    if (loaded->problem)
         return -EBADMSG;
 
     va_start(arguments, format);
-    length = vasprintf(&finding->problem, format, arguments);
+    length = vasprintf(&loaded->problem, format, arguments);
     va_end(arguments);
     if (length >= 0)
         return -EBADMSG;
 
-    finding->problem = NULL;
+    loaded->problem = NULL;
     return -ENOMEM;
 }
 
@@ -101,35 +100,35 @@ static int raise_to_claims(int directory, const char *name, uint64_t *sequence)
 }
 
 /* Where the older files end. */
-static int find_link(struct audit *audit, struct finding *finding)
+static int find_link(struct audit *audit, struct loaded *loaded)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
     char name[AUDIT_NAME_MAX];
     size_t n;
     int r;
 
-    strcpy(finding->link.head, AUDIT_NO_HEAD);
+    strcpy(loaded->link.head, AUDIT_NO_HEAD);
     r = audit_files(audit->directory, &numbers, &n);
     if (r < 0 || n == 0)
         return r;
 
-    finding->newest = numbers[n - 1];
-    audit_file_name(finding->newest, name);
-    r = audit_chain_of_end(audit->directory, name, &finding->link, &finding->problem);
-    if (r == 0 && finding->link.sequence < finding->newest)
-        r = note(finding, "%s ends before it begins", name);
-    if (r == 0 && finding->link.sequence > AUDIT_CLAIM_MAX)
-        r = note(finding, "%s ends with a number that no entry has", name);
+    loaded->newest = numbers[n - 1];
+    audit_file_name(loaded->newest, name);
+    r = audit_chain_of_end(audit->directory, name, &loaded->link, &loaded->problem);
+    if (r == 0 && loaded->link.sequence < loaded->newest)
+        r = note(loaded, "%s ends before it begins", name);
+    if (r == 0 && loaded->link.sequence > AUDIT_CLAIM_MAX)
+        r = note(loaded, "%s ends with a number that no entry has", name);
     if (r != -EBADMSG)
         return r;
 
     /* Nothing can be linked to it. */
-    finding->link.sequence = finding->newest;
-    return raise_to_claims(audit->directory, name, &finding->link.sequence);
+    loaded->link.sequence = loaded->newest;
+    return raise_to_claims(audit->directory, name, &loaded->link.sequence);
 }
 
 /* One line of audit.log. Returns 1 to go on, 0 where the file ends, or an error. */
-static int take_line(struct audit_lines *lines, uint64_t number, struct finding *finding)
+static int take_line(struct audit_lines *lines, uint64_t number, struct loaded *loaded)
 {
     cleanup_(freep) char *problem = NULL;
     bool begun = false;
@@ -139,47 +138,47 @@ static int take_line(struct audit_lines *lines, uint64_t number, struct finding 
 
     r = audit_lines_next(lines, &line, &size);
     if (r == -ENODATA) {
-        finding->is_torn = true;
+        loaded->is_torn = true;
         return 0;
     }
     if (r == -EMSGSIZE)
-        return note(finding, AUDIT_FILE ":%llu: the line is too long", (unsigned long long)number);
+        return note(loaded, AUDIT_FILE ":%llu: the line is too long", (unsigned long long)number);
     if (r <= 0)
         return r;
 
-    r = audit_chain_add(&finding->chain, line, size, number == 1, &begun, &problem);
+    r = audit_chain_add(&loaded->chain, line, size, number == 1, &begun, &problem);
     if (r == -EBADMSG)
-        return note(finding, AUDIT_FILE ":%llu: %s", (unsigned long long)number, problem);
+        return note(loaded, AUDIT_FILE ":%llu: %s", (unsigned long long)number, problem);
     if (r < 0)
         return r;
 
     /* It tells of what is wrong with the older files. */
     if (begun)
-        finding_clear(finding);
+        loaded_clear(loaded);
     if (number == 1)
-        finding->first = finding->chain.sequence;
-    finding->size += (off_t)size + 1;
+        loaded->first = loaded->chain.sequence;
+    loaded->size += (off_t)size + 1;
     return 1;
 }
 
-static int walk(int fd, struct finding *finding)
+static int walk(int fd, struct loaded *loaded)
 {
     cleanup_(audit_lines_end) struct audit_lines lines = {0};
     int r;
 
-    finding->chain = finding->link;
-    finding->first = finding->link.sequence + 1;
+    loaded->chain = loaded->link;
+    loaded->first = loaded->link.sequence + 1;
 
     r = audit_lines_begin(fd, &lines);
     if (r < 0)
         return r;
 
     for (uint64_t number = 1;; number++) {
-        r = take_line(&lines, number, finding);
+        r = take_line(&lines, number, loaded);
         if (r <= 0)
             break;
         /* Behind older files that end wrongly only a new beginning will do. */
-        if (finding->problem)
+        if (loaded->problem)
             return 0;
     }
     return r == -EBADMSG ? 0 : r;
@@ -233,16 +232,16 @@ static int set_torn_aside(struct audit *audit, int fd, off_t size)
 }
 
 /* Goes on in a new file; the first entry, by audit_append(), will tell why. */
-static int begin_anew(struct audit *audit, int fd, struct finding *finding)
+static int begin_anew(struct audit *audit, int fd, struct loaded *loaded)
 {
     char name[AUDIT_NAME_MAX];
-    uint64_t sequence = finding->chain.sequence;
+    uint64_t sequence = loaded->chain.sequence;
     int r;
 
     if (fd >= 0) {
         /* The number that is in its name is taken too. */
-        audit_file_name(finding->link.sequence + 1, name);
-        if (sequence == finding->link.sequence)
+        audit_file_name(loaded->link.sequence + 1, name);
+        if (sequence == loaded->link.sequence)
             sequence++;
         r = raise_to_claims(audit->directory, AUDIT_FILE, &sequence);
         if (r < 0)
@@ -259,47 +258,47 @@ static int begin_anew(struct audit *audit, int fd, struct finding *finding)
     strcpy(audit->chain.head, AUDIT_NO_HEAD);
     audit->is_known = true;
     if (!audit->broken)
-        audit->broken = TAKE_PTR(finding->problem);
+        audit->broken = TAKE_PTR(loaded->problem);
     return audit_create(audit);
 }
 
 /* Whether what is there is what we left, where we know. */
-static int check_known(const struct audit *audit, struct finding *finding)
+static int check_known(const struct audit *audit, struct loaded *loaded)
 {
     int r;
 
-    if (!audit->is_known || (finding->chain.sequence == audit->chain.sequence &&
-                             strcmp(finding->chain.head, audit->chain.head) == 0))
+    if (!audit->is_known || (loaded->chain.sequence == audit->chain.sequence &&
+                             strcmp(loaded->chain.head, audit->chain.head) == 0))
         return 0;
 
-    r = note(finding, "the log does not end with entry %llu, as it was left",
+    r = note(loaded, "the log does not end with entry %llu, as it was left",
              (unsigned long long)audit->chain.sequence);
     return r == -EBADMSG ? 0 : r;
 }
 
-static int take_over(struct audit *audit, int *fd, const struct finding *finding)
+static int take_over(struct audit *audit, int *fd, const struct loaded *loaded)
 {
     enum audit_condition condition;
     int r;
 
-    if (finding->is_torn)
+    if (loaded->is_torn)
         condition = AUDIT_TORN;
     else
-        condition = finding->chain.sequence > 0 ? AUDIT_GOOD : AUDIT_EMPTY;
+        condition = loaded->chain.sequence > 0 ? AUDIT_GOOD : AUDIT_EMPTY;
 
-    audit->chain = finding->chain;
+    audit->chain = loaded->chain;
     audit->is_known = true;
     if (*fd < 0)
         r = audit_create(audit);
     else
-        r = finding->is_torn ? set_torn_aside(audit, *fd, finding->size) : 0;
+        r = loaded->is_torn ? set_torn_aside(audit, *fd, loaded->size) : 0;
     if (r < 0)
         return r;
 
     if (*fd >= 0) {
         audit->fd = TAKE_FD(*fd);
-        audit->size = finding->size;
-        audit->first = finding->first;
+        audit->size = loaded->size;
+        audit->first = loaded->first;
         r = audit_remember(audit);
     }
     audit->condition = condition;
@@ -308,11 +307,11 @@ static int take_over(struct audit *audit, int *fd, const struct finding *finding
 
 int audit_load(struct audit *audit)
 {
-    cleanup_(finding_clear) struct finding finding = {0};
+    cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(closep) int fd = -1;
     int r;
 
-    r = find_link(audit, &finding);
+    r = find_link(audit, &loaded);
     if (r < 0)
         return r;
 
@@ -320,19 +319,19 @@ int audit_load(struct audit *audit)
     if (fd < 0 && fd != -ENOENT)
         return fd;
     if (fd == -ENOENT)
-        finding.chain = finding.link;
+        loaded.chain = loaded.link;
     else {
-        r = walk(fd, &finding);
+        r = walk(fd, &loaded);
         if (r < 0)
             return r;
     }
 
-    r = check_known(audit, &finding);
+    r = check_known(audit, &loaded);
     if (r < 0)
         return r;
-    if (finding.problem) {
+    if (loaded.problem) {
         audit->condition = AUDIT_TAMPERED;
-        return begin_anew(audit, fd, &finding);
+        return begin_anew(audit, fd, &loaded);
     }
-    return take_over(audit, &fd, &finding);
+    return take_over(audit, &fd, &loaded);
 }

@@ -18,8 +18,6 @@
 /* Action of an entry that begins a chain anew behind a broken one. */
 #define AUDIT_ACTION_TAMPERED "tampered"
 
-/* Numbers that every reader of JSON takes as they are. */
-#define AUDIT_SEQUENCE_MAX (UINT64_C(1) << 53)
 /* In a broken file a higher one is nobody's but who wants to leave none for the entries behind. */
 #define AUDIT_CLAIM_MAX (AUDIT_SEQUENCE_MAX / 2)
 

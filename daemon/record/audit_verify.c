@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "daemon/record/audit_private.h"
-#include "daemon/record/fields.h"
+#include "daemon/record/document.h"
 
 /* The older files and then audit.log, by their place among them. */
 struct files {
@@ -140,7 +140,7 @@ static int collect(const char *line, size_t size, uint64_t after, json_t *entrie
 
     if (audit_line_peek(line, size, &sequence) && sequence <= after)
         return 0;
-    r = fields_parse(line, size, 0, &entry, &number);
+    r = document_parse(line, size, 0, &entry, &number);
     if (r == -EBADMSG)
         return 0;
     if (r < 0)

@@ -9,13 +9,14 @@
 #include "daemon/record/document.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/sha256.h"
-#include "daemon/record/fields.h"
 
 #define HEAD "{\"sha256\": \""
 #define MIDDLE "\", \"content\": "
@@ -23,6 +24,61 @@
 
 #define DIGITS (SHA256_TEXT_MAX - 1)
 #define CONTENT_OFFSET (strlen(HEAD) + DIGITS + strlen(MIDDLE))
+
+int problem_tell(char **ret_problem, const char *format, ...)
+{
+    va_list arguments;
+    char *problem;
+    int r;
+
+    if (!ret_problem)
+        return -EBADMSG;
+    va_start(arguments, format);
+    r = vasprintf(&problem, format, arguments);
+    va_end(arguments);
+    if (r < 0)
+        return -ENOMEM;
+
+    *ret_problem = problem;
+    return -EBADMSG;
+}
+
+int problem_tell_record(char **ret_problem, const char *subject, int result,
+                        const struct record_problem *problem)
+{
+    if (result != -EBADMSG)
+        return result;
+    return problem_tell(ret_problem, *problem->path ? "%s is not consistent: %s %s" : "%s%s %s",
+                        subject, problem->path, problem->what);
+}
+
+static int parse(const char *bytes, size_t size, size_t flags, json_t **ret_json, int *ret_line)
+{
+    json_error_t error;
+    json_t *json;
+
+    json = json_loadb(bytes, size, flags | JSON_REJECT_DUPLICATES, &error);
+    if (json) {
+        *ret_json = json;
+        return 0;
+    }
+
+    /* Where the library found no memory it often says nothing at all. */
+    if (json_error_code(&error) == json_error_out_of_memory || !*error.text)
+        return -ENOMEM;
+    *ret_line = error.line;
+    return -EBADMSG;
+}
+
+int document_parse(const char *bytes, size_t size, size_t flags, json_t **ret_json, int *ret_line)
+{
+    int r;
+
+    r = parse(bytes, size, flags, ret_json, ret_line);
+    /* No memory in the middle of a word looks like a mistake in it. Tried again, it fails at once.
+     */
+    return r == -EBADMSG ? parse(bytes, size, flags, ret_json, ret_line) : r;
+}
 
 /* Whether all but the content is as it must be. */
 static bool is_whole(const char *text, size_t size)
@@ -51,10 +107,12 @@ static int read_whole(int directory, const char *name, size_t limit, char **ret_
     return r;
 }
 
-int document_read(int directory, const char *name, size_t limit, bool allow_nul,
-                  json_t **ret_content, char **ret_problem)
+int document_read(int directory, const char *name, size_t limit, const struct record_type *type,
+                  void *record, char **ret_problem)
 {
+    cleanup_(json_decrefp) json_t *json = NULL;
     cleanup_(freep) char *text = NULL;
+    struct record_problem problem;
     size_t size;
     int line, r;
 
@@ -65,11 +123,17 @@ int document_read(int directory, const char *name, size_t limit, bool allow_nul,
         return problem_tell(ret_problem, "%s is damaged: its content does not match its checksum",
                             name);
 
-    r = fields_parse(text + CONTENT_OFFSET, size - CONTENT_OFFSET - strlen(TAIL),
-                     allow_nul ? JSON_ALLOW_NUL : 0, ret_content, &line);
+    r = document_parse(text + CONTENT_OFFSET, size - CONTENT_OFFSET - strlen(TAIL), JSON_ALLOW_NUL,
+                       &json, &line);
     if (r == -EBADMSG)
         return problem_tell(ret_problem, "%s holds no valid JSON at line %d", name, line);
-    return r;
+    if (r < 0)
+        return r;
+
+    r = record_decode(type, json, RECORD_DISK, record, &problem);
+    if (r == -EBADMSG && strcmp(problem.path, "version") == 0)
+        return problem_tell(ret_problem, "%s is of a later version of segd", name);
+    return problem_tell_record(ret_problem, name, r, &problem);
 }
 
 struct output {
@@ -90,14 +154,36 @@ static int append(const char *bytes, size_t size, void *data)
     return 0;
 }
 
-int document_write(int directory, const char *name, size_t limit, const json_t *content)
+/* What would not be believed later is not written. */
+static int check(const struct record_type *type, const json_t *content)
 {
+    struct record_problem problem;
+    void *again;
+    int r;
+
+    if (!type->check)
+        return 0;
+    again = calloc(1, type->size);
+    if (!again)
+        return -ENOMEM;
+    r = record_decode(type, content, RECORD_DISK, again, &problem);
+    record_clear(type, again);
+    free(again);
+    return r == -EBADMSG ? -EINVAL : r;
+}
+
+int document_write(int directory, const char *name, size_t limit, const struct record_type *type,
+                   const void *record)
+{
+    cleanup_(json_decrefp) json_t *content = record_encode(type, record, RECORD_DISK);
     static const char no_digits[DIGITS] = {0};
     struct output output = {0};
     cleanup_(freep) char *bytes = NULL;
     char digest[SHA256_TEXT_MAX];
-    int r;
+    int r = content ? check(type, content) : -ENOMEM;
 
+    if (r < 0)
+        return r;
     r = append(HEAD, strlen(HEAD), &output);
     if (r == 0)
         r = append(no_digits, DIGITS, &output);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "daemon/record/actor.h"
 #include "daemon/record/state.h"
-#include "observe/conntrack.h"
 #include "kernel/nftables.h"
+#include "observe/conntrack.h"
 #include "observe/links.h"
 
 /*

@@ -14,8 +14,8 @@
 #include <time.h>
 
 #include "base/address.h"
+#include "base/instant.h"
 #include "daemon/record/evidence_private.h"
-#include "daemon/record/fields.h"
 #include "observe/drop_counters.h"
 #include "observe/live.h"
 #include "ruleset/compile.h"
@@ -103,11 +103,6 @@ static json_t *count_json(struct nftables_count count)
                      (json_int_t)count.bytes);
 }
 
-static json_t *text_json(const char *text)
-{
-    return text ? json_string(text) : json_null();
-}
-
 /* The walk over all connections, of which those of the zone are written. */
 struct walk {
     struct list list;
@@ -136,10 +131,10 @@ static json_t *connection_json(const struct walk *walk, const struct conntrack_e
                      destination, "port", (int)connection->port, "protocol",
                      (int)connection->protocol, "service", text, "mark",
                      (json_int_t)connection->mark, "flow",
-                     text_json(flow_of_mark(walk->ruleset, connection->mark)), "state",
-                     text_json(connection->state), "status", (json_int_t)connection->status,
-                     "timeout", (json_int_t)connection->timeout, "original",
-                     connection->counts ? count_json(original) : json_null(), "reply",
+                     record_encode_text(flow_of_mark(walk->ruleset, connection->mark)), "state",
+                     record_encode_text(connection->state), "status",
+                     (json_int_t)connection->status, "timeout", (json_int_t)connection->timeout,
+                     "original", connection->counts ? count_json(original) : json_null(), "reply",
                      connection->counts ? count_json(reply) : json_null());
 }
 
@@ -198,18 +193,14 @@ static json_t *addresses_json(const struct link *link)
 static json_t *link_json(const struct link *link)
 {
     const uint8_t *mac = link->mac;
-    cleanup_(json_decrefp) json_t *json =
-        json_pack("{s:i, s:b, s:i, s:i, s:o, s:b, s:o}", "index", link->index, "up", link->up,
-                  "master", link->master, "lower", link->lower, "mac",
-                  json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-                               mac[4], mac[5]),
-                  "xdp", link->xdp, "addresses", addresses_json(link));
 
     /* An interface may be called anything. */
-    if (!json || fields_put_text(json, "name", link->name) < 0 ||
-        fields_put_text(json, "kind", link->kind) < 0)
-        return NULL;
-    return TAKE_PTR(json);
+    return json_pack("{s:i, s:b, s:i, s:i, s:o, s:b, s:o, s:o, s:o}", "index", link->index, "up",
+                     link->up, "master", link->master, "lower", link->lower, "mac",
+                     json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                                  mac[4], mac[5]),
+                     "xdp", link->xdp, "addresses", addresses_json(link), "name",
+                     record_encode_text(link->name), "kind", record_encode_text(link->kind));
 }
 
 int evidence_write_links(FILE *stream, struct evidence *evidence, const void *userdata)
@@ -230,19 +221,18 @@ int evidence_write_state(FILE *stream, struct evidence *evidence, const void *us
 {
     const struct evidence_subject *subject = userdata;
     const struct state *state = subject->state;
-    cleanup_(json_decrefp) json_t *json = json_object();
 
     (void)evidence;
-    if (fields_put_text(json, "zone", subject->zone) < 0 ||
-        fields_put_text(json, "reason", subject->reason) < 0 ||
-        json_object_set_new(json, "actor", actor_to_json(subject->actor)) < 0 ||
-        fields_put_number(json, "generation", state->generation) < 0 ||
-        fields_put_text(json, "fingerprint", subject->fingerprint) < 0 ||
-        json_object_set_new(json, "unconfirmed", json_boolean(state->confirmation.pending)) < 0 ||
-        json_object_set_new(json, "overrides", overrides_to_json(&state->overrides)) < 0 ||
-        fields_put_text(json, "audit_head", subject->audit_head) < 0)
-        return -ENOMEM;
-    return put_document(stream, TAKE_PTR(json));
+    return put_document(stream,
+                        json_pack("{s:o, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "zone",
+                                  record_encode_text(subject->zone), "reason",
+                                  record_encode_text(subject->reason), "actor",
+                                  record_encode(&actor_type, subject->actor, RECORD_DISK),
+                                  "generation", (json_int_t)state->generation, "fingerprint",
+                                  record_encode_text(subject->fingerprint), "unconfirmed",
+                                  state->confirmation.pending, "overrides",
+                                  record_encode(&overrides_type, &state->overrides, RECORD_DISK),
+                                  "audit_head", record_encode_text(subject->audit_head)));
 }
 
 /* adjtimex(2) with nothing to adjust: what keeps the clock, and how well; null where it is not to
@@ -264,19 +254,16 @@ int evidence_write_clock(FILE *stream, struct evidence *evidence, const void *us
 {
     const struct evidence_subject *subject = userdata;
     const struct policy *outline = subject->outline;
-    cleanup_(json_decrefp) json_t *json = json_object();
-    char boot_id[40];
+    char boot_id[40], time[INSTANT_TEXT_MAX];
 
     (void)evidence;
     state_boot_id(boot_id);
-    if (fields_put_instant(json, "time", calendar_now()) < 0 ||
-        json_object_set_new(json, "realtime", json_integer(calendar_clock(CLOCK_REALTIME))) < 0 ||
-        json_object_set_new(json, "boottime", json_integer(calendar_clock(CLOCK_BOOTTIME))) < 0 ||
-        fields_put_text(json, "timezone", outline ? outline->timezone : NULL) < 0 ||
-        json_object_set_new(json, "discipline", discipline_json()) < 0 ||
-        fields_put_text(json, "boot_id", boot_id) < 0)
-        return -ENOMEM;
-    return put_document(stream, TAKE_PTR(json));
+    return put_document(stream, json_pack("{s:s, s:I, s:I, s:o, s:o, s:s}", "time",
+                                          instant_format(calendar_now(), time), "realtime",
+                                          (json_int_t)calendar_clock(CLOCK_REALTIME), "boottime",
+                                          (json_int_t)calendar_clock(CLOCK_BOOTTIME), "timezone",
+                                          record_encode_text(outline ? outline->timezone : NULL),
+                                          "discipline", discipline_json(), "boot_id", boot_id));
 }
 
 static int add_counter(const struct drop_counter *counter, void *userdata)
@@ -284,7 +271,7 @@ static int add_counter(const struct drop_counter *counter, void *userdata)
     json_t *array = userdata;
     cleanup_(json_decrefp) json_t *json = count_json(counter->count);
 
-    if (!json || fields_put_text(json, "counter", counter->name) < 0)
+    if (!json || json_object_set_new(json, "counter", record_encode_text(counter->name)) < 0)
         return -ENOMEM;
     return json_array_append(array, json) < 0 ? -ENOMEM : 0;
 }
@@ -318,7 +305,7 @@ static int put_flows(FILE *stream, const struct ruleset *ruleset, struct nftable
 
         r = list_add(&list,
                      json_pack("{s:o, s:I, s:o, s:o}", "flow",
-                               text_json(flow_of_mark(ruleset, count->mark)), "mark",
+                               record_encode_text(flow_of_mark(ruleset, count->mark)), "mark",
                                (json_int_t)count->mark, "original", count_json(count->original),
                                "reply", count_json(count->reply)));
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The folder of generations: which there are, a new one, and the oldest forgotten. A generation is
- * there when its record is, and the record comes last and goes first: texts without a record are
- * what a crash left of a generation that never was, and go when the folder is opened.
+ * The folder of generations. A generation is there when its record is, and the record comes last
+ * and goes first: texts without a record are what a crash left of a generation that never was, and
+ * go when the folder is opened. What is read here may be enforced, at boot without anybody looking,
+ * so it is as it was written or it is damaged: the digests of both files, every field, the number
+ * in the name, and the fingerprint of the texts.
  */
 
 #include "daemon/record/generation.h"
@@ -11,45 +13,47 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/string_table.h"
-#include "daemon/record/generation_private.h"
+#include "base/text.h"
+#include "daemon/record/document.h"
+
+#define GENERATION_NAME_MAX 48
+
+struct generations {
+    int directory; /* borrowed */
+};
+
+enum generation_file {
+    GENERATION_RECORD,
+    GENERATION_TEXTS,
+};
 
 void generation_clear(struct generation *generation)
 {
-    free(generation->reason);
-    overrides_clear(&generation->overrides);
-    *generation = (struct generation){0};
+    record_clear(&generation_type, generation);
 }
 
 int generation_copy(const struct generation *generation, struct generation *ret_copy)
 {
-    struct generation copy = *generation;
-    int r;
+    int r = record_copy(&generation_type, generation, ret_copy);
 
-    copy.overrides = (struct overrides){0};
-    copy.reason = generation->reason ? strdup(generation->reason) : NULL;
-    r = generation->reason && !copy.reason ? -ENOMEM : 0;
     if (r == 0)
-        r = overrides_copy(&generation->overrides, &copy.overrides);
-    if (r < 0) {
-        generation_clear(&copy);
-        return r;
-    }
-    *ret_copy = copy;
-    return 0;
+        ret_copy->overrides.capacity = ret_copy->overrides.n_overrides;
+    return r;
 }
 
-static const char *const generation_outcome_words[] = {
-    [GENERATION_PREPARED] = "prepared",
-    [GENERATION_APPLIED] = "applied",
-    [GENERATION_REFUSED] = "refused",
-    [GENERATION_UNCONFIRMED] = "unconfirmed",
-};
-DEFINE_STRING_TABLE(generation_outcome, enum generation_outcome)
+/* The name of one of a generation's files; returns `buffer`. */
+static const char *generation_file_name(uint64_t number, enum generation_file file,
+                                        char buffer[GENERATION_NAME_MAX])
+{
+    snprintf(buffer, GENERATION_NAME_MAX, "%llu%s", (unsigned long long)number,
+             file == GENERATION_RECORD ? ".json" : ".policy.json");
+    return buffer;
+}
 
 /* The number of a file of the given kind; 0 where the name is none of ours. */
 static uint64_t parse_file_name(const char *name, const void *userdata)
@@ -148,8 +152,10 @@ int generations_list(struct generations *generations, uint64_t **ret_numbers, si
     return list(generations->directory, GENERATION_RECORD, ret_numbers, ret_n);
 }
 
-int generations_forget(struct generations *generations, uint64_t newest, const uint64_t *keep,
-                       size_t n_keep)
+/* Removes the oldest beyond GENERATIONS_KEPT, but neither the newest nor any of `keep`. Returns 0,
+ * -ENOMEM or -errno. */
+static int forget(struct generations *generations, uint64_t newest, const uint64_t *keep,
+                  size_t n_keep)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
     size_t n = 0, left;
@@ -173,4 +179,142 @@ int generations_forget(struct generations *generations, uint64_t newest, const u
         remove_file(generations->directory, numbers[i], GENERATION_TEXTS);
     }
     return 0;
+}
+
+int generations_read(struct generations *generations, uint64_t number,
+                     struct generation *ret_generation, char **ret_problem)
+{
+    struct generation generation = {0};
+    char name[GENERATION_NAME_MAX];
+    int r;
+
+    generation_file_name(number, GENERATION_RECORD, name);
+    r = document_read(generations->directory, name, GENERATION_RECORD_MAX, &generation_type,
+                      &generation, ret_problem);
+    if (r < 0)
+        return r;
+    if (generation.number != number) {
+        r = problem_tell(ret_problem, "%s says that it is number %llu", name,
+                         (unsigned long long)generation.number);
+        generation_clear(&generation);
+        return r;
+    }
+
+    *ret_generation = generation;
+    return 0;
+}
+
+int generations_read_texts(struct generations *generations, const struct generation *generation,
+                           struct policy_texts *ret_texts, char **ret_problem)
+{
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    char name[GENERATION_NAME_MAX], fingerprint[SHA256_TEXT_MAX];
+    int r;
+
+    generation_file_name(generation->number, GENERATION_TEXTS, name);
+    r = document_read(generations->directory, name, GENERATION_TEXTS_MAX, &policy_texts_type,
+                      &texts, ret_problem);
+    if (r == -ENOENT)
+        return problem_tell(ret_problem, "%s is missing", name);
+    if (r < 0)
+        return r;
+
+    policy_texts_fingerprint(texts.texts, texts.n_texts, fingerprint);
+    if (strcmp(fingerprint, generation->fingerprint) != 0)
+        return problem_tell(ret_problem,
+                            "%s is not the policy of generation %llu: its fingerprint "
+                            "is another",
+                            name, (unsigned long long)generation->number);
+
+    *ret_texts = texts;
+    texts = (struct policy_texts){0};
+    return 0;
+}
+
+static int write_record(struct generations *generations, const struct generation *generation)
+{
+    char name[GENERATION_NAME_MAX];
+
+    return document_write(generations->directory,
+                          generation_file_name(generation->number, GENERATION_RECORD, name),
+                          GENERATION_RECORD_MAX, &generation_type, generation);
+}
+
+/* Returns 0, or -EINVAL for texts that JSON cannot hold or that are of no file. */
+static int check_texts(const struct policy_text *texts, size_t n_texts)
+{
+    for (size_t i = 0; i < n_texts; i++) {
+        if (texts[i].expires != 0 || !*texts[i].name ||
+            utf8_invalid_offset(texts[i].name, strlen(texts[i].name)) != strlen(texts[i].name) ||
+            utf8_invalid_offset(texts[i].text, texts[i].size) != texts[i].size)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int write_texts(struct generations *generations, uint64_t number,
+                       const struct policy_text *texts, size_t n_texts)
+{
+    const struct policy_texts all = {(struct policy_text *)texts, n_texts};
+    char name[GENERATION_NAME_MAX];
+
+    return document_write(generations->directory,
+                          generation_file_name(number, GENERATION_TEXTS, name),
+                          GENERATION_TEXTS_MAX, &policy_texts_type, &all);
+}
+
+/* Returns 0, -EEXIST or -errno. */
+static int check_absent(struct generations *generations, uint64_t number, enum generation_file file)
+{
+    char name[GENERATION_NAME_MAX];
+    struct stat status;
+
+    if (fstatat(generations->directory, generation_file_name(number, file, name), &status,
+                AT_SYMLINK_NOFOLLOW) >= 0)
+        return -EEXIST;
+    return errno == ENOENT ? 0 : -errno;
+}
+
+int generations_write(struct generations *generations, const struct generation *generation,
+                      const struct policy_text *texts, size_t n_texts, const uint64_t *keep,
+                      size_t n_keep)
+{
+    char fingerprint[SHA256_TEXT_MAX], name[GENERATION_NAME_MAX];
+    int r;
+
+    r = check_texts(texts, n_texts);
+    if (r < 0)
+        return r;
+    if (strcmp(policy_texts_fingerprint(texts, n_texts, fingerprint), generation->fingerprint) != 0)
+        return -EINVAL;
+
+    r = check_absent(generations, generation->number, GENERATION_RECORD);
+    if (r < 0)
+        return r;
+
+    r = write_texts(generations, generation->number, texts, n_texts);
+    if (r >= 0)
+        r = write_record(generations, generation);
+    if (r < 0) {
+        /* The record too: the last fsync may have failed behind its rename. */
+        unlinkat(generations->directory,
+                 generation_file_name(generation->number, GENERATION_RECORD, name), 0);
+        unlinkat(generations->directory,
+                 generation_file_name(generation->number, GENERATION_TEXTS, name), 0);
+        return r;
+    }
+
+    /* The new one is there, which is what was asked for; old ones can be forgotten next time. */
+    forget(generations, generation->number, keep, n_keep);
+    return 0;
+}
+
+int generations_update(struct generations *generations, const struct generation *generation)
+{
+    int r;
+
+    r = check_absent(generations, generation->number, GENERATION_RECORD);
+    if (r != -EEXIST)
+        return r < 0 ? r : -ENOENT;
+    return write_record(generations, generation);
 }

@@ -7,9 +7,9 @@
 #include "base/calendar.h"
 #include "base/cleanup.h"
 #include "base/sha256.h"
-#include "daemon/record/actor.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
+#include "record/types.h"
 
 /*
  * One applied policy, kept so that it can come back. Two files in the folder of generations:
@@ -25,28 +25,7 @@
 #define GENERATION_RECORD_MAX ((size_t)16 * 1024 * 1024)
 #define GENERATION_TEXTS_MAX (2 * POLICY_SIZE_MAX)
 
-enum generation_outcome {
-    GENERATION_PREPARED,    /* written, but not known to be in the kernel */
-    GENERATION_APPLIED,     /* in the kernel, now or before the next one */
-    GENERATION_REFUSED,     /* the kernel refused it */
-    GENERATION_UNCONFIRMED, /* taken back, since nobody confirmed it in time */
-};
-/* `prepared`, … The inverse returns false for another word. */
-const char *generation_outcome_to_string(enum generation_outcome outcome);
-bool generation_outcome_from_string(const char *text, enum generation_outcome *ret_outcome);
-
-struct generation {
-    uint64_t number;   /* from 1 */
-    uint64_t previous; /* which one it took the place of; 0: none */
-    uint64_t source;   /* of a rollback the generation whose policy it is; 0: not one */
-    char fingerprint[SHA256_TEXT_MAX];
-    struct actor actor;
-    usec_t when;
-    char *reason; /* or NULL */
-    enum generation_outcome outcome;
-    struct overrides overrides; /* as they were when it was applied */
-};
-/* A zeroed structure is none. */
+/* A zeroed generation is none. */
 void generation_clear(struct generation *generation);
 /* Returns 0 or -ENOMEM. */
 int generation_copy(const struct generation *generation, struct generation *ret_copy);
@@ -56,6 +35,7 @@ struct policy_texts {
     struct policy_text *texts;
     size_t n_texts;
 };
+extern const struct record_type policy_texts_type; /* on the disk */
 void policy_texts_clear(struct policy_texts *texts);
 int policy_texts_copy(const struct policy_texts *texts, struct policy_texts *ret_copy);
 /* The texts in `sources`, copied. Returns 0 or -ENOMEM. */

@@ -12,48 +12,22 @@
 
 #include "daemon/record/generation.h"
 
+#define TEXTS_VERSION 1
+
+static const struct record_field policy_texts_fields[] = {
+    {.name = "version", .kind = RECORD_VERSION, .most = TEXTS_VERSION},
+    RECORD_LIST(MANY, struct policy_texts, texts, .type = &policy_text_type),
+};
+RECORD_TYPE(policy_texts, struct policy_texts, NULL);
+
 void policy_texts_clear(struct policy_texts *texts)
 {
-    for (size_t i = 0; i < texts->n_texts; i++) {
-        free((char *)texts->texts[i].name);
-        free((char *)texts->texts[i].text);
-    }
-    free(texts->texts);
-    *texts = (struct policy_texts){0};
-}
-
-static int copy_text(const struct policy_text *text, struct policy_text *ret_copy)
-{
-    cleanup_(freep) char *name = strdup(text->name), *copy = malloc(text->size + 1);
-
-    if (!name || !copy)
-        return -ENOMEM;
-
-    if (text->size > 0)
-        memcpy(copy, text->text, text->size);
-    copy[text->size] = '\0';
-    *ret_copy = (struct policy_text){TAKE_PTR(name), TAKE_PTR(copy), text->size, text->expires};
-    return 0;
+    record_clear(&policy_texts_type, texts);
 }
 
 int policy_texts_copy(const struct policy_texts *texts, struct policy_texts *ret_copy)
 {
-    cleanup_(policy_texts_clear) struct policy_texts copy = {0};
-
-    copy.texts = calloc(texts->n_texts + 1, sizeof(*copy.texts));
-    if (!copy.texts)
-        return -ENOMEM;
-
-    for (; copy.n_texts < texts->n_texts; copy.n_texts++) {
-        int r = copy_text(&texts->texts[copy.n_texts], &copy.texts[copy.n_texts]);
-
-        if (r < 0)
-            return r;
-    }
-
-    *ret_copy = copy;
-    copy = (struct policy_texts){0};
-    return 0;
+    return record_copy(&policy_texts_type, texts, ret_copy);
 }
 
 int policy_texts_from_sources(const struct sources *sources, struct policy_texts *ret_texts)

@@ -17,12 +17,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "daemon/record/document.h"
-#include "daemon/record/fields.h"
 
 #define STATE_FILE "state.json"
 #define DAMAGED_FILE STATE_FILE ".damaged"
+
+static const struct record_field state_fields[] = {
+    {.name = "version", .kind = RECORD_VERSION, .most = STATE_VERSION},
+    RECORD_FIELD(NUMBER, struct state, generation),
+    RECORD_FIELD(NUMBER, struct state, next_generation, .least = 1),
+    RECORD_FIELD(DIGEST, struct state, files),
+    RECORD_FIELD(ONE, struct state, overrides, .type = &overrides_type),
+    RECORD_FIELD(ONE, struct state, confirmation, .null = RECORD_DISK, .type = &confirmation_type),
+};
+
+/* No generation has a number that was never given to one. */
+static const char *check_state(const void *record)
+{
+    const struct state *state = record;
+
+    if (state->generation >= state->next_generation ||
+        state->confirmation.generation >= state->next_generation ||
+        state->confirmation.previous >= state->next_generation)
+        return "has a generation that was never given a number";
+    return NULL;
+}
+
+static RECORD_TYPE(state, struct state, NULL, .check = check_state);
 
 void state_boot_id(char buffer[40])
 {
@@ -35,172 +56,25 @@ void state_boot_id(char buffer[40])
 
 void state_clear(struct state *state)
 {
-    overrides_clear(&state->overrides);
-    *state = (struct state){0};
+    record_clear(&state_type, state);
 }
 
 int state_copy(const struct state *state, struct state *ret_copy)
 {
-    struct state copy = *state;
-    int r;
+    int r = record_copy(&state_type, state, ret_copy);
 
-    r = overrides_copy(&state->overrides, &copy.overrides);
-    if (r < 0)
-        return r;
-
-    *ret_copy = copy;
-    return 0;
-}
-
-static void check_number(struct fields *fields, uint64_t number, uint64_t next, const char *what)
-{
-    if (number >= next)
-        fields_fail(fields, "%s was never given a number", what);
-}
-
-/* What must hold between the fields. */
-static void check_state(struct fields *fields, const struct state *state)
-{
-    const struct confirmation *confirmation = &state->confirmation;
-
-    if (state->next_generation == 0)
-        fields_fail(fields, "the next generation has no number");
-    check_number(fields, state->generation, state->next_generation, "the generation in force");
-    if (!confirmation->pending)
-        return;
-
-    if (confirmation->generation == 0 || confirmation->generation == confirmation->previous)
-        fields_fail(fields, "there is nothing to confirm");
-    if (!*confirmation->boot_id)
-        fields_fail(fields, "the boot of the deadline is not known");
-    check_number(fields, confirmation->generation, state->next_generation,
-                 "the generation that waits to be confirmed");
-    check_number(fields, confirmation->previous, state->next_generation,
-                 "the generation before the one that waits to be confirmed");
-}
-
-static int confirmation_from_json(const json_t *json, struct confirmation *ret_confirmation,
-                                  char **ret_problem)
-{
-    struct fields fields = fields_begin(json, "the confirmation");
-    struct confirmation confirmation = {.pending = true};
-    const json_t *actor;
-    const char *boot_id;
-    char *problem = NULL;
-    int r;
-
-    confirmation.generation = (uint64_t)fields_number(&fields, "generation", 1, INT64_MAX);
-    confirmation.previous = (uint64_t)fields_number(&fields, "previous", 0, INT64_MAX);
-    confirmation.deadline = fields_number(&fields, "deadline", 0, INT64_MAX);
-    confirmation.deadline_wall = fields_instant(&fields, "deadline_wall");
-    boot_id = fields_text(&fields, "boot_id");
-    if (strlen(boot_id) >= sizeof(confirmation.boot_id))
-        fields_fail(&fields, "\"boot_id\" of the confirmation is too long");
-
-    actor = fields_value(&fields, "actor", JSON_OBJECT);
-    if (actor) {
-        r = actor_from_json(actor, &confirmation.actor, &problem);
-        fields_join(&fields, r, problem);
-    }
-
-    r = fields_end(&fields, ret_problem);
-    if (r < 0)
-        return r;
-
-    strcpy(confirmation.boot_id, boot_id);
-    *ret_confirmation = confirmation;
-    return 0;
-}
-
-static void take_parts(struct fields *fields, struct state *state)
-{
-    const json_t *overrides, *confirmation;
-    char *problem = NULL;
-    int r;
-
-    overrides = fields_value(fields, "overrides", JSON_OBJECT);
-    if (overrides) {
-        r = overrides_parse_json(overrides, &state->overrides, &problem);
-        fields_join(fields, r, problem);
-    }
-
-    problem = NULL;
-    confirmation = fields_value_or_null(fields, "confirmation", JSON_OBJECT);
-    if (confirmation) {
-        r = confirmation_from_json(confirmation, &state->confirmation, &problem);
-        fields_join(fields, r, problem);
-    }
-}
-
-static int state_from_json(const json_t *json, struct state *ret_state, char **ret_problem)
-{
-    cleanup_(state_clear) struct state state = {0};
-    struct fields fields = fields_begin(json, STATE_FILE);
-    int r;
-
-    /* First of all, since a later version may have other fields. */
-    if (fields_number(&fields, "version", 1, INT64_MAX) > STATE_VERSION)
-        fields_fail(&fields, STATE_FILE " is of a later version of segd");
-    state.generation = (uint64_t)fields_number(&fields, "generation", 0, INT64_MAX);
-    state.next_generation = (uint64_t)fields_number(&fields, "next_generation", 1, INT64_MAX);
-    strcpy(state.files, fields_sha256(&fields, "files", true));
-    take_parts(&fields, &state);
-
-    if (fields.result == 0)
-        check_state(&fields, &state);
-    r = fields_end(&fields, ret_problem);
-    if (r < 0)
-        return r;
-
-    *ret_state = state;
-    state = (struct state){0};
-    return 0;
-}
-
-static json_t *confirmation_to_json(const struct confirmation *confirmation)
-{
-    cleanup_(json_decrefp) json_t *json = json_object();
-
-    if (!confirmation->pending)
-        return json_null();
-
-    if (fields_put_number(json, "generation", confirmation->generation) < 0 ||
-        fields_put_number(json, "previous", confirmation->previous) < 0 ||
-        json_object_set_new(json, "deadline", json_integer(confirmation->deadline)) < 0 ||
-        fields_put_instant(json, "deadline_wall", confirmation->deadline_wall) < 0 ||
-        fields_put_text(json, "boot_id", confirmation->boot_id) < 0 ||
-        json_object_set_new(json, "actor", actor_to_json(&confirmation->actor)) < 0)
-        return NULL;
-    return TAKE_PTR(json);
-}
-
-static json_t *state_to_json(const struct state *state)
-{
-    cleanup_(json_decrefp) json_t *json = json_object();
-
-    if (fields_put_number(json, "version", STATE_VERSION) < 0 ||
-        fields_put_number(json, "generation", state->generation) < 0 ||
-        fields_put_number(json, "next_generation", state->next_generation) < 0 ||
-        fields_put_text(json, "files", state->files) < 0 ||
-        json_object_set_new(json, "overrides", overrides_to_json(&state->overrides)) < 0 ||
-        json_object_set_new(json, "confirmation", confirmation_to_json(&state->confirmation)) < 0)
-        return NULL;
-    return TAKE_PTR(json);
+    if (r == 0)
+        ret_copy->overrides.capacity = ret_copy->overrides.n_overrides;
+    return r;
 }
 
 int state_read(int directory, struct state *ret_state, char **ret_problem)
 {
-    cleanup_(json_decrefp) json_t *json = NULL;
-    cleanup_(freep) char *problem = NULL;
-    int r;
+    struct state state = {0};
+    int r = document_read(directory, STATE_FILE, STATE_SIZE_MAX, &state_type, &state, ret_problem);
 
-    r = document_read(directory, STATE_FILE, STATE_SIZE_MAX, false, &json, ret_problem);
-    if (r < 0)
-        return r;
-
-    r = state_from_json(json, ret_state, &problem);
-    if (r == -EBADMSG)
-        return problem_tell(ret_problem, STATE_FILE " is not consistent: %s", problem);
+    if (r == 0)
+        *ret_state = state;
     return r;
 }
 
@@ -232,18 +106,8 @@ int state_set_aside(int directory)
 
 int state_write(int directory, const struct state *state)
 {
-    cleanup_(json_decrefp) json_t *json = NULL;
-    cleanup_(state_clear) struct state again = {0};
-    int r;
+    int r = document_write(directory, STATE_FILE, STATE_SIZE_MAX, &state_type, state);
 
-    json = state_to_json(state);
-    if (!json)
-        return -ENOMEM;
-
-    r = state_from_json(json, &again, NULL);
-    if (r < 0)
-        return r == -EBADMSG ? -EINVAL : r;
-    r = document_write(directory, STATE_FILE, STATE_SIZE_MAX, json);
     if (r < 0)
         return r;
     /* What a wrong clock shows does not take the place of what is known. */

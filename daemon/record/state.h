@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/calendar.h"
-#include "base/sha256.h"
-#include "daemon/record/actor.h"
 #include "policy/overrides.h"
+#include "record/types.h"
 
 /*
  * What the daemon knows beyond the generations, in `state.json`: which generation is to be
@@ -16,18 +11,6 @@
  */
 #define STATE_SIZE_MAX ((size_t)16 * 1024 * 1024)
 #define STATE_VERSION 1
-
-/* A generation that goes back by itself unless it is confirmed in time. */
-struct confirmation {
-    bool pending;
-    uint64_t generation;  /* that waits */
-    uint64_t previous;    /* that comes back; 0: lockdown */
-    struct actor actor;   /* who applied it */
-    uint64_t connections; /* number of the newest connection then; 0: of another process */
-    usec_t deadline;      /* by CLOCK_BOOTTIME, which no setting of the clock moves */
-    usec_t deadline_wall; /* the same as a time of day, for people */
-    char boot_id[40];     /* of the boot in which `deadline` counts: another boot is too late */
-};
 
 struct state {
     uint64_t generation;      /* that is to be enforced; 0: none yet */
@@ -61,12 +44,3 @@ int state_write(int directory, const struct state *state);
  */
 usec_t state_instant(int directory);
 int state_set_instant(int directory, usec_t instant);
-
-/* Overrides as JSON: what state and generations write, and the control socket shows. A new
- * reference, NULL without memory. The inverse returns 0, -ENOMEM or -EBADMSG, and then
- * `*ret_problem`, which may be NULL, is a sentence that the caller frees. */
-struct json_t;
-struct json_t *overrides_to_json(const struct overrides *overrides);
-struct json_t *override_to_json(const struct override *override);
-int overrides_parse_json(const struct json_t *json, struct overrides *ret_overrides,
-                         char **ret_problem);

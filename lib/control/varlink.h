@@ -46,30 +46,7 @@ int varlink_input_next(struct varlink_input *input, json_t **ret_message);
 /* The message as it goes over the wire, with its NUL, owned by the caller. NULL without memory. */
 char *varlink_encode(const json_t *message, size_t *ret_size);
 
-/*
- * Checks a JSON object against the type of a method's input or output in the interface's
- * description, so that no handler meets a missing field or one of another type. Unknown fields are
- * refused in input. `*ret_field` is the path of the first field at fault (`texts[0].name`), owned
- * by the caller. Returns 0, -EINVAL, or -ENOMEM.
+/* The description of io.segd.Control, and what every Varlink service has: the texts of the files.
  */
-struct interface;
-struct interface_method;
-int interface_check(const struct interface *interface, const struct interface_method *method,
-                    bool input, const json_t *parameters, char **ret_field);
-
-/* The description of io.segd.Control: the text of the file, and what it says. */
 extern const char varlink_control_description[];
 extern const char varlink_service_description[];
-
-/* Parses a description (https://varlink.org/Interface-Definition). Returns 0 and what it says,
- * -EBADMSG with the line in `*ret_line`, or -ENOMEM. */
-int interface_parse(const char *text, struct interface **ret_interface, unsigned *ret_line);
-struct interface *interface_free(struct interface *interface);
-DEFINE_CLEANUP(struct interface, interface_free)
-const char *interface_name(const struct interface *interface);
-size_t interface_count_methods(const struct interface *interface);
-const struct interface_method *interface_method_at(const struct interface *interface, size_t i);
-const struct interface_method *interface_find_method(const struct interface *interface,
-                                                     const char *name);
-const char *interface_method_name(const struct interface_method *method);
-bool interface_has_error(const struct interface *interface, const char *name);

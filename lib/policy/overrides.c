@@ -13,93 +13,19 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/string_table.h"
-
-static void override_clear(struct override *override)
-{
-    free(override->name);
-    free(override->reason);
-    free(override->who);
-    for (size_t i = 0; i < override->n_keep; i++)
-        free(override->keep[i]);
-    free(override->keep);
-    free(override->text);
-    *override = (struct override){0};
-}
 
 void overrides_clear(struct overrides *overrides)
 {
-    for (size_t i = 0; i < overrides->n_overrides; i++)
-        override_clear(&overrides->overrides[i]);
-    free(overrides->overrides);
-    *overrides = (struct overrides){0};
-}
-
-/* NULL stays NULL. Returns 0 or -ENOMEM. */
-static int copy_text(const char *text, char **ret_copy)
-{
-    char *copy = NULL;
-
-    if (text) {
-        copy = strdup(text);
-        if (!copy)
-            return -ENOMEM;
-    }
-
-    *ret_copy = copy;
-    return 0;
-}
-
-static int override_copy(const struct override *override, struct override *ret_copy)
-{
-    cleanup_(override_clear) struct override copy = {
-        .kind = override->kind,
-        .uid = override->uid,
-        .since = override->since,
-        .until = override->until,
-    };
-
-    if (copy_text(override->name, &copy.name) < 0 ||
-        copy_text(override->reason, &copy.reason) < 0 || copy_text(override->who, &copy.who) < 0 ||
-        copy_text(override->text, &copy.text) < 0)
-        return -ENOMEM;
-
-    if (override->n_keep > 0) {
-        copy.keep = calloc(override->n_keep, sizeof(*copy.keep));
-        if (!copy.keep)
-            return -ENOMEM;
-    }
-    for (; copy.n_keep < override->n_keep; copy.n_keep++) {
-        if (copy_text(override->keep[copy.n_keep], &copy.keep[copy.n_keep]) < 0)
-            return -ENOMEM;
-    }
-
-    *ret_copy = copy;
-    copy = (struct override){0};
-    return 0;
+    record_clear(&overrides_type, overrides);
 }
 
 int overrides_copy(const struct overrides *overrides, struct overrides *ret_copy)
 {
-    cleanup_(overrides_clear) struct overrides copy = {.next_grant = overrides->next_grant,
-                                                       .over = overrides->over};
-    int r;
+    int r = record_copy(&overrides_type, overrides, ret_copy);
 
-    r = array_reserve(&copy.overrides, &copy.capacity, overrides->n_overrides,
-                      sizeof(*copy.overrides));
-    if (r < 0)
-        return r;
-
-    for (; copy.n_overrides < overrides->n_overrides; copy.n_overrides++) {
-        r = override_copy(&overrides->overrides[copy.n_overrides],
-                          &copy.overrides[copy.n_overrides]);
-        if (r < 0)
-            return r;
-    }
-
-    *ret_copy = copy;
-    copy = (struct overrides){0};
-    return 0;
+    if (r == 0)
+        ret_copy->capacity = ret_copy->n_overrides;
+    return r;
 }
 
 const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,
@@ -124,7 +50,7 @@ int overrides_add(struct overrides *overrides, const struct override *override)
     r = array_reserve(&overrides->overrides, &overrides->capacity, overrides->n_overrides + 1,
                       sizeof(*overrides->overrides));
     if (r == 0)
-        r = override_copy(override, &overrides->overrides[overrides->n_overrides]);
+        r = record_copy(&override_type, override, &overrides->overrides[overrides->n_overrides]);
     if (r < 0)
         return r;
 
@@ -141,19 +67,12 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
         return -ENOENT;
 
     place = (size_t)(found - overrides->overrides);
-    override_clear(&overrides->overrides[place]);
+    record_clear(&override_type, &overrides->overrides[place]);
     overrides->n_overrides--;
     memmove(&overrides->overrides[place], &overrides->overrides[place + 1],
             (overrides->n_overrides - place) * sizeof(*overrides->overrides));
     return 0;
 }
-
-static const char *const override_kind_words[] = {
-    [OVERRIDE_ISOLATION] = "isolation",
-    [OVERRIDE_SUSPENSION] = "suspension",
-    [OVERRIDE_GRANT] = "grant",
-};
-DEFINE_STRING_TABLE(override_kind, enum override_kind)
 
 static bool keeps(const struct override *isolation, const char *flow)
 {

@@ -1,54 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/calendar.h"
-#include "base/cleanup.h"
 #include "policy/policy.h"
-
-/*
- * What an operator changed for a while, beside the policy:
- *
- *   isolation   a zone is cut off from all others, but for the flows that were kept
- *   suspension  a flow does not pass, though the policy approves it
- *   grant       a flow passes until an instant, though the policy does not approve it
- *
- * They name zones and flows by their names, since they outlive the policy that had them: what a
- * policy does not know means nothing in it. A grant is a flow of the same language as the policy's.
- */
-enum override_kind {
-    OVERRIDE_ISOLATION,
-    OVERRIDE_SUSPENSION,
-    OVERRIDE_GRANT,
-};
-
-struct override {
-    enum override_kind kind;
-    /* The zone, the flow, or the name of the grant's own flow (`grant-3`). */
-    char *name;
-    char *reason;
-    int64_t uid; /* who, from the kernel */
-    char *who;   /* login name, or the number as text */
-    usec_t since;
-    usec_t until; /* USEC_NEVER where it stays until it is taken back */
-    char **keep;  /* of an isolation: names of flows that go on */
-    size_t n_keep;
-    char *text; /* of a grant: its flow as a policy text */
-};
-
-/* A zeroed structure is no overrides. All memory is its own. */
-struct overrides {
-    struct override *overrides;
-    size_t n_overrides;
-    size_t capacity;
-    uint64_t next_grant; /* number of the next grant, from 1; counts up for ever */
-    /* Where the clock is certainly wrong, an instant that is over whatever it says: flows that had
-     * ended by then have expired. 0: the clock is believed. */
-    usec_t over;
-};
+#include "record/types.h"
 
 void overrides_clear(struct overrides *overrides);
 int overrides_copy(const struct overrides *overrides, struct overrides *ret_copy);
@@ -58,9 +12,6 @@ int overrides_add(struct overrides *overrides, const struct override *override);
 int overrides_remove(struct overrides *overrides, enum override_kind kind, const char *name);
 const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,
                                       const char *name);
-/* `isolation`, `suspension`, `grant`. The inverse returns false for another word. */
-const char *override_kind_to_string(enum override_kind kind);
-bool override_kind_from_string(const char *text, enum override_kind *ret_kind);
 
 /*
  * Whether a flow between the two zones is cut off: one of them is isolated and does not keep it.

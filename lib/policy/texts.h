@@ -2,18 +2,7 @@
 #pragma once
 
 #include "policy/policy.h"
-
-/*
- * A policy as the texts of its files, in their order: what a generation keeps, and what is parsed.
- * What an operator granted stands after them as texts of its own.
- */
-struct policy_text {
-    const char *name; /* what diagnostics call it: the path of the file, or `grant grant-3` */
-    const char *text;
-    size_t size;
-    /* Instant at which all flows of this text end, for grants; 0: what the text itself says. */
-    usec_t expires;
-};
+#include "record/types.h"
 
 /*
  * Parses the texts as one policy, as policy_read() does the files of a directory. With `sources`

@@ -75,42 +75,11 @@ static int64_t load_number(const struct record_field *field, const char *at)
     return field->least >= 0 && wide > INT64_MAX ? INT64_MAX : (int64_t)wide;
 }
 
-/* The text with U+FFFD for each byte that is not UTF-8. */
-static json_t *repair(const char *text, size_t size)
-{
-    static const char replacement[] = "\xef\xbf\xbd";
-    cleanup_(freep) char *repaired = NULL;
-    size_t length = 0;
-
-    repaired = calloc(size + 1, strlen(replacement));
-    if (!repaired)
-        return NULL;
-
-    while (size > 0) {
-        size_t valid = utf8_invalid_offset(text, size);
-
-        memcpy(repaired + length, text, valid);
-        length += valid;
-        text += valid;
-        size -= valid;
-        if (size > 0) {
-            strcpy(repaired + length, replacement);
-            length += strlen(replacement);
-            text++;
-            size--;
-        }
-    }
-    return json_stringn(repaired, length);
-}
-
-static json_t *encode_bytes(const char *text, size_t size)
-{
-    return utf8_invalid_offset(text, size) == size ? json_stringn(text, size) : repair(text, size);
-}
-
 json_t *record_encode_text(const char *text)
 {
-    return text ? encode_bytes(text, strlen(text)) : json_null();
+    cleanup_(freep) char *valid = text ? utf8_repair(text) : NULL;
+
+    return text ? json_string(valid) : json_null();
 }
 
 static json_t *encode_instant(const char *at)
@@ -162,7 +131,7 @@ static json_t *encode_field(const struct record_field *field, const void *record
     case RECORD_DIGEST:
         return record_encode_text(at);
     case RECORD_BYTES:
-        return encode_bytes(pointer ? pointer : "", *count_at(field, (void *)record));
+        return json_stringn(pointer ? pointer : "", *count_at(field, (void *)record));
     case RECORD_NUMBER:
         return json_integer(load_number(field, at));
     case RECORD_VERSION:

@@ -20,7 +20,7 @@ enum record_form {
 enum record_kind {
     RECORD_TEXT,    /* char *; owned where the record was decoded or copied */
     RECORD_BUFFER,  /* char [size] */
-    RECORD_BYTES,   /* char * and size_t: a text that may hold NUL */
+    RECORD_BYTES,   /* char * and size_t: a text that may hold NUL, in UTF-8 */
     RECORD_DIGEST,  /* char [SHA256_TEXT_MAX]: 64 hexadecimal digits, or "" */
     RECORD_NUMBER,  /* an integer of 4 or 8 bytes */
     RECORD_VERSION, /* no member: written as `most`, and read from 1 to `most` */

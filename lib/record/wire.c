@@ -59,6 +59,46 @@ static const struct record_field wire_drop_fields[] = {
 };
 RECORD_TYPE(wire_drop, struct wire_drop, "Drop");
 
+static const struct record_field wire_field_change_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_field_change, field),
+    RECORD_FIELD(TEXT, struct wire_field_change, before, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_field_change, after, NULLABLE),
+    RECORD_LIST(TEXTS, struct wire_field_change, added),
+    RECORD_LIST(TEXTS, struct wire_field_change, removed),
+    RECORD_FIELD(NUMBER, struct wire_field_change, left_out),
+};
+RECORD_TYPE(wire_field_change, struct wire_field_change, "FieldChange");
+
+#define MEANING                                                                                    \
+    RECORD_FIELD(TEXT, struct wire_change, detail, NULLABLE),                                      \
+        RECORD_FIELD(BOOL, struct wire_change, packets),                                           \
+        RECORD_FIELD(BOOL, struct wire_change, widens),                                            \
+        RECORD_FIELD(BOOL, struct wire_change, narrows)
+
+#define OF_FLOW                                                                                    \
+    RECORD_FIELD(TEXT, struct wire_change, change), RECORD_FIELD(TEXT, struct wire_change, name),  \
+        RECORD_FIELD(TEXT, struct wire_change, before, NULLABLE),                                  \
+        RECORD_FIELD(TEXT, struct wire_change, label),                                             \
+        RECORD_FIELD(TEXT, struct wire_change, approval, NULLABLE), MEANING
+
+static const struct record_field wire_flow_change_fields[] = {
+    OF_FLOW,
+    RECORD_LIST(MANY, struct wire_change, fields, .type = &wire_field_change_type),
+};
+RECORD_TYPE(wire_flow_change, struct wire_change, "FlowChange");
+
+static const struct record_field wire_change_summary_fields[] = {OF_FLOW};
+RECORD_TYPE(wire_change_summary, struct wire_change, NULL);
+
+static const struct record_field wire_object_change_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_change, kind),
+    RECORD_FIELD(TEXT, struct wire_change, change),
+    RECORD_FIELD(TEXT, struct wire_change, name),
+    MEANING,
+    RECORD_LIST(MANY, struct wire_change, fields, .type = &wire_field_change_type),
+};
+RECORD_TYPE(wire_object_change, struct wire_change, "ObjectChange");
+
 static const struct record_field wire_difference_fields[] = {
     RECORD_FIELD(TEXT, struct wire_difference, object),
     RECORD_FIELD(TEXT, struct wire_difference, message),
@@ -168,8 +208,10 @@ static const struct record_field verify_audit_reply_fields[] = {
 RECORD_TYPE(verify_audit_reply, struct verify_audit_reply, NULL);
 
 #define CHANGES                                                                                    \
-    RECORD_FIELD(OBJECTS, struct change_reply, changes),                                           \
-        RECORD_LIST(TEXTS, struct change_reply, zones)
+    RECORD_FIELD(BOOL, struct change_reply, changed),                                              \
+        RECORD_LIST(MANY, struct change_reply, changes, .type = &wire_flow_change_type),           \
+        RECORD_LIST(TEXTS, struct change_reply, zones),                                            \
+        RECORD_LIST(MANY, struct change_reply, objects, .type = &wire_object_change_type)
 #define CONSEQUENCES                                                                               \
     RECORD_FIELD(NUMBER, struct change_reply, cut),                                                \
         RECORD_LIST(MANY, struct change_reply, diagnostics, .type = &wire_diagnostic_type)
@@ -194,6 +236,7 @@ RECORD_TYPE(diff_reply, struct change_reply, NULL);
 
 static const struct record_field apply_reply_fields[] = {
     RECORD_FIELD(ONE, struct change_reply, generation, .type = &generation_type),
+    RECORD_FIELD(BOOL, struct change_reply, made),
     CHANGES,
     CONSEQUENCES,
     RECORD_FIELD(ONE, struct change_reply, confirmation, NULLABLE, .type = &confirmation_type),
@@ -202,6 +245,7 @@ RECORD_TYPE(apply_reply, struct change_reply, NULL);
 
 static const struct record_field rollback_reply_fields[] = {
     RECORD_FIELD(ONE, struct change_reply, generation, .type = &generation_type),
+    RECORD_FIELD(BOOL, struct change_reply, made),
     CHANGES,
     CONSEQUENCES,
 };

@@ -64,6 +64,23 @@ struct wire_diagnostic {
     struct wire_place related;
 };
 
+/* What differs in one key of an object; lists have their first items, and `left_out` more. */
+struct wire_field_change {
+    char *field, *before, *after;
+    char **added, **removed;
+    size_t n_added, n_removed;
+    uint64_t left_out;
+};
+
+/* What happens to an object from one policy to another: to a flow, which has `before`, `label` and
+ * `approval`, or to something else, which has `kind`. */
+struct wire_change {
+    char *kind, *change, *name, *before, *label, *approval, *detail;
+    bool packets, widens, narrows;
+    struct wire_field_change *fields;
+    size_t n_fields;
+};
+
 /* The last entry of the audit log. */
 struct wire_audit {
     uint64_t sequence;
@@ -145,9 +162,14 @@ struct verify_audit_reply {
 struct change_reply {
     struct generation generation; /* applied */
     uint64_t compared;            /* with which a plan compares; 0: with nothing */
-    json_t *changes;
-    char **zones;
+    bool made;                    /* a generation */
+    bool changed;                 /* the policies differ in what they mean */
+    struct wire_change *changes;  /* flows */
+    size_t n_changes;
+    char **zones; /* changes of zones and of the gateway, as sentences */
     size_t n_zones;
+    struct wire_change *objects;
+    size_t n_objects;
     size_t cut;
     struct wire_diagnostic *diagnostics;
     size_t n_diagnostics;
@@ -173,6 +195,11 @@ extern const struct record_type wire_drop_type;
 extern const struct record_type wire_difference_type;
 extern const struct record_type wire_place_type;
 extern const struct record_type wire_diagnostic_type;
+extern const struct record_type wire_field_change_type;
+extern const struct record_type wire_flow_change_type;
+extern const struct record_type wire_object_change_type;
+/* Of a flow, what the audit log keeps. */
+extern const struct record_type wire_change_summary_type;
 
 extern const struct record_type status_reply_type;
 extern const struct record_type policy_reply_type;

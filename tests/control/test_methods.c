@@ -14,6 +14,7 @@
 #include "checks.h"
 #include "control/varlink.h"
 #include "daemon/control/methods.h"
+#include "interface.h"
 #include "sandbox.h"
 
 #define ZONES                                                                                      \

@@ -289,11 +289,11 @@ END_TEST
 
 static bool has_finding(const struct gateway *gateway, const char *code)
 {
-    const struct finding *const *list;
+    const struct finding *list;
     size_t n = findings_list(gateway->findings, &list);
 
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i]->code, code) == 0)
+        if (strcmp(list[i].code, code) == 0)
             return true;
     }
     return false;

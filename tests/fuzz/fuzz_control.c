@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "daemon/control/server_private.h"
+#include "interface.h"
 
 /* The call that is kept, if any: the next one answers it. */
 struct kept {
@@ -29,13 +30,31 @@ static void on_gone(struct call *call, void *userdata)
     kept->call = NULL;
 }
 
-static int echo(struct call *call, const json_t *parameters, void *userdata)
+/* methods.c: of the daemon, whose other parts are not needed here. */
+extern const struct method control_methods[];
+extern const size_t control_n_methods;
+
+/* The parameters of a method, as the daemon has it. */
+static const struct record_type *parameters_of(const char *name)
 {
-    (void)userdata;
-    return call_reply(call, json_pack("{s:O}", "parameters", parameters));
+    for (size_t i = 0; i < control_n_methods; i++) {
+        if (strcmp(control_methods[i].name, name) == 0)
+            return control_methods[i].parameters;
+    }
+    return NULL;
 }
 
-static int keep(struct call *call, const json_t *parameters, void *userdata)
+/* What was decoded is encoded again. */
+static int echo(struct call *call, const void *parameters, void *userdata)
+{
+    const struct record_type *type = parameters_of(strrchr(call_method(call), '.') + 1);
+
+    (void)userdata;
+    return call_reply_json(call,
+                           type ? record_encode(type, parameters, RECORD_WIRE) : json_object());
+}
+
+static int keep(struct call *call, const void *parameters, void *userdata)
 {
     struct kept *kept = userdata;
 
@@ -48,11 +67,6 @@ static int keep(struct call *call, const json_t *parameters, void *userdata)
     kept->call = call;
     return 0;
 }
-
-static const struct method methods[] = {
-    {"GetStatus", ROLE_NONE, echo}, {"Isolate", ROLE_NONE, echo},  {"Grant", ROLE_NONE, echo},
-    {"Apply", ROLE_NONE, echo},     {"GetFlows", ROLE_NONE, keep}, {"Confirm", ROLE_ADMIN, echo},
-};
 
 /* All that was sent in answer must be messages. */
 static void check_answers(int fd)
@@ -82,12 +96,19 @@ static void serve(const uint8_t *bytes, size_t size)
     struct server *server = NULL;
     struct server_options options = {
         .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
-        .methods = methods,
-        .n_methods = ELEMENTS_OF(methods),
         .userdata = &kept,
+    };
+    struct method methods[] = {
+        {"GetStatus", ROLE_NONE, echo, NULL, NULL}, {"Isolate", ROLE_NONE, echo, NULL, NULL},
+        {"Grant", ROLE_NONE, echo, NULL, NULL},     {"Apply", ROLE_NONE, echo, NULL, NULL},
+        {"GetFlows", ROLE_NONE, keep, NULL, NULL},  {"Confirm", ROLE_ADMIN, echo, NULL, NULL},
     };
     int ends[2];
 
+    options.methods = methods;
+    options.n_methods = ELEMENTS_OF(methods);
+    for (size_t i = 0; i < ELEMENTS_OF(methods); i++)
+        methods[i].parameters = parameters_of(methods[i].name);
     if (sd_event_new(&options.event) < 0 || bind(options.fd, &any, sizeof(any.sa_family)) < 0 ||
         listen(options.fd, 1) < 0 || server_new(&options, &server) < 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ||
@@ -98,7 +119,7 @@ static void serve(const uint8_t *bytes, size_t size)
     while (sd_event_run(options.event, 0) > 0)
         ;
     if (kept.call)
-        call_reply(kept.call, json_object());
+        call_reply_json(kept.call, json_object());
     while (sd_event_run(options.event, 0) > 0)
         ;
     check_answers(ends[1]);

@@ -40,24 +40,39 @@ static size_t memory_now(void)
     return mallinfo2().uordblks + mallinfo2().hblkhd;
 }
 
-static int get_status(struct call *call, const json_t *parameters, void *userdata)
+static int get_status(struct call *call, const void *parameters, void *userdata)
 {
     struct books *books = userdata;
 
     (void)parameters;
-    return call_reply(call, json_pack("{s:I, s:I, s:I, s:I}", "handled", books->handled, "gone",
-                                      books->gone, "refused", books->refused, "memory",
-                                      (json_int_t)memory_now()));
+    return call_reply_json(call, json_pack("{s:I, s:I, s:I, s:I}", "handled", books->handled,
+                                           "gone", books->gone, "refused", books->refused, "memory",
+                                           (json_int_t)memory_now()));
 }
 
-static int diff(struct call *call, const json_t *parameters, void *userdata)
+struct numbers {
+    int64_t from, to, generation;
+};
+
+static const struct record_field diff_fields[] = {
+    RECORD_FIELD(NUMBER, struct numbers, from),
+    RECORD_FIELD(NUMBER, struct numbers, to),
+};
+static RECORD_TYPE(diff, struct numbers, NULL);
+
+static const struct record_field get_policy_fields[] = {
+    RECORD_FIELD(NUMBER, struct numbers, generation, .null = RECORD_WIRE),
+};
+static RECORD_TYPE(get_policy, struct numbers, NULL);
+
+static int diff(struct call *call, const void *parameters, void *userdata)
 {
+    const struct numbers *asked = parameters;
     struct books *books = userdata;
 
     books->handled++;
-    return call_reply(
-        call, json_pack("{s:O, s:O, s:I}", "from", json_object_get(parameters, "from"), "to",
-                        json_object_get(parameters, "to"), "handled", books->handled));
+    return call_reply_json(call, json_pack("{s:I, s:I, s:I}", "from", (json_int_t)asked->from, "to",
+                                           (json_int_t)asked->to, "handled", books->handled));
 }
 
 static json_t *text_of(size_t size)
@@ -74,12 +89,12 @@ static json_t *text_of(size_t size)
     return json;
 }
 
-static int get_policy(struct call *call, const json_t *parameters, void *userdata)
+static int get_policy(struct call *call, const void *parameters, void *userdata)
 {
-    json_int_t size = json_integer_value(json_object_get(parameters, "generation"));
+    const struct numbers *asked = parameters;
 
     (void)userdata;
-    return call_reply(call, text_of((size_t)size));
+    return call_reply_json(call, text_of((size_t)asked->generation));
 }
 
 static void forget(struct books *books, const struct call *call)
@@ -98,7 +113,7 @@ static void on_gone(struct call *call, void *userdata)
     forget(books, call);
 }
 
-static int get_flows(struct call *call, const json_t *parameters, void *userdata)
+static int get_flows(struct call *call, const void *parameters, void *userdata)
 {
     struct books *books = userdata;
 
@@ -112,7 +127,7 @@ static int get_flows(struct call *call, const json_t *parameters, void *userdata
     return 0;
 }
 
-static int get_drops(struct call *call, const json_t *parameters, void *userdata)
+static int get_drops(struct call *call, const void *parameters, void *userdata)
 {
     struct books *books = userdata;
     json_int_t sent = 0, slow = 0;
@@ -132,10 +147,10 @@ static int get_drops(struct call *call, const json_t *parameters, void *userdata
             call_error(kept, "Refused", text_of(1));
         }
     }
-    return call_reply(call, json_pack("{s:I, s:I}", "sent", sent, "slow", slow));
+    return call_reply_json(call, json_pack("{s:I, s:I}", "sent", sent, "slow", slow));
 }
 
-static int get_history(struct call *call, const json_t *parameters, void *userdata)
+static int get_history(struct call *call, const void *parameters, void *userdata)
 {
     (void)parameters;
     (void)userdata;
@@ -143,20 +158,20 @@ static int get_history(struct call *call, const json_t *parameters, void *userda
         if (call_continue(call, json_pack("{s:i}", "n", i)) < 0)
             return -ENOMEM;
     }
-    return call_reply(call, json_pack("{s:i}", "n", 3));
+    return call_reply_json(call, json_pack("{s:i}", "n", 3));
 }
 
-static int get_zones(struct call *call, const json_t *parameters, void *userdata)
+static int get_zones(struct call *call, const void *parameters, void *userdata)
 {
     struct books *books = userdata;
 
     (void)parameters;
     while (books->n_kept > 0)
-        call_reply(books->kept[--books->n_kept], text_of(2));
-    return call_reply(call, json_object());
+        call_reply_json(books->kept[--books->n_kept], text_of(2));
+    return call_reply_json(call, json_object());
 }
 
-static int break_down(struct call *call, const json_t *parameters, void *userdata)
+static int break_down(struct call *call, const void *parameters, void *userdata)
 {
     (void)call;
     (void)parameters;
@@ -164,7 +179,7 @@ static int break_down(struct call *call, const json_t *parameters, void *userdat
     return -EIO;
 }
 
-static int say_nothing(struct call *call, const json_t *parameters, void *userdata)
+static int say_nothing(struct call *call, const void *parameters, void *userdata)
 {
     (void)call;
     (void)parameters;
@@ -184,11 +199,16 @@ static void on_refused(const struct actor *actor, const char *method, const char
 }
 
 static const struct method methods[] = {
-    {"GetStatus", ROLE_NONE, get_status},    {"Diff", ROLE_NONE, diff},
-    {"GetPolicy", ROLE_NONE, get_policy},    {"GetFlows", ROLE_NONE, get_flows},
-    {"GetDrops", ROLE_NONE, get_drops},      {"GetHistory", ROLE_NONE, get_history},
-    {"GetZones", ROLE_NONE, get_zones},      {"Verify", ROLE_NONE, break_down},
-    {"VerifyAudit", ROLE_NONE, say_nothing}, {"Confirm", ROLE_ADMIN, get_zones},
+    {"GetStatus", ROLE_NONE, get_status, NULL, NULL},
+    {"Diff", ROLE_NONE, diff, &diff_type, NULL},
+    {"GetPolicy", ROLE_NONE, get_policy, &get_policy_type, NULL},
+    {"GetFlows", ROLE_NONE, get_flows, NULL, NULL},
+    {"GetDrops", ROLE_NONE, get_drops, NULL, NULL},
+    {"GetHistory", ROLE_NONE, get_history, NULL, NULL},
+    {"GetZones", ROLE_NONE, get_zones, NULL, NULL},
+    {"Verify", ROLE_NONE, break_down, NULL, NULL},
+    {"VerifyAudit", ROLE_NONE, say_nothing, NULL, NULL},
+    {"Confirm", ROLE_ADMIN, get_zones, NULL, NULL},
 };
 
 static void limit_descriptors(rlim_t n)

@@ -249,6 +249,7 @@ START_TEST(state_tells_who_why_and_what_was_enforced)
     cleanup_(evidence_freep) struct evidence *evidence = NULL;
     cleanup_(json_decrefp) json_t *json = NULL;
     cleanup_(overrides_clear) struct overrides overrides = {0};
+    struct record_problem problem;
 
     scene_enter(&scene, "4m");
     evidence = write_evidence(&scene);
@@ -260,7 +261,9 @@ START_TEST(state_tells_who_why_and_what_was_enforced)
     assert_number(json, "generation", 5);
     assert_text(json, "fingerprint", "f1");
     assert_text(json, "audit_head", "h1");
-    ck_assert_int_eq(overrides_parse_json(json_object_get(json, "overrides"), &overrides, NULL), 0);
+    ck_assert_int_eq(record_decode(&overrides_type, json_object_get(json, "overrides"), RECORD_DISK,
+                                   &overrides, &problem),
+                     0);
     ck_assert_ptr_nonnull(overrides_find(&overrides, OVERRIDE_SUSPENSION, "web"));
 }
 END_TEST

@@ -9,6 +9,7 @@
 
 #include "checks.h"
 #include "control/varlink.h"
+#include "interface.h"
 
 static struct interface *parse(const char *text)
 {

@@ -5,6 +5,7 @@
  * of the files that this caller may read; without a path the daemon reads its own.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/instant.h"
@@ -13,24 +14,23 @@
 #include "reply.h"
 #include "words.h"
 
-static void print_cut(const json_t *reply, const char *verb)
+static void print_cut(const struct change_reply *reply, const char *verb)
 {
-    json_int_t cut = reply_number(reply, "cut");
-
-    if (cut > 0)
-        printf("%" JSON_INTEGER_FORMAT " open %s %s cut\n", cut,
-               cut == 1 ? "connection" : "connections", verb);
+    if (reply->cut > 0)
+        printf("%zu open %s %s cut\n", reply->cut, reply->cut == 1 ? "connection" : "connections",
+               verb);
     else
         printf("no open connection %s cut\n", verb);
 }
 
-static int print_plan(const json_t *reply, bool colour)
+static int print_plan(const void *record, bool colour)
 {
-    int r = reply_print_diagnostics(json_object_get(reply, "diagnostics"));
+    const struct change_reply *reply = record;
+    int r = reply_print_diagnostics(reply->diagnostics, reply->n_diagnostics);
 
     if (r < 0)
         return r;
-    if (!reply_true(reply, "changed")) {
+    if (!reply->changed) {
         puts("nothing changes: this is what is enforced");
         return 0;
     }
@@ -45,55 +45,54 @@ int run_plan(const struct command *command, int argc, char **argv)
     static const struct field fields[] = {
         {.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY},
     };
+    static const struct remote_method method = {"Plan", &plan_reply_type, print_plan,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Plan", print_plan);
+    return remote_show(command, argc, argv, &method);
 }
 
 /* What is to be done now. */
-static void print_confirmation(const json_t *confirmation, bool colour)
+static void print_confirmation(const struct confirmation *waits, bool colour)
 {
     char left[SPAN_TEXT_MAX], when[WHEN_MAX];
 
-    if (!json_is_object(confirmation))
+    if (!waits->pending)
         return;
     putchar('\n');
     words_coloured(stdout, colour, "1;33", "Not confirmed yet.");
     printf(" Within %s, until %s, from a new connection:\n\n  segctl confirm\n\n",
-           reply_span(reply_number(confirmation, "seconds"), left),
-           reply_when(reply_text(confirmation, "deadline"), when));
-    if (reply_number(confirmation, "previous") > 0)
-        printf("Else generation %" JSON_INTEGER_FORMAT " comes back.\n",
-               reply_number(confirmation, "previous"));
+           reply_span(waits->seconds, left), reply_when(waits->deadline_wall, when));
+    if (waits->previous > 0)
+        printf("Else generation %" PRIu64 " comes back.\n", waits->previous);
     else
         puts("Else nothing passes between zones, as before.");
 }
 
-static int print_applied(const json_t *reply, bool colour)
+static int print_applied(const void *record, bool colour)
 {
-    const json_t *generation = json_object_get(reply, "generation");
+    const struct change_reply *reply = record;
+    const struct generation *generation = &reply->generation;
     int r;
 
-    words_coloured(stdout, colour, "1;32",
-                   reply_true(reply, "made") ? "enforced" : "enforced already");
-    printf(": generation %" JSON_INTEGER_FORMAT " (", reply_number(generation, "number"));
-    reply_write_digest(stdout, generation, "fingerprint");
+    words_coloured(stdout, colour, "1;32", reply->made ? "enforced" : "enforced already");
+    printf(": generation %" PRIu64 " (", generation->number);
+    reply_write_digest(stdout, generation->fingerprint);
     putchar(')');
-    if (reply_number(generation, "source") > 0)
-        printf(", the policy of generation %" JSON_INTEGER_FORMAT,
-               reply_number(generation, "source"));
+    if (generation->source > 0)
+        printf(", the policy of generation %" PRIu64, generation->source);
     putchar('\n');
 
-    r = reply_print_diagnostics(json_object_get(reply, "diagnostics"));
+    r = reply_print_diagnostics(reply->diagnostics, reply->n_diagnostics);
     if (r < 0)
         return r;
     reply_print_changes(reply, colour);
-    if (!reply_true(reply, "made"))
+    if (!reply->made)
         puts("nothing changes: no generation is made, and nothing waits to be confirmed");
-    else if (!reply_true(reply, "changed"))
+    else if (!reply->changed)
         puts("nothing changes but the text of the policy");
     else
         print_cut(reply, "was");
-    print_confirmation(json_object_get(reply, "confirmation"), colour);
+    print_confirmation(&reply->confirmation, colour);
     return 0;
 }
 
@@ -104,20 +103,26 @@ int run_apply(const struct command *command, int argc, char **argv)
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
         {.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY},
     };
+    static const struct remote_method method = {"Apply", &apply_reply_type, print_applied,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Apply", print_applied);
+    return remote_show(command, argc, argv, &method);
 }
 
-static int print_confirmed(const json_t *reply, bool colour)
+static int print_confirmed(const void *record, bool colour)
 {
+    const struct confirm_reply *reply = record;
+
     words_coloured(stdout, colour, "1;32", "confirmed");
-    printf(": generation %" JSON_INTEGER_FORMAT " stays\n", reply_number(reply, "generation"));
+    printf(": generation %" PRIu64 " stays\n", reply->generation);
     return 0;
 }
 
 int run_confirm(const struct command *command, int argc, char **argv)
 {
-    return remote_run(command, argc, argv, NULL, 0, "Confirm", print_confirmed);
+    static const struct remote_method method = {"Confirm", &confirm_reply_type, print_confirmed};
+
+    return remote_show(command, argc, argv, &method);
 }
 
 int run_rollback(const struct command *command, int argc, char **argv)
@@ -126,6 +131,8 @@ int run_rollback(const struct command *command, int argc, char **argv)
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
         {.title = "N", .parameter = "generation", .kind = FIELD_NUMBER},
     };
+    static const struct remote_method method = {"Rollback", &rollback_reply_type, print_applied,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Rollback", print_applied);
+    return remote_show(command, argc, argv, &method);
 }

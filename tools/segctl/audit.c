@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 struct view {
     bool json;
     bool colour;
-    json_int_t last;
+    uint64_t last;
 };
 
 static const char *outcome_colour(const char *outcome)
@@ -29,31 +30,28 @@ static const char *outcome_colour(const char *outcome)
 }
 
 /* `17  2026-11-23 02:11  tanaka  isolate lgwan  done  3 → 4  ransomware` */
-static void print_entry(const json_t *entry, bool colour)
+static void print_entry(const struct audit_entry *entry, bool colour)
 {
-    const char *outcome = reply_text(entry, "outcome");
-    json_int_t from = reply_number(entry, "from"), to = reply_number(entry, "to");
     char when[WHEN_MAX];
 
-    printf("%" JSON_INTEGER_FORMAT "  %s  ", reply_number(entry, "sequence"),
-           reply_when(reply_text(entry, "time"), when));
-    words_text(stdout, reply_text(entry, "who"));
+    printf("%" PRIu64 "  %s  ", entry->sequence, reply_when(entry->time, when));
+    words_text(stdout, entry->who);
     fputs("  ", stdout);
-    words_text(stdout, reply_text(entry, "action"));
-    if (reply_has(entry, "object")) {
+    words_text(stdout, entry->action);
+    if (entry->object) {
         putchar(' ');
-        words_text(stdout, reply_text(entry, "object"));
+        words_text(stdout, entry->object);
     }
     fputs("  ", stdout);
     if (colour)
-        printf("\033[%sm", outcome_colour(outcome));
-    words_text(stdout, outcome);
+        printf("\033[%sm", outcome_colour(entry->outcome));
+    words_text(stdout, entry->outcome);
     fputs(colour ? "\033[0m" : "", stdout);
-    if (from != to)
-        printf("  %" JSON_INTEGER_FORMAT " → %" JSON_INTEGER_FORMAT, from, to);
-    if (reply_has(entry, "reason")) {
+    if (entry->from != entry->to)
+        printf("  %" PRIu64 " → %" PRIu64, entry->from, entry->to);
+    if (entry->reason) {
         fputs("  ", stdout);
-        words_text(stdout, reply_text(entry, "reason"));
+        words_text(stdout, entry->reason);
     }
     putchar('\n');
 }
@@ -62,35 +60,43 @@ static void print_entry(const json_t *entry, bool colour)
 static int show(json_t *reply, void *userdata)
 {
     struct view *view = userdata;
-    const json_t *entries = json_object_get(reply, "entries");
-    json_t *entry;
+    json_t *json;
     size_t i;
+    int r = 0;
 
-    json_array_foreach(entries, i, entry)
+    json_array_foreach(json_object_get(reply, "entries"), i, json)
     {
-        view->last = reply_number(entry, "sequence");
-        if (!view->json)
-            print_entry(entry, view->colour);
-        else if (write_json(stdout, entry, JSON_COMPACT) < 0)
-            return -ENOMEM;
-        else
+        struct audit_entry entry = {0};
+
+        if (r == 0)
+            r = record_decode_reply(&audit_entry_type, json, &entry);
+        view->last = entry.sequence;
+        if (r == 0 && !view->json)
+            print_entry(&entry, view->colour);
+        else if (r == 0) {
+            r = write_json(stdout, json, JSON_COMPACT) < 0 ? -ENOMEM : 0;
             putchar('\n');
+        }
+        record_clear(&audit_entry_type, &entry);
     }
-    return fflush(stdout) != 0 ? -EPIPE : 0;
+    if (r == 0 && fflush(stdout) != 0)
+        r = -EPIPE;
+    return r;
 }
 
 /* All entries, by as many calls as that takes. Returns an exit code. */
 static int show_all(struct remote *remote, struct view *view)
 {
     cleanup_(json_decrefp) json_t *parameters = TAKE_PTR(remote->parameters);
-    json_int_t after;
+    uint64_t after;
     int exit_code, r = 0;
 
     do {
         cleanup_(json_decrefp) json_t *reply = NULL;
 
         after = view->last;
-        if (after > 0 && json_object_set_new(parameters, "after", json_integer(after)) < 0)
+        if (after > 0 &&
+            json_object_set_new(parameters, "after", json_integer((json_int_t)after)) < 0)
             return command_no_memory();
         remote->parameters = json_incref(parameters);
         exit_code = remote_call(remote, "ShowAudit", &reply);
@@ -120,35 +126,36 @@ static int run_show_audit(const struct command *command, int argc, char **argv)
     return show_all(&remote, &view);
 }
 
-static int print_verified(const json_t *reply, bool colour)
+static int print_verified(const void *record, bool colour)
 {
-    if (reply_true(reply, "ok")) {
+    const struct verify_audit_reply *reply = record;
+
+    if (reply->ok) {
         words_coloured(stdout, colour, "1;32", "the audit log is whole");
-        printf(": %" JSON_INTEGER_FORMAT " entries, head ", reply_number(reply, "entries"));
-        reply_write(stdout, reply, "head");
-        putchar('\n');
-        return 0;
+        printf(": %" PRIu64 " entries, head ", reply->entries);
+        words_text(stdout, reply->head);
+    } else {
+        words_coloured(stdout, colour, "1;31", "THE AUDIT LOG IS NOT WHOLE");
+        fputs(": ", stdout);
+        words_text(stdout, reply->problem ? reply->problem : "");
     }
-    words_coloured(stdout, colour, "1;31", "THE AUDIT LOG IS NOT WHOLE");
-    fputs(": ", stdout);
-    words_text(stdout, reply_text(reply, "problem"));
     putchar('\n');
     return 0;
 }
 
+static int judge(const void *record)
+{
+    const struct verify_audit_reply *reply = record;
+
+    return reply->ok ? EXIT_YES : EXIT_NO;
+}
+
 static int run_verify_audit(const struct command *command, int argc, char **argv)
 {
-    cleanup_(remote_clear) struct remote remote = {0};
-    cleanup_(json_decrefp) json_t *reply = NULL;
-    int exit_code;
+    static const struct remote_method method = {"VerifyAudit", &verify_audit_reply_type,
+                                                print_verified, .judge = judge};
 
-    if (!remote_begin(&remote, command, argc, argv, NULL, 0, 0, &exit_code))
-        return exit_code;
-    exit_code = remote_call(&remote, "VerifyAudit", &reply);
-    if (exit_code != EXIT_YES)
-        return exit_code;
-    return remote_print(&remote, reply, print_verified,
-                        reply_true(reply, "ok") ? EXIT_YES : EXIT_NO);
+    return remote_show(command, argc, argv, &method);
 }
 
 static bool is_word(const char *text)

@@ -3,6 +3,7 @@
 /* segctl flows: what is approved, whether it passes now, and what it carried. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,27 +30,27 @@ enum {
 #define COUNT_TEXT_MAX 64
 
 /* `1234 (5.6 MB)` */
-static const char *count_text(const json_t *count, char buffer[COUNT_TEXT_MAX])
+static const char *count_text(const struct wire_count *count, char buffer[COUNT_TEXT_MAX])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    double bytes = (double)reply_number(count, "bytes");
+    double bytes = (double)count->bytes;
     size_t unit = 0;
 
     while (bytes >= 1000 && unit + 1 < ELEMENTS_OF(units)) {
         bytes /= 1000;
         unit++;
     }
-    snprintf(buffer, COUNT_TEXT_MAX, "%" JSON_INTEGER_FORMAT " (%.*f %s)",
-             reply_number(count, "packets"), unit > 0 && bytes < 10 ? 1 : 0, bytes, units[unit]);
+    snprintf(buffer, COUNT_TEXT_MAX, "%" PRIu64 " (%.*f %s)", count->packets,
+             unit > 0 && bytes < 10 ? 1 : 0, bytes, units[unit]);
     return buffer;
 }
 
-static int add_flow(struct table *table, const json_t *flow)
+static int add_flow(struct table *table, const void *record)
 {
-    cleanup_(freep) char *from = reply_list_text(json_object_get(flow, "from"));
-    cleanup_(freep) char *to = reply_list_text(json_object_get(flow, "to"));
-    cleanup_(freep) char *services = reply_list_text(json_object_get(flow, "services"));
-    const char *name = reply_text(flow, "name"), *label = reply_text(flow, "label");
+    const struct wire_flow *flow = record;
+    cleanup_(freep) char *from = reply_list_text(flow->from, flow->n_from);
+    cleanup_(freep) char *to = reply_list_text(flow->to, flow->n_to);
+    cleanup_(freep) char *services = reply_list_text(flow->services, flow->n_services);
     char until[WHEN_MAX], there[COUNT_TEXT_MAX], back[COUNT_TEXT_MAX];
 
     if (!from || !to || !services)
@@ -57,43 +58,28 @@ static int add_flow(struct table *table, const json_t *flow)
     return table_add(
         table,
         (const char *[COLUMNS]){
-            [COLUMN_STATE] = reply_true(flow, "live") ? "live" : reply_text(flow, "why"),
-            [COLUMN_FLOW] = name,
+            [COLUMN_STATE] = flow->live ? "live" : flow->why,
+            [COLUMN_FLOW] = flow->name,
             [COLUMN_FROM] = from,
             [COLUMN_TO] = to,
             [COLUMN_SERVICES] = services,
-            [COLUMN_UNTIL] =
-                reply_has(flow, "until") ? reply_when(reply_text(flow, "until"), until) : "-",
-            [COLUMN_THERE] = count_text(json_object_get(flow, "original"), there),
-            [COLUMN_BACK] = count_text(json_object_get(flow, "reply"), back),
-            [COLUMN_LABEL] = strcmp(label, name) == 0 ? "" : label,
+            [COLUMN_UNTIL] = flow->until == USEC_NEVER ? "-" : reply_when(flow->until, until),
+            [COLUMN_THERE] = count_text(&flow->original, there),
+            [COLUMN_BACK] = count_text(&flow->reply, back),
+            [COLUMN_LABEL] = reply_label(flow->name, flow->label),
         });
 }
 
-static int print_flows(const json_t *reply, bool colour)
+static int print_flows(const void *record, bool colour)
 {
     static const char *const titles[COLUMNS] = {"STATE", "FLOW",  "FROM", "TO",   "SERVICES",
                                                 "UNTIL", "THERE", "BACK", "LABEL"};
     static const enum table_align aligns[COLUMNS] = {
         [COLUMN_THERE] = TABLE_RIGHT, [COLUMN_BACK] = TABLE_RIGHT};
-    const json_t *flows = json_object_get(reply, "flows");
-    cleanup_(table_freep) struct table *table = NULL;
-    json_t *flow;
-    size_t i;
-    int r = table_new(COLUMNS, titles, aligns, &table);
+    const struct flows_reply *reply = record;
 
-    json_array_foreach(flows, i, flow)
-    {
-        if (r == 0)
-            r = add_flow(table, flow);
-    }
-    if (r < 0)
-        return r;
-    if (json_array_size(flows) == 0)
-        puts("no flow is approved");
-    else
-        table_print(table, stdout, colour);
-    return 0;
+    return reply_print_table(titles, aligns, COLUMNS, reply->flows, reply->n_flows,
+                             sizeof(*reply->flows), add_flow, "no flow is approved", colour);
 }
 
 /* Leaves the flows that are named. Returns an exit code. */
@@ -131,14 +117,15 @@ static int choose(const struct remote *remote, json_t *reply)
 
 int run_flows(const struct command *command, int argc, char **argv)
 {
+    static const struct remote_method method = {"GetFlows", &flows_reply_type, print_flows};
     cleanup_(remote_clear) struct remote remote = {0};
     cleanup_(json_decrefp) json_t *reply = NULL;
     int exit_code;
 
     if (!remote_begin(&remote, command, argc, argv, NULL, 0, argc, &exit_code))
         return exit_code;
-    exit_code = remote_call(&remote, "GetFlows", &reply);
+    exit_code = remote_call(&remote, method.name, &reply);
     if (exit_code == EXIT_YES && remote.n_arguments > 0)
         exit_code = choose(&remote, reply);
-    return exit_code == EXIT_YES ? remote_print(&remote, reply, print_flows, EXIT_YES) : exit_code;
+    return exit_code == EXIT_YES ? remote_print(&remote, reply, &method) : exit_code;
 }

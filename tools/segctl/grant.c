@@ -10,21 +10,19 @@
 #include "reply.h"
 #include "words.h"
 
-/* How to end it before its time. */
-static void print_end(const char *command, const json_t *override)
+/* And how to end it before its time. */
+static int print_begun(const struct override_reply *reply, const char *command, bool colour)
 {
+    reply_print_override(&reply->override, colour);
     printf("`segctl %s ", command);
-    words_text(stdout, reply_text(override, "name"));
+    words_text(stdout, reply->override.name);
     puts("` ends it");
+    return 0;
 }
 
-static int print_suspended(const json_t *reply, bool colour)
+static int print_suspended(const void *reply, bool colour)
 {
-    const json_t *override = json_object_get(reply, "override");
-
-    reply_print_override(override, colour);
-    print_end("resume", override);
-    return 0;
+    return print_begun(reply, "resume", colour);
 }
 
 int run_suspend(const struct command *command, int argc, char **argv)
@@ -33,16 +31,10 @@ int run_suspend(const struct command *command, int argc, char **argv)
         {.title = "FLOW", .parameter = "flow", .kind = FIELD_TEXT, .required = true},
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT, .required = true},
     };
+    static const struct remote_method method = {"Suspend", &override_reply_type, print_suspended,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Suspend", print_suspended);
-}
-
-static int print_resumed(const json_t *reply, bool colour)
-{
-    (void)reply;
-    (void)colour;
-    puts("resumed: the flow passes as the policy says");
-    return 0;
+    return remote_show(command, argc, argv, &method);
 }
 
 int run_resume(const struct command *command, int argc, char **argv)
@@ -51,17 +43,16 @@ int run_resume(const struct command *command, int argc, char **argv)
         {.title = "FLOW", .parameter = "flow", .kind = FIELD_TEXT, .required = true},
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
     };
+    static const struct remote_method method = {
+        "Resume", .done = "resumed: the flow passes as the policy says", .fields = fields,
+        .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Resume", print_resumed);
+    return remote_show(command, argc, argv, &method);
 }
 
-static int print_granted(const json_t *reply, bool colour)
+static int print_granted(const void *reply, bool colour)
 {
-    const json_t *override = json_object_get(reply, "override");
-
-    reply_print_override(override, colour);
-    print_end("revoke", override);
-    return 0;
+    return print_begun(reply, "revoke", colour);
 }
 
 int run_grant(const struct command *command, int argc, char **argv)
@@ -73,16 +64,10 @@ int run_grant(const struct command *command, int argc, char **argv)
         {.option = "for", .parameter = "seconds", .kind = FIELD_SPAN, .required = true},
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT, .required = true},
     };
+    static const struct remote_method method = {"Grant", &override_reply_type, print_granted,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Grant", print_granted);
-}
-
-static int print_revoked(const json_t *reply, bool colour)
-{
-    (void)reply;
-    (void)colour;
-    puts("revoked: its connections are cut at the next packet, unless another flow has them");
-    return 0;
+    return remote_show(command, argc, argv, &method);
 }
 
 int run_revoke(const struct command *command, int argc, char **argv)
@@ -91,6 +76,10 @@ int run_revoke(const struct command *command, int argc, char **argv)
         {.title = "GRANT", .parameter = "grant", .kind = FIELD_TEXT, .required = true},
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
     };
+    static const struct remote_method method = {
+        "Revoke",
+        .done = "revoked: its connections are cut at the next packet, unless another flow has them",
+        .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Revoke", print_revoked);
+    return remote_show(command, argc, argv, &method);
 }

@@ -2,7 +2,7 @@
 
 /* segctl history and diff: the generations that are kept, and what changed between two of them. */
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -22,70 +22,50 @@ enum {
 
 #define FINGERPRINT_SHOWN 12
 
-static int add_generation(struct table *table, const json_t *generation)
+static int add_generation(struct table *table, const void *record)
 {
-    cleanup_(freep) char *outcome = NULL;
-    char number[32], when[WHEN_MAX], fingerprint[FINGERPRINT_SHOWN + 1];
-    json_int_t source = reply_number(generation, "source");
-    int r;
+    const struct generation *generation = record;
+    char number[32], when[WHEN_MAX], fingerprint[FINGERPRINT_SHOWN + 1], outcome[64];
 
-    snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, reply_number(generation, "number"));
-    snprintf(fingerprint, sizeof(fingerprint), "%s", reply_text(generation, "fingerprint"));
-    if (source > 0)
-        r = asprintf(&outcome, "%s, as %" JSON_INTEGER_FORMAT, reply_text(generation, "outcome"),
-                     source);
-    else
-        r = asprintf(&outcome, "%s", reply_text(generation, "outcome"));
-    if (r < 0) {
-        outcome = NULL;
-        return -ENOMEM;
-    }
-
-    return table_add(table,
-                     (const char *[COLUMNS]){
-                         [COLUMN_MARK] = reply_true(generation, "current") ? "*" : "",
-                         [COLUMN_NUMBER] = number,
-                         [COLUMN_WHEN] = reply_when(reply_text(generation, "when"), when),
-                         [COLUMN_WHO] = reply_text(json_object_get(generation, "actor"), "name"),
-                         [COLUMN_OUTCOME] = outcome,
-                         [COLUMN_FINGERPRINT] = fingerprint,
-                         [COLUMN_REASON] = reply_text(generation, "reason"),
-                     });
+    snprintf(number, sizeof(number), "%" PRIu64, generation->number);
+    snprintf(fingerprint, sizeof(fingerprint), "%.*s", FINGERPRINT_SHOWN, generation->fingerprint);
+    snprintf(outcome, sizeof(outcome), generation->source > 0 ? "%s, as %" PRIu64 : "%s",
+             record_word(&generation_outcomes, generation->outcome), generation->source);
+    return table_add(table, (const char *[COLUMNS]){
+                                [COLUMN_MARK] = generation->current ? "*" : "",
+                                [COLUMN_NUMBER] = number,
+                                [COLUMN_WHEN] = reply_when(generation->when, when),
+                                [COLUMN_WHO] = generation->actor.name,
+                                [COLUMN_OUTCOME] = outcome,
+                                [COLUMN_FINGERPRINT] = fingerprint,
+                                [COLUMN_REASON] = generation->reason,
+                            });
 }
 
-static int print_history(const json_t *reply, bool colour)
+static int print_history(const void *record, bool colour)
 {
     static const char *const titles[COLUMNS] = {"",        "N",           "WHEN",  "WHO",
                                                 "OUTCOME", "FINGERPRINT", "REASON"};
     static const enum table_align aligns[COLUMNS] = {[COLUMN_NUMBER] = TABLE_RIGHT};
-    const json_t *generations = json_object_get(reply, "generations");
-    cleanup_(table_freep) struct table *table = NULL;
-    json_t *generation;
-    size_t i;
-    int r = table_new(COLUMNS, titles, aligns, &table);
+    const struct history_reply *reply = record;
 
-    json_array_foreach(generations, i, generation)
-    {
-        if (r == 0)
-            r = add_generation(table, generation);
-    }
-    if (r < 0)
-        return r;
-    if (json_array_size(generations) == 0)
-        puts("no generation is kept: nothing was applied yet");
-    else
-        table_print(table, stdout, colour);
-    return 0;
+    return reply_print_table(titles, aligns, COLUMNS, reply->generations, reply->n_generations,
+                             sizeof(*reply->generations), add_generation,
+                             "no generation is kept: nothing was applied yet", colour);
 }
 
 int run_history(const struct command *command, int argc, char **argv)
 {
-    return remote_run(command, argc, argv, NULL, 0, "GetHistory", print_history);
+    static const struct remote_method method = {"GetHistory", &history_reply_type, print_history};
+
+    return remote_show(command, argc, argv, &method);
 }
 
-static int print_diff(const json_t *reply, bool colour)
+static int print_diff(const void *record, bool colour)
 {
-    if (!reply_true(reply, "changed"))
+    const struct change_reply *reply = record;
+
+    if (!reply->changed)
         puts("nothing changes: the two policies mean the same");
     reply_print_changes(reply, colour);
     return 0;
@@ -97,6 +77,8 @@ int run_diff(const struct command *command, int argc, char **argv)
         {.title = "N", .parameter = "from", .kind = FIELD_NUMBER, .required = true},
         {.title = "M", .parameter = "to", .kind = FIELD_NUMBER, .required = true},
     };
+    static const struct remote_method method = {"Diff", &diff_reply_type, print_diff,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Diff", print_diff);
+    return remote_show(command, argc, argv, &method);
 }

@@ -10,16 +10,15 @@
 #include "reply.h"
 #include "words.h"
 
-static int print_isolated(const json_t *reply, bool colour)
+static int print_isolated(const void *record, bool colour)
 {
-    const json_t *override = json_object_get(reply, "override");
-    const char *zone = reply_text(override, "name");
+    const struct override_reply *reply = record;
 
-    reply_print_override(override, colour);
+    reply_print_override(&reply->override, colour);
     fputs("evidence: ", stdout);
-    words_text(stdout, reply_text(reply, "evidence"));
+    words_text(stdout, reply->evidence ? reply->evidence : "none; see `segctl status`");
     fputs("\na second person ends it: `segctl release ", stdout);
-    words_text(stdout, zone);
+    words_text(stdout, reply->override.name);
     puts("`");
     return 0;
 }
@@ -32,16 +31,10 @@ int run_isolate(const struct command *command, int argc, char **argv)
         {.option = "for", .parameter = "seconds", .kind = FIELD_SPAN},
         {.option = "keep", .parameter = "keep", .kind = FIELD_TEXTS},
     };
+    static const struct remote_method method = {"Isolate", &isolate_reply_type, print_isolated,
+                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Isolate", print_isolated);
-}
-
-static int print_released(const json_t *reply, bool colour)
-{
-    (void)reply;
-    (void)colour;
-    puts("released: the flows of the zone pass again");
-    return 0;
+    return remote_show(command, argc, argv, &method);
 }
 
 int run_release(const struct command *command, int argc, char **argv)
@@ -51,6 +44,9 @@ int run_release(const struct command *command, int argc, char **argv)
         {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
         {.option = "alone", .parameter = "alone", .kind = FIELD_FLAG},
     };
+    static const struct remote_method method = {
+        "Release", .done = "released: the flows of the zone pass again", .fields = fields,
+        .n_fields = ELEMENTS_OF(fields)};
 
-    return remote_run(command, argc, argv, fields, ELEMENTS_OF(fields), "Release", print_released);
+    return remote_show(command, argc, argv, &method);
 }

@@ -88,11 +88,10 @@ static json_t *texts_of(const struct sources *sources)
     json_t *array = json_array();
 
     for (uint32_t i = 0; array && i < sources_count(sources); i++) {
-        size_t size;
-        const char *text = sources_text(sources, i, &size);
+        struct policy_text text = {.name = sources_name(sources, i)};
 
-        array = append_json(
-            array, json_pack("{s:s, s:s%}", "name", sources_name(sources, i), "text", text, size));
+        text.text = sources_text(sources, i, &text.size);
+        array = append_json(array, record_encode(&policy_text_type, &text, RECORD_WIRE));
     }
     return array;
 }

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "control/client.h"
+#include "record/wire.h"
 
 /*
  * What every command that asks the daemon begins with: options that become the parameters of a
@@ -54,15 +55,22 @@ bool remote_take_flag(struct remote *remote, const char *parameter);
 /* Calls the method with the parameters. Returns EXIT_YES and a new reference; else an exit code,
  * and what went wrong has been said. */
 int remote_call(struct remote *remote, const char *method, json_t **ret_reply);
-/* What a reply is for people; returns 0 or -ENOMEM. */
-typedef int (*remote_printer)(const json_t *reply, bool colour);
+/* A method that a command calls, and what becomes of its reply. */
+struct remote_method {
+    const char *name;
+    const struct record_type *reply; /* NULL: an empty one */
+    int (*print)(const void *reply, bool colour);
+    int (*judge)(const void *reply); /* the exit code; NULL: EXIT_YES */
+    const char *done;                /* what is said of an empty reply */
+    const struct field *fields;
+    size_t n_fields;
+};
 /* Reads the command line, calls the method, and prints its reply: all of a command that has nothing
  * else to do. Returns an exit code. */
-int remote_run(const struct command *command, int argc, char **argv, const struct field *fields,
-               size_t n_fields, const char *method, remote_printer print);
-/* Prints a reply, or its JSON where that is wanted. Returns an exit code: `exit_code`, unless there
- * is no memory. */
-int remote_print(const struct remote *remote, json_t *reply, remote_printer print, int exit_code);
+int remote_show(const struct command *command, int argc, char **argv,
+                const struct remote_method *method);
+/* Prints a reply, or its JSON where that is wanted. Returns an exit code. */
+int remote_print(const struct remote *remote, json_t *reply, const struct remote_method *method);
 /* Calls a method with `more`; the handler's negative return ends it: -ENOMEM, or -EPIPE where
  * nobody reads. */
 int remote_follow(struct remote *remote, const char *method, client_handler handler,

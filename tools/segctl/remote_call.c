@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,16 +114,15 @@ static int tell_not_permitted(const struct remote *remote, const json_t *reply)
 
 static int tell_busy(const struct remote *remote, const json_t *reply)
 {
-    const json_t *confirmation = json_object_get(reply, "confirmation");
+    struct confirmation waits = {0};
     cleanup_(freep) char *message = NULL;
     char when[WHEN_MAX], left[SPAN_TEXT_MAX];
 
-    if (asprintf(&message,
-                 "generation %" JSON_INTEGER_FORMAT " by %s waits to be confirmed until %s (%s)",
-                 reply_number(confirmation, "generation"),
-                 reply_text(json_object_get(confirmation, "actor"), "name"),
-                 reply_when(reply_text(confirmation, "deadline"), when),
-                 reply_span(reply_number(confirmation, "seconds"), left)) < 0) {
+    if (record_decode_reply(&confirmation_type, json_object_get(reply, "confirmation"), &waits) <
+            0 ||
+        asprintf(&message, "generation %" PRIu64 " by %s waits to be confirmed until %s (%s)",
+                 waits.generation, waits.actor.name, reply_when(waits.deadline_wall, when),
+                 reply_span(waits.seconds, left)) < 0) {
         message = NULL;
         return command_no_memory();
     }
@@ -153,13 +153,19 @@ static int tell_kernel(const struct remote *remote, const json_t *reply)
 static int tell_invalid(const struct remote *remote, const json_t *reply)
 {
     json_t *diagnostics = json_object_get(reply, "diagnostics");
+    struct change_reply invalid = {0};
+    int r;
 
     if (remote->json)
         return print_json(json_pack("{s:b, s:{s:s, s:s}, s:O?}", "ok", 0, "error", "code",
                                     "invalid-policy", "message", "the policy has errors",
                                     "diagnostics", diagnostics),
                           EXIT_POLICY_INVALID);
-    if (reply_print_diagnostics(diagnostics) < 0)
+    r = record_decode_reply(&invalid_policy_type, reply, &invalid);
+    if (r == 0)
+        r = reply_print_diagnostics(invalid.diagnostics, invalid.n_diagnostics);
+    record_clear(&invalid_policy_type, &invalid);
+    if (r < 0)
         return command_no_memory();
     fprintf(stderr, "segctl %s: nothing has changed: what was enforced is enforced\n",
             remote->command->name);
@@ -236,24 +242,48 @@ int remote_call(struct remote *remote, const char *method, json_t **ret_reply)
     return exit_code;
 }
 
-int remote_print(const struct remote *remote, json_t *reply, remote_printer print, int exit_code)
+/* A reply as the structure that it is. Returns 0 or -ENOMEM. */
+static int print_record(const struct remote *remote, const json_t *reply,
+                        const struct remote_method *method, int *ret_exit_code)
 {
-    if (remote->json)
-        return print_json(json_incref(reply), exit_code);
-    return print(reply, wants_colour(stdout)) < 0 ? command_no_memory() : exit_code;
+    void *record = calloc(1, method->reply->size);
+    int r = record ? record_decode_reply(method->reply, reply, record) : -ENOMEM;
+
+    if (r == 0 && method->judge)
+        *ret_exit_code = method->judge(record);
+    if (r == 0 && !remote->json)
+        r = method->print(record, wants_colour(stdout));
+    if (record)
+        record_clear(method->reply, record);
+    free(record);
+    return r;
 }
 
-int remote_run(const struct command *command, int argc, char **argv, const struct field *fields,
-               size_t n_fields, const char *method, remote_printer print)
+int remote_print(const struct remote *remote, json_t *reply, const struct remote_method *method)
+{
+    int exit_code = EXIT_YES, r = 0;
+
+    if (method->reply)
+        r = print_record(remote, reply, method, &exit_code);
+    else if (!remote->json)
+        puts(method->done);
+    if (r < 0)
+        return command_no_memory();
+    return remote->json ? print_json(json_incref(reply), exit_code) : exit_code;
+}
+
+int remote_show(const struct command *command, int argc, char **argv,
+                const struct remote_method *method)
 {
     cleanup_(remote_clear) struct remote remote = {0};
     cleanup_(json_decrefp) json_t *reply = NULL;
     int exit_code;
 
-    if (!remote_begin(&remote, command, argc, argv, fields, n_fields, 0, &exit_code))
+    if (!remote_begin(&remote, command, argc, argv, method->fields, method->n_fields, 0,
+                      &exit_code))
         return exit_code;
-    exit_code = remote_call(&remote, method, &reply);
-    return exit_code == EXIT_YES ? remote_print(&remote, reply, print, EXIT_YES) : exit_code;
+    exit_code = remote_call(&remote, method->name, &reply);
+    return exit_code == EXIT_YES ? remote_print(&remote, reply, method) : exit_code;
 }
 
 int remote_follow(struct remote *remote, const char *method, client_handler handler, void *userdata)

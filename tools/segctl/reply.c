@@ -6,6 +6,7 @@
 #include "reply.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,21 +26,16 @@
 #define FIELD_INDENT (KIND_WIDTH + 3)
 #define MORE_WIDTH ((unsigned)sizeof(" and 999 more") - 1)
 
-const char *reply_when(const char *instant, char buffer[WHEN_MAX])
+const char *reply_when(usec_t instant, char buffer[WHEN_MAX])
 {
     char date[DATE_TEXT_MAX];
     struct date day;
     struct tm tm;
-    usec_t usec;
-    time_t time;
+    time_t time = instant / USEC_PER_SEC;
 
-    if (!*instant)
+    if (instant == USEC_NEVER)
         return strcpy(buffer, "never");
-    if (instant_parse(instant, &usec) < 0)
-        return strcpy(buffer, "?");
-
-    time = usec / USEC_PER_SEC;
-    if (!localtime_r(&time, &tm))
+    if (instant == 0 || !localtime_r(&time, &tm))
         return strcpy(buffer, "?");
     day = (struct date){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday};
     snprintf(buffer, WHEN_MAX, "%s %02d:%02d",
@@ -48,69 +44,45 @@ const char *reply_when(const char *instant, char buffer[WHEN_MAX])
     return buffer;
 }
 
-const char *reply_span(json_int_t seconds, char *buffer)
+const char *reply_span(int64_t seconds, char *buffer)
 {
     return span_format(seconds > 0 ? seconds * USEC_PER_SEC : 0, buffer);
 }
 
-json_int_t reply_age(const char *instant)
+void reply_write_digest(FILE *stream, const char *digest)
 {
-    usec_t usec;
-
-    if (instant_parse(instant, &usec) < 0 || usec > calendar_now())
-        return 0;
-    return (calendar_now() - usec) / USEC_PER_SEC;
-}
-
-void reply_write(FILE *stream, const json_t *json, const char *key)
-{
-    words_text(stream, reply_text(json, key));
-}
-
-void reply_write_digest(FILE *stream, const json_t *json, const char *key)
-{
-    const char *digest = reply_text(json, key);
-
     text_show(stream, digest, strnlen(digest, DIGITS_SHOWN));
 }
 
-void reply_write_actor(FILE *stream, const json_t *actor)
+void reply_write_actor(FILE *stream, const struct actor *actor)
 {
-    json_int_t uid = reply_number(actor, "uid");
-
-    if (uid < 0) {
-        fputs("segd itself (", stream);
-        words_text(stream, reply_text(actor, "name"));
+    fputs(actor->uid < 0 ? "segd itself (" : "", stream);
+    words_text(stream, actor->name);
+    if (actor->uid < 0)
         fputc(')', stream);
-    } else {
-        words_text(stream, reply_text(actor, "name"));
-        fprintf(stream, " (uid %" JSON_INTEGER_FORMAT ")", uid);
-    }
+    else
+        fprintf(stream, " (uid %" PRId64 ")", actor->uid);
 }
 
 /* The first items; what is left over is told by its number, unless that is one. */
-static void write_items(FILE *stream, const json_t *list, size_t limit)
+static void write_items(FILE *stream, char *const *list, size_t n, size_t limit)
 {
-    size_t n = json_array_size(list);
-
     for (size_t i = 0; i < n; i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-
         if (i == limit && n > limit + 1) {
             fprintf(stream, " and %zu more", n - i);
             return;
         }
         fputs(i > 0 ? ", " : "", stream);
-        words_text(stream, text ? text : "");
+        words_text(stream, list[i]);
     }
 }
 
-void reply_write_list(FILE *stream, const json_t *list)
+void reply_write_list(FILE *stream, char *const *list, size_t n)
 {
-    write_items(stream, list, json_array_size(list));
+    write_items(stream, list, n, n);
 }
 
-char *reply_list_text(const json_t *list)
+char *reply_list_text(char *const *list, size_t n)
 {
     char *text = NULL;
     size_t size;
@@ -118,12 +90,35 @@ char *reply_list_text(const json_t *list)
 
     if (!stream)
         return NULL;
-    write_items(stream, list, LIST_SHOWN);
+    write_items(stream, list, n, LIST_SHOWN);
     if (fclose(stream) != 0) {
         free(text);
         return NULL;
     }
     return text;
+}
+
+const char *reply_label(const char *name, const char *label)
+{
+    return strcmp(label, name) == 0 ? "" : label;
+}
+
+int reply_print_table(const char *const *titles, const enum table_align *aligns, size_t n_columns,
+                      const void *records, size_t n_records, size_t size, reply_row add,
+                      const char *none, bool colour)
+{
+    cleanup_(table_freep) struct table *table = NULL;
+    int r = table_new(n_columns, titles, aligns, &table);
+
+    for (size_t i = 0; r == 0 && i < n_records; i++)
+        r = add(table, (const char *)records + i * size);
+    if (r < 0)
+        return r;
+    if (n_records == 0)
+        puts(none);
+    else
+        table_print(table, stdout, colour);
+    return 0;
 }
 
 static unsigned shown_width(const char *text)
@@ -141,32 +136,27 @@ static void print_padded(const char *text, unsigned width)
 }
 
 /* `+ 10.1.0.0/24, 10.1.7.9 and 12 more`, as many as the line has room for. */
-static void print_items(char sign, const json_t *items, unsigned column)
+static void print_items(char sign, char *const *items, size_t n, unsigned column)
 {
-    size_t n = json_array_size(items);
-
     printf("%c ", sign);
     column += 2;
     for (size_t i = 0; i < n; i++) {
-        const char *text = json_string_value(json_array_get(items, i));
-
-        text = text ? text : "";
-        column += shown_width(text) + 2;
+        column += shown_width(items[i]) + 2;
         if (i > 0 && column + (i + 1 < n ? MORE_WIDTH : 0) > LINE_WIDTH) {
             printf(" and %zu more", n - i);
             break;
         }
         fputs(i > 0 ? ", " : "", stdout);
-        words_text(stdout, text);
+        words_text(stdout, items[i]);
     }
     putchar('\n');
 }
 
 /* `2027-03-31 → 2028-03-31`, on two lines where they are long. */
-static void print_values(const json_t *field, unsigned column)
+static void print_values(const struct wire_field_change *field, unsigned column)
 {
-    const char *before = reply_has(field, "before") ? reply_text(field, "before") : "none";
-    const char *after = reply_has(field, "after") ? reply_text(field, "after") : "none";
+    const char *before = field->before ? field->before : "none";
+    const char *after = field->after ? field->after : "none";
 
     words_text(stdout, before);
     fputs(" →", stdout);
@@ -178,137 +168,122 @@ static void print_values(const json_t *field, unsigned column)
     putchar('\n');
 }
 
-static void print_field(const json_t *field, unsigned width)
+static void print_field(const struct wire_field_change *field, unsigned width)
 {
-    static const struct {
-        char sign;
-        const char *key;
-    } lists[] = {{'+', "added"}, {'-', "removed"}};
     unsigned column = FIELD_INDENT + width + 1;
-    bool begun = false;
 
     printf("%*s", FIELD_INDENT, "");
-    print_padded(reply_text(field, "field"), width);
-    for (size_t i = 0; i < ELEMENTS_OF(lists); i++) {
-        const json_t *items = json_object_get(field, lists[i].key);
-
-        if (json_array_size(items) == 0)
-            continue;
-        if (begun)
-            printf("%*s", (int)column, "");
-        print_items(lists[i].sign, items, column);
-        begun = true;
-    }
-    if (!begun)
+    print_padded(field->field, width);
+    if (field->n_added > 0)
+        print_items('+', field->added, field->n_added, column);
+    if (field->n_added > 0 && field->n_removed > 0)
+        printf("%*s", (int)column, "");
+    if (field->n_removed > 0)
+        print_items('-', field->removed, field->n_removed, column);
+    if (field->n_added == 0 && field->n_removed == 0)
         print_values(field, column);
-    if (reply_number(field, "left_out") > 0)
-        printf("%*s%" JSON_INTEGER_FORMAT " more are not listed\n", (int)column, "",
-               reply_number(field, "left_out"));
+    if (field->left_out > 0)
+        printf("%*s%" PRIu64 " more are not listed\n", (int)column, "", field->left_out);
 }
 
 /* What a change of something that stays means for packets. */
-static const char *passing(const json_t *change)
+static const char *passing(const struct wire_change *change)
 {
-    bool widens = reply_true(change, "widens"), narrows = reply_true(change, "narrows");
-
-    if (json_array_size(json_object_get(change, "fields")) == 0)
+    if (change->n_fields == 0)
         return "";
-    if (widens && narrows)
+    if (change->widens && change->narrows)
         return ": some more and some less can pass";
-    return widens ? ": more can pass" : narrows ? ": less can pass" : "";
+    return change->widens ? ": more can pass" : change->narrows ? ": less can pass" : "";
 }
 
 /* A line for what changes, and one for each of its fields. */
-static void print_change(const json_t *change)
+static void print_change(const struct wire_change *change)
 {
-    const json_t *fields = json_object_get(change, "fields");
-    const char *kind = reply_text(change, "kind"), *name = reply_text(change, "name");
     unsigned width = 0;
-    json_t *field;
-    size_t i;
 
-    print_padded(reply_text(change, "change"), KIND_WIDTH);
-    if (*kind && strcmp(kind, name) != 0)
-        print_padded(kind, 0);
-    words_name(stdout, name, reply_has(change, "label") ? reply_text(change, "label") : NULL);
-    if (reply_has(change, "before")) {
+    print_padded(change->change, KIND_WIDTH);
+    if (change->kind && strcmp(change->kind, change->name) != 0)
+        print_padded(change->kind, 0);
+    words_name(stdout, change->name, change->label);
+    if (change->before) {
         fputs(", was ", stdout);
-        reply_write(stdout, change, "before");
+        words_text(stdout, change->before);
     }
     puts(passing(change));
 
-    json_array_foreach(fields, i, field)
-    {
-        unsigned length = shown_width(reply_text(field, "field")) + 1;
+    for (size_t i = 0; i < change->n_fields; i++) {
+        unsigned length = shown_width(change->fields[i].field) + 1;
 
         width = length > width ? length : width;
     }
-    json_array_foreach(fields, i, field)
-    {
-        print_field(field, width);
-    }
+    for (size_t i = 0; i < change->n_fields; i++)
+        print_field(&change->fields[i], width);
 }
 
-/* Those that change something for packets, or those that do not. Returns how many they are. */
-static size_t print_part(const json_t *reply, bool packets, const char *heading, bool colour)
+/* Those that change something for packets, or those that do not, after the heading. */
+static void print_part(const struct change_reply *reply, bool packets, const char *heading,
+                       bool colour)
 {
-    static const char *const keys[] = {"changes", "objects"};
-    size_t n = 0;
+    for (size_t i = 0; i < reply->n_changes + reply->n_objects; i++) {
+        const struct wire_change *change =
+            i < reply->n_changes ? &reply->changes[i] : &reply->objects[i - reply->n_changes];
 
-    for (size_t k = 0; k < ELEMENTS_OF(keys); k++) {
-        json_t *change;
-        size_t i;
-
-        json_array_foreach(json_object_get(reply, keys[k]), i, change)
-        {
-            if (reply_true(change, "packets") != packets)
-                continue;
-            if (n++ == 0 && heading) {
-                words_coloured(stdout, colour, "1", heading);
-                putchar('\n');
-            }
-            print_change(change);
+        if (change->packets != packets)
+            continue;
+        if (heading) {
+            words_coloured(stdout, colour, "1", heading);
+            putchar('\n');
         }
+        heading = NULL;
+        print_change(change);
     }
-    return n;
 }
 
-void reply_print_changes(const json_t *reply, bool colour)
+void reply_print_changes(const struct change_reply *reply, bool colour)
 {
     print_part(reply, true, NULL, colour);
     print_part(reply, false, "papers only, no packet changes:", colour);
 }
 
-static const char *override_word(const char *kind)
+static const char *override_word(enum override_kind kind)
 {
-    if (strcmp(kind, "isolation") == 0)
+    if (kind == OVERRIDE_ISOLATION)
         return "ISOLATED ";
-    return strcmp(kind, "suspension") == 0 ? "SUSPENDED" : "GRANTED  ";
+    return kind == OVERRIDE_SUSPENSION ? "SUSPENDED" : "GRANTED  ";
 }
 
-void reply_print_override(const json_t *override, bool colour)
+static void print_list(const char *word, char *const *list, size_t n)
 {
-    const json_t *keep = json_object_get(override, "keep");
-    json_int_t age = reply_number(override, "age");
+    fputs(word, stdout);
+    reply_write_list(stdout, list, n);
+}
+
+void reply_print_override(const struct override *override, bool colour)
+{
     char when[WHEN_MAX], span[SPAN_TEXT_MAX];
 
     fputs("  ", stdout);
-    words_coloured(stdout, colour, "1;33", override_word(reply_text(override, "kind")));
+    words_coloured(stdout, colour, "1;33", override_word(override->kind));
     fputs("  ", stdout);
-    words_text(stdout, reply_text(override, "name"));
+    words_text(stdout, override->name);
     fputs("  by ", stdout);
-    words_text(stdout, reply_text(override, "who"));
-    if (age > 0)
-        printf(" %s ago", reply_span(age, span));
-    if (reply_has(override, "until"))
-        printf(", until %s", reply_when(reply_text(override, "until"), when));
+    words_text(stdout, override->who);
+    if (override->age > 0)
+        printf(" %s ago", reply_span(override->age, span));
+    if (override->until != USEC_NEVER)
+        printf(", until %s", reply_when(override->until, when));
     fputs(": ", stdout);
-    words_text(stdout, reply_text(override, "reason"));
+    words_text(stdout, override->reason);
     putchar('\n');
 
-    if (json_array_size(keep) == 0)
-        return;
-    fputs("             keeps ", stdout);
-    reply_write_list(stdout, keep);
-    putchar('\n');
+    if (override->n_keep > 0) {
+        print_list("             keeps ", override->keep, override->n_keep);
+        putchar('\n');
+    }
+    if (override->n_from > 0) {
+        print_list("             from ", override->from, override->n_from);
+        print_list(" to ", override->to, override->n_to);
+        print_list(": ", override->services, override->n_services);
+        putchar('\n');
+    }
 }

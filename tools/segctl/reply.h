@@ -5,36 +5,45 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/text.h"
+#include "record/wire.h"
+
 /*
  * Parts of the daemon's replies as people read them. The daemon knows the policy's time zone and
  * people look at their own clock: instants are shown in the zone of the terminal.
  */
 
-/* An RFC 3339 instant as `2026-11-23 02:11`, `令和8年11月23日 02:11`; `never` for an empty text,
- * `?` where it is none. Returns `buffer`. */
+/* `2026-11-23 02:11`, `令和8年11月23日 02:11`; `never` for USEC_NEVER, `?` for 0. Returns
+ * `buffer`. */
 #define WHEN_MAX 96
-const char *reply_when(const char *instant, char buffer[WHEN_MAX]);
+const char *reply_when(usec_t instant, char buffer[WHEN_MAX]);
 /* Seconds as `3 h 20 min`; `less than a second`. Returns `buffer`. */
-const char *reply_span(json_int_t seconds, char *buffer);
-/* Seconds from the instant until now; 0 where it is none or in the future. */
-json_int_t reply_age(const char *instant);
+const char *reply_span(int64_t seconds, char *buffer);
 
-/* The text under the key, and the first digits of one that is a SHA-256: what people compare by
- * eye. Both as glyphs, like all that the daemon tells: it may have been taken over. */
-void reply_write(FILE *stream, const json_t *json, const char *key);
-void reply_write_digest(FILE *stream, const json_t *json, const char *key);
+/* The first digits of a SHA-256, which is what people compare by eye, as glyphs like all that the
+ * daemon tells: it may have been taken over. */
+void reply_write_digest(FILE *stream, const char *digest);
 /* `tanaka (uid 1000)`; `segd itself (boot)`. */
-void reply_write_actor(FILE *stream, const json_t *actor);
-/* A list of texts with a comma between. */
-void reply_write_list(FILE *stream, const json_t *list);
+void reply_write_actor(FILE *stream, const struct actor *actor);
+/* Texts with a comma between. */
+void reply_write_list(FILE *stream, char *const *list, size_t n);
 /* The first few and how many more, for a cell of a table, which `--json` has in full. The caller
  * frees it; NULL without memory. */
-char *reply_list_text(const json_t *list);
+char *reply_list_text(char *const *list, size_t n);
+/* A label that says more than the name, else an empty text. */
+const char *reply_label(const char *name, const char *label);
+
+/* A row of a table from one of the records. Returns 0 or -ENOMEM. */
+typedef int (*reply_row)(struct table *table, const void *record);
+/* The records as a table, a row each, or the sentence where there is none. Returns 0 or -ENOMEM. */
+int reply_print_table(const char *const *titles, const enum table_align *aligns, size_t n_columns,
+                      const void *records, size_t n_records, size_t size, reply_row add,
+                      const char *none, bool colour);
 
 /* Diagnostics as `check` prints them, to stderr. Returns 0 or -ENOMEM. */
-int reply_print_diagnostics(const json_t *diagnostics);
+int reply_print_diagnostics(const struct wire_diagnostic *list, size_t n);
 /* What changes from one policy to another, for people: a line for each flow and object, and one for
  * each key that differs; last what changes nothing for packets. */
-void reply_print_changes(const json_t *reply, bool colour);
+void reply_print_changes(const struct change_reply *reply, bool colour);
 /* An override in a few lines, with how to end it. */
-void reply_print_override(const json_t *override, bool colour);
+void reply_print_override(const struct override *override, bool colour);

@@ -14,93 +14,39 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/instant.h"
 
-/* Adds one override of the reply. Returns 0, -EPROTO or -ENOMEM. */
-static int add_override(struct overrides *overrides, const json_t *json)
+static void reply_clear(struct policy_reply *reply)
 {
-    const json_t *keep = json_object_get(json, "keep");
-    cleanup_(freep) char **names = calloc(json_array_size(keep) + 1, sizeof(*names));
-    struct override override = {
-        .name = (char *)reply_text(json, "name"),
-        .reason = (char *)reply_text(json, "reason"),
-        .uid = reply_number(json, "uid"),
-        .who = (char *)reply_text(json, "who"),
-        .until = USEC_NEVER,
-        .n_keep = json_array_size(keep),
-        .text = (char *)json_string_value(json_object_get(json, "text")),
-    };
-    int r;
+    record_clear(&policy_reply_type, reply);
+}
 
-    if (!names)
-        return -ENOMEM;
-    override.keep = names;
-    for (size_t i = 0; i < override.n_keep; i++) {
-        names[i] = (char *)json_string_value(json_array_get(keep, i));
-        if (!names[i])
+/* Returns 0, -EPROTO or -ENOMEM. */
+static int take_overrides(const struct policy_reply *reply, struct overrides *overrides)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < reply->n_overrides; i++) {
+        const struct override *override = &reply->overrides[i];
+
+        if (override->kind > OVERRIDE_GRANT || override->since == 0)
             return -EPROTO;
+        r = overrides_add(overrides, override);
     }
-
-    if (!override_kind_from_string(reply_text(json, "kind"), &override.kind) ||
-        instant_parse(reply_text(json, "since"), &override.since) < 0 ||
-        (reply_has(json, "until") && instant_parse(reply_text(json, "until"), &override.until) < 0))
-        return -EPROTO;
-    r = overrides_add(overrides, &override);
     return r == -EEXIST ? -EPROTO : r;
 }
 
-static int read_overrides(const json_t *reply, struct overrides *overrides)
+static int load(struct loaded *loaded, const json_t *json)
 {
-    json_t *item;
-    size_t i;
-    int r = 0;
-
-    json_array_foreach(json_object_get(reply, "overrides"), i, item)
-    {
-        if (r == 0)
-            r = add_override(overrides, item);
-    }
-    return r;
-}
-
-/* The texts borrow the reply; the caller frees the array. */
-static int read_texts(const json_t *reply, struct policy_text **ret_texts, size_t *ret_n)
-{
-    const json_t *list = json_object_get(reply, "texts");
-    cleanup_(freep) struct policy_text *texts = calloc(json_array_size(list) + 1, sizeof(*texts));
-    json_t *item;
-    size_t i;
-
-    if (!texts)
-        return -ENOMEM;
-    json_array_foreach(list, i, item)
-    {
-        const json_t *text = json_object_get(item, "text");
-
-        if (!json_is_string(text))
-            return -EPROTO;
-        texts[i] = (struct policy_text){
-            .name = reply_text(item, "name"),
-            .text = json_string_value(text),
-            .size = json_string_length(text),
-        };
-    }
-    *ret_texts = TAKE_PTR(texts);
-    *ret_n = json_array_size(list);
-    return 0;
-}
-
-static int load(struct loaded *loaded, const json_t *reply)
-{
-    cleanup_(freep) struct policy_text *texts = NULL;
+    cleanup_(reply_clear) struct policy_reply reply = {0};
     struct compiled_input input = {.overrides = &loaded->overrides, .last = COMPILED_DIAGRAM};
-    int r = read_overrides(reply, &loaded->overrides);
+    int r = record_decode_reply(&policy_reply_type, json, &reply);
 
     if (r == 0)
-        r = read_texts(reply, &texts, &input.n_texts);
+        r = take_overrides(&reply, &loaded->overrides);
     if (r == 0)
         r = diagnostics_new(&loaded->diagnostics);
-    input.texts = texts;
+    input.texts = reply.texts;
+    input.n_texts = reply.n_texts;
     return r < 0 ? r : compiled_new(&input, loaded->diagnostics, &loaded->compiled);
 }
 

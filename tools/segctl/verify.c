@@ -2,6 +2,7 @@
 
 /* segctl verify: does the kernel hold exactly what was applied, and does nothing go around it? */
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "remote.h"
@@ -9,46 +10,41 @@
 #include "status.h"
 #include "words.h"
 
-static int print_verified(const json_t *reply, bool colour)
+static int print_verified(const void *record, bool colour)
 {
-    const json_t *differences = json_object_get(reply, "differences");
-    const json_t *findings = json_object_get(reply, "findings");
-    json_t *difference;
-    size_t i, n = json_array_size(differences);
+    const struct verify_reply *reply = record;
 
-    if (n == 0)
+    if (reply->n_differences == 0)
         words_coloured(stdout, colour, "1;32", "the kernel holds exactly what was applied");
     else
         words_coloured(stdout, colour, "1;31", "THE KERNEL DOES NOT HOLD WHAT WAS APPLIED");
-    if (reply_has(reply, "generation"))
-        printf(": generation %" JSON_INTEGER_FORMAT, reply_number(reply, "generation"));
+    if (reply->generation > 0)
+        printf(": generation %" PRIu64, reply->generation);
     putchar('\n');
 
-    json_array_foreach(differences, i, difference)
-    {
+    for (size_t i = 0; i < reply->n_differences; i++) {
         fputs("  ", stdout);
-        words_text(stdout, reply_text(difference, "object"));
+        words_text(stdout, reply->differences[i].object);
         fputs(": ", stdout);
-        words_text(stdout, reply_text(difference, "message"));
+        words_text(stdout, reply->differences[i].message);
         putchar('\n');
     }
-    status_print_findings(findings, colour);
+    status_print_findings(reply->findings, reply->n_findings, colour);
     return 0;
+}
+
+static int judge(const void *record)
+{
+    const struct verify_reply *reply = record;
+
+    return reply->ok && !status_is_critical(reply->findings, reply->n_findings) ? EXIT_YES
+                                                                                : EXIT_NO;
 }
 
 int run_verify(const struct command *command, int argc, char **argv)
 {
-    cleanup_(remote_clear) struct remote remote = {0};
-    cleanup_(json_decrefp) json_t *reply = NULL;
-    int exit_code;
+    static const struct remote_method method = {"Verify", &verify_reply_type, print_verified,
+                                                .judge = judge};
 
-    if (!remote_begin(&remote, command, argc, argv, NULL, 0, 0, &exit_code))
-        return exit_code;
-    exit_code = remote_call(&remote, "Verify", &reply);
-    if (exit_code != EXIT_YES)
-        return exit_code;
-
-    if (!reply_true(reply, "ok") || status_is_critical(json_object_get(reply, "findings")))
-        exit_code = EXIT_NO;
-    return remote_print(&remote, reply, print_verified, exit_code);
+    return remote_show(command, argc, argv, &method);
 }

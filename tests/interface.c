@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "control/interface_private.h"
 #include "control/varlink.h"
+#include "interface.h"
 
 struct parser {
     struct interface *interface;

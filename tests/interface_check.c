@@ -13,8 +13,8 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
-#include "control/interface_private.h"
 #include "control/varlink.h"
+#include "interface.h"
 
 /* Where in the value the checker is: a list from the inside out. */
 struct place {
