@@ -23,9 +23,9 @@ struct enforcement;
  * lacks, or -errno.
  */
 int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing);
-/* Lets go of the kernel; what is enforced stays enforced. Returns NULL. */
 /* The same, and what went wrong is logged. */
 int enforcement_open(int fd, struct enforcement **ret_enforcement);
+/* Lets go of the kernel; what is enforced stays enforced. Returns NULL. */
 struct enforcement *enforcement_free(struct enforcement *enforcement);
 DEFINE_CLEANUP(struct enforcement, enforcement_free)
 

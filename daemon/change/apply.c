@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -172,6 +173,9 @@ int change_apply(struct gateway *gateway, const struct actor *actor,
         return r > 0 ? 0 : r;
 
     await_confirmation(gateway, request, &target);
+    target.detail = json_pack("{s:I}", "confirm", (json_int_t)(request->confirm / USEC_PER_SEC));
+    if (!target.detail)
+        return -ENOMEM;
     return run(gateway, &target, !request->texts, ret_outcome);
 }
 
@@ -194,6 +198,9 @@ int change_roll_back(struct gateway *gateway, const struct actor *actor, uint64_
         return r > 0 ? 0 : r;
 
     target.generation.source = generation;
+    target.detail = json_pack("{s:I}", "source", (json_int_t)generation);
+    if (!target.detail)
+        return -ENOMEM;
     return run(gateway, &target, false, ret_outcome);
 }
 

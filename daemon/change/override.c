@@ -53,6 +53,13 @@ static int begin(const struct gateway *gateway, const struct actor *actor, const
     return r;
 }
 
+/* Ends what was found of a closing, with it. */
+static void drop_findings(struct gateway *gateway, const char *object)
+{
+    findings_drop(gateway->findings, "start", "closing-adopted", object);
+    findings_drop(gateway->findings, "storage", "evidence-incomplete", object);
+}
+
 /* Runs the transaction and tells the journal. */
 static int run(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
@@ -268,6 +275,8 @@ int change_release(struct gateway *gateway, const struct actor *actor, const cha
         r = take_away(&target, OVERRIDE_ISOLATION, ret_outcome);
     if (r == 0)
         r = run(gateway, &target, ret_outcome);
+    if (r == 0)
+        drop_findings(gateway, zone);
     return r > 0 ? 0 : r;
 }
 
@@ -310,6 +319,8 @@ int change_resume(struct gateway *gateway, const struct actor *actor, const char
         r = target_read_enforced(gateway, &target, ret_outcome);
     if (r == 0)
         r = run(gateway, &target, ret_outcome);
+    if (r == 0)
+        drop_findings(gateway, flow);
     return r > 0 ? 0 : r;
 }
 

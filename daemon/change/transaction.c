@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/change/changes.h"
 #include "daemon/change/closings.h"
 #include "daemon/change/drift.h"
 #include "daemon/change/happened.h"
@@ -107,6 +108,8 @@ static int check(struct transaction *transaction)
     if (target->is_new)
         r = prepare_compare(transaction->gateway, transaction->compiled, &transaction->old,
                             transaction->outcome);
+    if (r == 0 && target->detail && target->is_new)
+        r = changes_add_to_detail(transaction->outcome->changes, target->detail);
     if (r == 0 && target->generation.number != transaction->gateway->current.number)
         r = closings_check(transaction->gateway, transaction->compiled->policy,
                            &target->state.overrides, transaction->outcome);
@@ -348,6 +351,7 @@ void transaction_settle_start(struct gateway *gateway)
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
         findings_drop(gateway->findings, "start", codes[i], NULL);
+    findings_drop(gateway->findings, "change", "not-gone-back", NULL);
     gateway->changed = true;
 }
 
@@ -406,10 +410,12 @@ static void note(struct transaction *transaction)
     else if (target->content == TARGET_LOCKDOWN)
         note_lockdown(gateway);
 
-    if (target->closes)
+    if (target->closes) {
         gateway_keep_state(gateway);
-    else
+    } else {
         gateway_keep_generation(gateway);
+        findings_drop(gateway->findings, "storage", "not-taken-back", NULL);
+    }
     step_reached("noted");
     if (target->write_evidence)
         target->write_evidence(gateway, target, transaction->outcome);

@@ -11,7 +11,6 @@
 #include "daemon/control/method.h"
 #include "ruleset/compile.h"
 
-/* Flows whose end is still to come. */
 static int list_expiring(struct arena *arena, const struct gateway *gateway,
                          struct status_reply *status)
 {
@@ -19,11 +18,9 @@ static int list_expiring(struct arena *arena, const struct gateway *gateway,
 
     for (size_t i = 0; i < gateway->agenda.n_expiring; i++) {
         const struct expiring *flow = &gateway->agenda.expiring[i];
-        struct expiring *shown;
+        struct expiring *shown =
+            method_add(arena, &status->expiring, &status->n_expiring, sizeof(*shown));
 
-        if (flow->expires <= now)
-            continue;
-        shown = method_add(arena, &status->expiring, &status->n_expiring, sizeof(*shown));
         if (!shown)
             return -ENOMEM;
         *shown = *flow;

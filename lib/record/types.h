@@ -141,7 +141,7 @@ struct expiring {
     char *label;
     usec_t expires;
     unsigned warning;
-    int64_t days; /* shown: that are left */
+    int64_t days; /* shown: that are left; negative after the end */
 };
 
 /* One file of a policy; what an operator granted stands after those of the policy as texts of its

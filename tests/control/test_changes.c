@@ -245,9 +245,63 @@ START_TEST(a_wider_policy_is_told_by_what_comes_and_goes)
 }
 END_TEST
 
+/* What the audit log says at the end of the last change. */
+static json_t *last_detail(const struct segd *segd, const char *action)
+{
+    cleanup_(json_decrefp) json_t *reply = calls_get(segd, "ShowAudit", NULL);
+    const json_t *entries = json_object_get(reply, "entries");
+    const json_t *entry = json_array_get(entries, json_array_size(entries) - 1);
+
+    ck_assert_str_eq(json_string_value(json_object_get(entry, "action")), action);
+    ck_assert_str_eq(json_string_value(json_object_get(entry, "outcome")), "done");
+    return json_incref(json_object_get(entry, "detail"));
+}
+
+START_TEST(the_audit_log_names_the_flows_and_their_approvals)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+    cleanup_(json_decrefp) json_t *detail = NULL;
+    const json_t *flow;
+
+    calls_do(segd, "Apply", texts_of(segd, approved));
+    detail = last_detail(segd, "apply");
+    flow = find_text(json_object_get(detail, "flows"), "name", "x");
+    ck_assert_ptr_nonnull(flow);
+    ck_assert_str_eq(json_string_value(json_object_get(flow, "change")), "changed");
+    ck_assert_str_eq(json_string_value(json_object_get(flow, "approval")), "第34号");
+}
+END_TEST
+
+/* Who asks later what was open reads it in the log alone. */
+START_TEST(the_audit_log_holds_the_whole_grant_when_it_comes_and_goes)
+{
+    static const char *const actions[] = {"grant", "revoke"};
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+
+    for (size_t i = 0; i < ELEMENTS_OF(actions); i++) {
+        cleanup_(json_decrefp) json_t *detail = NULL;
+
+        if (i == 0)
+            calls_do(segd, "Grant",
+                     calls_parameters("{'from': ['10.1.0.9'], 'to': ['10.2.0.9'], 'services':"
+                                      " ['tcp/22'], 'seconds': 600, 'reason': 'repair'}"));
+        else
+            calls_do(segd, "Revoke", calls_parameters("{'grant': 'grant-1'}"));
+        detail = last_detail(segd, actions[i]);
+        assert_json(json_object_get(detail, "from"), json_pack("[s]", "10.1.0.9"));
+        assert_json(json_object_get(detail, "to"), json_pack("[s]", "10.2.0.9"));
+        assert_json(json_object_get(detail, "services"), json_pack("[s]", "tcp/22"));
+        ck_assert(json_is_string(json_object_get(detail, "until")));
+        ck_assert_str_eq(json_string_value(json_object_get(detail, "reason")), "repair");
+    }
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
+    tcase_add_test(tests, the_audit_log_names_the_flows_and_their_approvals);
+    tcase_add_test(tests, the_audit_log_holds_the_whole_grant_when_it_comes_and_goes);
     tcase_add_test(tests, apply_of_what_is_enforced_makes_no_generation);
     tcase_add_test(tests, apply_of_what_is_enforced_switches_forwarding_on);
     tcase_add_test(tests, another_text_with_the_same_meaning_is_a_generation);

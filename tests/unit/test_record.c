@@ -99,10 +99,25 @@ static void assert_same(const struct interface *interface, const char *where,
 }
 
 static const struct record_type *const types[] = {
-    &actor_type,          &override_type,   &generation_type,      &confirmation_type,
-    &finding_type,        &drift_type,      &expiring_type,        &policy_text_type,
-    &wire_interface_type, &wire_zone_type,  &wire_count_type,      &wire_flow_type,
-    &wire_drop_type,      &wire_place_type, &wire_diagnostic_type, &wire_difference_type,
+    &actor_type,
+    &override_type,
+    &generation_type,
+    &confirmation_type,
+    &finding_type,
+    &drift_type,
+    &expiring_type,
+    &policy_text_type,
+    &wire_interface_type,
+    &wire_zone_type,
+    &wire_count_type,
+    &wire_flow_type,
+    &wire_drop_type,
+    &wire_place_type,
+    &wire_diagnostic_type,
+    &wire_difference_type,
+    &wire_field_change_type,
+    &wire_flow_change_type,
+    &wire_object_change_type,
 };
 
 START_TEST(a_record_is_what_the_interface_says)
@@ -200,10 +215,13 @@ static const struct {
     const char *json, *path, *what;
 } wrong[] = {
     {&diff_reply_type, "[]", "", "is not an object"},
-    {&diff_reply_type, "{'changes': [], 'zones': ['a', 5]}", "zones[1]", "is not a text"},
-    {&diff_reply_type, "{'changes': {}, 'zones': []}", "changes", "is not a list"},
-    {&diff_reply_type, "{'changes': [], 'zones': [], 'more': 1}", "more", "is not known"},
-    {&diff_reply_type, "{'changes': []}", "zones", "is missing"},
+    {&diff_reply_type, "{'changed': true, 'changes': [], 'zones': ['a', 5], 'objects': []}",
+     "zones[1]", "is not a text"},
+    {&diff_reply_type, "{'changed': true, 'changes': {}, 'zones': [], 'objects': []}", "changes",
+     "is not a list"},
+    {&diff_reply_type, "{'changed': true, 'changes': [], 'zones': [], 'objects': [], 'more': 1}",
+     "more", "is not known"},
+    {&diff_reply_type, "{'changed': true, 'changes': []}", "zones", "is missing"},
     {&zones_reply_type, "{'zones': [{'name': 'a', 'label': 5}]}", "zones[0].label",
      "is not a text"},
     {&finding_type, "{'code': 'c', 'severity': 'grave'}", "severity", "is not known"},

@@ -212,28 +212,53 @@ static void print_drift(const struct drift *drift, bool colour)
     putchar('\n');
 }
 
+/* Days for which the status tells of what ended. */
+#define ENDED_DAYS 7
+
+static bool has_ended(const struct expiring *flow)
+{
+    return flow->warning == 0;
+}
+
 static int add_expiring(struct table *table, const void *record)
 {
     const struct expiring *flow = record;
     char days[32], when[WHEN_MAX];
 
-    snprintf(days, sizeof(days), "%" PRId64, flow->days);
+    if (has_ended(flow))
+        snprintf(days, sizeof(days), "ended");
+    else
+        snprintf(days, sizeof(days), "%" PRId64, flow->days);
     return table_add(table, (const char *[]){days, flow->name, reply_when(flow->expires, when),
                                              reply_label(flow->name, flow->label)});
 }
 
 /* `  7 days  clerk-to-web (窓口 → ウェブ) until 2026-12-01 00:00` */
-static void print_ending(const struct status_reply *status, bool colour)
+static void print_end(const struct expiring *flow)
 {
-    if (status->n_expiring > 0)
-        print_title("expiring", colour);
+    char when[WHEN_MAX];
+
+    if (has_ended(flow))
+        fputs("  ", stdout);
+    else
+        printf("  %2" PRId64 " %s  ", flow->days, flow->days == 1 ? "day " : "days");
+    words_name(stdout, flow->name, flow->label);
+    printf(" %s %s\n", has_ended(flow) ? "on" : "until", reply_when(flow->expires, when));
+}
+
+/* Those that ended not long ago, or those that will; older ones are in `expiring`. */
+static void print_ends(const struct status_reply *status, bool ended, const char *title,
+                       bool colour)
+{
     for (size_t i = 0; i < status->n_expiring; i++) {
         const struct expiring *flow = &status->expiring[i];
-        char when[WHEN_MAX];
 
-        printf("  %2" PRId64 " %s  ", flow->days, flow->days == 1 ? "day " : "days");
-        words_name(stdout, flow->name, flow->label);
-        printf(" until %s\n", reply_when(flow->expires, when));
+        if (has_ended(flow) != ended || flow->days < -ENDED_DAYS)
+            continue;
+        if (title)
+            print_title(title, colour);
+        title = NULL;
+        print_end(flow);
     }
 }
 
@@ -250,7 +275,8 @@ static int print_status(const void *reply, bool colour)
     print_overrides(status, colour);
     print_zones(status, colour);
     print_drift(&status->drift, colour);
-    print_ending(status, colour);
+    print_ends(status, true, "ended in the last 7 days", colour);
+    print_ends(status, false, "expiring", colour);
 
     fputs("\npolicy ", stdout);
     words_text(stdout, status->policy);
@@ -286,7 +312,7 @@ static int print_expiring(const void *reply, bool colour)
 
     return reply_print_table(titles, aligns, ELEMENTS_OF(titles), status->expiring,
                              status->n_expiring, sizeof(*status->expiring), add_expiring,
-                             "no flow ends within 60 days", colour);
+                             "no flow has ended, and none ends within 60 days", colour);
 }
 
 int run_expiring(const struct command *command, int argc, char **argv)
