@@ -144,8 +144,10 @@ static const struct record_field drift_fields[] = {
 RECORD_TYPE(drift, struct drift, "Drift");
 
 static const struct record_field expiring_fields[] = {
-    RECORD_FIELD(TEXT, struct expiring, name),       RECORD_FIELD(TEXT, struct expiring, label),
-    RECORD_FIELD(INSTANT, struct expiring, expires), RECORD_FIELD(NUMBER, struct expiring, days, .least = INT64_MIN),
+    RECORD_FIELD(TEXT, struct expiring, name),
+    RECORD_FIELD(TEXT, struct expiring, label),
+    RECORD_FIELD(INSTANT, struct expiring, expires),
+    RECORD_FIELD(NUMBER, struct expiring, days, .least = INT64_MIN),
     RECORD_FIELD(NUMBER, struct expiring, warning),
 };
 RECORD_TYPE(expiring, struct expiring, "Expiring");
