@@ -15,7 +15,6 @@
 
 #include "ruleset/compile.h"
 
-#include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 
@@ -32,81 +31,83 @@ struct interface_maps {
     enum set_data data;
 };
 
-static int interface_map_add(const struct interface_maps *maps, size_t set, const char *first,
-                             const char *second, const char *target)
+static void interface_map_add(const struct interface_maps *maps, struct set *set, const char *first,
+                              const char *second, const char *target)
 {
-    struct ruleset *ruleset = maps->compiler->ruleset;
     struct key key = {0};
 
     key_put_name(&key, first);
     if (second)
         key_put_name(&key, second);
-    return ruleset_add_element(
-        ruleset, &ruleset->sets[set],
-        &(struct element){
-            .key = key.bytes,
-            .target = target,
-            .verdict = maps->data == SET_DATA_VERDICT ? VERDICT_GOTO : VERDICT_NONE,
-        });
+    compiler_element(maps->compiler, set,
+                     &(struct element){
+                         .key = key.bytes,
+                         .target = target,
+                         .verdict = maps->data == SET_DATA_VERDICT ? VERDICT_GOTO : VERDICT_NONE,
+                     });
 }
 
 typedef void (*pair_namer)(const struct compiler *compiler, size_t from, size_t to,
                            const void *userdata, char name[CHAIN_NAME_MAX]);
 
-static int interface_map_fill(const struct interface_maps *maps, size_t set, size_t from, size_t to,
-                              const char *target)
+static void interface_map_fill(const struct interface_maps *maps, struct set *set, size_t from,
+                               size_t to, const char *target)
 {
     const struct policy *policy = maps->compiler->policy;
     const struct segment *a =
         from == ZONE_GATEWAY ? &policy->segments[to] : &policy->segments[from];
     const struct segment *b =
         from == ZONE_GATEWAY || to == ZONE_GATEWAY ? NULL : &policy->segments[to];
-    int r = 0;
 
-    for (size_t i = 0; r == 0 && i < a->n_interfaces; i++) {
+    for (size_t i = 0; i < a->n_interfaces; i++) {
         if (!b)
-            r = interface_map_add(maps, set, a->interfaces[i], NULL, target);
-        for (size_t j = 0; r == 0 && b && j < b->n_interfaces; j++)
-            r = interface_map_add(maps, set, a->interfaces[i], b->interfaces[j], target);
+            interface_map_add(maps, set, a->interfaces[i], NULL, target);
+        for (size_t j = 0; b && j < b->n_interfaces; j++)
+            interface_map_add(maps, set, a->interfaces[i], b->interfaces[j], target);
     }
-    return r;
 }
 
-static int interface_maps_write(const struct interface_maps *maps, pair_namer namer,
-                                const void *userdata)
+/* Whether packets of such a pair are judged. */
+static bool is_judged(const struct compiler *compiler, size_t from, size_t to)
+{
+    if (from != ZONE_GATEWAY && to != ZONE_GATEWAY)
+        return true;
+    return from != to && compiler->policy->gateway_protect;
+}
+
+static void interface_maps_write(const struct interface_maps *maps, pair_namer namer,
+                                 const void *userdata)
 {
     static const char *const suffixes[] = {"", "/to-gateway", "/from-gateway"};
     static const enum datatype key[] = {DATATYPE_IFNAME, DATATYPE_IFNAME};
-    const struct policy *policy = maps->compiler->policy;
-    size_t first = maps->compiler->ruleset->n_sets;
+    struct compiler *compiler = maps->compiler;
+    const struct policy *policy = compiler->policy;
+    size_t first = compiler->ruleset->n_sets;
+    struct set *sets;
     char name[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (size_t i = 0; r == 0 && i < (policy->gateway_protect ? 3 : 1); i++) {
-        struct set *set;
-
+    for (size_t i = 0; i < (policy->gateway_protect ? 3 : 1); i++) {
         snprintf(name, sizeof(name), "%s%s", maps->name, suffixes[i]);
-        r = ruleset_add_set(maps->compiler->ruleset, name, key, i == 0 ? 2 : 1, maps->data, &set);
+        compiler_set(compiler, name, key, i == 0 ? 2 : 1, maps->data);
     }
+    if (compiler->error < 0)
+        return;
+    sets = &compiler->ruleset->sets[first];
 
     for (size_t i = 0; i <= policy->n_segments; i++) {
-        for (size_t j = 0; r == 0 && j <= policy->n_segments; j++) {
-            size_t from = compiler_segment_at(maps->compiler, i);
-            size_t to = compiler_segment_at(maps->compiler, j);
+        for (size_t j = 0; j <= policy->n_segments; j++) {
+            size_t from = compiler_segment_at(compiler, i), to = compiler_segment_at(compiler, j);
 
-            if (from == to && from == ZONE_GATEWAY)
+            if (!is_judged(compiler, from, to))
                 continue;
-            if (!policy->gateway_protect && (from == ZONE_GATEWAY || to == ZONE_GATEWAY))
-                continue;
-            namer(maps->compiler, from, to, userdata, name);
-            r = interface_map_fill(maps,
-                                   first + (to == ZONE_GATEWAY     ? 1
-                                            : from == ZONE_GATEWAY ? 2
-                                                                   : 0),
-                                   from, to, name);
+            namer(compiler, from, to, userdata, name);
+            interface_map_fill(maps,
+                               &sets[to == ZONE_GATEWAY     ? 1
+                                     : from == ZONE_GATEWAY ? 2
+                                                            : 0],
+                               from, to, name);
         }
     }
-    return r;
 }
 
 static void name_counter(const struct compiler *compiler, size_t from, size_t to,
@@ -133,61 +134,53 @@ static void name_pair(const struct compiler *compiler, size_t from, size_t to, c
 }
 
 /* Counters of one pair of segments, and the chain that ends what no flow owns. */
-static int compile_no_flow(struct compiler *compiler, size_t from, size_t to)
+static void compile_no_flow(struct compiler *compiler, size_t from, size_t to)
 {
     static const enum reason reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
     char name[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(reasons); i++) {
+    for (size_t i = 0; i < ELEMENTS_OF(reasons); i++) {
         name_counter(compiler, from, to, reason_to_string(reasons[i]), name);
-        r = ruleset_add_counter(compiler->ruleset, name);
+        compiler_counter(compiler, name);
     }
 
     name_counter(compiler, from, to, reason_to_string(REASON_NO_FLOW), name);
-    if (r == 0)
-        r = compiler_chain(compiler, "%s", name);
-    if (r == 0)
-        r = compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_NO_FLOW));
-    return r;
+    compiler_chain(compiler, "%s", name);
+    compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_NO_FLOW));
 }
 
-static int compile_pairs(struct compiler *compiler)
+static void compile_pairs(struct compiler *compiler)
 {
     static const enum reason mapped[] = {REASON_SUSPENDED, REASON_INVALID};
     const struct policy *policy = compiler->policy;
-    int r = 0;
 
     for (size_t i = 0; i <= policy->n_segments; i++) {
-        for (size_t j = 0; r == 0 && j <= policy->n_segments; j++) {
+        for (size_t j = 0; j <= policy->n_segments; j++) {
             size_t from = compiler_segment_at(compiler, i), to = compiler_segment_at(compiler, j);
 
-            if ((from == ZONE_GATEWAY || to == ZONE_GATEWAY) &&
-                (from == to || !policy->gateway_protect))
-                continue;
-            r = compile_no_flow(compiler, from, to);
+            if (is_judged(compiler, from, to))
+                compile_no_flow(compiler, from, to);
         }
     }
 
-    for (size_t i = 0; r == 0 && i < compiler->diagram->n_pairs; i++)
-        r = compile_pair(compiler, &compiler->diagram->pairs[i]);
+    for (size_t i = 0; i < compiler->diagram->n_pairs; i++)
+        compile_pair(compiler, &compiler->diagram->pairs[i]);
 
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
         const struct interface_maps maps = {
             compiler,
             family == FAMILY_IPV4 ? "pairs/ip" : "pairs/ip6",
             SET_DATA_VERDICT,
         };
 
-        r = interface_maps_write(&maps, name_pair, &family);
+        interface_maps_write(&maps, name_pair, &family);
     }
-    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(mapped); i++) {
+    for (size_t i = 0; i < ELEMENTS_OF(mapped); i++) {
         const char *name = reason_to_string(mapped[i]);
 
-        r = interface_maps_write(&(struct interface_maps){compiler, name, SET_DATA_COUNTER},
-                                 name_counter, name);
+        interface_maps_write(&(struct interface_maps){compiler, name, SET_DATA_COUNTER},
+                             name_counter, name);
     }
-    return r;
 }
 
 /* How a hook finds the pair of a packet, by direction. */
@@ -221,77 +214,69 @@ static const struct hook_shape hook_shapes[] = {
 };
 
 /* `judge/HOOK`: to the chain of the packet's pair. */
-static int compile_judge(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_judge(struct compiler *compiler, const struct hook_shape *shape)
 {
     static const uint8_t nfprotos[FAMILIES] = {2 /* NFPROTO_IPV4 */, 10 /* NFPROTO_IPV6 */};
     char map[CHAIN_NAME_MAX];
-    int r = compiler_chain(compiler, "judge/%s", shape->name);
 
+    compiler_chain(compiler, "judge/%s", shape->name);
     for (enum family family = 0; family < FAMILIES; family++) {
-        for (uint8_t direction = 0; r == 0 && direction < 2; direction++) {
+        for (uint8_t direction = 0; direction < 2; direction++) {
             snprintf(map, sizeof(map), "pairs/%s%s", family_word(family),
                      shape->suffixes[direction]);
-            r = compiler_rule(compiler,
-                              statement_match_byte(FIELD_NFPROTO, false, nfprotos[family]),
-                              statement_match_byte(FIELD_CT_DIRECTION, false, direction),
-                              statement_verdict_map(shape->fields[direction], map));
+            compiler_rule(compiler, statement_match_byte(FIELD_NFPROTO, false, nfprotos[family]),
+                          statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                          statement_verdict_map(shape->fields[direction], map));
         }
     }
-    if (r == 0)
-        r = compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
-    return r;
+    compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }
 
 /* `end/HOOK/suspended` counts by pair; an invalid packet has no direction and counts as it flies.
  */
-static int compile_ends(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_ends(struct compiler *compiler, const struct hook_shape *shape)
 {
     char map[CHAIN_NAME_MAX];
-    int r = compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_SUSPENDED));
 
-    for (uint8_t direction = 0; r == 0 && direction < 2; direction++) {
+    compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_SUSPENDED));
+    for (uint8_t direction = 0; direction < 2; direction++) {
         snprintf(map, sizeof(map), "%s%s", reason_to_string(REASON_SUSPENDED),
                  shape->suffixes[direction]);
-        r = compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
-                          statement_counter_map(shape->fields[direction], map));
+        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                      statement_counter_map(shape->fields[direction], map));
     }
-    if (r == 0)
-        r = compiler_rule(compiler, compiler_refuse(REASON_SUSPENDED));
-    if (r == 0)
-        r = compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
+    compiler_rule(compiler, compiler_refuse(REASON_SUSPENDED));
+    compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
 
     snprintf(map, sizeof(map), "%s%s", reason_to_string(REASON_INVALID), shape->suffixes[0]);
-    if (r == 0)
-        r = compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
-    if (r == 0)
-        r = compiler_rule(compiler, compiler_refuse(REASON_INVALID));
-    return r;
+    compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
+    compiler_rule(compiler, compiler_refuse(REASON_INVALID));
 }
 
 /* Packets by interfaces that no zone names. */
-static int refuse_strangers(struct compiler *compiler, enum field interface)
+static void refuse_strangers(struct compiler *compiler, enum field interface)
 {
-    return compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
-                         compiler_refuse(REASON_UNKNOWN_INTERFACE));
+    compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
+                  compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }
 
 /* What comes before connections, and what always works on the gateway itself. */
-static int compile_hook_head(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_hook_head(struct compiler *compiler, const struct hook_shape *shape)
 {
     enum field interface = shape->hook == HOOK_INPUT ? FIELD_IIFNAME : FIELD_OIFNAME;
-    int r;
 
-    if (shape->hook == HOOK_FORWARD)
-        return compiler->policy->gateway_protect ? 0 : refuse_strangers(compiler, FIELD_IIFNAME);
+    if (shape->hook == HOOK_FORWARD) {
+        if (!compiler->policy->gateway_protect)
+            refuse_strangers(compiler, FIELD_IIFNAME);
+        return;
+    }
 
-    r = compiler_rule(compiler, statement_match_name(interface, false, "lo"),
-                      statement_verdict(VERDICT_ACCEPT));
-    if (r == 0)
-        r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, IPPROTO_ICMPV6),
-                          statement_go(VERDICT_JUMP, "neighbour-discovery"));
-    if (r == 0 && shape->hook == HOOK_INPUT)
-        r = refuse_strangers(compiler, FIELD_IIFNAME);
-    return r;
+    compiler_rule(compiler, statement_match_name(interface, false, "lo"),
+                  statement_verdict(VERDICT_ACCEPT));
+    compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, IPPROTO_ICMPV6),
+                  statement_go(VERDICT_JUMP, "neighbour-discovery"));
+    if (shape->hook == HOOK_INPUT)
+        refuse_strangers(compiler, FIELD_IIFNAME);
 }
 
 /* The switchboard for packets of open connections: for what leaves, after `egress`. */
@@ -308,24 +293,24 @@ static struct statement ask_open(const struct hook_shape *shape)
  * speak inside a connection of two others. Of the four rules each packet meets the one of its
  * family and direction.
  */
-static int compile_related(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_related(struct compiler *compiler, const struct hook_shape *shape)
 {
     static const enum field sources[FAMILIES][2] = {
         {FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR},
         {FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6},
     };
     char homes[CHAIN_NAME_MAX];
-    int r = compiler_chain(compiler, "related/%s", shape->name);
 
+    compiler_chain(compiler, "related/%s", shape->name);
     for (enum family family = 0; family < FAMILIES; family++) {
         snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
-        for (uint8_t direction = 0; r == 0 && direction < 2; direction++)
-            r = compiler_rule(
+        for (uint8_t direction = 0; direction < 2; direction++)
+            compiler_rule(
                 compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
                 statement_lookup(FIELDS(FIELD_IIFNAME, sources[family][direction]), true, homes),
                 statement_verdict(VERDICT_RETURN));
     }
-    return r < 0 ? r : compiler_rule(compiler, ask_open(shape));
+    compiler_rule(compiler, ask_open(shape));
 }
 
 /*
@@ -334,114 +319,92 @@ static int compile_related(struct compiler *compiler, const struct hook_shape *s
  * `forward` has judged it, so there is no mark to follow. A sender by an address of its link talks
  * to the gateway alone, whose connections have one.
  */
-static int compile_own_errors(struct compiler *compiler)
+static void compile_own_errors(struct compiler *compiler)
 {
     static const uint8_t protocols[FAMILIES] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
-    static const enum field destinations[FAMILIES] = {FIELD_IP_DADDR, FIELD_IP6_DADDR};
     const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
     char homes[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
         snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
-        r = compiler_rule(
+        compiler_rule(
             compiler, statement_match_states(CT_STATE_RELATED),
             statement_match_byte(FIELD_L4PROTO, false, protocols[family]),
-            statement_lookup(FIELDS(FIELD_OIFNAME, destinations[family]), false, homes),
+            statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, homes),
             statement_verdict(VERDICT_ACCEPT));
     }
-    if (r == 0)
-        r = compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
-                          statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
-                          compiler_ask_live());
-    return r;
+    compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                  statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
+                  compiler_ask_live());
 }
 
 /* Packets of open connections, and what is not for the policy to judge. */
-static int compile_hook_open(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_hook_open(struct compiler *compiler, const struct hook_shape *shape)
 {
     /* What the gateway itself says of a connection needs no check of its side. */
     bool trusted = shape->hook == HOOK_OUTPUT;
     char name[CHAIN_NAME_MAX];
-    int r = compiler_rule(compiler,
-                          statement_match_states(trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED
-                                                         : CT_STATE_ESTABLISHED),
-                          ask_open(shape));
+
+    compiler_rule(compiler,
+                  statement_match_states(trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED
+                                                 : CT_STATE_ESTABLISHED),
+                  ask_open(shape));
 
     snprintf(name, sizeof(name), "related/%s", shape->name);
-    if (r == 0)
-        r = trusted ? compile_own_errors(compiler)
-                    : compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
-                                    statement_go(VERDICT_JUMP, name));
-    if (r == 0 && shape->hook != HOOK_INPUT)
-        r = refuse_strangers(compiler, FIELD_OIFNAME);
+    if (trusted)
+        compile_own_errors(compiler);
+    else
+        compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                      statement_go(VERDICT_JUMP, name));
+    if (shape->hook != HOOK_INPUT)
+        refuse_strangers(compiler, FIELD_OIFNAME);
 
     snprintf(name, sizeof(name), "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
-    if (r == 0)
-        r = compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
-                          statement_go(VERDICT_GOTO, name));
-    return r;
+    compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
+                  statement_go(VERDICT_GOTO, name));
 }
 
-static int compile_hook(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_hook(struct compiler *compiler, const struct hook_shape *shape)
 {
     char judge[64], suspended[64];
-    int r;
 
     snprintf(judge, sizeof(judge), "judge/%s", shape->name);
     snprintf(suspended, sizeof(suspended), "end/%s/%s", shape->name,
              reason_to_string(REASON_SUSPENDED));
 
-    r = compile_judge(compiler, shape);
-    if (r == 0)
-        r = compile_ends(compiler, shape);
-    if (r == 0 && shape->hook != HOOK_OUTPUT)
-        r = compile_related(compiler, shape);
-    if (r == 0)
-        r = compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER);
-    if (r == 0)
-        r = compile_hook_head(compiler, shape);
-    if (r == 0)
-        r = compile_hook_open(compiler, shape);
-    if (r == 0)
-        r = compiler_rule(compiler, statement_go(VERDICT_JUMP, judge));
-    if (r == 0 && compiler_limits(compiler))
-        r = compiler_rule(compiler, statement_match_first(),
-                          statement_verdict_map(FIELDS(FIELD_CT_MARK), RULESET_LIMITED));
-    if (r == 0 && compiler_logs(compiler))
-        r = compiler_rule(compiler, statement_match_first(),
-                          statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
-                          statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
-                          statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
-    if (r == 0)
-        r = compiler_rule(compiler, compiler_ask_live());
-    if (r == 0)
-        r = compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
-    return r;
+    compile_judge(compiler, shape);
+    compile_ends(compiler, shape);
+    if (shape->hook != HOOK_OUTPUT)
+        compile_related(compiler, shape);
+    compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER);
+    compile_hook_head(compiler, shape);
+    compile_hook_open(compiler, shape);
+    compiler_rule(compiler, statement_go(VERDICT_JUMP, judge));
+    if (compiler_limits(compiler))
+        compiler_rule(compiler, statement_match_first(),
+                      statement_verdict_map(FIELDS(FIELD_CT_MARK), RULESET_LIMITED));
+    if (compiler_logs(compiler))
+        compiler_rule(compiler, statement_match_first(),
+                      statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
+                      statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+                      statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+    compiler_rule(compiler, compiler_ask_live());
+    compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
 }
 
-static int compile_interfaces(struct compiler *compiler)
+static void compile_interfaces(struct compiler *compiler)
 {
     const struct policy *policy = compiler->policy;
-    struct set *set;
-    int r = ruleset_add_set(compiler->ruleset, "interfaces", KEY_TYPES(DATATYPE_IFNAME),
-                            SET_DATA_NONE, &set);
+    struct set *set =
+        compiler_set(compiler, "interfaces", KEY_TYPES(DATATYPE_IFNAME), SET_DATA_NONE);
 
     for (size_t i = 0; i < policy->n_segments; i++) {
         const struct segment *segment = &policy->segments[i];
 
-        for (size_t j = 0; r == 0 && j < segment->n_interfaces; j++) {
-            struct key key = {0};
-
-            key_put_name(&key, segment->interfaces[j]);
-            r = ruleset_add_element(compiler->ruleset, set,
-                                    &(struct element){
-                                        .key = key.bytes,
-                                        .comment = compiler->policy->segments[i].name,
-                                    });
-        }
+        for (size_t j = 0; j < segment->n_interfaces; j++)
+            compiler_add_name(compiler, set, segment->interfaces[j],
+                              (struct element){.comment = segment->name});
     }
-    return r;
 }
 
 int ruleset_compile(const struct diagram *diagram, const struct ruleset_options *options,
@@ -459,36 +422,27 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
 
     if (r == 0)
         r = ruleset_new(RULESET_TABLE, &ruleset);
-
     if (r < 0)
         return r;
     compiler.states = states;
     compiler.ruleset = ruleset;
 
-    r = compile_generation(&compiler, options->generation);
-    if (r == 0)
-        r = compile_drops(&compiler);
-    if (r == 0)
-        r = compile_live(&compiler);
-    if (r == 0)
-        r = compile_limits(&compiler);
-    if (r == 0)
-        r = compile_interfaces(&compiler);
-    if (r == 0 && compiler.policy->gateway_protect)
-        r = compile_neighbour_discovery(&compiler, "neighbour-discovery");
-    if (r == 0)
-        r = compile_networks(&compiler);
-    if (r == 0)
-        r = compile_ingress(&compiler);
-    if (r == 0)
-        r = compile_egress(&compiler);
-    if (r == 0)
-        r = compile_pairs(&compiler);
+    compile_generation(&compiler, options->generation);
+    compile_drops(&compiler);
+    compile_live(&compiler);
+    compile_limits(&compiler);
+    compile_interfaces(&compiler);
+    if (compiler.policy->gateway_protect)
+        compile_neighbour_discovery(&compiler, "neighbour-discovery");
+    compile_networks(&compiler);
+    compile_ingress(&compiler);
+    compile_egress(&compiler);
+    compile_pairs(&compiler);
 
-    for (size_t i = 0; r == 0 && i < (compiler.policy->gateway_protect ? 3 : 1); i++)
-        r = compile_hook(&compiler, &hook_shapes[i]);
-    if (r < 0)
-        return r;
+    for (size_t i = 0; i < (compiler.policy->gateway_protect ? 3 : 1); i++)
+        compile_hook(&compiler, &hook_shapes[i]);
+    if (compiler.error < 0)
+        return compiler.error;
 
     ruleset_finish(ruleset);
     *ret_ruleset = TAKE_PTR(ruleset);
@@ -505,13 +459,11 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
         return r;
     compiler.ruleset = ruleset;
 
-    r = compile_drop(&compiler, REASON_LOCKDOWN, true);
-    if (r == 0)
-        r = compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
-    if (r == 0)
-        r = compiler_rule(&compiler, compiler_refuse(REASON_LOCKDOWN));
-    if (r < 0)
-        return r;
+    compile_drop(&compiler, REASON_LOCKDOWN, true);
+    compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
+    compiler_rule(&compiler, compiler_refuse(REASON_LOCKDOWN));
+    if (compiler.error < 0)
+        return compiler.error;
 
     ruleset_finish(ruleset);
     *ret_ruleset = TAKE_PTR(ruleset);

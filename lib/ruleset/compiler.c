@@ -42,22 +42,78 @@ const char *compiler_segment(const struct compiler *compiler, size_t segment,
     return buffer;
 }
 
-int compiler_segment_addresses(const struct compiler *compiler, size_t segment, enum family family,
-                               struct range_set *addresses)
+enum field source_field(enum family family)
 {
-    const struct segment *carried = &compiler->policy->segments[segment];
-
-    for (size_t i = 0; i < carried->n_zones; i++) {
-        const struct zone *zone = &compiler->policy->zones[carried->zones[i]];
-        int r = range_set_add_set(addresses, &zone->addresses.by_family[family]);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return family == FAMILY_IPV4 ? FIELD_IP_SADDR : FIELD_IP6_SADDR;
 }
 
-int compiler_chain(struct compiler *compiler, const char *format, ...)
+enum field destination_field(enum family family)
+{
+    return family == FAMILY_IPV4 ? FIELD_IP_DADDR : FIELD_IP6_DADDR;
+}
+
+void compiler_counter(struct compiler *compiler, const char *name)
+{
+    if (compiler->error == 0)
+        compiler->error = ruleset_add_counter(compiler->ruleset, name);
+}
+
+struct set *compiler_set(struct compiler *compiler, const char *name, const enum datatype *key,
+                         size_t n_key, enum set_data data)
+{
+    struct set *set = NULL;
+
+    if (compiler->error == 0)
+        compiler->error = ruleset_add_set(compiler->ruleset, name, key, n_key, data, &set);
+    return set;
+}
+
+void compiler_element(struct compiler *compiler, struct set *set, const struct element *element)
+{
+    if (compiler->error == 0)
+        compiler->error = ruleset_add_element(compiler->ruleset, set, element);
+}
+
+void compiler_add_name(struct compiler *compiler, struct set *set, const char *interface,
+                       struct element element)
+{
+    struct key key = {0};
+
+    key_put_name(&key, interface);
+    element.key = key.bytes;
+    compiler_element(compiler, set, &element);
+}
+
+void compiler_add_mark(struct compiler *compiler, struct set *set, const struct flow *flow,
+                       struct element element)
+{
+    struct key key = {0};
+
+    key_put(&key, &flow->id, sizeof(flow->id));
+    element.key = key.bytes;
+    element.comment = flow->name;
+    element.location = flow->location;
+    compiler_element(compiler, set, &element);
+}
+
+void compiler_add_ranges(struct compiler *compiler, struct set *set, const char *interface,
+                         enum family family, const struct range_set *addresses)
+{
+    for (size_t i = 0; i < addresses->n_ranges; i++) {
+        struct key first = {0}, last = {0};
+
+        if (interface) {
+            key_put_name(&first, interface);
+            key_put_name(&last, interface);
+        }
+        key_put_address(&first, family, addresses->ranges[i].first);
+        key_put_address(&last, family, addresses->ranges[i].last);
+        compiler_element(compiler, set,
+                         &(struct element){.key = first.bytes, .key_end = last.bytes});
+    }
+}
+
+void compiler_chain(struct compiler *compiler, const char *format, ...)
 {
     char name[CHAIN_NAME_MAX];
     struct chain *chain;
@@ -66,31 +122,32 @@ int compiler_chain(struct compiler *compiler, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(name, sizeof(name), format, arguments);
     va_end(arguments);
-    return ruleset_add_chain(compiler->ruleset, name, &chain);
+    if (compiler->error == 0)
+        compiler->error = ruleset_add_chain(compiler->ruleset, name, &chain);
 }
 
-int compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
-                        int32_t priority)
+void compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
+                         int32_t priority)
 {
-    struct ruleset *ruleset = compiler->ruleset;
-    int r = compiler_chain(compiler, "%s", name);
+    struct chain *chain;
 
-    if (r < 0)
-        return r;
-
-    ruleset->chains[ruleset->n_chains - 1].hook = hook;
-    ruleset->chains[ruleset->n_chains - 1].priority = priority;
-    ruleset->chains[ruleset->n_chains - 1].policy_drop = true;
-    return 0;
+    if (compiler->error == 0)
+        compiler->error = ruleset_add_chain(compiler->ruleset, name, &chain);
+    if (compiler->error < 0)
+        return;
+    chain->hook = hook;
+    chain->priority = priority;
+    chain->policy_drop = true;
 }
 
-int compiler_rule_list(struct compiler *compiler, const struct statement *statements,
-                       size_t n_statements)
+void compiler_rule_list(struct compiler *compiler, const struct statement *statements,
+                        size_t n_statements)
 {
     struct ruleset *ruleset = compiler->ruleset;
 
-    return ruleset_add_rule(ruleset, &ruleset->chains[ruleset->n_chains - 1], statements,
-                            n_statements);
+    if (compiler->error == 0)
+        compiler->error = ruleset_add_rule(ruleset, &ruleset->chains[ruleset->n_chains - 1],
+                                           statements, n_statements);
 }
 
 void key_put(struct key *key, const void *bytes, size_t length)

@@ -9,7 +9,8 @@
 
 /*
  * What the files that make a ruleset share: the ruleset under construction, and the names of its
- * parts. All functions return 0 or -ENOMEM.
+ * parts. The first error is kept, as a stream keeps its own: after it nothing more is added, and
+ * who began looks at `error` once, at the end.
  */
 struct compiler {
     const struct diagram *diagram;
@@ -18,6 +19,7 @@ struct compiler {
     usec_t now;
     const struct flow_states *states; /* of the flows, at the instant of compiling */
     bool widest_limits;
+    int error; /* 0 or -ENOMEM */
 };
 
 #define CHAIN_NAME_MAX 256
@@ -29,23 +31,37 @@ const char *compiler_segment(const struct compiler *compiler, size_t segment,
                              char buffer[SEGMENT_TEXT_MAX]);
 /* The segment at a place in a loop over all of them with the gateway after the last. */
 size_t compiler_segment_at(const struct compiler *compiler, size_t i);
-/* The addresses of all zones of a segment, into an empty set that the caller owns. */
-int compiler_segment_addresses(const struct compiler *compiler, size_t segment, enum family family,
-                               struct range_set *addresses);
 const char *family_word(enum family family); /* `ip` or `ip6` */
 enum datatype address_type(enum family family);
+enum field source_field(enum family family);
+enum field destination_field(enum family family);
+
+void compiler_counter(struct compiler *compiler, const char *name);
+/* Adds a set, and returns it until the next one is added; NULL after an error. */
+struct set *compiler_set(struct compiler *compiler, const char *name, const enum datatype *key,
+                         size_t n_key, enum set_data data);
+/* Adds an element to a set, none where that is NULL. */
+void compiler_element(struct compiler *compiler, struct set *set, const struct element *element);
+/* The same with a key of its own, an interface or a mark. */
+void compiler_add_name(struct compiler *compiler, struct set *set, const char *interface,
+                       struct element element);
+void compiler_add_mark(struct compiler *compiler, struct set *set, const struct flow *flow,
+                       struct element element);
+/* Adds each interval of addresses, after an interface where that is not NULL. */
+void compiler_add_ranges(struct compiler *compiler, struct set *set, const char *interface,
+                         enum family family, const struct range_set *addresses);
 
 /* Adds a chain with one rule after another: rules go to the chain added last. */
-int compiler_chain(struct compiler *compiler, const char *format, ...)
+void compiler_chain(struct compiler *compiler, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same for a base chain, whose policy is drop. */
-int compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
-                        int32_t priority);
+void compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
+                         int32_t priority);
 #define compiler_rule(compiler, ...)                                                               \
     compiler_rule_list((compiler), (const struct statement[]){__VA_ARGS__},                        \
                        sizeof((const struct statement[]){__VA_ARGS__}) / sizeof(struct statement))
-int compiler_rule_list(struct compiler *compiler, const struct statement *statements,
-                       size_t n_statements);
+void compiler_rule_list(struct compiler *compiler, const struct statement *statements,
+                        size_t n_statements);
 
 #define KEY_TYPES(...)                                                                             \
     (const enum datatype[]){__VA_ARGS__},                                                          \
@@ -63,25 +79,25 @@ void key_put_name(struct key *key, const char *interface);
 void key_put_service(struct key *key, service_number service);
 
 /* Sets of addresses, in networks.c: `homes/FAMILY`, and `networks/SEGMENT/FAMILY` where needed. */
-int compile_networks(struct compiler *compiler);
+void compile_networks(struct compiler *compiler);
 /* Adds the rules that do `then` to packets whose `field` is an address of the segment. */
-int compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
-                            enum field field, struct statement then);
+void compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
+                             enum field field, struct statement then);
 /* Where open connections may lead, in egress.c: map and chains `egress`. */
-int compile_egress(struct compiler *compiler);
+void compile_egress(struct compiler *compiler);
 /* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY` and what it needs.
  */
-int compile_pair(struct compiler *compiler, const struct pair *pair);
+void compile_pair(struct compiler *compiler, const struct pair *pair);
 /* Anti-spoofing, in ingress.c: base chain `prerouting`, map and chains `ingress`. */
-int compile_ingress(struct compiler *compiler);
+void compile_ingress(struct compiler *compiler);
 /* The map `live`, and `logged` where a flow asks for it, in live.c. */
-int compile_live(struct compiler *compiler);
+void compile_live(struct compiler *compiler);
 struct statement compiler_ask_live(void); /* accepts what is live */
 bool compiler_logs(const struct compiler *compiler);
 bool compiler_is_live(const struct compiler *compiler, const struct flow *flow);
 /* What one source may do by a flow, in limit.c: the map `limited` and chains `limit`, where a flow
  * has a limit. */
-int compile_limits(struct compiler *compiler);
+void compile_limits(struct compiler *compiler);
 bool compiler_limits(const struct compiler *compiler);
 
 /* Packets of one kind written to NFLOG per second at most, and bytes of each. */
@@ -90,10 +106,10 @@ bool compiler_limits(const struct compiler *compiler);
 #define DROP_LOG_SNAPLEN 128
 /* In drop.c: the chain in which what is refused for a reason ends, logged and, where `counted`,
  * counted; those of all reasons that need nothing else; the statement that sends there. */
-int compile_drop(struct compiler *compiler, enum reason reason, bool counted);
-int compile_drops(struct compiler *compiler);
+void compile_drop(struct compiler *compiler, enum reason reason, bool counted);
+void compile_drops(struct compiler *compiler);
 struct statement compiler_refuse(enum reason reason);
 /* A chain that accepts neighbour discovery and returns the rest. */
-int compile_neighbour_discovery(struct compiler *compiler, const char *name);
+void compile_neighbour_discovery(struct compiler *compiler, const char *name);
 /* The chain that holds the number of the generation, in generation.c. */
-int compile_generation(struct compiler *compiler, uint64_t generation);
+void compile_generation(struct compiler *compiler, uint64_t generation);

@@ -5,7 +5,6 @@
  * one kind of packet that is never refused on the gateway itself: neighbour discovery.
  */
 
-#include <errno.h>
 #include <netinet/icmp6.h>
 
 #include "ruleset/compile.h"
@@ -25,14 +24,12 @@ static const uint8_t link_types[] = {
     143, /* multicast listener report, version 2 */
 };
 
-int compile_neighbour_discovery(struct compiler *compiler, const char *name)
+void compile_neighbour_discovery(struct compiler *compiler, const char *name)
 {
-    int r = compiler_chain(compiler, "%s", name);
-
-    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(link_types); i++)
-        r = compiler_rule(compiler, statement_match_byte(FIELD_ICMPV6_TYPE, false, link_types[i]),
-                          statement_verdict(VERDICT_ACCEPT));
-    return r;
+    compiler_chain(compiler, "%s", name);
+    for (size_t i = 0; i < ELEMENTS_OF(link_types); i++)
+        compiler_rule(compiler, statement_match_byte(FIELD_ICMPV6_TYPE, false, link_types[i]),
+                      statement_verdict(VERDICT_ACCEPT));
 }
 
 struct statement compiler_refuse(enum reason reason)
@@ -40,30 +37,21 @@ struct statement compiler_refuse(enum reason reason)
     return statement_go(VERDICT_GOTO, reason_chain(reason));
 }
 
-int compile_drop(struct compiler *compiler, enum reason reason, bool counted)
+void compile_drop(struct compiler *compiler, enum reason reason, bool counted)
 {
-    int r = compiler_chain(compiler, "%s", reason_chain(reason));
-
-    if (r == 0 && counted)
-        r = ruleset_add_counter(compiler->ruleset, reason_to_string(reason));
-    if (r == 0 && counted)
-        r = compiler_rule(compiler, statement_counter(reason_to_string(reason)));
-    if (r == 0)
-        r = compiler_rule(
-            compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
-            statement_log(reason_log_prefix(reason), RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
-    if (r == 0)
-        r = compiler_rule(compiler, statement_verdict(VERDICT_DROP));
-    return r;
+    compiler_chain(compiler, "%s", reason_chain(reason));
+    if (counted) {
+        compiler_counter(compiler, reason_to_string(reason));
+        compiler_rule(compiler, statement_counter(reason_to_string(reason)));
+    }
+    compiler_rule(compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+                  statement_log(reason_log_prefix(reason), RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+    compiler_rule(compiler, statement_verdict(VERDICT_DROP));
 }
 
-int compile_drops(struct compiler *compiler)
+void compile_drops(struct compiler *compiler)
 {
-    int r = 0;
-
     /* The others come with what refuses for them: limits, isolations, the lockdown. */
-    for (enum reason reason = REASON_NO_FLOW; r == 0 && reason <= REASON_UNKNOWN_INTERFACE;
-         reason++)
-        r = compile_drop(compiler, reason, reason == REASON_UNKNOWN_INTERFACE);
-    return r;
+    for (enum reason reason = REASON_NO_FLOW; reason <= REASON_UNKNOWN_INTERFACE; reason++)
+        compile_drop(compiler, reason, reason == REASON_UNKNOWN_INTERFACE);
 }

@@ -13,11 +13,10 @@
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
-int compile_generation(struct compiler *compiler, uint64_t generation)
+void compile_generation(struct compiler *compiler, uint64_t generation)
 {
-    if (generation == 0)
-        return 0;
-    return compiler_chain(compiler, RULESET_GENERATION "%" PRIu64, generation);
+    if (generation != 0)
+        compiler_chain(compiler, RULESET_GENERATION "%" PRIu64, generation);
 }
 
 uint64_t ruleset_generation(const struct ruleset *ruleset)

@@ -13,7 +13,6 @@
 
 #include "ruleset/isolation.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,46 +44,29 @@ static void isolation_name(const struct isolation *isolation, const char *suffix
 }
 
 /* `isolated/ZONE/ip`: the zone's addresses at each of its interfaces. */
-static int add_addresses(const struct isolation *isolation, enum family family)
+static void add_addresses(const struct isolation *isolation, enum family family)
 {
     const enum datatype key[] = {DATATYPE_IFNAME, address_type(family)};
     const struct range_set *addresses = &isolation->zone->addresses.by_family[family];
-    struct ruleset *ruleset = isolation->compiler->ruleset;
     char name[CHAIN_NAME_MAX];
     struct set *set;
-    int r;
 
     isolation_name(isolation, family == FAMILY_IPV4 ? "/ip" : "/ip6", name);
-    r = ruleset_add_set(ruleset, name, key, ELEMENTS_OF(key), SET_DATA_NONE, &set);
-    if (r < 0)
-        return r;
-    set->interval = true;
+    set = compiler_set(isolation->compiler, name, key, ELEMENTS_OF(key), SET_DATA_NONE);
+    if (set)
+        set->interval = true;
 
-    for (size_t i = 0; i < isolation->zone->n_interfaces * addresses->n_ranges; i++) {
-        const char *interface = isolation->zone->interfaces[i / addresses->n_ranges];
-        struct range range = addresses->ranges[i % addresses->n_ranges];
-        struct key first = {0}, last = {0};
-
-        key_put_name(&first, interface);
-        key_put_name(&last, interface);
-        key_put_address(&first, family, range.first);
-        key_put_address(&last, family, range.last);
-        r = ruleset_add_element(ruleset, set,
-                                &(struct element){.key = first.bytes, .key_end = last.bytes});
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    for (size_t i = 0; i < isolation->zone->n_interfaces; i++)
+        compiler_add_ranges(isolation->compiler, set, isolation->zone->interfaces[i], family,
+                            addresses);
 }
 
 /* `isolated/ZONE/interfaces`: those that no other zone shares. */
-static int add_interfaces(const struct isolation *isolation, bool *ret_any)
+static void add_interfaces(const struct isolation *isolation, bool *ret_any)
 {
     const struct policy *outline = isolation->compiler->policy;
-    struct ruleset *ruleset = isolation->compiler->ruleset;
     char name[CHAIN_NAME_MAX];
     struct set *set = NULL;
-    int r = 0;
 
     isolation_name(isolation, "/interfaces", name);
     for (size_t i = 0; i < outline->n_segments; i++) {
@@ -93,18 +75,13 @@ static int add_interfaces(const struct isolation *isolation, bool *ret_any)
         if (segment->n_zones != 1 || segment->zones[0] != isolation->index)
             continue;
         if (!set)
-            r = ruleset_add_set(ruleset, name, KEY_TYPES(DATATYPE_IFNAME), SET_DATA_NONE, &set);
-        for (size_t j = 0; r == 0 && j < segment->n_interfaces; j++) {
-            struct key key = {0};
-
-            key_put_name(&key, segment->interfaces[j]);
-            r = ruleset_add_element(ruleset, set, &(struct element){.key = key.bytes});
-        }
-        if (r < 0)
-            return r;
+            set =
+                compiler_set(isolation->compiler, name, KEY_TYPES(DATATYPE_IFNAME), SET_DATA_NONE);
+        for (size_t j = 0; j < segment->n_interfaces; j++)
+            compiler_add_name(isolation->compiler, set, segment->interfaces[j],
+                              (struct element){0});
     }
     *ret_any = set;
-    return 0;
 }
 
 static bool is_kept(const struct override *override, const char *flow)
@@ -118,81 +95,65 @@ static bool is_kept(const struct override *override, const char *flow)
 
 /* `isolated/ZONE/kept`: the marks of the flows that go on, each of which is twice in `live`, once
  * for each direction. */
-static int add_kept(const struct isolation *isolation)
+static void add_kept(const struct isolation *isolation)
 {
-    struct ruleset *ruleset = isolation->compiler->ruleset;
     char name[CHAIN_NAME_MAX];
     struct set *set;
-    int r;
 
     isolation_name(isolation, RULESET_KEPT, name);
-    r = ruleset_add_set(ruleset, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE, &set);
+    set = compiler_set(isolation->compiler, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE);
 
-    for (size_t i = 0; r == 0 && isolation->live && i < isolation->live->n_elements; i++) {
+    for (size_t i = 0; isolation->live && i < isolation->live->n_elements; i++) {
         const struct element *element = &isolation->live->elements[i];
 
-        if (element->key[0] != 0 || !is_kept(isolation->override, element->comment))
-            continue;
-        r = ruleset_add_element(
-            ruleset, set, &(struct element){.key = element->key + 4, .comment = element->comment});
+        if (element->key[0] == 0 && is_kept(isolation->override, element->comment))
+            compiler_element(
+                isolation->compiler, set,
+                &(struct element){.key = element->key + 4, .comment = element->comment});
     }
-    return r;
 }
 
 /* Drops what the statement matches, unless its flow was kept. */
-static int cut(const struct isolation *isolation, struct statement ours)
+static void cut(const struct isolation *isolation, struct statement ours)
 {
     char kept[CHAIN_NAME_MAX], counter[CHAIN_NAME_MAX];
 
     isolation_name(isolation, RULESET_KEPT, kept);
     isolation_name(isolation, "", counter);
-    return compiler_rule(isolation->compiler, ours,
-                         statement_lookup(FIELDS(FIELD_CT_MARK), true, kept),
-                         statement_counter(counter), compiler_refuse(REASON_ISOLATED));
+    compiler_rule(isolation->compiler, ours, statement_lookup(FIELDS(FIELD_CT_MARK), true, kept),
+                  statement_counter(counter), compiler_refuse(REASON_ISOLATED));
 }
 
-static int cut_forward(const struct isolation *isolation)
+static void cut_forward(const struct isolation *isolation)
 {
-    static const enum field sources[FAMILIES] = {FIELD_IP_SADDR, FIELD_IP6_SADDR};
-    static const enum field destinations[FAMILIES] = {FIELD_IP_DADDR, FIELD_IP6_DADDR};
     char name[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
         struct statement from, to;
 
         isolation_name(isolation, family == FAMILY_IPV4 ? "/ip" : "/ip6", name);
-        from = statement_lookup(FIELDS(FIELD_IIFNAME, sources[family]), false, name);
-        to = statement_lookup(FIELDS(FIELD_OIFNAME, destinations[family]), false, name);
-        r = compiler_rule(isolation->compiler, from, to, statement_verdict(VERDICT_ACCEPT));
-        if (r == 0)
-            r = cut(isolation, from);
-        if (r == 0)
-            r = cut(isolation, to);
+        from = statement_lookup(FIELDS(FIELD_IIFNAME, source_field(family)), false, name);
+        to = statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, name);
+        compiler_rule(isolation->compiler, from, to, statement_verdict(VERDICT_ACCEPT));
+        cut(isolation, from);
+        cut(isolation, to);
     }
-    return r;
 }
 
-static int cut_gateway(const struct isolation *isolation, enum hook hook, bool exclusive)
+static void cut_gateway(const struct isolation *isolation, enum hook hook, bool exclusive)
 {
-    static const enum field addresses[2][FAMILIES] = {
-        {FIELD_IP_DADDR, FIELD_IP6_DADDR},
-        {FIELD_IP_SADDR, FIELD_IP6_SADDR},
-    };
     enum field interface = hook == HOOK_INPUT ? FIELD_IIFNAME : FIELD_OIFNAME;
     char name[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
+        enum field address = hook == HOOK_INPUT ? source_field(family) : destination_field(family);
+
         isolation_name(isolation, family == FAMILY_IPV4 ? "/ip" : "/ip6", name);
-        r = cut(isolation,
-                statement_lookup(FIELDS(interface, addresses[hook == HOOK_INPUT][family]), false,
-                                 name));
+        cut(isolation, statement_lookup(FIELDS(interface, address), false, name));
     }
     isolation_name(isolation, "/interfaces", name);
-    if (r == 0 && exclusive)
-        r = cut(isolation, statement_lookup(FIELDS(interface), false, name));
-    return r;
+    if (exclusive)
+        cut(isolation, statement_lookup(FIELDS(interface), false, name));
 }
 
 /* One isolated zone: its sets, and its rules in the base chains that are being built. */
@@ -207,55 +168,50 @@ static const struct base bases[] = {
     {REASON_NAME_ISOLATED "/output", HOOK_OUTPUT},
 };
 
-static int add_sets(const struct isolation *isolation, bool *ret_exclusive)
+static void add_sets(const struct isolation *isolation, bool *ret_exclusive)
 {
     char counter[CHAIN_NAME_MAX];
-    int r;
 
     isolation_name(isolation, "", counter);
-    r = ruleset_add_counter(isolation->compiler->ruleset, counter);
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
-        r = add_addresses(isolation, family);
-    if (r == 0)
-        r = add_interfaces(isolation, ret_exclusive);
-    if (r == 0)
-        r = add_kept(isolation);
-    return r;
+    compiler_counter(isolation->compiler, counter);
+    for (enum family family = 0; family < FAMILIES; family++)
+        add_addresses(isolation, family);
+    add_interfaces(isolation, ret_exclusive);
+    add_kept(isolation);
 }
 
-static int add_base(struct compiler *compiler, const struct base *base)
+static void add_base(struct compiler *compiler, const struct base *base)
 {
-    int r = compiler_base_chain(compiler, base->name, base->hook, PRIORITY_ISOLATED);
-
+    compiler_base_chain(compiler, base->name, base->hook, PRIORITY_ISOLATED);
     /* What is of no isolated zone has been accepted already. */
-    if (r == 0)
+    if (compiler->error == 0)
         compiler->ruleset->chains[compiler->ruleset->n_chains - 1].policy_drop = false;
-    if (r == 0 && base->hook != HOOK_FORWARD)
-        r = compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
-                          statement_go(VERDICT_JUMP, REASON_NAME_ISOLATED "/neighbour-discovery"));
-    return r;
+    if (base->hook != HOOK_FORWARD)
+        compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, 58 /* ICMPv6 */),
+                      statement_go(VERDICT_JUMP, REASON_NAME_ISOLATED "/neighbour-discovery"));
 }
 
-static int compile_bases(struct compiler *compiler, const struct isolation *isolations, size_t n,
-                         const bool *exclusive)
+static void compile_bases(struct compiler *compiler, const struct isolation *isolations, size_t n,
+                          const bool *exclusive)
 {
     size_t n_bases = compiler->policy->gateway_protect ? ELEMENTS_OF(bases) : 1;
-    int r = compile_drop(compiler, REASON_ISOLATED, false);
 
-    if (r == 0 && compiler->policy->gateway_protect)
-        r = compile_neighbour_discovery(compiler, REASON_NAME_ISOLATED "/neighbour-discovery");
-    for (size_t i = 0; r == 0 && i < n_bases; i++) {
-        r = add_base(compiler, &bases[i]);
-        for (size_t j = 0; r == 0 && j < n; j++)
-            r = bases[i].hook == HOOK_FORWARD
-                    ? cut_forward(&isolations[j])
-                    : cut_gateway(&isolations[j], bases[i].hook, exclusive[j]);
+    compile_drop(compiler, REASON_ISOLATED, false);
+    if (compiler->policy->gateway_protect)
+        compile_neighbour_discovery(compiler, REASON_NAME_ISOLATED "/neighbour-discovery");
+    for (size_t i = 0; i < n_bases; i++) {
+        add_base(compiler, &bases[i]);
+        for (size_t j = 0; j < n; j++) {
+            if (bases[i].hook == HOOK_FORWARD)
+                cut_forward(&isolations[j]);
+            else
+                cut_gateway(&isolations[j], bases[i].hook, exclusive[j]);
+        }
     }
-    return r;
 }
 
-static int compile_isolations(struct compiler *compiler, const struct overrides *overrides,
-                              const struct set *live)
+static void compile_isolations(struct compiler *compiler, const struct overrides *overrides,
+                               const struct set *live)
 {
     const struct policy *outline = compiler->policy;
     struct isolation isolations[POLICY_ZONES_MAX];
@@ -264,35 +220,30 @@ static int compile_isolations(struct compiler *compiler, const struct overrides 
 
     for (size_t i = 0; overrides && i < outline->n_zones; i++) {
         const struct override *override = isolation_of(overrides, &outline->zones[i]);
-        int r;
 
         if (!override)
             continue;
         isolations[n] = (struct isolation){compiler, override, &outline->zones[i], i, live};
-        r = add_sets(&isolations[n], &exclusive[n]);
-        if (r < 0)
-            return r;
+        add_sets(&isolations[n], &exclusive[n]);
         n++;
     }
-    return n > 0 ? compile_bases(compiler, isolations, n, exclusive) : 0;
+    if (n > 0)
+        compile_bases(compiler, isolations, n, exclusive);
 }
 
 /* `suspension/FLOW`, an object that no rule uses: a suspended flow is only absent from `live`, and
  * where no disk can be written the kernel is what remembers who must stay absent. */
-static int note_suspensions(struct compiler *compiler, const struct overrides *overrides)
+static void note_suspensions(struct compiler *compiler, const struct overrides *overrides)
 {
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && overrides && i < overrides->n_overrides; i++) {
+    for (size_t i = 0; overrides && i < overrides->n_overrides; i++) {
         const struct override *override = &overrides->overrides[i];
         char name[CHAIN_NAME_MAX];
 
         if (override->kind != OVERRIDE_SUSPENSION)
             continue;
         snprintf(name, sizeof(name), RULESET_SUSPENSION "%s", override->name);
-        r = ruleset_add_counter(compiler->ruleset, name);
+        compiler_counter(compiler, name);
     }
-    return r;
 }
 
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
@@ -306,11 +257,10 @@ int isolation_compile(const struct policy *outline, const struct overrides *over
         return r;
     compiler.ruleset = ruleset;
 
-    r = compile_isolations(&compiler, overrides, live);
-    if (r == 0)
-        r = note_suspensions(&compiler, overrides);
-    if (r < 0)
-        return r;
+    compile_isolations(&compiler, overrides, live);
+    note_suspensions(&compiler, overrides);
+    if (compiler.error < 0)
+        return compiler.error;
 
     ruleset_finish(ruleset);
     *ret_ruleset = TAKE_PTR(ruleset);

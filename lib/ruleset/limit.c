@@ -15,8 +15,6 @@
  * They also stay while the flow does not pass.
  */
 
-#include <errno.h>
-
 #include "policy/policy.h"
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
@@ -40,32 +38,30 @@ bool compiler_limits(const struct compiler *compiler)
     return false;
 }
 
-static int add_budgets(struct compiler *compiler, const char *name, enum family family,
-                       uint32_t lifetime)
+static void add_budgets(struct compiler *compiler, const char *name, enum family family,
+                        uint32_t lifetime)
 {
-    struct set *set;
-    int r = ruleset_add_set(compiler->ruleset, name, KEY_TYPES(address_type(family)), SET_DATA_NONE,
-                            &set);
+    struct set *set = compiler_set(compiler, name, KEY_TYPES(address_type(family)), SET_DATA_NONE);
 
-    if (r < 0)
-        return r;
+    if (!set)
+        return;
     set->dynamic = true;
     set->size = SOURCES_MAX;
     set->timeout = lifetime > 0;
     set->lifetime = lifetime;
-    return 0;
 }
 
-static int end_limit(struct compiler *compiler, const struct flow *flow)
+static void end_limit(struct compiler *compiler, const struct flow *flow)
 {
     char refused[CHAIN_NAME_MAX];
 
     snprintf(refused, sizeof(refused), "%s/%s", reason_to_string(REASON_LIMITED), flow->name);
-    return compiler_rule(compiler, statement_go(VERDICT_GOTO, refused));
+    compiler_rule(compiler, statement_go(VERDICT_GOTO, refused));
 }
 
 /* A budget that was not used for the length of its unit is whole again, and need not be kept. */
-static int compile_rate(struct compiler *compiler, const struct flow *flow, struct statement within)
+static void compile_rate(struct compiler *compiler, const struct flow *flow,
+                         struct statement within)
 {
     const struct limit *limit = &flow->limit;
     const char *unit = limit->per_seconds == 1    ? "second"
@@ -73,106 +69,77 @@ static int compile_rate(struct compiler *compiler, const struct flow *flow, stru
                                                   : "hour";
     uint32_t rate = compiler->widest_limits ? POLICY_LIMIT_MAX : limit->new;
     char set[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
         snprintf(set, sizeof(set), "limit/%s/%s/%u-per-%s", flow->name, family_word(family), rate,
                  unit);
-        r = add_budgets(compiler, set, family, limit->per_seconds + 1);
-        if (r == 0)
-            r = compiler_rule(compiler,
-                              statement_meter_rate(sources[family], set, rate, limit->per_seconds),
-                              within);
+        add_budgets(compiler, set, family, limit->per_seconds + 1);
+        compiler_rule(compiler,
+                      statement_meter_rate(sources[family], set, rate, limit->per_seconds), within);
     }
-    return r < 0 ? r : end_limit(compiler, flow);
+    end_limit(compiler, flow);
 }
 
 /* The kernel forgets a source when its last connection has ended. */
-static int compile_concurrent(struct compiler *compiler, const struct flow *flow)
+static void compile_concurrent(struct compiler *compiler, const struct flow *flow)
 {
     uint32_t count = compiler->widest_limits ? POLICY_LIMIT_MAX : flow->limit.concurrent;
     char set[CHAIN_NAME_MAX];
-    int r = 0;
 
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
         snprintf(set, sizeof(set), "limit/%s/%s/%u-open", flow->name, family_word(family), count);
-        r = add_budgets(compiler, set, family, 0);
-        if (r == 0)
-            r = compiler_rule(compiler, statement_meter_count(sources[family], set, count),
-                              statement_verdict(VERDICT_RETURN));
+        add_budgets(compiler, set, family, 0);
+        compiler_rule(compiler, statement_meter_count(sources[family], set, count),
+                      statement_verdict(VERDICT_RETURN));
     }
-    return r < 0 ? r : end_limit(compiler, flow);
+    end_limit(compiler, flow);
 }
 
-static int compile_limit(struct compiler *compiler, const struct flow *flow)
+static void compile_limit(struct compiler *compiler, const struct flow *flow)
 {
     const struct limit *limit = &flow->limit;
     char name[CHAIN_NAME_MAX], open[CHAIN_NAME_MAX];
-    int r;
 
     snprintf(name, sizeof(name), "%s/%s", reason_to_string(REASON_LIMITED), flow->name);
     snprintf(open, sizeof(open), "limit/%s/open", flow->name);
-    r = ruleset_add_counter(compiler->ruleset, name);
-    if (r == 0)
-        r = compiler_chain(compiler, "%s", name);
-    if (r == 0)
-        r = compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_LIMITED));
+    compiler_counter(compiler, name);
+    compiler_chain(compiler, "%s", name);
+    compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_LIMITED));
 
-    if (r == 0)
-        r = compiler_chain(compiler, "limit/%s", flow->name);
-    if (r == 0 && limit->new > 0)
-        r = compile_rate(compiler, flow,
-                         limit->concurrent > 0 ? statement_go(VERDICT_GOTO, open)
-                                               : statement_verdict(VERDICT_RETURN));
-    if (r == 0 && limit->new > 0 && limit->concurrent > 0)
-        r = compiler_chain(compiler, "%s", open);
-    if (r == 0 && limit->concurrent > 0)
-        r = compile_concurrent(compiler, flow);
-    return r;
+    compiler_chain(compiler, "limit/%s", flow->name);
+    if (limit->new > 0)
+        compile_rate(compiler, flow,
+                     limit->concurrent > 0 ? statement_go(VERDICT_GOTO, open)
+                                           : statement_verdict(VERDICT_RETURN));
+    if (limit->new > 0 && limit->concurrent > 0)
+        compiler_chain(compiler, "%s", open);
+    if (limit->concurrent > 0)
+        compile_concurrent(compiler, flow);
 }
 
-/* Only what passes now: what does not is counted as suspended and uses no budget. */
-static int add_limited(struct compiler *compiler, size_t limited, const struct flow *flow)
-{
-    struct ruleset *ruleset = compiler->ruleset;
-    char target[CHAIN_NAME_MAX];
-    struct key key = {0};
-
-    if (!compiler_is_live(compiler, flow))
-        return 0;
-
-    snprintf(target, sizeof(target), "limit/%s", flow->name);
-    key_put(&key, &flow->id, sizeof(flow->id));
-    return ruleset_add_element(ruleset, &ruleset->sets[limited],
-                               &(struct element){
-                                   .key = key.bytes,
-                                   .verdict = VERDICT_JUMP,
-                                   .target = target,
-                                   .comment = flow->name,
-                                   .location = flow->location,
-                               });
-}
-
-int compile_limits(struct compiler *compiler)
+void compile_limits(struct compiler *compiler)
 {
     const struct policy *policy = compiler->policy;
-    size_t limited = compiler->ruleset->n_sets;
-    struct set *set;
-    int r;
+    char target[CHAIN_NAME_MAX];
+    struct set *limited;
 
     if (!compiler_limits(compiler))
-        return 0;
-    r = ruleset_add_set(compiler->ruleset, RULESET_LIMITED, KEY_TYPES(DATATYPE_MARK),
-                        SET_DATA_VERDICT, &set);
-    if (r == 0)
-        r = compile_drop(compiler, REASON_LIMITED, false);
+        return;
+    limited = compiler_set(compiler, RULESET_LIMITED, KEY_TYPES(DATATYPE_MARK), SET_DATA_VERDICT);
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
 
-    for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
-        if (!has_limit(&policy->flows[i]))
+        /* Only what passes now: what does not is counted as suspended and uses no budget. */
+        if (!has_limit(flow) || !compiler_is_live(compiler, flow))
             continue;
-        r = add_limited(compiler, limited, &policy->flows[i]);
-        if (r == 0)
-            r = compile_limit(compiler, &policy->flows[i]);
+        snprintf(target, sizeof(target), "limit/%s", flow->name);
+        compiler_add_mark(compiler, limited, flow,
+                          (struct element){.verdict = VERDICT_JUMP, .target = target});
     }
-    return r;
+
+    compile_drop(compiler, REASON_LIMITED, false);
+
+    for (size_t i = 0; i < policy->n_flows; i++)
+        if (has_limit(&policy->flows[i]))
+            compile_limit(compiler, &policy->flows[i]);
 }

@@ -6,7 +6,6 @@
  * is that of the lookup.
  */
 
-#include <errno.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 
 #include "ruleset/compile.h"
@@ -37,21 +36,21 @@ bool compiler_is_live(const struct compiler *compiler, const struct flow *flow)
     return flow_is_live(compiler, flow, &timeout);
 }
 
-static int add_direction(struct compiler *compiler, struct set *live, const struct flow *flow,
-                         uint8_t direction, usec_t timeout)
+static void add_direction(struct compiler *compiler, struct set *live, const struct flow *flow,
+                          uint8_t direction, usec_t timeout)
 {
     struct key key = {0};
 
     key_put(&key, &direction, sizeof(direction));
     key_put(&key, &flow->id, sizeof(flow->id));
-    return ruleset_add_element(compiler->ruleset, live,
-                               &(struct element){
-                                   .key = key.bytes,
-                                   .verdict = VERDICT_ACCEPT,
-                                   .comment = flow->name,
-                                   .expires = timeout,
-                                   .location = flow->location,
-                               });
+    compiler_element(compiler, live,
+                     &(struct element){
+                         .key = key.bytes,
+                         .verdict = VERDICT_ACCEPT,
+                         .comment = flow->name,
+                         .expires = timeout,
+                         .location = flow->location,
+                     });
 }
 
 bool compiler_logs(const struct compiler *compiler)
@@ -63,45 +62,27 @@ bool compiler_logs(const struct compiler *compiler)
     return false;
 }
 
-static int add_logged(struct compiler *compiler)
+static void add_logged(struct compiler *compiler)
 {
     const struct policy *policy = compiler->policy;
-    struct set *logged;
-    int r = ruleset_add_set(compiler->ruleset, "logged", KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE,
-                            &logged);
-
-    if (r < 0)
-        return r;
+    struct set *logged = compiler_set(compiler, "logged", KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE);
 
     for (size_t i = 0; i < policy->n_flows; i++) {
         const struct flow *flow = &policy->flows[i];
-        struct key key = {0};
 
-        if (!flow->log_new || !compiler_is_live(compiler, flow))
-            continue;
-
-        key_put(&key, &flow->id, sizeof(flow->id));
-        r = ruleset_add_element(compiler->ruleset, logged,
-                                &(struct element){
-                                    .key = key.bytes,
-                                    .comment = flow->name,
-                                    .location = flow->location,
-                                });
-        if (r < 0)
-            return r;
+        if (flow->log_new && compiler_is_live(compiler, flow))
+            compiler_add_mark(compiler, logged, flow, (struct element){0});
     }
-    return 0;
 }
 
-int compile_live(struct compiler *compiler)
+void compile_live(struct compiler *compiler)
 {
     const struct policy *policy = compiler->policy;
-    struct set *live;
-    int r = ruleset_add_set(compiler->ruleset, RULESET_LIVE,
-                            KEY_TYPES(DATATYPE_CT_DIR, DATATYPE_MARK), SET_DATA_VERDICT, &live);
+    struct set *live = compiler_set(compiler, RULESET_LIVE,
+                                    KEY_TYPES(DATATYPE_CT_DIR, DATATYPE_MARK), SET_DATA_VERDICT);
 
-    if (r < 0)
-        return r;
+    if (!live)
+        return;
     live->timeout = true;
     live->counters = true;
 
@@ -112,14 +93,12 @@ int compile_live(struct compiler *compiler)
         if (!flow_is_live(compiler, flow, &timeout))
             continue;
 
-        r = add_direction(compiler, live, flow, IP_CT_DIR_ORIGINAL, timeout);
-        if (r == 0)
-            r = add_direction(compiler, live, flow, IP_CT_DIR_REPLY, timeout);
-        if (r < 0)
-            return r;
+        add_direction(compiler, live, flow, IP_CT_DIR_ORIGINAL, timeout);
+        add_direction(compiler, live, flow, IP_CT_DIR_REPLY, timeout);
     }
 
-    return compiler_logs(compiler) ? add_logged(compiler) : 0;
+    if (compiler_logs(compiler))
+        add_logged(compiler);
 }
 
 struct statement compiler_ask_live(void)

@@ -9,8 +9,6 @@
  * of them lie in `homes/FAMILY`, with the interface in front.
  */
 
-#include <errno.h>
-
 #include "ruleset/compiler.h"
 
 /* Up to so many prefixes of a family are written as rules. */
@@ -47,103 +45,87 @@ static void name_networks(const struct compiler *compiler, size_t segment, enum 
              family_word(family));
 }
 
-/* Adds the ranges to a set whose keys have the interface in front, or none where it is NULL. */
-static int add_ranges(struct compiler *compiler, struct set *set, const char *interface,
-                      enum family family, const struct range_set *addresses)
+/* The addresses of all zones of a segment, into an empty set. */
+static void collect(struct compiler *compiler, size_t segment, enum family family,
+                    struct range_set *addresses)
 {
-    int r = 0;
+    const struct segment *carried = &compiler->policy->segments[segment];
 
-    for (size_t i = 0; r == 0 && i < addresses->n_ranges; i++) {
-        struct key first = {0}, last = {0};
+    for (size_t i = 0; compiler->error == 0 && i < carried->n_zones; i++) {
+        const struct zone *zone = &compiler->policy->zones[carried->zones[i]];
 
-        if (interface) {
-            key_put_name(&first, interface);
-            key_put_name(&last, interface);
-        }
-        key_put_address(&first, family, addresses->ranges[i].first);
-        key_put_address(&last, family, addresses->ranges[i].last);
-        r = ruleset_add_element(compiler->ruleset, set,
-                                &(struct element){.key = first.bytes, .key_end = last.bytes});
+        compiler->error = range_set_add_set(addresses, &zone->addresses.by_family[family]);
     }
-    return r;
 }
 
 /* `homes/FAMILY`. */
-static int compile_homes(struct compiler *compiler, enum family family)
+static void compile_homes(struct compiler *compiler, enum family family)
 {
     const enum datatype key[] = {DATATYPE_IFNAME, address_type(family)};
     char name[CHAIN_NAME_MAX];
     struct set *set;
-    int r;
 
     snprintf(name, sizeof(name), "homes/%s", family_word(family));
-    r = ruleset_add_set(compiler->ruleset, name, key, ELEMENTS_OF(key), SET_DATA_NONE, &set);
-    if (r < 0)
-        return r;
-    set->interval = true;
+    set = compiler_set(compiler, name, key, ELEMENTS_OF(key), SET_DATA_NONE);
+    if (set)
+        set->interval = true;
 
-    for (size_t i = 0; r == 0 && i < compiler->policy->n_segments; i++) {
+    for (size_t i = 0; i < compiler->policy->n_segments; i++) {
         const struct segment *segment = &compiler->policy->segments[i];
         cleanup_(range_set_clear) struct range_set addresses = {0};
 
-        r = compiler_segment_addresses(compiler, i, family, &addresses);
-        for (size_t j = 0; r == 0 && j < segment->n_interfaces; j++)
-            r = add_ranges(compiler, set, segment->interfaces[j], family, &addresses);
+        collect(compiler, i, family, &addresses);
+        for (size_t j = 0; j < segment->n_interfaces; j++)
+            compiler_add_ranges(compiler, set, segment->interfaces[j], family, &addresses);
     }
-    return r;
 }
 
 /* `networks/SEGMENT/FAMILY`, where prefixes do not do. */
-static int compile_segment(struct compiler *compiler, size_t segment, enum family family)
+static void compile_segment(struct compiler *compiler, size_t segment, enum family family)
 {
     const enum datatype key = address_type(family);
     cleanup_(range_set_clear) struct range_set addresses = {0};
     struct prefix prefixes[INLINE_PREFIXES_MAX];
     char name[CHAIN_NAME_MAX];
     struct set *set;
-    int r = compiler_segment_addresses(compiler, segment, family, &addresses);
 
-    if (r < 0 || addresses.n_ranges == 0 || split(&addresses, family, prefixes) > 0)
-        return r;
+    collect(compiler, segment, family, &addresses);
+    if (addresses.n_ranges == 0 || split(&addresses, family, prefixes) > 0)
+        return;
 
     name_networks(compiler, segment, family, name);
-    r = ruleset_add_set(compiler->ruleset, name, &key, 1, SET_DATA_NONE, &set);
-    if (r < 0)
-        return r;
-    set->interval = true;
-    return add_ranges(compiler, set, NULL, family, &addresses);
+    set = compiler_set(compiler, name, &key, 1, SET_DATA_NONE);
+    if (set)
+        set->interval = true;
+    compiler_add_ranges(compiler, set, NULL, family, &addresses);
 }
 
-int compile_networks(struct compiler *compiler)
+void compile_networks(struct compiler *compiler)
 {
-    int r = 0;
-
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
-        r = compile_homes(compiler, family);
-        for (size_t i = 0; r == 0 && i < compiler->policy->n_segments; i++)
-            r = compile_segment(compiler, i, family);
+    for (enum family family = 0; family < FAMILIES; family++) {
+        compile_homes(compiler, family);
+        for (size_t i = 0; i < compiler->policy->n_segments; i++)
+            compile_segment(compiler, i, family);
     }
-    return r;
 }
 
-int compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
-                            enum field field, struct statement then)
+void compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
+                             enum field field, struct statement then)
 {
     cleanup_(range_set_clear) struct range_set addresses = {0};
     struct prefix prefixes[INLINE_PREFIXES_MAX];
     char name[CHAIN_NAME_MAX];
     size_t n;
-    int r = compiler_segment_addresses(compiler, segment, family, &addresses);
 
-    if (r < 0 || addresses.n_ranges == 0)
-        return r;
+    collect(compiler, segment, family, &addresses);
+    if (addresses.n_ranges == 0)
+        return;
 
     n = split(&addresses, family, prefixes);
     if (n == 0) {
         name_networks(compiler, segment, family, name);
-        return compiler_rule(compiler, statement_lookup(FIELDS(field), false, name), then);
+        compiler_rule(compiler, statement_lookup(FIELDS(field), false, name), then);
     }
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = compiler_rule(compiler, statement_match_prefix(field, family, prefixes[i]), then);
-    return r;
+    for (size_t i = 0; i < n; i++)
+        compiler_rule(compiler, statement_match_prefix(field, family, prefixes[i]), then);
 }

@@ -13,7 +13,6 @@
  * leaves out when it lists the rule.)
  */
 
-#include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -50,6 +49,15 @@ static uint8_t icmp_protocol(enum family family)
     return family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 }
 
+/* Maps of one table, and what asks them. */
+struct table {
+    struct compiler *compiler;
+    const char *name; /* without suffix */
+    enum family family;
+    bool has_source;
+    bool interval;
+};
+
 /* Rows of one table, for the kernel: boxes of protocols and ports that do not span ICMP. */
 struct rows {
     struct range_row *rows;
@@ -62,30 +70,30 @@ static void rows_clear(struct rows *rows)
     free(rows->rows);
 }
 
-static int rows_add(struct rows *rows, const struct range_row *row, service_number first,
-                    service_number last)
+static void rows_add(struct compiler *compiler, struct rows *rows, const struct range_row *row,
+                     service_number first, service_number last)
 {
-    int r = array_reserve(&rows->rows, &rows->capacity, rows->n_rows + 1, sizeof(*rows->rows));
-
-    if (r < 0)
-        return r;
+    if (compiler->error == 0)
+        compiler->error =
+            array_reserve(&rows->rows, &rows->capacity, rows->n_rows + 1, sizeof(*rows->rows));
+    if (compiler->error < 0)
+        return;
 
     rows->rows[rows->n_rows] = *row;
     rows->rows[rows->n_rows++].services = (struct service_span){first, last};
-    return 0;
 }
 
 /* Whole protocols from `first` to `last` as one box; `services` holds them as two corners. */
-static int rows_add_protocols(struct rows *rows, const struct range_row *row, unsigned first,
-                              unsigned last)
+static void rows_add_protocols(struct compiler *compiler, struct rows *rows,
+                               const struct range_row *row, unsigned first, unsigned last)
 {
-    if (first > last)
-        return 0;
-    return rows_add(rows, row, SERVICE_NUMBER(first, 0), SERVICE_NUMBER(last, 0xffff));
+    if (first <= last)
+        rows_add(compiler, rows, row, SERVICE_NUMBER(first, 0), SERVICE_NUMBER(last, 0xffff));
 }
 
 /* The codes of each query that the row covers, and the same codes of its reply. */
-static int rows_add_icmp(struct rows *icmp, const struct range_row *row, enum family family)
+static void rows_add_icmp(struct compiler *compiler, struct rows *icmp, const struct range_row *row,
+                          enum family family)
 {
     const struct icmp_query *queries = family == FAMILY_IPV4 ? icmp_queries : icmpv6_queries;
     size_t n = family == FAMILY_IPV4 ? ELEMENTS_OF(icmp_queries) : ELEMENTS_OF(icmpv6_queries);
@@ -96,7 +104,6 @@ static int rows_add_icmp(struct rows *icmp, const struct range_row *row, enum fa
         service_number reply =
             SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].reply << 8);
         service_number first = request, last = request | 0xff;
-        int r;
 
         if (first < row->services.first)
             first = row->services.first;
@@ -105,33 +112,29 @@ static int rows_add_icmp(struct rows *icmp, const struct range_row *row, enum fa
         if (first > last)
             continue;
 
-        r = rows_add(icmp, row, first, last);
-        if (r == 0)
-            r = rows_add(icmp, row, first - request + reply, last - request + reply);
-        if (r < 0)
-            return r;
+        rows_add(compiler, icmp, row, first, last);
+        rows_add(compiler, icmp, row, first - request + reply, last - request + reply);
     }
-    return 0;
 }
 
 /*
  * Splits a row's services into boxes: protocols that are covered in part, and stretches of
  * protocols that are covered whole, with a gap where ICMP is.
  */
-static int split_row(const struct range_row *row, enum family family, struct rows *plain,
-                     struct rows *icmp)
+static void split_row(const struct table *table, const struct range_row *row, struct rows *plain,
+                      struct rows *icmp)
 {
+    struct compiler *compiler = table->compiler;
     unsigned first = SERVICE_PROTOCOL(row->services.first);
     unsigned last = SERVICE_PROTOCOL(row->services.last);
     unsigned whole = 256; /* first of the whole protocols not yet written; 256: none */
-    int r;
 
-    r = rows_add_icmp(icmp, row, family);
+    rows_add_icmp(compiler, icmp, row, table->family);
 
-    for (unsigned protocol = first; r == 0 && protocol <= last; protocol++) {
+    for (unsigned protocol = first; protocol <= last; protocol++) {
         service_number low = SERVICE_NUMBER(protocol, 0), high = SERVICE_NUMBER(protocol, 0xffff);
         bool is_whole = row->services.first <= low && row->services.last >= high;
-        bool is_icmp = protocol == icmp_protocol(family);
+        bool is_icmp = protocol == icmp_protocol(table->family);
 
         if (is_whole && !is_icmp) {
             if (whole == 256)
@@ -139,26 +142,17 @@ static int split_row(const struct range_row *row, enum family family, struct row
             continue;
         }
         if (whole != 256) {
-            r = rows_add_protocols(plain, row, whole, protocol - 1);
+            rows_add_protocols(compiler, plain, row, whole, protocol - 1);
             whole = 256;
         }
-        if (r == 0 && !is_icmp)
-            r = rows_add(plain, row, row->services.first > low ? row->services.first : low,
-                         row->services.last < high ? row->services.last : high);
+        if (!is_icmp)
+            rows_add(compiler, plain, row, row->services.first > low ? row->services.first : low,
+                     row->services.last < high ? row->services.last : high);
     }
 
-    if (r == 0 && whole != 256)
-        r = rows_add_protocols(plain, row, whole, last);
-    return r;
+    if (whole != 256)
+        rows_add_protocols(compiler, plain, row, whole, last);
 }
-
-struct table {
-    struct compiler *compiler;
-    const char *name; /* without suffix */
-    enum family family;
-    bool has_source;
-    bool interval;
-};
 
 static struct field_list table_fields(const struct table *table, enum field port)
 {
@@ -183,19 +177,7 @@ static struct field_list table_fields(const struct table *table, enum field port
     };
 }
 
-static int table_add_set(const struct table *table, const char *name, struct set **ret_set)
-{
-    enum datatype address = table->family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR;
-    const enum datatype types[] = {address, address, DATATYPE_INET_PROTO, DATATYPE_INET_SERVICE};
-    int r = ruleset_add_set(table->compiler->ruleset, name, table->has_source ? types : types + 1,
-                            table->has_source ? 4 : 3, SET_DATA_MARK, ret_set);
-
-    if (r == 0)
-        (*ret_set)->interval = table->interval;
-    return r;
-}
-
-static int table_add_row(const struct table *table, struct set *set, const struct range_row *row)
+static void table_add_row(const struct table *table, struct set *set, const struct range_row *row)
 {
     const struct flow *flow = &table->compiler->policy->flows[row->flow];
     struct key first = {0}, last = {0};
@@ -209,59 +191,56 @@ static int table_add_row(const struct table *table, struct set *set, const struc
     key_put_service(&first, row->services.first);
     key_put_service(&last, row->services.last);
 
-    return ruleset_add_element(table->compiler->ruleset, set,
-                               &(struct element){
-                                   .key = first.bytes,
-                                   .key_end = table->interval ? last.bytes : NULL,
-                                   .mark = flow->id,
-                                   .location = flow->location,
-                               });
+    compiler_element(table->compiler, set,
+                     &(struct element){
+                         .key = first.bytes,
+                         .key_end = table->interval ? last.bytes : NULL,
+                         .mark = flow->id,
+                         .location = flow->location,
+                     });
 }
 
-static int table_fill(const struct table *table, const char *name, const struct rows *rows)
+static void table_fill(const struct table *table, const char *name, const struct rows *rows)
 {
-    struct set *set;
-    int r = table_add_set(table, name, &set);
+    const enum datatype types[] = {address_type(table->family), address_type(table->family),
+                                   DATATYPE_INET_PROTO, DATATYPE_INET_SERVICE};
+    struct set *set = compiler_set(table->compiler, name, table->has_source ? types : types + 1,
+                                   table->has_source ? 4 : 3, SET_DATA_MARK);
 
-    for (size_t i = 0; r == 0 && i < rows->n_rows; i++)
-        r = table_add_row(table, set, &rows->rows[i]);
-    return r;
+    if (set)
+        set->interval = table->interval;
+    for (size_t i = 0; i < rows->n_rows; i++)
+        table_add_row(table, set, &rows->rows[i]);
 }
 
 /* Adds the maps for the rows, and to the chain added last the rules that ask them. */
-static int table_write(const struct table *table, const struct rows *plain, const struct rows *icmp)
+static void table_write(const struct table *table, const struct rows *plain,
+                        const struct rows *icmp)
 {
     struct compiler *compiler = table->compiler;
     char icmp_name[CHAIN_NAME_MAX];
-    int r = 0;
 
     if (plain->n_rows > 0) {
-        r = table_fill(table, table->name, plain);
-        if (r == 0)
-            r = compiler_rule(
-                compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
-                statement_set_ct_mark(table_fields(table, FIELD_TH_DPORT), table->name),
-                statement_verdict(VERDICT_RETURN));
-        if (r == 0)
-            r = compiler_rule(
-                compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
-                statement_set_ct_mark(table_fields(table, FIELD_TH_SPORT), table->name),
-                statement_verdict(VERDICT_RETURN));
+        table_fill(table, table->name, plain);
+        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
+                      statement_set_ct_mark(table_fields(table, FIELD_TH_DPORT), table->name),
+                      statement_verdict(VERDICT_RETURN));
+        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
+                      statement_set_ct_mark(table_fields(table, FIELD_TH_SPORT), table->name),
+                      statement_verdict(VERDICT_RETURN));
     }
 
-    if (r == 0 && icmp->n_rows > 0) {
+    if (icmp->n_rows > 0) {
         snprintf(icmp_name, sizeof(icmp_name), "%.240s/icmp", table->name);
-        r = table_fill(table, icmp_name, icmp);
-        if (r == 0)
-            r = compiler_rule(compiler,
-                              statement_set_ct_mark(table_fields(table, FIELD_TH_SPORT), icmp_name),
-                              statement_verdict(VERDICT_RETURN));
+        table_fill(table, icmp_name, icmp);
+        compiler_rule(compiler,
+                      statement_set_ct_mark(table_fields(table, FIELD_TH_SPORT), icmp_name),
+                      statement_verdict(VERDICT_RETURN));
     }
-    return r;
 }
 
-static int write_exact(struct compiler *compiler, const char *name, enum family family,
-                       bool has_source, const struct exact_row *exact, size_t n_exact)
+static void write_exact(struct compiler *compiler, const char *name, enum family family,
+                        bool has_source, const struct exact_row *exact, size_t n_exact)
 {
     const struct table table = {compiler, name, family, has_source, false};
     cleanup_(rows_clear) struct rows plain = {0};
@@ -274,28 +253,22 @@ static int write_exact(struct compiler *compiler, const char *name, enum family 
             .services = {exact[i].service, exact[i].service},
             .flow = exact[i].flow,
         };
-        int r = split_row(&row, family, &plain, &icmp);
 
-        if (r < 0)
-            return r;
+        split_row(&table, &row, &plain, &icmp);
     }
-    return table_write(&table, &plain, &icmp);
+    table_write(&table, &plain, &icmp);
 }
 
-static int write_ranges(struct compiler *compiler, const char *name, enum family family,
-                        bool has_source, const struct range_row *ranges, size_t n_ranges)
+static void write_ranges(struct compiler *compiler, const char *name, enum family family,
+                         bool has_source, const struct range_row *ranges, size_t n_ranges)
 {
     const struct table table = {compiler, name, family, has_source, true};
     cleanup_(rows_clear) struct rows plain = {0};
     cleanup_(rows_clear) struct rows icmp = {0};
 
-    for (size_t i = 0; i < n_ranges; i++) {
-        int r = split_row(&ranges[i], family, &plain, &icmp);
-
-        if (r < 0)
-            return r;
-    }
-    return table_write(&table, &plain, &icmp);
+    for (size_t i = 0; i < n_ranges; i++)
+        split_row(&table, &ranges[i], &plain, &icmp);
+    table_write(&table, &plain, &icmp);
 }
 
 /* `NAME/ADDRESS`; colons are not for nft's names. */
@@ -316,46 +289,36 @@ static void class_name(const char *name, enum family family, const struct class 
         snprintf(buffer, CHAIN_NAME_MAX, "%.160s/%.45s-%u", name, address, class->level);
 }
 
-static int compile_class(struct compiler *compiler, const struct pair *pair, const char *pair_name,
-                         const char *no_flow, const struct class *class)
+static void compile_class(struct compiler *compiler, const struct pair *pair, const char *pair_name,
+                          const char *no_flow, const struct class *class)
 {
     char name[CHAIN_NAME_MAX], table[CHAIN_NAME_MAX + 16], parent[CHAIN_NAME_MAX];
-    int r;
 
     class_name(pair_name, pair->family, class, name);
-    r = compiler_chain(compiler, "%s", name);
-    if (r < 0)
-        return r;
+    compiler_chain(compiler, "%s", name);
 
     snprintf(table, sizeof(table), "%s/exact", name);
-    r = write_exact(compiler, table, pair->family, false, class->exact, class->n_exact);
-    if (r < 0)
-        return r;
+    write_exact(compiler, table, pair->family, false, class->exact, class->n_exact);
 
     snprintf(table, sizeof(table), "%s/ranges", name);
-    r = write_ranges(compiler, table, pair->family, false, class->ranges, class->n_ranges);
-    if (r < 0)
-        return r;
+    write_ranges(compiler, table, pair->family, false, class->ranges, class->n_ranges);
 
     if (class->parent != NO_CLASS)
         class_name(pair_name, pair->family, &pair->classes[class->parent], parent);
-    return compiler_rule(compiler,
-                         statement_go(VERDICT_GOTO, class->parent != NO_CLASS ? parent : no_flow));
+    compiler_rule(compiler,
+                  statement_go(VERDICT_GOTO, class->parent != NO_CLASS ? parent : no_flow));
 }
 
-static int write_sources(struct compiler *compiler, const struct pair *pair, const char *pair_name)
+static void write_sources(struct compiler *compiler, const struct pair *pair, const char *pair_name)
 {
-    enum datatype address = pair->family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR;
     enum field field = pair->family == FAMILY_IPV4 ? FIELD_CT_ORIG_SADDR : FIELD_CT_ORIG_SADDR6;
     char name[CHAIN_NAME_MAX], class[CHAIN_NAME_MAX];
     struct set *set;
-    int r;
 
     snprintf(name, sizeof(name), "%.200s/sources", pair_name);
-    r = ruleset_add_set(compiler->ruleset, name, &address, 1, SET_DATA_VERDICT, &set);
-    if (r < 0)
-        return r;
-    set->interval = true;
+    set = compiler_set(compiler, name, KEY_TYPES(address_type(pair->family)), SET_DATA_VERDICT);
+    if (set)
+        set->interval = true;
 
     for (size_t i = 0; i < pair->n_sources; i++) {
         const struct source_row *row = &pair->sources[i];
@@ -364,25 +327,22 @@ static int write_sources(struct compiler *compiler, const struct pair *pair, con
         key_put_address(&first, pair->family, row->source.first);
         key_put_address(&last, pair->family, row->source.last);
         class_name(pair_name, pair->family, &pair->classes[row->class], class);
-        r = ruleset_add_element(compiler->ruleset, set,
-                                &(struct element){
-                                    .key = first.bytes,
-                                    .key_end = last.bytes,
-                                    .verdict = VERDICT_GOTO,
-                                    .target = class,
-                                });
-        if (r < 0)
-            return r;
+        compiler_element(compiler, set,
+                         &(struct element){
+                             .key = first.bytes,
+                             .key_end = last.bytes,
+                             .verdict = VERDICT_GOTO,
+                             .target = class,
+                         });
     }
 
-    return compiler_rule(compiler, statement_verdict_map(FIELDS(field), name));
+    compiler_rule(compiler, statement_verdict_map(FIELDS(field), name));
 }
 
-int compile_pair(struct compiler *compiler, const struct pair *pair)
+void compile_pair(struct compiler *compiler, const struct pair *pair)
 {
     char from[SEGMENT_TEXT_MAX], to[SEGMENT_TEXT_MAX];
     char name[CHAIN_NAME_MAX], table[CHAIN_NAME_MAX + 16], no_flow[CHAIN_NAME_MAX];
-    int r;
 
     snprintf(name, sizeof(name), "pair/%s/%s/%s", compiler_segment(compiler, pair->from, from),
              compiler_segment(compiler, pair->to, to), family_word(pair->family));
@@ -390,30 +350,18 @@ int compile_pair(struct compiler *compiler, const struct pair *pair)
              compiler_segment(compiler, pair->from, from),
              compiler_segment(compiler, pair->to, to));
 
-    for (size_t i = 0; i < pair->n_classes; i++) {
-        r = compile_class(compiler, pair, name, no_flow, &pair->classes[i]);
-        if (r < 0)
-            return r;
-    }
+    for (size_t i = 0; i < pair->n_classes; i++)
+        compile_class(compiler, pair, name, no_flow, &pair->classes[i]);
 
-    r = compiler_chain(compiler, "%s", name);
-    if (r < 0)
-        return r;
+    compiler_chain(compiler, "%s", name);
 
     snprintf(table, sizeof(table), "%s/exact", name);
-    r = write_exact(compiler, table, pair->family, true, pair->exact, pair->n_exact);
-    if (r < 0)
-        return r;
+    write_exact(compiler, table, pair->family, true, pair->exact, pair->n_exact);
 
     snprintf(table, sizeof(table), "%s/pool", name);
-    r = write_ranges(compiler, table, pair->family, true, pair->pool, pair->n_pool);
-    if (r < 0)
-        return r;
+    write_ranges(compiler, table, pair->family, true, pair->pool, pair->n_pool);
 
-    if (pair->n_sources > 0) {
-        r = write_sources(compiler, pair, name);
-        if (r < 0)
-            return r;
-    }
-    return compiler_rule(compiler, statement_go(VERDICT_GOTO, no_flow));
+    if (pair->n_sources > 0)
+        write_sources(compiler, pair, name);
+    compiler_rule(compiler, statement_go(VERDICT_GOTO, no_flow));
 }
