@@ -60,39 +60,35 @@ struct differ {
     const struct ruleset *new;
     struct difference *difference;
     bool calm; /* each packet finds the same chains in both */
+    enum phase phase;
+    bool marker; /* it is the turn of the chains that name the generation, not of the others */
 };
 
 static struct walk walk_chains(const struct differ *differ)
 {
-    return (struct walk){(const char *)differ->old->chains,
-                         (const char *)differ->new->chains,
-                         differ->old->n_chains,
-                         differ->new->n_chains,
-                         sizeof(struct chain),
-                         0,
-                         0};
+    return (struct walk){.old = (const char *)differ->old->chains,
+                         .new = (const char *)differ->new->chains,
+                         .n_old = differ->old->n_chains,
+                         .n_new = differ->new->n_chains,
+                         .size = sizeof(struct chain)};
 }
 
 static struct walk walk_sets(const struct differ *differ)
 {
-    return (struct walk){(const char *)differ->old->sets,
-                         (const char *)differ->new->sets,
-                         differ->old->n_sets,
-                         differ->new->n_sets,
-                         sizeof(struct set),
-                         0,
-                         0};
+    return (struct walk){.old = (const char *)differ->old->sets,
+                         .new = (const char *)differ->new->sets,
+                         .n_old = differ->old->n_sets,
+                         .n_new = differ->new->n_sets,
+                         .size = sizeof(struct set)};
 }
 
 static struct walk walk_counters(const struct differ *differ)
 {
-    return (struct walk){(const char *)differ->old->counters,
-                         (const char *)differ->new->counters,
-                         differ->old->n_counters,
-                         differ->new->n_counters,
-                         sizeof(struct counter),
-                         0,
-                         0};
+    return (struct walk){.old = (const char *)differ->old->counters,
+                         .new = (const char *)differ->new->counters,
+                         .n_old = differ->old->n_counters,
+                         .n_new = differ->new->n_counters,
+                         .size = sizeof(struct counter)};
 }
 
 static int difference_add(struct difference *difference, const struct change *change)
@@ -168,86 +164,42 @@ static enum phase chain_phase(const struct differ *differ, const struct chain *o
     return j == new->n_rules ? PHASE_ROWS : PHASE_CHANGE;
 }
 
-static int flush_chains(struct differ *differ, enum phase phase)
-{
-    struct walk walk = walk_chains(differ);
-    const void *old, *new;
-
-    while (walk_next(&walk, &old, &new)) {
-        const struct chain *chain = old;
-        int r;
-
-        if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new) ||
-            chain_phase(differ, old, new) != phase)
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){.kind = CHANGE_FLUSH_CHAIN, .chain = chain});
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* The chain that names the generation is added when all of it is there. */
 static bool is_marker(const struct chain *chain)
 {
     return strncmp(chain->name, RULESET_GENERATION, strlen(RULESET_GENERATION)) == 0;
 }
 
-static int delete_chains(struct differ *differ, bool marker)
+/* Whether the rules of the chain, old or new, are written in the phase at hand. */
+static bool rules_are_due(const struct differ *differ, const struct chain *chain,
+                          const struct chain *old, const struct chain *new)
 {
-    struct walk walk = walk_chains(differ);
-    const void *old, *new;
-
-    while (walk_next(&walk, &old, &new)) {
-        int r;
-
-        if (!old || (new &&chain_shape_equal(old, new)) || is_marker(old) != marker)
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){.kind = CHANGE_DELETE_CHAIN, .chain = old});
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return chain && chain->n_rules > 0 && !chain_stays(differ, old, new) &&
+           chain_phase(differ, old, new) == differ->phase;
 }
 
-static int add_chains(struct differ *differ, bool marker)
+static bool chain_is_due(const struct differ *differ, const struct chain *chain,
+                         const struct chain *old, const struct chain *new)
 {
-    struct walk walk = walk_chains(differ);
-    const void *old, *new;
-
-    while (walk_next(&walk, &old, &new)) {
-        int r;
-
-        if (!new || (old && chain_shape_equal(old, new)) || is_marker(new) != marker)
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){.kind = CHANGE_ADD_CHAIN, .chain = new});
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return chain && !(old && new &&chain_shape_equal(old, new)) &&
+           is_marker(chain) == differ->marker;
 }
 
-static int add_rules(struct differ *differ, enum phase phase)
+static int change_chains(struct differ *differ, enum change_kind kind)
 {
+    bool rules = kind == CHANGE_FLUSH_CHAIN || kind == CHANGE_ADD_RULES;
+    bool goes = kind == CHANGE_FLUSH_CHAIN || kind == CHANGE_DELETE_CHAIN;
     struct walk walk = walk_chains(differ);
     const void *old, *new;
+    int r = 0;
 
-    while (walk_next(&walk, &old, &new)) {
-        const struct chain *chain = new;
-        int r;
+    while (r == 0 && walk_next(&walk, &old, &new)) {
+        const struct chain *chain = goes ? old : new;
 
-        if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new) ||
-            chain_phase(differ, old, new) != phase)
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){.kind = CHANGE_ADD_RULES, .chain = chain});
-        if (r < 0)
-            return r;
+        if (rules ? rules_are_due(differ, chain, old, new) : chain_is_due(differ, chain, old, new))
+            r = difference_add(differ->difference, &(struct change){.kind = kind, .chain = chain});
     }
-    return 0;
+    return r;
 }
 
 static enum phase set_phase(const struct differ *differ, const struct set *old,
@@ -256,63 +208,37 @@ static enum phase set_phase(const struct differ *differ, const struct set *old,
     return differ->calm && !new && old->data == SET_DATA_MARK ? PHASE_ROWS : PHASE_CHANGE;
 }
 
-static int delete_sets(struct differ *differ, enum phase phase)
+static int change_sets(struct differ *differ, enum change_kind kind)
 {
     struct walk walk = walk_sets(differ);
     const void *old, *new;
+    int r = 0;
 
-    while (walk_next(&walk, &old, &new)) {
-        int r;
+    while (r == 0 && walk_next(&walk, &old, &new)) {
+        const struct set *set = kind == CHANGE_DELETE_SET ? old : new;
 
-        if (!old || (new &&set_definition_equal(old, new)))
+        if (!set || (old && new &&set_definition_equal(old, new)) ||
+            (kind == CHANGE_DELETE_SET && set_phase(differ, old, new) != differ->phase))
             continue;
-        if (set_phase(differ, old, new) != phase)
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){.kind = CHANGE_DELETE_SET, .set = old});
-        if (r < 0)
-            return r;
+        r = difference_add(differ->difference, &(struct change){.kind = kind, .set = set});
     }
-    return 0;
+    return r;
 }
 
-static int add_sets(struct differ *differ)
-{
-    struct walk walk = walk_sets(differ);
-    const void *old, *new;
-
-    while (walk_next(&walk, &old, &new)) {
-        int r;
-
-        if (!new || (old && set_definition_equal(old, new)))
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){.kind = CHANGE_ADD_SET, .set = new});
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int change_counters(struct differ *differ, bool delete)
+static int change_counters(struct differ *differ, enum change_kind kind)
 {
     struct walk walk = walk_counters(differ);
     const void *old, *new;
+    int r = 0;
 
-    while (walk_next(&walk, &old, &new)) {
-        int r;
+    while (r == 0 && walk_next(&walk, &old, &new)) {
+        const struct counter *counter = kind == CHANGE_DELETE_COUNTER ? old : new;
 
-        if ((old && new) || (delete ? !old : !new))
-            continue;
-        r = difference_add(differ->difference,
-                           &(struct change){
-                               .kind = delete ? CHANGE_DELETE_COUNTER : CHANGE_ADD_COUNTER,
-                               .counter = delete ? old : new,
-                           });
-        if (r < 0)
-            return r;
+        if (counter && !(old && new))
+            r = difference_add(differ->difference,
+                               &(struct change){.kind = kind, .counter = counter});
     }
-    return 0;
+    return r;
 }
 
 /* True where two elements of one key differ only in what may be renewed in place. */
@@ -362,8 +288,7 @@ static enum phase element_phase(const struct differ *differ, const struct set *s
 
 /* Collects the elements of two sets that a change of the kind is about. Either may be NULL. */
 static int collect_elements(const struct differ *differ, const struct set *old,
-                            const struct set *new, enum change_kind kind, enum phase phase,
-                            struct element_list *list)
+                            const struct set *new, enum change_kind kind, struct element_list *list)
 {
     const struct set *set = new ? new : old;
     size_t n_old = old ? old->n_elements : 0, n_new = new ? new->n_elements : 0;
@@ -384,8 +309,9 @@ static int collect_elements(const struct differ *differ, const struct set *old,
         }
 
         if (kind == CHANGE_DELETE_ELEMENTS && order <= 0 && !same && !renew)
-            r = !new || element_phase(differ, set, order == 0) == phase ? element_list_add(list, a)
-                                                                        : 0;
+            r = !new || element_phase(differ, set, order == 0) == differ->phase
+                    ? element_list_add(list, a)
+                    : 0;
         else if (kind == CHANGE_ADD_ELEMENTS && order >= 0 && !same && !renew)
             r = element_list_add(list, b);
         else if (kind == CHANGE_RENEW_ELEMENTS && renew)
@@ -396,7 +322,7 @@ static int collect_elements(const struct differ *differ, const struct set *old,
     return 0;
 }
 
-static int change_elements(struct differ *differ, enum change_kind kind, enum phase phase)
+static int change_elements(struct differ *differ, enum change_kind kind)
 {
     struct walk walk = walk_sets(differ);
     const void *old, *new;
@@ -406,7 +332,7 @@ static int change_elements(struct differ *differ, enum change_kind kind, enum ph
         bool kept = old && new &&set_definition_equal(old, new);
         int r;
 
-        if (!kept && phase != PHASE_CHANGE)
+        if (!kept && differ->phase != PHASE_CHANGE)
             continue;
         /* A set that goes as a whole still holds the chains its elements name, which may go too:
          * so its verdicts are deleted one by one. */
@@ -414,11 +340,11 @@ static int change_elements(struct differ *differ, enum change_kind kind, enum ph
             if (!old || (!kept && ((const struct set *)old)->data != SET_DATA_VERDICT &&
                          ((const struct set *)old)->data != SET_DATA_COUNTER))
                 continue;
-            r = collect_elements(differ, old, kept ? new : NULL, kind, phase, &list);
+            r = collect_elements(differ, old, kept ? new : NULL, kind, &list);
         } else {
             if (!new)
                 continue;
-            r = collect_elements(differ, kept ? old : NULL, new, kind, phase, &list);
+            r = collect_elements(differ, kept ? old : NULL, new, kind, &list);
         }
         if (r < 0)
             return r;
@@ -439,43 +365,31 @@ static int change_elements(struct differ *differ, enum change_kind kind, enum ph
     return 0;
 }
 
-static int run_change(struct differ *differ)
+/* All changes of the phase at hand, in an order the kernel accepts. */
+static int run_phase(struct differ *differ)
 {
-    int r = flush_chains(differ, PHASE_CHANGE);
+    static const struct {
+        int (*run)(struct differ *differ, enum change_kind kind);
+        enum change_kind kind;
+        bool later; /* not only in the first phase */
+    } steps[] = {
+        {change_chains, CHANGE_FLUSH_CHAIN, true},
+        {change_elements, CHANGE_DELETE_ELEMENTS, true},
+        {change_sets, CHANGE_DELETE_SET, true},
+        {change_chains, CHANGE_DELETE_CHAIN, false},
+        {change_counters, CHANGE_DELETE_COUNTER, false},
+        {change_counters, CHANGE_ADD_COUNTER, false},
+        {change_chains, CHANGE_ADD_CHAIN, false},
+        {change_sets, CHANGE_ADD_SET, false},
+        {change_elements, CHANGE_ADD_ELEMENTS, false},
+        {change_elements, CHANGE_RENEW_ELEMENTS, false},
+        {change_chains, CHANGE_ADD_RULES, true},
+    };
+    int r = 0;
 
-    if (r == 0)
-        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_CHANGE);
-    if (r == 0)
-        r = delete_sets(differ, PHASE_CHANGE);
-    if (r == 0)
-        r = delete_chains(differ, false);
-    if (r == 0)
-        r = change_counters(differ, true);
-    if (r == 0)
-        r = change_counters(differ, false);
-    if (r == 0)
-        r = add_chains(differ, false);
-    if (r == 0)
-        r = add_sets(differ);
-    if (r == 0)
-        r = change_elements(differ, CHANGE_ADD_ELEMENTS, PHASE_CHANGE);
-    if (r == 0)
-        r = change_elements(differ, CHANGE_RENEW_ELEMENTS, PHASE_CHANGE);
-    if (r == 0)
-        r = add_rules(differ, PHASE_CHANGE);
-    return r;
-}
-
-static int run_rows(struct differ *differ)
-{
-    int r = flush_chains(differ, PHASE_ROWS);
-
-    if (r == 0)
-        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_ROWS);
-    if (r == 0)
-        r = delete_sets(differ, PHASE_ROWS);
-    if (r == 0)
-        r = add_rules(differ, PHASE_ROWS);
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(steps); i++)
+        if (differ->phase == PHASE_CHANGE || steps[i].later)
+            r = steps[i].run(differ, steps[i].kind);
     return r;
 }
 
@@ -509,35 +423,34 @@ static bool is_calm(const struct differ *differ)
  * between two of them finds it, and begins again from there. */
 static int mark_generation(struct differ *differ)
 {
-    struct difference *difference = differ->difference;
-    size_t n_before = difference->n_changes;
-    enum phase last = difference->n_phase[PHASE_IDS] > 0    ? PHASE_IDS
-                      : difference->n_phase[PHASE_ROWS] > 0 ? PHASE_ROWS
-                                                            : PHASE_CHANGE;
-    int r = delete_chains(differ, true);
+    size_t *n_phase = differ->difference->n_phase, n_before = differ->difference->n_changes;
+    enum phase last = n_phase[PHASE_IDS] > 0    ? PHASE_IDS
+                      : n_phase[PHASE_ROWS] > 0 ? PHASE_ROWS
+                                                : PHASE_CHANGE;
+    int r;
 
+    differ->marker = true;
+    r = change_chains(differ, CHANGE_DELETE_CHAIN);
     if (r == 0)
-        r = add_chains(differ, true);
-    difference->n_phase[last] += difference->n_changes - n_before;
+        r = change_chains(differ, CHANGE_ADD_CHAIN);
+    n_phase[last] += differ->difference->n_changes - n_before;
     return r;
 }
 
 static int differ_run(struct differ *differ)
 {
     struct difference *difference = differ->difference;
-    int r;
+    size_t n_before = 0;
+    int r = 0;
 
     differ->calm = is_calm(differ);
-    r = run_change(differ);
-    difference->n_phase[PHASE_CHANGE] = difference->n_changes;
-    if (r == 0)
-        r = run_rows(differ);
-    difference->n_phase[PHASE_ROWS] = difference->n_changes - difference->n_phase[PHASE_CHANGE];
-    if (r == 0)
-        r = change_elements(differ, CHANGE_DELETE_ELEMENTS, PHASE_IDS);
-    difference->n_phase[PHASE_IDS] =
-        difference->n_changes - difference->n_phase[PHASE_CHANGE] - difference->n_phase[PHASE_ROWS];
-    return r == 0 ? mark_generation(differ) : r;
+    for (enum phase phase = 0; r == 0 && phase < PHASES; phase++) {
+        differ->phase = phase;
+        r = run_phase(differ);
+        difference->n_phase[phase] = difference->n_changes - n_before;
+        n_before = difference->n_changes;
+    }
+    return r < 0 ? r : mark_generation(differ);
 }
 
 /*
