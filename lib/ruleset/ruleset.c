@@ -49,20 +49,28 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     return NULL;
 }
 
+/* Replaces a borrowed text by a copy; none stays none. Returns 0 or -ENOMEM. */
+static int keep_text(struct ruleset *ruleset, const char **text)
+{
+    const char *copy = *text ? arena_string(ruleset->arena, *text) : NULL;
+
+    if (*text && !copy)
+        return -ENOMEM;
+    *text = copy;
+    return 0;
+}
+
 int ruleset_add_counter(struct ruleset *ruleset, const char *name)
 {
     int r = array_reserve(&ruleset->counters, &ruleset->counters_capacity, ruleset->n_counters + 1,
                           sizeof(*ruleset->counters));
-    char *copy;
 
+    if (r == 0)
+        r = keep_text(ruleset, &name);
     if (r < 0)
         return r;
 
-    copy = arena_string(ruleset->arena, name);
-    if (!copy)
-        return -ENOMEM;
-
-    ruleset->counters[ruleset->n_counters++] = (struct counter){.name = copy};
+    ruleset->counters[ruleset->n_counters++] = (struct counter){.name = name};
     return 0;
 }
 
@@ -73,13 +81,12 @@ int ruleset_add_set(struct ruleset *ruleset, const char *name, const enum dataty
                           sizeof(*ruleset->sets));
     struct set set = {.n_key = n_key, .data = data};
 
+    if (r == 0)
+        r = keep_text(ruleset, &name);
     if (r < 0)
         return r;
 
-    set.name = arena_string(ruleset->arena, name);
-    if (!set.name)
-        return -ENOMEM;
-
+    set.name = name;
     memcpy(set.key, key, n_key * sizeof(*key));
     set.key_length = datatypes_length(key, n_key);
 
@@ -92,16 +99,13 @@ int ruleset_add_chain(struct ruleset *ruleset, const char *name, struct chain **
 {
     int r = array_reserve(&ruleset->chains, &ruleset->chains_capacity, ruleset->n_chains + 1,
                           sizeof(*ruleset->chains));
-    char *copy;
 
+    if (r == 0)
+        r = keep_text(ruleset, &name);
     if (r < 0)
         return r;
 
-    copy = arena_string(ruleset->arena, name);
-    if (!copy)
-        return -ENOMEM;
-
-    ruleset->chains[ruleset->n_chains] = (struct chain){.name = copy};
+    ruleset->chains[ruleset->n_chains] = (struct chain){.name = name};
     *ret_chain = &ruleset->chains[ruleset->n_chains++];
     return 0;
 }
@@ -125,13 +129,9 @@ int ruleset_add_rule(struct ruleset *ruleset, struct chain *chain,
     if (!rule->statements)
         return -ENOMEM;
 
-    for (size_t i = 0; i < n_statements; i++) {
-        if (!statements[i].object)
-            continue;
-        rule->statements[i].object = arena_string(ruleset->arena, statements[i].object);
-        if (!rule->statements[i].object)
+    for (size_t i = 0; i < n_statements; i++)
+        if (keep_text(ruleset, &rule->statements[i].object) < 0)
             return -ENOMEM;
-    }
 
     chain->rules = rules;
     chain->n_rules++;
@@ -152,16 +152,8 @@ int ruleset_add_element(struct ruleset *ruleset, struct set *set, const struct e
         if (!copy.key_end)
             return -ENOMEM;
     }
-    if (element->target) {
-        copy.target = arena_string(ruleset->arena, element->target);
-        if (!copy.target)
-            return -ENOMEM;
-    }
-    if (element->comment) {
-        copy.comment = arena_string(ruleset->arena, element->comment);
-        if (!copy.comment)
-            return -ENOMEM;
-    }
+    if (keep_text(ruleset, &copy.target) < 0 || keep_text(ruleset, &copy.comment) < 0)
+        return -ENOMEM;
 
     r = array_reserve(&set->elements, &set->capacity, set->n_elements + 1, sizeof(*set->elements));
     if (r < 0)
@@ -171,25 +163,10 @@ int ruleset_add_element(struct ruleset *ruleset, struct set *set, const struct e
     return 0;
 }
 
-static int compare_counters(const void *a, const void *b)
+/* The name is the first member of chains, sets and counters. */
+static int compare_names(const void *a, const void *b)
 {
-    const struct counter *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
-}
-
-static int compare_sets(const void *a, const void *b)
-{
-    const struct set *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
-}
-
-static int compare_chains(const void *a, const void *b)
-{
-    const struct chain *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static int compare_elements(const void *a, const void *b, void *set)
@@ -200,11 +177,11 @@ static int compare_elements(const void *a, const void *b, void *set)
 void ruleset_finish(struct ruleset *ruleset)
 {
     if (ruleset->n_counters > 1)
-        qsort(ruleset->counters, ruleset->n_counters, sizeof(*ruleset->counters), compare_counters);
+        qsort(ruleset->counters, ruleset->n_counters, sizeof(*ruleset->counters), compare_names);
     if (ruleset->n_sets > 1)
-        qsort(ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets), compare_sets);
+        qsort(ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets), compare_names);
     if (ruleset->n_chains > 1)
-        qsort(ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains), compare_chains);
+        qsort(ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains), compare_names);
 
     /* What was joined has been sorted where it came from. */
     for (size_t i = 0; i < ruleset->n_sets && !ruleset->borrowed; i++) {
@@ -217,20 +194,17 @@ void ruleset_finish(struct ruleset *ruleset)
 
 const struct set *ruleset_find_set(const struct ruleset *ruleset, const char *name)
 {
-    const struct set wanted = {.name = name};
-
     if (ruleset->n_sets == 0)
         return NULL;
-    return bsearch(&wanted, ruleset->sets, ruleset->n_sets, sizeof(wanted), compare_sets);
+    return bsearch(&name, ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets), compare_names);
 }
 
 const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char *name)
 {
-    const struct chain wanted = {.name = name};
-
     if (ruleset->n_chains == 0)
         return NULL;
-    return bsearch(&wanted, ruleset->chains, ruleset->n_chains, sizeof(wanted), compare_chains);
+    return bsearch(&name, ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains),
+                   compare_names);
 }
 
 static bool text_equal(const char *a, const char *b)
