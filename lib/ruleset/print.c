@@ -11,33 +11,33 @@
 #include <inttypes.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <time.h>
 
 #include "ruleset/ruleset.h"
 
-static void print_interval_field(FILE *stream, enum datatype type, const uint8_t *first,
-                                 const uint8_t *last);
+/* What nft calls a number; other numbers it writes as they are. */
+struct word {
+    uint32_t number;
+    const char *word;
+};
 
-static void print_protocol(FILE *stream, uint8_t protocol)
+static void print_word(FILE *stream, uint32_t number, const struct word *words, size_t n)
 {
-    switch (protocol) {
-    case 1:
-        fputs("icmp", stream);
-        break;
-    case 6:
-        fputs("tcp", stream);
-        break;
-    case 17:
-        fputs("udp", stream);
-        break;
-    case 58:
-        fputs("ipv6-icmp", stream);
-        break;
-    default:
-        fprintf(stream, "%u", protocol);
-        break;
+    for (size_t i = 0; i < n; i++) {
+        if (words[i].number != number)
+            continue;
+        fputs(words[i].word, stream);
+        return;
     }
+    fprintf(stream, "%" PRIu32, number);
 }
+
+static const struct word protocols[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "ipv6-icmp"}};
+static const struct word fib_types[] = {
+    {RTN_LOCAL, "local"},
+    {RTN_BROADCAST, "broadcast"},
+    {RTN_ANYCAST, "anycast"},
+    {RTN_MULTICAST, "multicast"},
+};
 
 static void print_field(FILE *stream, enum datatype type, const uint8_t *bytes)
 {
@@ -56,7 +56,7 @@ static void print_field(FILE *stream, enum datatype type, const uint8_t *bytes)
                 bytes[4], bytes[5]);
         break;
     case DATATYPE_INET_PROTO:
-        print_protocol(stream, bytes[0]);
+        print_word(stream, bytes[0], protocols, ELEMENTS_OF(protocols));
         break;
     case DATATYPE_INET_SERVICE:
         fprintf(stream, "%u", bytes[0] << 8 | bytes[1]);
@@ -103,25 +103,13 @@ static void print_interval_field(FILE *stream, enum datatype type, const uint8_t
 
 static void print_verdict(FILE *stream, enum verdict verdict, const char *target)
 {
-    switch (verdict) {
-    case VERDICT_NONE:
-        break;
-    case VERDICT_ACCEPT:
-        fputs("accept", stream);
-        break;
-    case VERDICT_DROP:
-        fputs("drop", stream);
-        break;
-    case VERDICT_RETURN:
-        fputs("return", stream);
-        break;
-    case VERDICT_JUMP:
-        fprintf(stream, "jump %s", target);
-        break;
-    case VERDICT_GOTO:
-        fprintf(stream, "goto %s", target);
-        break;
-    }
+    static const char *const words[] = {
+        [VERDICT_NONE] = "",         [VERDICT_ACCEPT] = "accept", [VERDICT_DROP] = "drop",
+        [VERDICT_RETURN] = "return", [VERDICT_JUMP] = "jump ",    [VERDICT_GOTO] = "goto ",
+    };
+    bool goes = verdict == VERDICT_JUMP || verdict == VERDICT_GOTO;
+
+    fprintf(stream, "%s%s", words[verdict], goes ? target : "");
 }
 
 void element_print_key(FILE *stream, const struct set *set, const struct element *element)
@@ -211,42 +199,18 @@ static void print_set(FILE *stream, const struct set *set, usec_t now)
 
 static void print_states(FILE *stream, uint32_t states)
 {
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } names[] = {
+    static const struct word names[] = {
         {CT_STATE_INVALID, "invalid"},     {CT_STATE_ESTABLISHED, "established"},
         {CT_STATE_RELATED, "related"},     {CT_STATE_NEW, "new"},
         {CT_STATE_UNTRACKED, "untracked"},
     };
     const char *separator = "";
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (!(states & names[i].bit))
+    for (size_t i = 0; i < ELEMENTS_OF(names); i++) {
+        if (!(states & names[i].number))
             continue;
-        fprintf(stream, "%s%s", separator, names[i].name);
+        fprintf(stream, "%s%s", separator, names[i].word);
         separator = ",";
-    }
-}
-
-static void print_fib_type(FILE *stream, uint32_t type)
-{
-    switch (type) {
-    case RTN_LOCAL:
-        fputs("local", stream);
-        break;
-    case RTN_BROADCAST:
-        fputs("broadcast", stream);
-        break;
-    case RTN_ANYCAST:
-        fputs("anycast", stream);
-        break;
-    case RTN_MULTICAST:
-        fputs("multicast", stream);
-        break;
-    default:
-        fprintf(stream, "%" PRIu32, type);
-        break;
     }
 }
 
@@ -272,7 +236,7 @@ static void print_match(FILE *stream, const struct statement *statement)
         fputs("confirmed", stream);
         break;
     case FIELD_FIB_DADDR_TYPE:
-        print_fib_type(stream, number);
+        print_word(stream, number, fib_types, ELEMENTS_OF(fib_types));
         break;
     case FIELD_ICMPV6_TYPE:
         fprintf(stream, "%u", statement->value[0]);
