@@ -292,13 +292,8 @@ int range_set_add_set(struct range_set *set, const struct range_set *other)
 /* Appends after all others, to which the range must not be adjacent. */
 static int range_set_append(struct range_set *set, ip_number first, ip_number last)
 {
-    int r = array_reserve(&set->ranges, &set->capacity, set->n_ranges + 1, sizeof(*set->ranges));
-
-    if (r < 0)
-        return r;
-
-    set->ranges[set->n_ranges++] = (struct range){first, last};
-    return 0;
+    return array_append(&set->ranges, &set->n_ranges, &set->capacity, &(struct range){first, last},
+                        sizeof(struct range));
 }
 
 static void range_set_replace(struct range_set *set, struct range_set *with)

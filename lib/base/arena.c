@@ -106,6 +106,16 @@ char *arena_string(struct arena *arena, const char *text)
     return arena_copy(arena, text, strlen(text) + 1);
 }
 
+int arena_keep_string(struct arena *arena, const char **text)
+{
+    const char *copy = *text ? arena_string(arena, *text) : NULL;
+
+    if (*text && !copy)
+        return -ENOMEM;
+    *text = copy;
+    return 0;
+}
+
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list arguments;

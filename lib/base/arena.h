@@ -26,3 +26,5 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t size);
 char *arena_string(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Replaces a borrowed text by a copy of it; NULL stays. Returns 0 or -ENOMEM. */
+int arena_keep_string(struct arena *arena, const char **text);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int array_reserve(void *array, size_t *capacity, size_t needed, size_t size)
 {
@@ -32,5 +33,37 @@ int array_reserve(void *array, size_t *capacity, size_t needed, size_t size)
 
     *pointer = grown;
     *capacity = wanted;
+    return 0;
+}
+
+int array_insert(void *array, size_t *n, size_t *capacity, size_t position, const void *element,
+                 size_t size)
+{
+    int r = array_reserve(array, capacity, *n + 1, size);
+    char *place;
+
+    if (r < 0)
+        return r;
+    place = *(char **)array + position * size;
+    memmove(place + size, place, (*n - position) * size);
+    memcpy(place, element, size);
+    (*n)++;
+    return 0;
+}
+
+int array_append(void *array, size_t *n, size_t *capacity, const void *element, size_t size)
+{
+    return array_append_all(array, n, capacity, element, 1, size);
+}
+
+int array_append_all(void *array, size_t *n, size_t *capacity, const void *elements,
+                     size_t n_elements, size_t size)
+{
+    int r = array_reserve(array, capacity, *n + n_elements, size);
+
+    if (r < 0 || n_elements == 0)
+        return r;
+    memcpy(*(char **)array + *n * size, elements, n_elements * size);
+    *n += n_elements;
     return 0;
 }

@@ -10,3 +10,11 @@
  * Returns 0, or -ENOMEM with `*array` and `*capacity` unchanged (also when the size overflows).
  */
 int array_reserve(void *array, size_t *capacity, size_t needed, size_t size);
+/* Puts a copy of an element before the one at `position`, or after all `*n`. Returns 0 or -ENOMEM,
+ * as array_reserve(). */
+int array_insert(void *array, size_t *n, size_t *capacity, size_t position, const void *element,
+                 size_t size);
+/* The same after all others, one element or several. */
+int array_append(void *array, size_t *n, size_t *capacity, const void *element, size_t size);
+int array_append_all(void *array, size_t *n, size_t *capacity, const void *elements,
+                     size_t n_elements, size_t size);

@@ -155,16 +155,12 @@ int diagnostics_add(struct diagnostics *diagnostics, enum severity severity, con
             return -ENOMEM;
     }
 
-    r = array_reserve(&diagnostics->list, &diagnostics->capacity, diagnostics->n_list + 1,
-                      sizeof(*diagnostics->list));
+    position = diagnostics_position(diagnostics, location);
+    r = array_insert(&diagnostics->list, &diagnostics->n_list, &diagnostics->capacity, position,
+                     &diagnostic, sizeof(diagnostic));
     if (r < 0)
         return r;
 
-    position = diagnostics_position(diagnostics, location);
-    memmove(diagnostics->list + position + 1, diagnostics->list + position,
-            (diagnostics->n_list - position) * sizeof(*diagnostics->list));
-    diagnostics->list[position] = diagnostic;
-    diagnostics->n_list++;
     diagnostics->n_warnings += severity == SEVERITY_WARNING;
     diagnostics->last = position;
     diagnostic = (struct diagnostic){0};

@@ -282,10 +282,9 @@ int file_list_numbers(int directory, file_number number, const void *userdata,
 
         if (found == 0)
             continue;
-        r = array_reserve(&numbers, &capacity, n + 1, sizeof(*numbers));
+        r = array_append(&numbers, &n, &capacity, &found, sizeof(found));
         if (r < 0)
             return r;
-        numbers[n++] = found;
     }
     if (errno != 0)
         return -errno;

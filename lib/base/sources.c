@@ -123,13 +123,12 @@ int sources_add(struct sources *sources, const char *name, const char *text, siz
     source.text[size] = '\0';
     note_checkpoints(&source);
 
-    r = array_reserve(&sources->sources, &sources->capacity, sources->n_sources + 1,
-                      sizeof(*sources->sources));
+    r = array_append(&sources->sources, &sources->n_sources, &sources->capacity, &source,
+                     sizeof(source));
     if (r < 0)
         return r;
 
-    *ret_source = (uint32_t)sources->n_sources;
-    sources->sources[sources->n_sources++] = source;
+    *ret_source = (uint32_t)sources->n_sources - 1;
     source = (struct source){0};
     return 0;
 }

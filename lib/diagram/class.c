@@ -47,14 +47,11 @@ static int class_add_exact(struct class *class, size_t *capacity, const struct r
 {
     for (ip_number d = row->destination.first;; d++) {
         for (service_number s = row->services.first; s <= row->services.last; s++) {
-            int r =
-                array_reserve(&class->exact, capacity, class->n_exact + 1, sizeof(*class->exact));
+            const struct exact_row exact = {.destination = d, .service = s, .flow = row->flow};
+            int r = array_append(&class->exact, &class->n_exact, capacity, &exact, sizeof(exact));
 
             if (r < 0)
                 return r;
-
-            class->exact[class->n_exact++] =
-                (struct exact_row){.destination = d, .service = s, .flow = row->flow};
         }
         if (d == row->destination.last)
             return 0;
@@ -73,7 +70,6 @@ static bool row_is_small(const struct range_row *row, size_t limit)
 static int class_add_row(struct filler *filler, const struct range_row *row)
 {
     struct class *class = filler->class;
-    int r;
 
     if (filler->rows_left == 0)
         return -E2BIG;
@@ -82,13 +78,8 @@ static int class_add_row(struct filler *filler, const struct range_row *row)
     if (row_is_small(row, 1))
         return class_add_exact(class, &filler->exact_capacity, row);
 
-    r = array_reserve(&class->ranges, &filler->ranges_capacity, class->n_ranges + 1,
-                      sizeof(*class->ranges));
-    if (r < 0)
-        return r;
-
-    class->ranges[class->n_ranges++] = *row;
-    return 0;
+    return array_append(&class->ranges, &class->n_ranges, &filler->ranges_capacity, row,
+                        sizeof(*row));
 }
 
 /* The class is looked up before its parents: what an earlier flow of a parent owns must not be in

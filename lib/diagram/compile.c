@@ -63,12 +63,13 @@ static int compiler_list_ends(struct compiler *compiler, uint32_t flow, uint32_t
 
             if (!segment_carries(policy, segment_at(policy, j), to_zone))
                 continue;
-            r = array_reserve(&compiler->listings, &compiler->listings_capacity,
-                              compiler->n_listings + 1, sizeof(*compiler->listings));
+            r = array_append(&compiler->listings, &compiler->n_listings,
+                             &compiler->listings_capacity,
+                             &(struct listing){segment_at(policy, i), segment_at(policy, j), flow,
+                                               from_end, to_end},
+                             sizeof(struct listing));
             if (r < 0)
                 return r;
-            compiler->listings[compiler->n_listings++] = (struct listing){
-                segment_at(policy, i), segment_at(policy, j), flow, from_end, to_end};
         }
     }
     return 0;
@@ -120,7 +121,6 @@ static int compiler_add_pair(struct compiler *compiler, const struct listing *li
 {
     struct diagram *diagram = compiler->diagram;
     struct parts *parts = &compiler->build.parts;
-    struct pair *pair;
     int r;
 
     for (size_t i = 0; i < n_listings; i++) {
@@ -134,14 +134,13 @@ static int compiler_add_pair(struct compiler *compiler, const struct listing *li
     if (parts->n_parts == 0)
         return 0;
 
-    r = array_reserve(&diagram->pairs, &compiler->pairs_capacity, diagram->n_pairs + 1,
-                      sizeof(*diagram->pairs));
+    r = array_append(&diagram->pairs, &diagram->n_pairs, &compiler->pairs_capacity,
+                     &(struct pair){.from = listings->from, .to = listings->to, .family = family},
+                     sizeof(struct pair));
     if (r < 0)
         return r;
 
-    pair = &diagram->pairs[diagram->n_pairs++];
-    *pair = (struct pair){.from = listings->from, .to = listings->to, .family = family};
-    r = pair_build(pair, &compiler->build);
+    r = pair_build(&diagram->pairs[diagram->n_pairs - 1], &compiler->build);
     parts_clear(parts);
     return r;
 }

@@ -23,17 +23,8 @@ void interval_map_clear(struct interval_map *map)
 static int interval_map_insert(struct interval_map *map, size_t position, struct range range,
                                uint32_t flow)
 {
-    int r = array_reserve(&map->intervals, &map->capacity, map->n_intervals + 1,
-                          sizeof(*map->intervals));
-
-    if (r < 0)
-        return r;
-
-    memmove(map->intervals + position + 1, map->intervals + position,
-            (map->n_intervals - position) * sizeof(*map->intervals));
-    map->intervals[position] = (struct interval){range, flow};
-    map->n_intervals++;
-    return 0;
+    return array_insert(&map->intervals, &map->n_intervals, &map->capacity, position,
+                        &(struct interval){range, flow}, sizeof(struct interval));
 }
 
 int interval_map_add(struct interval_map *map, struct range range, uint32_t flow,

@@ -37,19 +37,12 @@ struct builder {
 static int builder_add_point(struct builder *builder, const struct exact_row *row)
 {
     struct pair *pair = builder->pair;
-    int r;
 
     if (builder->build->rows_left == 0)
         return -E2BIG;
     builder->build->rows_left--;
 
-    r = array_reserve(&pair->exact, &builder->exact_capacity, pair->n_exact + 1,
-                      sizeof(*pair->exact));
-    if (r < 0)
-        return r;
-
-    pair->exact[pair->n_exact++] = *row;
-    return 0;
+    return array_append(&pair->exact, &pair->n_exact, &builder->exact_capacity, row, sizeof(*row));
 }
 
 static int builder_add_services(struct builder *builder, const struct part *part,
@@ -107,7 +100,6 @@ static int builder_add_points(struct builder *builder, const struct part *part)
 static int builder_pool_row(struct builder *builder, const struct range_row *row)
 {
     struct pair *pair = builder->pair;
-    int r;
 
     if (row->source.first == row->source.last && row->destination.first == row->destination.last &&
         row->services.first == row->services.last)
@@ -115,12 +107,7 @@ static int builder_pool_row(struct builder *builder, const struct range_row *row
                                  &(struct exact_row){row->source.first, row->destination.first,
                                                      row->services.first, row->flow});
 
-    r = array_reserve(&pair->pool, &builder->pool_capacity, pair->n_pool + 1, sizeof(*pair->pool));
-    if (r < 0)
-        return r;
-
-    pair->pool[pair->n_pool++] = *row;
-    return 0;
+    return array_append(&pair->pool, &pair->n_pool, &builder->pool_capacity, row, sizeof(*row));
 }
 
 static int builder_pool_class(struct builder *builder, const struct class *class,

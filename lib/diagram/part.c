@@ -42,13 +42,10 @@ int parts_add(struct parts *parts, const struct policy *policy, uint32_t flow_in
     if (part.sources.n_ranges == 0 || part.destinations.n_ranges == 0 || part.n_spans == 0)
         return 0;
 
-    r = array_reserve(&parts->parts, &parts->capacity, parts->n_parts + 1, sizeof(part));
-    if (r < 0)
-        return r;
-
-    parts->parts[parts->n_parts++] = part;
-    part = (struct part){0};
-    return 0;
+    r = array_append(&parts->parts, &parts->n_parts, &parts->capacity, &part, sizeof(part));
+    if (r == 0)
+        part = (struct part){0};
+    return r;
 }
 
 void parts_clear(struct parts *parts)

@@ -49,15 +49,12 @@ static int append_spans(const struct service_range *range, struct service_span *
     for (unsigned protocol = range->protocol_first; protocol <= range->protocol_last;
          protocol += step) {
         uint8_t last = all_ports ? range->protocol_last : (uint8_t)protocol;
-        int r = array_reserve(spans, capacity, *n_spans + 1, sizeof(**spans));
+        const struct service_span span = {SERVICE_NUMBER(protocol, range->port_first),
+                                          SERVICE_NUMBER(last, range->port_last)};
+        int r = array_append(spans, n_spans, capacity, &span, sizeof(span));
 
         if (r < 0)
             return r;
-
-        (*spans)[(*n_spans)++] = (struct service_span){
-            SERVICE_NUMBER(protocol, range->port_first),
-            SERVICE_NUMBER(last, range->port_last),
-        };
     }
     return 0;
 }

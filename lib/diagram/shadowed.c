@@ -146,12 +146,8 @@ static int search_class_row(struct search *search, uint32_t class, const struct 
         return 0;
     }
 
-    r = array_reserve(&search->pending, &search->pending_capacity, search->n_pending + 1,
-                      sizeof(*search->pending));
-    if (r < 0)
-        return r;
-    search->pending[search->n_pending++] = *row;
-    return 0;
+    return array_append(&search->pending, &search->n_pending, &search->pending_capacity, row,
+                        sizeof(*row));
 }
 
 static int search_class(struct search *search, uint32_t index)

@@ -108,13 +108,13 @@ static int tree_collect(struct tree *tree, const uint32_t *members, size_t n_mem
             bool more;
 
             do {
-                int r = array_reserve(&tree->entries, &tree->entries_capacity, tree->n_entries + 1,
-                                      sizeof(*tree->entries));
+                int r;
 
+                more = range_take_prefix(&range, tree->bits, &entry.prefix);
+                r = array_append(&tree->entries, &tree->n_entries, &tree->entries_capacity, &entry,
+                                 sizeof(entry));
                 if (r < 0)
                     return r;
-                more = range_take_prefix(&range, tree->bits, &entry.prefix);
-                tree->entries[tree->n_entries++] = entry;
             } while (more);
         }
     }
@@ -288,12 +288,11 @@ static int node_unlink(struct node *node, const struct source_plan *plan, uint32
 
     for (uint32_t class = node->link; class != NO_CLASS; class = plan->classes[class].parent) {
         const struct class_plan *above = &plan->classes[class];
-        int r = array_reserve(members, &capacity, *n_members + above->n_members, sizeof(**members));
+        int r = array_append_all(members, n_members, &capacity, above->members, above->n_members,
+                                 sizeof(**members));
 
         if (r < 0)
             return r;
-        memcpy(*members + *n_members, above->members, above->n_members * sizeof(**members));
-        *n_members += above->n_members;
     }
 
     qsort(*members, *n_members, sizeof(**members), compare_members);
@@ -408,22 +407,15 @@ static int node_plan(struct tree *tree, size_t index, struct source_plan *plan)
 static int plan_add_source(struct source_plan *plan, ip_number first, ip_number last,
                            uint32_t class)
 {
-    struct source_row *previous;
-    int r;
+    struct source_row *previous = plan->n_sources > 0 ? &plan->sources[plan->n_sources - 1] : NULL;
 
-    previous = plan->n_sources > 0 ? &plan->sources[plan->n_sources - 1] : NULL;
     if (previous && previous->class == class && previous->source.last + 1 == first) {
         previous->source.last = last;
         return 0;
     }
 
-    r = array_reserve(&plan->sources, &plan->sources_capacity, plan->n_sources + 1,
-                      sizeof(*plan->sources));
-    if (r < 0)
-        return r;
-
-    plan->sources[plan->n_sources++] = (struct source_row){{first, last}, class};
-    return 0;
+    return array_append(&plan->sources, &plan->n_sources, &plan->sources_capacity,
+                        &(struct source_row){{first, last}, class}, sizeof(struct source_row));
 }
 
 /* Walks the addresses from the lowest to the highest; each belongs to its innermost node. */

@@ -24,14 +24,8 @@ void subtraction_clear(struct subtraction *subtraction)
 static int subtraction_push(struct subtraction *subtraction, const struct range_row *row,
                             uint32_t class)
 {
-    int r = array_reserve(&subtraction->pieces, &subtraction->capacity, subtraction->n_pieces + 1,
-                          sizeof(*subtraction->pieces));
-
-    if (r < 0)
-        return r;
-
-    subtraction->pieces[subtraction->n_pieces++] = (struct piece){*row, class};
-    return 0;
+    return array_append(&subtraction->pieces, &subtraction->n_pieces, &subtraction->capacity,
+                        &(struct piece){*row, class}, sizeof(struct piece));
 }
 
 static int subtraction_step(struct subtraction *subtraction)

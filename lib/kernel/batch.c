@@ -43,32 +43,27 @@ struct batch {
 static char *batch_room(struct batch *batch, size_t room)
 {
     struct iovec *page = batch->n_pages > 0 ? &batch->pages[batch->n_pages - 1] : NULL;
+    cleanup_(freep) char *bytes = NULL;
 
     if (page && PAGE_SIZE - page->iov_len >= room)
         return (char *)page->iov_base + page->iov_len;
 
-    if (array_reserve(&batch->pages, &batch->pages_capacity, batch->n_pages + 1,
-                      sizeof(*batch->pages)) < 0)
-        return NULL;
-    page = &batch->pages[batch->n_pages];
     /* Zeroed, because libmnl leaves the padding after texts as it is. */
-    page->iov_base = calloc(1, PAGE_SIZE);
-    if (!page->iov_base)
+    bytes = calloc(1, PAGE_SIZE);
+    if (!bytes || array_append(&batch->pages, &batch->n_pages, &batch->pages_capacity,
+                               &(struct iovec){.iov_base = bytes}, sizeof(*page)) < 0)
         return NULL;
-    page->iov_len = 0;
-    batch->n_pages++;
-    return page->iov_base;
+    return TAKE_PTR(bytes);
 }
 
 int batch_add(struct batch *batch, struct nlmsghdr *message, struct batch_origin origin)
 {
-    int r = array_reserve(&batch->messages, &batch->messages_capacity, batch->n_messages + 1,
-                          sizeof(*batch->messages));
+    int r = array_append(&batch->messages, &batch->n_messages, &batch->messages_capacity,
+                         &(struct message){.header = message, .origin = origin},
+                         sizeof(*batch->messages));
 
     if (r < 0)
         return r;
-
-    batch->messages[batch->n_messages++] = (struct message){.header = message, .origin = origin};
     batch->pages[batch->n_pages - 1].iov_len += message->nlmsg_len;
     batch->bytes += message->nlmsg_len;
     return 0;

@@ -322,14 +322,13 @@ static int netlink_collect(struct netlink *netlink, ssize_t n, struct netlink_er
         if (message->nlmsg_type != NLMSG_ERROR ||
             mnl_nlmsg_get_payload_len(message) < sizeof(*error) || error->error == 0)
             continue;
-        r = array_reserve(&errors->errors, &errors->capacity, errors->n_errors + 1,
-                          sizeof(*errors->errors));
+        r = array_append(&errors->errors, &errors->n_errors, &errors->capacity,
+                         &(struct netlink_error){.sequence = message->nlmsg_seq,
+                                                 .error = error->error,
+                                                 .offset = error_offset(message, error)},
+                         sizeof(*errors->errors));
         if (r < 0)
             return r;
-        errors->errors[errors->n_errors++] =
-            (struct netlink_error){.sequence = message->nlmsg_seq,
-                                   .error = error->error,
-                                   .offset = error_offset(message, error)};
     }
     return 0;
 }

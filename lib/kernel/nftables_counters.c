@@ -42,21 +42,16 @@ static void counted_elements_clear(struct counted_elements *elements)
 static int add_element(const struct element_view *view, void *userdata)
 {
     struct counted_elements *elements = userdata;
-    struct counted_element *element;
-    int r = array_reserve(&elements->elements, &elements->capacity, elements->n_elements + 1,
-                          sizeof(*elements->elements));
+    struct counted_element element = {.count = view->count};
 
-    if (r < 0)
-        return r;
     elements->intervals = elements->intervals || view->key_end || view->interval_end;
     if (view->interval_end)
         return 0;
 
-    element = &elements->elements[elements->n_elements++];
-    *element = (struct counted_element){.count = view->count};
-    memcpy(element->key, view->key, view->key_length);
+    memcpy(element.key, view->key, view->key_length);
     elements->key_length = view->key_length;
-    return 0;
+    return array_append(&elements->elements, &elements->n_elements, &elements->capacity, &element,
+                        sizeof(element));
 }
 
 static int add_elements(const struct nlmsghdr *message, void *userdata)
@@ -164,26 +159,21 @@ static int add_counter(const struct nlmsghdr *message, void *userdata)
     const struct nlattr *data = attributes_find(list, NFTA_OBJ_DATA);
     const struct nlattr *packets, *bytes;
     struct named_counts *counts = userdata;
-    struct named_count *count;
-    int r;
+    struct named_count count;
 
     if (!table || !name || !type || !data || attribute_u32(type) != NFT_OBJECT_COUNTER ||
         !attribute_string(table) || strcmp(attribute_string(table), counts->table) != 0 ||
-        !attribute_string(name) || strlen(attribute_string(name)) >= sizeof(count->name))
+        !attribute_string(name) || strlen(attribute_string(name)) >= sizeof(count.name))
         return 0;
     packets = attributes_find(attributes_in(data), NFTA_COUNTER_PACKETS);
     bytes = attributes_find(attributes_in(data), NFTA_COUNTER_BYTES);
     if (!packets || !bytes)
         return 0;
 
-    r = array_reserve(&counts->counts, &counts->capacity, counts->n_counts + 1,
-                      sizeof(*counts->counts));
-    if (r < 0)
-        return r;
-    count = &counts->counts[counts->n_counts++];
-    strcpy(count->name, attribute_string(name));
-    count->count = (struct nftables_count){attribute_u64(packets), attribute_u64(bytes)};
-    return 0;
+    strcpy(count.name, attribute_string(name));
+    count.count = (struct nftables_count){attribute_u64(packets), attribute_u64(bytes)};
+    return array_append(&counts->counts, &counts->n_counts, &counts->capacity, &count,
+                        sizeof(count));
 }
 
 int nftables_read_counters(struct nftables *nftables, const char *table,

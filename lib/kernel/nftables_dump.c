@@ -98,28 +98,15 @@ static struct element element_of(const struct element_reader *reader,
 
 static int read_bound(struct element_reader *reader, const struct element_view *view)
 {
-    struct bound *bound;
-    int r = array_reserve(&reader->bounds, &reader->capacity, reader->n_bounds + 1,
-                          sizeof(*reader->bounds));
+    struct bound bound = {.is_end = view->interval_end, .element = element_of(reader, view)};
+    struct arena *arena = reader->dump->ruleset->arena;
 
-    if (r < 0)
-        return r;
-
-    bound = &reader->bounds[reader->n_bounds];
-    *bound = (struct bound){.is_end = view->interval_end, .element = element_of(reader, view)};
-    memcpy(bound->key, view->key, view->key_length);
-    if (bound->element.target) {
-        bound->element.target = arena_string(reader->dump->ruleset->arena, bound->element.target);
-        if (!bound->element.target)
-            return -ENOMEM;
-    }
-    if (bound->element.comment) {
-        bound->element.comment = arena_string(reader->dump->ruleset->arena, bound->element.comment);
-        if (!bound->element.comment)
-            return -ENOMEM;
-    }
-    reader->n_bounds++;
-    return 0;
+    memcpy(bound.key, view->key, view->key_length);
+    if (arena_keep_string(arena, &bound.element.target) < 0 ||
+        arena_keep_string(arena, &bound.element.comment) < 0)
+        return -ENOMEM;
+    return array_append(&reader->bounds, &reader->n_bounds, &reader->capacity, &bound,
+                        sizeof(bound));
 }
 
 static int read_element(const struct element_view *view, void *userdata)

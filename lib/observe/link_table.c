@@ -85,25 +85,21 @@ static struct link_entry *table_find(const struct link_table *table, int index)
 
 static int table_add(struct link_table *table, int index, struct link_entry **ret_entry)
 {
-    size_t place = table_place(table, index);
-    struct link_entry *entry;
+    struct link_entry *entry = calloc(1, sizeof(*entry));
     int r;
 
-    r = array_reserve(&table->entries, &table->capacity, table->n_entries + 1,
-                      sizeof(struct link_entry *));
-    if (r < 0)
-        return r;
-    entry = calloc(1, sizeof(*entry));
     if (!entry)
         return -ENOMEM;
+    r = array_insert(&table->entries, &table->n_entries, &table->capacity,
+                     table_place(table, index), &entry, sizeof(struct link_entry *));
+    if (r < 0) {
+        free(entry);
+        return r;
+    }
 
     entry->link.index = index;
     entry->link.name = entry->name;
     entry->link.kind = entry->kind;
-    memmove(table->entries + place + 1, table->entries + place,
-            (table->n_entries - place) * sizeof(struct link_entry *));
-    table->entries[place] = entry;
-    table->n_entries++;
     *ret_entry = entry;
     return 0;
 }
@@ -255,17 +251,10 @@ static bool addresses_equal(const struct link *a, const struct link *b)
 static int add_address(struct link_entry *entry, size_t place, const struct link_address *address)
 {
     struct link *link = &entry->link;
-    int r;
+    int r = array_insert(&link->addresses, &link->n_addresses, &entry->capacity, place, address,
+                         sizeof(*address));
 
-    r = array_reserve(&link->addresses, &entry->capacity, link->n_addresses + 1,
-                      sizeof(*link->addresses));
-    if (r < 0)
-        return r;
-    memmove(link->addresses + place + 1, link->addresses + place,
-            (link->n_addresses - place) * sizeof(*link->addresses));
-    link->addresses[place] = *address;
-    link->n_addresses++;
-    return 1;
+    return r < 0 ? r : 1;
 }
 
 static int remove_address(struct link_entry *entry, size_t place)

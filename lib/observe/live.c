@@ -37,21 +37,15 @@ static int add_element(const uint8_t *key, size_t key_length, struct nftables_co
                        void *userdata)
 {
     struct live_counts *counts = userdata;
-    struct live_count *entry;
-    int r;
+    struct live_count entry = {0};
 
     if (key_length != KEY_LENGTH)
         return 0;
 
-    r = array_reserve(&counts->counts, &counts->capacity, counts->n_counts + 1,
-                      sizeof(*counts->counts));
-    if (r < 0)
-        return r;
-    entry = &counts->counts[counts->n_counts++];
-    *entry = (struct live_count){0};
-    memcpy(&entry->mark, key + MARK_OFFSET, sizeof(entry->mark));
-    *(key[0] == IP_CT_DIR_ORIGINAL ? &entry->original : &entry->reply) = count;
-    return 0;
+    memcpy(&entry.mark, key + MARK_OFFSET, sizeof(entry.mark));
+    *(key[0] == IP_CT_DIR_ORIGINAL ? &entry.original : &entry.reply) = count;
+    return array_append(&counts->counts, &counts->n_counts, &counts->capacity, &entry,
+                        sizeof(entry));
 }
 
 static int compare_counts(const void *a, const void *b)

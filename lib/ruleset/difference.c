@@ -93,14 +93,8 @@ static struct walk walk_counters(const struct differ *differ)
 
 static int difference_add(struct difference *difference, const struct change *change)
 {
-    int r = array_reserve(&difference->changes, &difference->capacity, difference->n_changes + 1,
-                          sizeof(*difference->changes));
-
-    if (r < 0)
-        return r;
-
-    difference->changes[difference->n_changes++] = *change;
-    return 0;
+    return array_append(&difference->changes, &difference->n_changes, &difference->capacity, change,
+                        sizeof(*change));
 }
 
 /* True where the set is made again, so that rules bound to the old one must be written again. */
@@ -263,14 +257,8 @@ static void element_list_clear(struct element_list *list)
 
 static int element_list_add(struct element_list *list, const struct element *element)
 {
-    int r = array_reserve(&list->elements, &list->capacity, list->n_elements + 1,
-                          sizeof(*list->elements));
-
-    if (r < 0)
-        return r;
-
-    list->elements[list->n_elements++] = element;
-    return 0;
+    return array_append(&list->elements, &list->n_elements, &list->capacity, &element,
+                        sizeof(element));
 }
 
 /* The transaction in which an element of a set that stays goes; `replaced`: one of its key comes.

@@ -267,31 +267,17 @@ int isolation_compile(const struct policy *outline, const struct overrides *over
     return 0;
 }
 
-/* Copies `n` objects of `size` bytes after those that are there. */
-static int append(void *array, size_t *n_array, size_t *capacity, const void *objects, size_t n,
-                  size_t size)
-{
-    char **to = array;
-    int r = array_reserve(array, capacity, *n_array + n, size);
-
-    if (r < 0 || n == 0)
-        return r;
-    memcpy(*to + *n_array * size, objects, n * size);
-    *n_array += n;
-    return 0;
-}
-
 static int join(struct ruleset *joined, const struct ruleset *part)
 {
-    int r = append(&joined->counters, &joined->n_counters, &joined->counters_capacity,
-                   part->counters, part->n_counters, sizeof(*part->counters));
+    int r = array_append_all(&joined->counters, &joined->n_counters, &joined->counters_capacity,
+                             part->counters, part->n_counters, sizeof(*part->counters));
 
     if (r == 0)
-        r = append(&joined->sets, &joined->n_sets, &joined->sets_capacity, part->sets, part->n_sets,
-                   sizeof(*part->sets));
+        r = array_append_all(&joined->sets, &joined->n_sets, &joined->sets_capacity, part->sets,
+                             part->n_sets, sizeof(*part->sets));
     if (r == 0)
-        r = append(&joined->chains, &joined->n_chains, &joined->chains_capacity, part->chains,
-                   part->n_chains, sizeof(*part->chains));
+        r = array_append_all(&joined->chains, &joined->n_chains, &joined->chains_capacity,
+                             part->chains, part->n_chains, sizeof(*part->chains));
     return r;
 }
 

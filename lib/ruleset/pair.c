@@ -73,14 +73,12 @@ static void rows_clear(struct rows *rows)
 static void rows_add(struct compiler *compiler, struct rows *rows, const struct range_row *row,
                      service_number first, service_number last)
 {
+    struct range_row box = *row;
+
+    box.services = (struct service_span){first, last};
     if (compiler->error == 0)
         compiler->error =
-            array_reserve(&rows->rows, &rows->capacity, rows->n_rows + 1, sizeof(*rows->rows));
-    if (compiler->error < 0)
-        return;
-
-    rows->rows[rows->n_rows] = *row;
-    rows->rows[rows->n_rows++].services = (struct service_span){first, last};
+            array_append(&rows->rows, &rows->n_rows, &rows->capacity, &box, sizeof(box));
 }
 
 /* Whole protocols from `first` to `last` as one box; `services` holds them as two corners. */

@@ -49,64 +49,46 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     return NULL;
 }
 
-/* Replaces a borrowed text by a copy; none stays none. Returns 0 or -ENOMEM. */
-static int keep_text(struct ruleset *ruleset, const char **text)
-{
-    const char *copy = *text ? arena_string(ruleset->arena, *text) : NULL;
-
-    if (*text && !copy)
-        return -ENOMEM;
-    *text = copy;
-    return 0;
-}
-
 int ruleset_add_counter(struct ruleset *ruleset, const char *name)
 {
-    int r = array_reserve(&ruleset->counters, &ruleset->counters_capacity, ruleset->n_counters + 1,
-                          sizeof(*ruleset->counters));
+    struct counter counter = {.name = name};
 
-    if (r == 0)
-        r = keep_text(ruleset, &name);
-    if (r < 0)
-        return r;
-
-    ruleset->counters[ruleset->n_counters++] = (struct counter){.name = name};
-    return 0;
+    if (arena_keep_string(ruleset->arena, &counter.name) < 0)
+        return -ENOMEM;
+    return array_append(&ruleset->counters, &ruleset->n_counters, &ruleset->counters_capacity,
+                        &counter, sizeof(counter));
 }
 
 int ruleset_add_set(struct ruleset *ruleset, const char *name, const enum datatype *key,
                     size_t n_key, enum set_data data, struct set **ret_set)
 {
-    int r = array_reserve(&ruleset->sets, &ruleset->sets_capacity, ruleset->n_sets + 1,
-                          sizeof(*ruleset->sets));
-    struct set set = {.n_key = n_key, .data = data};
+    struct set set = {.name = name, .n_key = n_key, .data = data};
+    int r = arena_keep_string(ruleset->arena, &set.name);
 
+    memcpy(set.key, key, n_key * sizeof(*key));
+    set.key_length = datatypes_length(key, n_key);
     if (r == 0)
-        r = keep_text(ruleset, &name);
+        r = array_append(&ruleset->sets, &ruleset->n_sets, &ruleset->sets_capacity, &set,
+                         sizeof(set));
     if (r < 0)
         return r;
 
-    set.name = name;
-    memcpy(set.key, key, n_key * sizeof(*key));
-    set.key_length = datatypes_length(key, n_key);
-
-    ruleset->sets[ruleset->n_sets] = set;
-    *ret_set = &ruleset->sets[ruleset->n_sets++];
+    *ret_set = &ruleset->sets[ruleset->n_sets - 1];
     return 0;
 }
 
 int ruleset_add_chain(struct ruleset *ruleset, const char *name, struct chain **ret_chain)
 {
-    int r = array_reserve(&ruleset->chains, &ruleset->chains_capacity, ruleset->n_chains + 1,
-                          sizeof(*ruleset->chains));
+    struct chain chain = {.name = name};
+    int r = arena_keep_string(ruleset->arena, &chain.name);
 
     if (r == 0)
-        r = keep_text(ruleset, &name);
+        r = array_append(&ruleset->chains, &ruleset->n_chains, &ruleset->chains_capacity, &chain,
+                         sizeof(chain));
     if (r < 0)
         return r;
 
-    ruleset->chains[ruleset->n_chains] = (struct chain){.name = name};
-    *ret_chain = &ruleset->chains[ruleset->n_chains++];
+    *ret_chain = &ruleset->chains[ruleset->n_chains - 1];
     return 0;
 }
 
@@ -130,7 +112,7 @@ int ruleset_add_rule(struct ruleset *ruleset, struct chain *chain,
         return -ENOMEM;
 
     for (size_t i = 0; i < n_statements; i++)
-        if (keep_text(ruleset, &rule->statements[i].object) < 0)
+        if (arena_keep_string(ruleset->arena, &rule->statements[i].object) < 0)
             return -ENOMEM;
 
     chain->rules = rules;
@@ -141,7 +123,6 @@ int ruleset_add_rule(struct ruleset *ruleset, struct chain *chain,
 int ruleset_add_element(struct ruleset *ruleset, struct set *set, const struct element *element)
 {
     struct element copy = *element;
-    int r;
 
     copy.key = arena_copy(ruleset->arena, element->key, set->key_length);
     if (!copy.key)
@@ -152,15 +133,11 @@ int ruleset_add_element(struct ruleset *ruleset, struct set *set, const struct e
         if (!copy.key_end)
             return -ENOMEM;
     }
-    if (keep_text(ruleset, &copy.target) < 0 || keep_text(ruleset, &copy.comment) < 0)
+    if (arena_keep_string(ruleset->arena, &copy.target) < 0 ||
+        arena_keep_string(ruleset->arena, &copy.comment) < 0)
         return -ENOMEM;
 
-    r = array_reserve(&set->elements, &set->capacity, set->n_elements + 1, sizeof(*set->elements));
-    if (r < 0)
-        return r;
-
-    set->elements[set->n_elements++] = copy;
-    return 0;
+    return array_append(&set->elements, &set->n_elements, &set->capacity, &copy, sizeof(copy));
 }
 
 /* The name is the first member of chains, sets and counters. */
