@@ -26,7 +26,7 @@
  * two ends of an interval. */
 #define ELEMENT_ROOM ((size_t)2 * 1024)
 
-static const int verdict_codes[] = {
+const int elements_verdict_codes[] = {
     [VERDICT_NONE] = NFT_CONTINUE, [VERDICT_ACCEPT] = NF_ACCEPT, [VERDICT_DROP] = NF_DROP,
     [VERDICT_RETURN] = NFT_RETURN, [VERDICT_JUMP] = NFT_JUMP,    [VERDICT_GOTO] = NFT_GOTO,
 };
@@ -78,7 +78,7 @@ static void put_verdict(struct nlmsghdr *message, const struct element *element)
     struct nlattr *verdict = mnl_attr_nest_start(message, NFTA_DATA_VERDICT);
 
     mnl_attr_put_u32(message, NFTA_VERDICT_CODE,
-                     htobe32((uint32_t)verdict_codes[element->verdict]));
+                     htobe32((uint32_t)elements_verdict_codes[element->verdict]));
     if (element->target)
         mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, element->target);
     mnl_attr_nest_end(message, verdict);
@@ -293,8 +293,8 @@ static void view_data(struct element_view *view, const struct nlattr *data)
         return;
 
     code = attributes_find(attributes_in(verdict), NFTA_VERDICT_CODE);
-    for (size_t i = 0; code && i < ELEMENTS_OF(verdict_codes); i++)
-        if ((uint32_t)verdict_codes[i] == attribute_u32(code))
+    for (size_t i = 0; code && i < ELEMENTS_OF(elements_verdict_codes); i++)
+        if ((uint32_t)elements_verdict_codes[i] == attribute_u32(code))
             view->verdict = (enum verdict)i;
     chain = attributes_find(attributes_in(verdict), NFTA_VERDICT_CHAIN);
     if (chain)

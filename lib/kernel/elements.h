@@ -12,6 +12,9 @@
 /* DESTROYSETELEM, since Linux 6.3: to delete what may be gone. Older headers do not know it. */
 #define MESSAGE_DESTROY_ELEMENTS 30
 
+/* The kernel's numbers of verdicts, by `enum verdict`. */
+extern const int elements_verdict_codes[];
+
 /* What to do with the elements of a change. */
 struct elements_command {
     const char *table;
