@@ -9,19 +9,24 @@
 
 struct attributes attributes_in(const struct nlattr *nest)
 {
-    const char *payload = mnl_attr_get_payload(nest);
+    const char *payload = nest ? mnl_attr_get_payload(nest) : NULL;
 
-    return (struct attributes){payload, payload + mnl_attr_get_payload_len(nest)};
+    return (struct attributes){payload, nest ? payload + mnl_attr_get_payload_len(nest) : NULL};
 }
 
-struct attributes attributes_of(const struct nlmsghdr *message)
+struct attributes attributes_after(const struct nlmsghdr *message, size_t header)
 {
     const char *payload = mnl_nlmsg_get_payload(message);
     size_t length = mnl_nlmsg_get_payload_len(message);
 
-    if (length < sizeof(struct nfgenmsg))
+    if (length < header)
         return (struct attributes){payload, payload};
-    return (struct attributes){payload + sizeof(struct nfgenmsg), payload + length};
+    return (struct attributes){payload + header, payload + length};
+}
+
+struct attributes attributes_of(const struct nlmsghdr *message)
+{
+    return attributes_after(message, sizeof(struct nfgenmsg));
 }
 
 const struct nlattr *attributes_next(struct attributes *attributes)
@@ -67,12 +72,34 @@ const struct nlmsghdr *messages_next(struct messages *messages)
     return message;
 }
 
+/* Copies the first bytes of the attribute, none where it has not so many. */
+static void copy_value(const struct nlattr *attribute, void *value, size_t size)
+{
+    if (attribute && mnl_attr_get_payload_len(attribute) >= size)
+        memcpy(value, mnl_attr_get_payload(attribute), size);
+}
+
+uint8_t attribute_u8(const struct nlattr *attribute)
+{
+    uint8_t value = 0;
+
+    copy_value(attribute, &value, sizeof(value));
+    return value;
+}
+
+uint16_t attribute_u16(const struct nlattr *attribute)
+{
+    uint16_t value = 0;
+
+    copy_value(attribute, &value, sizeof(value));
+    return be16toh(value);
+}
+
 uint32_t attribute_u32(const struct nlattr *attribute)
 {
     uint32_t value = 0;
 
-    if (mnl_attr_get_payload_len(attribute) >= sizeof(value))
-        memcpy(&value, mnl_attr_get_payload(attribute), sizeof(value));
+    copy_value(attribute, &value, sizeof(value));
     return be32toh(value);
 }
 
@@ -80,15 +107,14 @@ uint64_t attribute_u64(const struct nlattr *attribute)
 {
     uint64_t value = 0;
 
-    if (mnl_attr_get_payload_len(attribute) >= sizeof(value))
-        memcpy(&value, mnl_attr_get_payload(attribute), sizeof(value));
+    copy_value(attribute, &value, sizeof(value));
     return be64toh(value);
 }
 
 const char *attribute_string(const struct nlattr *attribute)
 {
-    const char *text = mnl_attr_get_payload(attribute);
-    size_t length = mnl_attr_get_payload_len(attribute);
+    const char *text = attribute ? mnl_attr_get_payload(attribute) : NULL;
+    size_t length = attribute ? mnl_attr_get_payload_len(attribute) : 0;
 
     return length > 0 && memchr(text, '\0', length) ? text : NULL;
 }

@@ -17,9 +17,11 @@ struct attributes {
     const char *end;
 };
 
-/* The attributes inside a nested one, and those of a message after its header of nfnetlink. */
+/* The attributes inside a nested one, none in NULL; those of a message after its header of
+ * nfnetlink; and those after another header, of so many bytes. */
 struct attributes attributes_in(const struct nlattr *nest);
 struct attributes attributes_of(const struct nlmsghdr *message);
+struct attributes attributes_after(const struct nlmsghdr *message, size_t header);
 /* The next whole attribute, or NULL. */
 const struct nlattr *attributes_next(struct attributes *attributes);
 /* The attribute of that type, or NULL. */
@@ -41,7 +43,10 @@ struct messages messages_in(const void *bytes, size_t size);
 /* The next whole message, or NULL. */
 const struct nlmsghdr *messages_next(struct messages *messages);
 
-/* Values; 0 or NULL where the attribute is too short for one. nftables sends big-endian numbers. */
+/* Values; 0 or NULL where the attribute is NULL or too short for one. Netfilter sends big-endian
+ * numbers. */
+uint8_t attribute_u8(const struct nlattr *attribute);
+uint16_t attribute_u16(const struct nlattr *attribute);
 uint32_t attribute_u32(const struct nlattr *attribute);
 uint64_t attribute_u64(const struct nlattr *attribute);
 const char *attribute_string(const struct nlattr *attribute);

@@ -13,11 +13,12 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "kernel/attributes.h"
 #include "observe/bypass_private.h"
 
@@ -28,26 +29,12 @@
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
 
-/* The headers of rtnetlink are as long as attributes are aligned. */
-static struct attributes attributes_behind(const struct nlmsghdr *message, size_t header)
-{
-    const char *payload = mnl_nlmsg_get_payload(message);
-    size_t length = mnl_nlmsg_get_payload_len(message);
-
-    if (length < header)
-        return (struct attributes){payload, payload};
-    return (struct attributes){payload + header, payload + length};
-}
-
 static int see_xdp(const struct nlmsghdr *message, void *userdata)
 {
     const struct nlattr *xdp =
-        attributes_find(attributes_behind(message, sizeof(struct ifinfomsg)), IFLA_XDP);
-    const struct nlattr *attached =
-        xdp ? attributes_find(attributes_in(xdp), IFLA_XDP_ATTACHED) : NULL;
+        attributes_find(attributes_after(message, sizeof(struct ifinfomsg)), IFLA_XDP);
 
-    if (attached && mnl_attr_get_payload_len(attached) >= sizeof(uint8_t) &&
-        mnl_attr_get_u8(attached) != XDP_ATTACHED_NONE)
+    if (attribute_u8(attributes_find(attributes_in(xdp), IFLA_XDP_ATTACHED)) != XDP_ATTACHED_NONE)
         *(bool *)userdata = true;
     return 0;
 }
@@ -89,13 +76,12 @@ static const struct classifier classifiers[] = {
 /* A kind that is not in the table, like a BPF program, may do anything. */
 static bool filter_acts(struct attributes attributes)
 {
-    const struct nlattr *kind = attributes_find(attributes, TCA_KIND);
     const struct nlattr *options = attributes_find(attributes, TCA_OPTIONS);
-    const char *name = kind ? attribute_string(kind) : NULL;
+    const char *name = attribute_string(attributes_find(attributes, TCA_KIND));
 
     for (size_t i = 0; name && i < ELEMENTS_OF(classifiers); i++)
         if (strcmp(name, classifiers[i].kind) == 0)
-            return options && attributes_find(attributes_in(options), classifiers[i].action);
+            return attributes_find(attributes_in(options), classifiers[i].action);
     return true;
 }
 
@@ -112,7 +98,7 @@ static int see_filter(const struct nlmsghdr *message, void *userdata)
         return 0;
     filters->present = true;
     filters->acting =
-        filters->acting || filter_acts(attributes_behind(message, sizeof(struct tcmsg)));
+        filters->acting || filter_acts(attributes_after(message, sizeof(struct tcmsg)));
     return 0;
 }
 
@@ -140,41 +126,32 @@ struct place {
 };
 
 struct places {
-    struct arena *arena;
-    struct place *places; /* arena */
+    struct place *places;
     size_t n_places;
     size_t capacity;
 };
 
+static void places_clear(struct places *places)
+{
+    free(places->places);
+}
+
 static int add_place(struct places *places, struct place place)
 {
-    if (places->n_places == places->capacity) {
-        size_t capacity = places->capacity > 0 ? places->capacity * 2 : 16;
-        struct place *grown = arena_allocate(places->arena, capacity * sizeof(*grown));
-
-        if (!grown)
-            return -ENOMEM;
-        if (places->n_places > 0)
-            memcpy(grown, places->places, places->n_places * sizeof(*grown));
-        places->places = grown;
-        places->capacity = capacity;
-    }
-    places->places[places->n_places++] = place;
-    return 0;
+    return array_append(&places->places, &places->n_places, &places->capacity, &place,
+                        sizeof(place));
 }
 
 static int see_discipline(const struct nlmsghdr *message, void *userdata)
 {
     const struct tcmsg *info = mnl_nlmsg_get_payload(message);
     struct places *places = userdata;
-    const struct nlattr *attribute;
     const char *kind;
     int r = 0;
 
     if (message->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(message) < sizeof(*info))
         return 0;
-    attribute = attributes_find(attributes_behind(message, sizeof(*info)), TCA_KIND);
-    kind = attribute ? attribute_string(attribute) : NULL;
+    kind = attribute_string(attributes_find(attributes_after(message, sizeof(*info)), TCA_KIND));
     if (!kind)
         return -EBADMSG;
 
@@ -219,7 +196,7 @@ static int judge_place(struct bypass_search *search, const struct place *place)
 
 static int find_tc(struct bypass_search *search)
 {
-    struct places places = {.arena = search->arena};
+    cleanup_(places_clear) struct places places = {0};
     int r = -EINTR;
 
     for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {

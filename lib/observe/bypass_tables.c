@@ -46,8 +46,7 @@ static const char *family_name(uint8_t family)
 
 static const char *string_of(struct attributes attributes, uint16_t type)
 {
-    const struct nlattr *attribute = attributes_find(attributes, type);
-    const char *text = attribute ? attribute_string(attribute) : NULL;
+    const char *text = attribute_string(attributes_find(attributes, type));
 
     return text ? text : "";
 }
@@ -94,22 +93,19 @@ static bool is_notrack_target(const struct nlattr *data)
 static bool is_notrack(const struct nlattr *expression)
 {
     struct attributes attributes = attributes_in(expression);
-    const struct nlattr *data = attributes_find(attributes, NFTA_EXPR_DATA);
     const char *name = string_of(attributes, NFTA_EXPR_NAME);
 
     return strcmp(name, "notrack") == 0 ||
-           (strcmp(name, "target") == 0 && data && is_notrack_target(data));
+           (strcmp(name, "target") == 0 &&
+            is_notrack_target(attributes_find(attributes, NFTA_EXPR_DATA)));
 }
 
 static bool has_notrack(const struct nlmsghdr *message)
 {
-    const struct nlattr *list = attributes_find(attributes_of(message), NFTA_RULE_EXPRESSIONS);
+    struct attributes expressions =
+        attributes_in(attributes_find(attributes_of(message), NFTA_RULE_EXPRESSIONS));
     const struct nlattr *expression;
-    struct attributes expressions;
 
-    if (!list)
-        return false;
-    expressions = attributes_in(list);
     while ((expression = attributes_next(&expressions)))
         if (is_notrack(expression))
             return true;

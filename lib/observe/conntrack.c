@@ -66,48 +66,17 @@ struct tuple {
     uint16_t icmp; /* type times 256 plus code */
 };
 
-static bool find_u8(struct attributes list, uint16_t type, uint8_t *ret_value)
-{
-    const struct nlattr *attribute = attributes_find(list, type);
-
-    if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(*ret_value))
-        return false;
-    *ret_value = mnl_attr_get_u8(attribute);
-    return true;
-}
-
-static uint16_t find_u16(struct attributes list, uint16_t type)
-{
-    const struct nlattr *attribute = attributes_find(list, type);
-
-    if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(uint16_t))
-        return 0;
-    return be16toh(mnl_attr_get_u16(attribute));
-}
-
-static uint32_t find_u32(struct attributes list, uint16_t type)
-{
-    const struct nlattr *attribute = attributes_find(list, type);
-
-    return attribute ? attribute_u32(attribute) : 0;
-}
-
 static struct attributes find_nest(struct attributes list, uint16_t type)
 {
-    const struct nlattr *attribute = attributes_find(list, type);
-
-    return attribute ? attributes_in(attribute) : (struct attributes){NULL, NULL};
+    return attributes_in(attributes_find(list, type));
 }
 
 static void parse_icmp(struct attributes list, uint16_t id, uint16_t type, uint16_t code,
                        struct tuple *tuple)
 {
-    uint8_t numbers[2] = {0};
-
-    tuple->icmp_id = find_u16(list, id);
-    find_u8(list, type, &numbers[0]);
-    find_u8(list, code, &numbers[1]);
-    tuple->icmp = (uint16_t)(numbers[0] << 8 | numbers[1]);
+    tuple->icmp_id = attribute_u16(attributes_find(list, id));
+    tuple->icmp = (uint16_t)(attribute_u8(attributes_find(list, type)) << 8 |
+                             attribute_u8(attributes_find(list, code)));
 }
 
 static bool parse_tuple(struct attributes list, enum family family, struct tuple *tuple)
@@ -115,14 +84,16 @@ static bool parse_tuple(struct attributes list, enum family family, struct tuple
     const struct nlattr *source = attributes_find(
         find_nest(list, CTA_TUPLE_IP), family == FAMILY_IPV4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC);
     struct attributes protocol = find_nest(list, CTA_TUPLE_PROTO);
+    const struct nlattr *number = attributes_find(protocol, CTA_PROTO_NUM);
 
     *tuple = (struct tuple){0};
-    if (!source || mnl_attr_get_payload_len(source) < family_bits(family) / 8 ||
-        !find_u8(protocol, CTA_PROTO_NUM, &tuple->protocol))
+    if (!source || mnl_attr_get_payload_len(source) < family_bits(family) / 8 || !number ||
+        mnl_attr_get_payload_len(number) < sizeof(tuple->protocol))
         return false;
 
     tuple->source = address_from_bytes(family, mnl_attr_get_payload(source));
-    tuple->source_port = find_u16(protocol, CTA_PROTO_SRC_PORT);
+    tuple->protocol = attribute_u8(number);
+    tuple->source_port = attribute_u16(attributes_find(protocol, CTA_PROTO_SRC_PORT));
     if (tuple->protocol == IPPROTO_ICMP)
         parse_icmp(protocol, CTA_PROTO_ICMP_ID, CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMP_CODE, tuple);
     else if (tuple->protocol == IPPROTO_ICMPV6)
@@ -148,11 +119,12 @@ static void parse_counts(struct attributes list, uint16_t type, struct conntrack
 static const char *parse_state(struct attributes list)
 {
     struct attributes tcp = find_nest(find_nest(list, CTA_PROTOINFO), CTA_PROTOINFO_TCP);
-    uint8_t state;
+    const struct nlattr *state = attributes_find(tcp, CTA_PROTOINFO_TCP_STATE);
 
-    if (!find_u8(tcp, CTA_PROTOINFO_TCP_STATE, &state) || state >= ELEMENTS_OF(tcp_states))
+    if (!state || mnl_attr_get_payload_len(state) < sizeof(uint8_t) ||
+        attribute_u8(state) >= ELEMENTS_OF(tcp_states))
         return NULL;
-    return tcp_states[state];
+    return tcp_states[attribute_u8(state)];
 }
 
 /* True for a new or dumped connection of a family that is ours. */
@@ -186,9 +158,9 @@ static int parse_entry(const struct nlmsghdr *message, struct conntrack_entry *r
     connection.protocol = original.protocol;
     connection.source_port = icmp ? original.icmp_id : original.source_port;
     connection.port = icmp ? original.icmp : reply.source_port;
-    connection.mark = find_u32(list, CTA_MARK);
-    connection.status = find_u32(list, CTA_STATUS);
-    connection.timeout = find_u32(list, CTA_TIMEOUT);
+    connection.mark = attribute_u32(attributes_find(list, CTA_MARK));
+    connection.status = attribute_u32(attributes_find(list, CTA_STATUS));
+    connection.timeout = attribute_u32(attributes_find(list, CTA_TIMEOUT));
     connection.state = parse_state(list);
     parse_counts(list, CTA_COUNTERS_ORIG, &connection, &connection.original_packets,
                  &connection.original_bytes);

@@ -45,8 +45,7 @@ _Static_assert(SAME(NFTA_CHAIN_TABLE) && SAME(NFTA_RULE_TABLE) && SAME(NFTA_SET_
 static bool is_about(const struct nlmsghdr *message, const char *table)
 {
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
-    const struct nlattr *name = attributes_find(attributes_of(message), NFTA_TABLE_NAME);
-    const char *text = name ? attribute_string(name) : NULL;
+    const char *text = attribute_string(attributes_find(attributes_of(message), NFTA_TABLE_NAME));
 
     return text && header->nfgen_family == NFPROTO_INET && strcmp(text, table) == 0;
 }
@@ -54,13 +53,10 @@ static bool is_about(const struct nlmsghdr *message, const char *table)
 static void read_end(const struct nlmsghdr *message, struct watched *transaction)
 {
     struct attributes list = attributes_of(message);
-    const struct nlattr *generation = attributes_find(list, NFTA_GEN_ID);
-    const struct nlattr *process = attributes_find(list, NFTA_GEN_PROC_PID);
-    const struct nlattr *program = attributes_find(list, NFTA_GEN_PROC_NAME);
-    const char *name = program ? attribute_string(program) : NULL;
+    const char *name = attribute_string(attributes_find(list, NFTA_GEN_PROC_NAME));
 
-    transaction->generation = generation ? attribute_u32(generation) : 0;
-    transaction->process = process ? (pid_t)attribute_u32(process) : 0;
+    transaction->generation = attribute_u32(attributes_find(list, NFTA_GEN_ID));
+    transaction->process = (pid_t)attribute_u32(attributes_find(list, NFTA_GEN_PROC_PID));
     strncpy(transaction->program, name ? name : "", sizeof(transaction->program) - 1);
 }
 
