@@ -234,9 +234,8 @@ int elements_add(struct batch *batch, const struct elements_command *command,
 
 static const struct nlattr *key_value(const struct nlattr *element, uint16_t type)
 {
-    const struct nlattr *key = attributes_find(attributes_in(element), type);
-
-    return key ? attributes_find(attributes_in(key), NFTA_DATA_VALUE) : NULL;
+    return attributes_find(attributes_in(attributes_find(attributes_in(element), type)),
+                           NFTA_DATA_VALUE);
 }
 
 static bool element_has_key(const struct set *set, const struct element *element,
@@ -285,20 +284,14 @@ static void view_data(struct element_view *view, const struct nlattr *data)
 {
     const struct nlattr *value = attributes_find(attributes_in(data), NFTA_DATA_VALUE);
     const struct nlattr *verdict = attributes_find(attributes_in(data), NFTA_DATA_VERDICT);
-    const struct nlattr *code, *chain;
+    const struct nlattr *code = attributes_find(attributes_in(verdict), NFTA_VERDICT_CODE);
 
     if (value && mnl_attr_get_payload_len(value) == sizeof(view->mark))
         memcpy(&view->mark, mnl_attr_get_payload(value), sizeof(view->mark));
-    if (!verdict)
-        return;
-
-    code = attributes_find(attributes_in(verdict), NFTA_VERDICT_CODE);
     for (size_t i = 0; code && i < ELEMENTS_OF(elements_verdict_codes); i++)
         if ((uint32_t)elements_verdict_codes[i] == attribute_u32(code))
             view->verdict = (enum verdict)i;
-    chain = attributes_find(attributes_in(verdict), NFTA_VERDICT_CHAIN);
-    if (chain)
-        view->chain = attribute_string(chain);
+    view->chain = attribute_string(attributes_find(attributes_in(verdict), NFTA_VERDICT_CHAIN));
 }
 
 static void view_comment(struct element_view *view, const struct nlattr *attribute)
@@ -316,20 +309,25 @@ static void view_comment(struct element_view *view, const struct nlattr *attribu
     }
 }
 
+bool elements_count(struct attributes counter, struct nftables_count *ret_count)
+{
+    const struct nlattr *packets = attributes_find(counter, NFTA_COUNTER_PACKETS);
+    const struct nlattr *bytes = attributes_find(counter, NFTA_COUNTER_BYTES);
+
+    if (!packets || !bytes)
+        return false;
+    *ret_count = (struct nftables_count){attribute_u64(packets), attribute_u64(bytes)};
+    return true;
+}
+
 static void view_expression(struct element_view *view, const struct nlattr *expression)
 {
-    const struct nlattr *name = attributes_find(attributes_in(expression), NFTA_EXPR_NAME);
-    const struct nlattr *data = attributes_find(attributes_in(expression), NFTA_EXPR_DATA);
-    const struct nlattr *packets, *bytes;
+    const char *name = attribute_string(attributes_find(attributes_in(expression), NFTA_EXPR_NAME));
+    struct attributes data =
+        attributes_in(attributes_find(attributes_in(expression), NFTA_EXPR_DATA));
 
-    if (!name || !data || !attribute_string(name) || strcmp(attribute_string(name), "counter") != 0)
-        return;
-
-    packets = attributes_find(attributes_in(data), NFTA_COUNTER_PACKETS);
-    bytes = attributes_find(attributes_in(data), NFTA_COUNTER_BYTES);
-    view->counts = packets && bytes;
-    if (view->counts)
-        view->count = (struct nftables_count){attribute_u64(packets), attribute_u64(bytes)};
+    if (name && strcmp(name, "counter") == 0)
+        view->counts = elements_count(data, &view->count);
 }
 
 static int view_element(struct element_view *view, const struct nlattr *element)
@@ -373,23 +371,19 @@ static int view_element(struct element_view *view, const struct nlattr *element)
     return 0;
 }
 
-int elements_each(const struct nlmsghdr *message, element_view_handler handler, void *userdata)
+int elements_each(const struct nlmsghdr *message, void *userdata)
 {
-    const struct nlattr *list =
-        attributes_find(attributes_of(message), NFTA_SET_ELEM_LIST_ELEMENTS);
-    struct attributes attributes;
+    const struct element_walk *walk = userdata;
+    struct attributes attributes =
+        attributes_in(attributes_find(attributes_of(message), NFTA_SET_ELEM_LIST_ELEMENTS));
     const struct nlattr *attribute;
     struct element_view view;
     int r;
 
-    if (!list)
-        return 0;
-
-    attributes = attributes_in(list);
     while ((attribute = attributes_next(&attributes))) {
         r = view_element(&view, attribute);
         if (r == 0)
-            r = handler(&view, userdata);
+            r = walk->handler(&view, walk->userdata);
         if (r < 0)
             return r;
     }

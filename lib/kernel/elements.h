@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/attributes.h"
 #include "kernel/batch.h"
 #include "kernel/nftables.h"
 
@@ -60,7 +61,13 @@ struct element_view {
     struct nftables_count count;
 };
 
-/* Calls `handler` for each element of a dumped message; a negative return ends the walk and is
- * returned. -EBADMSG for an element without a key. */
-typedef int (*element_view_handler)(const struct element_view *view, void *userdata);
-int elements_each(const struct nlmsghdr *message, element_view_handler handler, void *userdata);
+/* Sees one element; a negative return ends the walk and is returned. */
+struct element_walk {
+    int (*handler)(const struct element_view *view, void *userdata);
+    void *userdata;
+};
+/* A netlink_handler: hands on each element of a dumped message, for which `walk` is the userdata.
+ * -EBADMSG for an element without a key. */
+int elements_each(const struct nlmsghdr *message, void *walk);
+/* What a counter says, as attributes; false where they say nothing. */
+bool elements_count(struct attributes counter, struct nftables_count *ret_count);

@@ -41,7 +41,8 @@ int nftables_generation(struct nftables *nftables, uint32_t *ret_generation)
                            read_generation, ret_generation);
 }
 
-int nftables_open(struct nftables **ret_nftables)
+/* Over a socket of its own, or where `fd` is not negative over a copy of that. */
+static int open_over(int fd, struct nftables **ret_nftables)
 {
     cleanup_(nftables_closep) struct nftables *nftables = calloc(1, sizeof(*nftables));
     uint32_t generation;
@@ -49,12 +50,10 @@ int nftables_open(struct nftables **ret_nftables)
 
     if (!nftables)
         return -ENOMEM;
-    r = netlink_open(&nftables->netlink);
-    if (r < 0)
-        return r;
-
+    r = fd < 0 ? netlink_open(&nftables->netlink) : netlink_adopt(&nftables->netlink, fd);
     /* The kernel checks the privilege of each request; this one is the first. */
-    r = nftables_generation(nftables, &generation);
+    if (r == 0)
+        r = nftables_generation(nftables, &generation);
     if (r < 0)
         return r;
 
@@ -62,23 +61,18 @@ int nftables_open(struct nftables **ret_nftables)
     return 0;
 }
 
+int nftables_open(struct nftables **ret_nftables)
+{
+    return open_over(-1, ret_nftables);
+}
+
 int nftables_adopt_fd(int fd, struct nftables **ret_nftables)
 {
-    cleanup_(nftables_closep) struct nftables *nftables = calloc(1, sizeof(*nftables));
-    uint32_t generation;
-    int r;
+    int r = fd < 0 ? -EINVAL : open_over(fd, ret_nftables);
 
-    if (!nftables)
-        return -ENOMEM;
-    r = netlink_adopt(&nftables->netlink, fd);
     if (r == 0)
-        r = nftables_generation(nftables, &generation);
-    if (r < 0)
-        return r;
-
-    close(fd);
-    *ret_nftables = TAKE_PTR(nftables);
-    return 0;
+        close(fd);
+    return r;
 }
 
 int nftables_fd(const struct nftables *nftables)
@@ -111,6 +105,17 @@ struct nftables *nftables_close(struct nftables *nftables)
     netlink_close(&nftables->netlink);
     free(nftables);
     return NULL;
+}
+
+int nftables_dump_elements(struct nftables *nftables, const char *table, const char *set,
+                           struct element_walk walk)
+{
+    char buffer[REQUEST_MAX];
+    struct nlmsghdr *request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, table);
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set);
+    return netlink_request(&nftables->netlink, request, elements_each, &walk);
 }
 
 int nftables_require_features(struct nftables *nftables)

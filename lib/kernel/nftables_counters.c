@@ -54,11 +54,6 @@ static int add_element(const struct element_view *view, void *userdata)
                         sizeof(element));
 }
 
-static int add_elements(const struct nlmsghdr *message, void *userdata)
-{
-    return elements_each(message, add_element, userdata);
-}
-
 static int compare_elements(const void *a, const void *b)
 {
     const struct counted_element *x = a, *y = b;
@@ -84,16 +79,12 @@ int nftables_read_elements(struct nftables *nftables, const char *table, const c
                            nftables_element_handler handler, void *userdata)
 {
     cleanup_(counted_elements_clear) struct counted_elements elements = {0};
-    char buffer[REQUEST_MAX];
-    struct nlmsghdr *request;
     int r = -EINTR;
 
     for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
         elements.n_elements = 0;
-        request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, table);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set);
-        r = netlink_request(&nftables->netlink, request, add_elements, &elements);
+        r = nftables_dump_elements(nftables, table, set,
+                                   (struct element_walk){add_element, &elements});
         if (r == 0 && !sort_elements(&elements))
             r = -EINTR;
     }
@@ -153,25 +144,18 @@ static void named_counts_clear(struct named_counts *counts)
 static int add_counter(const struct nlmsghdr *message, void *userdata)
 {
     struct attributes list = attributes_of(message);
-    const struct nlattr *table = attributes_find(list, NFTA_OBJ_TABLE);
-    const struct nlattr *name = attributes_find(list, NFTA_OBJ_NAME);
-    const struct nlattr *type = attributes_find(list, NFTA_OBJ_TYPE);
-    const struct nlattr *data = attributes_find(list, NFTA_OBJ_DATA);
-    const struct nlattr *packets, *bytes;
+    const char *table = attribute_string(attributes_find(list, NFTA_OBJ_TABLE));
+    const char *name = attribute_string(attributes_find(list, NFTA_OBJ_NAME));
     struct named_counts *counts = userdata;
     struct named_count count;
 
-    if (!table || !name || !type || !data || attribute_u32(type) != NFT_OBJECT_COUNTER ||
-        !attribute_string(table) || strcmp(attribute_string(table), counts->table) != 0 ||
-        !attribute_string(name) || strlen(attribute_string(name)) >= sizeof(count.name))
-        return 0;
-    packets = attributes_find(attributes_in(data), NFTA_COUNTER_PACKETS);
-    bytes = attributes_find(attributes_in(data), NFTA_COUNTER_BYTES);
-    if (!packets || !bytes)
+    if (!table || strcmp(table, counts->table) != 0 || !name ||
+        strlen(name) >= sizeof(count.name) ||
+        attribute_u32(attributes_find(list, NFTA_OBJ_TYPE)) != NFT_OBJECT_COUNTER ||
+        !elements_count(attributes_in(attributes_find(list, NFTA_OBJ_DATA)), &count.count))
         return 0;
 
-    strcpy(count.name, attribute_string(name));
-    count.count = (struct nftables_count){attribute_u64(packets), attribute_u64(bytes)};
+    strcpy(count.name, name);
     return array_append(&counts->counts, &counts->n_counts, &counts->capacity, &count,
                         sizeof(count));
 }

@@ -130,11 +130,6 @@ static int read_element(const struct element_view *view, void *userdata)
     return ruleset_add_element(reader->dump->ruleset, set, &element);
 }
 
-static int read_elements(const struct nlmsghdr *message, void *userdata)
-{
-    return elements_each(message, read_element, userdata);
-}
-
 /* By key; where one interval ends and the next begins, the end comes first. */
 static int compare_bounds(const void *a, const void *b)
 {
@@ -187,8 +182,6 @@ static int pair_bounds(struct element_reader *reader)
 static int dump_elements(struct dump *dump, struct set *set)
 {
     cleanup_(element_reader_clear) struct element_reader reader = {.dump = dump, .set = set};
-    char buffer[REQUEST_MAX];
-    struct nlmsghdr *request;
     int r;
 
     /* A set that a ruleset cannot express is replaced whole; its elements do not matter. */
@@ -198,10 +191,8 @@ static int dump_elements(struct dump *dump, struct set *set)
     if (set->dynamic)
         return 0;
 
-    request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
-    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, dump->ruleset->table);
-    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set->name);
-    r = netlink_request(&dump->nftables->netlink, request, read_elements, &reader);
+    r = nftables_dump_elements(dump->nftables, dump->ruleset->table, set->name,
+                               (struct element_walk){read_element, &reader});
     return r < 0 ? r : pair_bounds(&reader);
 }
 
@@ -388,11 +379,10 @@ static bool is_text(const char *text, const char *wanted)
 static int dump_table_message(const struct nlmsghdr *message, void *userdata)
 {
     struct attributes list = attributes_of(message);
-    const struct nlattr *flags = attributes_find(list, NFTA_TABLE_FLAGS);
-    const struct nlattr *owner = attributes_find(list, NFTA_TABLE_OWNER);
     const struct dump *dump = userdata;
     struct ruleset *ruleset = dump->ruleset;
-    uint32_t bits = flags ? attribute_u32(flags) : 0;
+    uint32_t bits = attribute_u32(attributes_find(list, NFTA_TABLE_FLAGS));
+    const struct nlattr *owner = attributes_find(list, NFTA_TABLE_OWNER);
 
     ruleset->dormant = bits & NFT_TABLE_F_DORMANT;
     ruleset->owned = bits & TABLE_OWNER;
@@ -425,15 +415,14 @@ static int dump_request(struct dump *dump, uint16_t type, uint16_t table_attribu
 static int dump_counter(const struct nlmsghdr *message, void *userdata)
 {
     struct attributes list = attributes_of(message);
-    const struct nlattr *table = attributes_find(list, NFTA_OBJ_TABLE);
-    const struct nlattr *name = attributes_find(list, NFTA_OBJ_NAME);
-    const struct nlattr *type = attributes_find(list, NFTA_OBJ_TYPE);
+    const char *table = attribute_string(attributes_find(list, NFTA_OBJ_TABLE));
+    const char *name = attribute_string(attributes_find(list, NFTA_OBJ_NAME));
     struct dump *dump = userdata;
 
-    if (!table || !name || !type || !is_text(attribute_string(table), dump->ruleset->table) ||
-        attribute_u32(type) != NFT_OBJECT_COUNTER || !attribute_string(name))
+    if (!is_text(table, dump->ruleset->table) || !name ||
+        attribute_u32(attributes_find(list, NFTA_OBJ_TYPE)) != NFT_OBJECT_COUNTER)
         return 0;
-    return ruleset_add_counter(dump->ruleset, attribute_string(name));
+    return ruleset_add_counter(dump->ruleset, name);
 }
 
 static int dump_chain(const struct nlmsghdr *message, void *userdata)

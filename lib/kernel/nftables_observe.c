@@ -54,11 +54,6 @@ static int observe_element(const struct element_view *view, void *userdata)
     return 0;
 }
 
-static int observe_message(const struct nlmsghdr *message, void *userdata)
-{
-    return elements_each(message, observe_element, userdata);
-}
-
 /* Asks for some elements from `observer->next` on. The kernel stops at the first that is gone, with
  * -ENOENT. */
 static int observe_some(struct nftables *nftables, const char *table, struct observer *observer)
@@ -79,7 +74,8 @@ static int observe_some(struct nftables *nftables, const char *table, struct obs
         mnl_attr_nest_end(request, nest);
     }
     mnl_attr_nest_end(request, list);
-    return netlink_request(&nftables->netlink, request, observe_message, observer);
+    return netlink_request(&nftables->netlink, request, elements_each,
+                           &(struct element_walk){observe_element, observer});
 }
 
 int nftables_observe(struct nftables *nftables, const char *table, const struct change *change,

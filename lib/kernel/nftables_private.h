@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "kernel/elements.h"
 #include "kernel/netlink.h"
 #include "kernel/nftables.h"
 
@@ -23,6 +24,10 @@ struct nftables {
 
 /* A request of NFT_MSG_* in `buffer`, ready for attributes. */
 struct nlmsghdr *nftables_request_new(char buffer[REQUEST_MAX], uint16_t type, uint16_t flags);
+
+/* Dumps the elements of a set once. Returns as netlink_request(). */
+int nftables_dump_elements(struct nftables *nftables, const char *table, const char *set,
+                           struct element_walk walk);
 
 /* Probes once. 0 or -errno. */
 int nftables_require_features(struct nftables *nftables);

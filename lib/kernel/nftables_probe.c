@@ -225,23 +225,13 @@ static int view_element(const struct element_view *view, void *userdata)
     return 0;
 }
 
-static int view_elements(const struct nlmsghdr *message, void *userdata)
-{
-    return elements_each(message, view_element, userdata);
-}
-
 static int read_element(struct probe *probe, struct nftables_features *features)
 {
-    char buffer[REQUEST_MAX];
-    struct nlmsghdr *request;
     int r = -EINTR;
 
-    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
-        request = nftables_request_new(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, probe->table);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, counting.name);
-        r = netlink_request(&probe->nftables->netlink, request, view_elements, features);
-    }
+    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++)
+        r = nftables_dump_elements(probe->nftables, probe->table, counting.name,
+                                   (struct element_walk){view_element, features});
     return r == -EINTR ? -EAGAIN : r;
 }
 
