@@ -70,15 +70,11 @@ static struct change *add_part(struct application *application, const struct cha
     if (!part)
         return NULL;
 
+    application->parts[application->n_parts++] = part;
     *part = *change;
     part->n_elements = 0;
     part->elements = calloc(change->n_elements, sizeof(*part->elements));
-    if (!part->elements) {
-        free(part);
-        return NULL;
-    }
-    application->parts[application->n_parts++] = part;
-    return part;
+    return part->elements ? part : NULL;
 }
 
 static int put_elements(struct application *application, const struct change *change, uint16_t type,
@@ -190,20 +186,16 @@ static int put_change(struct application *application, const struct change *chan
 
     switch (change->kind) {
     case CHANGE_DELETE_TABLE:
-        return objects_delete_table(batch, table, change);
-    case CHANGE_ADD_TABLE:
-        return objects_add_table_flags(
-            batch, table, application->nftables->own ? TABLE_OWNER | TABLE_PERSIST : 0, change);
     case CHANGE_FLUSH_CHAIN:
-        return objects_flush_chain(batch, table, change);
+    case CHANGE_DELETE_SET:
+    case CHANGE_DELETE_CHAIN:
+    case CHANGE_DELETE_COUNTER:
+        return objects_delete(batch, table, change);
     case CHANGE_DELETE_ELEMENTS:
         return delete_elements(application, change);
-    case CHANGE_DELETE_SET:
-        return objects_delete_set(batch, table, change);
-    case CHANGE_DELETE_CHAIN:
-        return objects_delete_chain(batch, table, change);
-    case CHANGE_DELETE_COUNTER:
-        return objects_delete_counter(batch, table, change);
+    case CHANGE_ADD_TABLE:
+        return objects_add_table(
+            batch, table, application->nftables->own ? TABLE_OWNER | TABLE_PERSIST : 0, change);
     case CHANGE_ADD_COUNTER:
         return objects_add_counter(batch, table, change);
     case CHANGE_ADD_CHAIN:
@@ -350,11 +342,12 @@ static int put_changes(struct application *application, const struct difference 
 /* Takes away what was loaded of a table whose last part was refused. */
 static void remove_parts(struct application *application)
 {
+    const struct change removal = {.kind = CHANGE_DELETE_TABLE};
     cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
     cleanup_(batch_freep) struct batch *batch = NULL;
 
     if (batch_new(&application->nftables->netlink, &batch) == 0 &&
-        objects_delete_table(batch, application->table, NULL) == 0)
+        objects_delete(batch, application->table, &removal) == 0)
         batch_commit(batch, &errors);
 }
 

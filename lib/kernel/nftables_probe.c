@@ -65,12 +65,19 @@ static int add_set(struct probe *probe, const struct set *set)
 
 static int build_table(struct probe *probe)
 {
-    return objects_add_table(probe->batch, probe->table, NULL);
+    return objects_add_table(probe->batch, probe->table, 0, NULL);
 }
 
 static int build_owned_table(struct probe *probe)
 {
-    return objects_add_table_flags(probe->batch, probe->table, TABLE_OWNER | TABLE_PERSIST, NULL);
+    return objects_add_table(probe->batch, probe->table, TABLE_OWNER | TABLE_PERSIST, NULL);
+}
+
+static int build_removal(struct probe *probe)
+{
+    static const struct change removal = {.kind = CHANGE_DELETE_TABLE};
+
+    return objects_delete(probe->batch, probe->table, &removal);
 }
 
 static int build_ranges(struct probe *probe)
@@ -149,7 +156,7 @@ static int build_attempts(struct probe *probe, struct attempt *attempts, size_t 
         attempts[i].end = batch_messages(probe->batch);
     }
     name_table(probe, n);
-    return r < 0 ? r : objects_delete_table(probe->batch, probe->table, NULL);
+    return r < 0 ? r : build_removal(probe);
 }
 
 static int probe_attempts(struct probe *probe, struct attempt *attempts, size_t n)
@@ -209,11 +216,6 @@ static int build_element(struct probe *probe)
 static int build_element_again(struct probe *probe)
 {
     return put_element(probe, NFT_MSG_NEWSETELEM, NLM_F_CREATE, 2 * HOUR);
-}
-
-static int build_removal(struct probe *probe)
-{
-    return objects_delete_table(probe->batch, probe->table, NULL);
 }
 
 static int view_element(const struct element_view *view, void *userdata)

@@ -12,6 +12,7 @@
 
 #include "kernel/objects.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -29,8 +30,8 @@
 #define NFT_BYTEORDER_HOST 1
 
 /* Not exclusive: a table that is there gets the flags, as far as the kernel allows. */
-int objects_add_table_flags(struct batch *batch, const char *table, uint32_t flags,
-                            const struct change *change)
+int objects_add_table(struct batch *batch, const char *table, uint32_t flags,
+                      const struct change *change)
 {
     cleanup_(nftnl_table_freep) struct nftnl_table *object = nftnl_table_alloc();
     struct nlmsghdr *message;
@@ -48,54 +49,43 @@ int objects_add_table_flags(struct batch *batch, const char *table, uint32_t fla
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 
-/* Without flags: a plain table that is awake. */
-int objects_add_table(struct batch *batch, const char *table, const struct change *change)
+static const char *name_of(const struct change *change)
 {
-    return objects_add_table_flags(batch, table, 0, change);
+    if (change->chain)
+        return change->chain->name;
+    return change->set ? change->set->name : change->counter->name;
 }
 
-/* A message that names one object of the table and no more. */
-static int add_named(struct batch *batch, uint16_t type, uint16_t table_attribute,
-                     const char *table, uint16_t name_attribute, const char *name,
-                     const struct change *change)
+/* A message that names one object of the table, or the table alone, and no more. */
+int objects_delete(struct batch *batch, const char *table, const struct change *change)
 {
+    static const struct removal {
+        uint16_t type;
+        uint16_t table_attribute;
+        uint16_t name_attribute;
+    } removals[] = {
+        [CHANGE_DELETE_TABLE] = {NFT_MSG_DELTABLE, NFTA_TABLE_NAME, 0},
+        [CHANGE_DELETE_CHAIN] = {NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME},
+        [CHANGE_DELETE_SET] = {NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME},
+        [CHANGE_DELETE_COUNTER] = {NFT_MSG_DELOBJ, NFTA_OBJ_TABLE, NFTA_OBJ_NAME},
+        /* Without the handle of a rule all rules of the chain go. */
+        [CHANGE_FLUSH_CHAIN] = {NFT_MSG_DELRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN},
+    };
+    const struct removal *removal = &removals[change->kind];
     struct nlmsghdr *message;
-    int r = batch_start(batch, type, 0, OBJECT_ROOM, &message);
+    int r = batch_start(batch, removal->type, 0, OBJECT_ROOM, &message);
 
     if (r < 0)
         return r;
-    mnl_attr_put_strz(message, table_attribute, table);
-    if (name)
-        mnl_attr_put_strz(message, name_attribute, name);
+    mnl_attr_put_strz(message, removal->table_attribute, table);
+    if (removal->name_attribute != 0)
+        mnl_attr_put_strz(message, removal->name_attribute, name_of(change));
+    if (change->kind == CHANGE_DELETE_COUNTER)
+        mnl_attr_put_u32(message, NFTA_OBJ_TYPE, htobe32(NFT_OBJECT_COUNTER));
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 
-int objects_delete_table(struct batch *batch, const char *table, const struct change *change)
-{
-    return add_named(batch, NFT_MSG_DELTABLE, NFTA_TABLE_NAME, table, 0, NULL, change);
-}
-
-int objects_delete_chain(struct batch *batch, const char *table, const struct change *change)
-{
-    return add_named(batch, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, table, NFTA_CHAIN_NAME,
-                     change->chain->name, change);
-}
-
-int objects_delete_set(struct batch *batch, const char *table, const struct change *change)
-{
-    return add_named(batch, NFT_MSG_DELSET, NFTA_SET_TABLE, table, NFTA_SET_NAME, change->set->name,
-                     change);
-}
-
-/* Without the handle of a rule all rules of the chain go. */
-int objects_flush_chain(struct batch *batch, const char *table, const struct change *change)
-{
-    return add_named(batch, NFT_MSG_DELRULE, NFTA_RULE_TABLE, table, NFTA_RULE_CHAIN,
-                     change->chain->name, change);
-}
-
-static int add_counter_message(struct batch *batch, uint16_t type, uint16_t flags,
-                               const char *table, const struct change *change)
+int objects_add_counter(struct batch *batch, const char *table, const struct change *change)
 {
     cleanup_(nftnl_obj_freep) struct nftnl_obj *object = nftnl_obj_alloc();
     struct nlmsghdr *message;
@@ -108,26 +98,14 @@ static int add_counter_message(struct batch *batch, uint16_t type, uint16_t flag
     if (!nftnl_obj_get_str(object, NFTNL_OBJ_TABLE) || !nftnl_obj_get_str(object, NFTNL_OBJ_NAME))
         return -ENOMEM;
     nftnl_obj_set_u32(object, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
-    if (type == NFT_MSG_NEWOBJ) {
-        nftnl_obj_set_u64(object, NFTNL_OBJ_CTR_PKTS, 0);
-        nftnl_obj_set_u64(object, NFTNL_OBJ_CTR_BYTES, 0);
-    }
+    nftnl_obj_set_u64(object, NFTNL_OBJ_CTR_PKTS, 0);
+    nftnl_obj_set_u64(object, NFTNL_OBJ_CTR_BYTES, 0);
 
-    r = batch_start(batch, type, flags, OBJECT_ROOM, &message);
+    r = batch_start(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, OBJECT_ROOM, &message);
     if (r < 0)
         return r;
     nftnl_obj_nlmsg_build_payload(message, object);
     return batch_add(batch, message, (struct batch_origin){.change = change});
-}
-
-int objects_add_counter(struct batch *batch, const char *table, const struct change *change)
-{
-    return add_counter_message(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, table, change);
-}
-
-int objects_delete_counter(struct batch *batch, const char *table, const struct change *change)
-{
-    return add_counter_message(batch, NFT_MSG_DELOBJ, 0, table, change);
 }
 
 static const int hook_numbers[] = {

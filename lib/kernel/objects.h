@@ -5,22 +5,18 @@
 
 /*
  * Messages of everything but elements. Each adds to the batch what its name says, for the table,
- * with `change` as the messages' origin. 0, -ENOMEM, or -EMSGSIZE for a rule that fits no message.
+ * with `change` as the messages' origin; `flags` are NFT_TABLE_F_*. 0, -ENOMEM, or -EMSGSIZE for a
+ * rule that fits no message.
  */
-int objects_add_table(struct batch *batch, const char *table, const struct change *change);
+int objects_add_table(struct batch *batch, const char *table, uint32_t flags,
+                      const struct change *change);
 int objects_add_counter(struct batch *batch, const char *table, const struct change *change);
-int objects_delete_counter(struct batch *batch, const char *table, const struct change *change);
 int objects_add_chain(struct batch *batch, const char *table, const struct change *change);
-int objects_delete_chain(struct batch *batch, const char *table, const struct change *change);
 int objects_add_set(struct batch *batch, const char *table, const struct change *change);
-int objects_delete_set(struct batch *batch, const char *table, const struct change *change);
 int objects_add_rules(struct batch *batch, const char *table, const struct change *change);
-int objects_flush_chain(struct batch *batch, const char *table, const struct change *change);
-/* Everything in the table goes with it. */
-int objects_delete_table(struct batch *batch, const char *table, const struct change *change);
-/* The same with flags of the table (NFT_TABLE_F_*). */
-int objects_add_table_flags(struct batch *batch, const char *table, uint32_t flags,
-                            const struct change *change);
+/* Deletes what the change is about: a chain, set or counter, all rules of a chain, or the table
+ * with everything in it. */
+int objects_delete(struct batch *batch, const char *table, const struct change *change);
 
 /* nft's number for a key of these types: a concatenation has 6 bits for each. And back: 0 or
  * -EINVAL for types that no set of a ruleset has. */
