@@ -14,6 +14,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#define REPLACEMENT "\xef\xbf\xbd"
+
 int utf8_decode(const char *text, size_t size, uint32_t *ret_character)
 {
     /* The least character that needs this many bytes: below it the form is overlong. */
@@ -64,9 +66,8 @@ size_t utf8_invalid_offset(const char *text, size_t size)
 
 char *utf8_repair(const char *text)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
     size_t size = strlen(text);
-    char *repaired = calloc(size + 1, strlen(replacement)), *end = repaired;
+    char *repaired = calloc(size + 1, strlen(REPLACEMENT)), *end = repaired;
 
     while (repaired && size > 0) {
         size_t valid = utf8_invalid_offset(text, size);
@@ -75,12 +76,17 @@ char *utf8_repair(const char *text)
         text += valid;
         size -= valid;
         if (size > 0) {
-            end = stpcpy(end, replacement);
+            end = stpcpy(end, REPLACEMENT);
             text++;
             size--;
         }
     }
     return repaired;
+}
+
+static bool is_control(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
 unsigned character_width(uint32_t character)
@@ -90,7 +96,7 @@ unsigned character_width(uint32_t character)
     locale_t before;
     int width;
 
-    if (character < 0x20 || (character >= 0x7f && character < 0xa0))
+    if (is_control(character))
         return 0;
     if (character < 0x7f)
         return 1;
@@ -105,4 +111,55 @@ unsigned character_width(uint32_t character)
     width = wcwidth((wchar_t)character);
     uselocale(before);
     return width < 0 ? 1 : (unsigned)width;
+}
+
+/*
+ * Text of others on a terminal. What stands in a policy or comes from the network must neither
+ * steer the terminal of who reads it nor hide in it: control characters, bytes that are not UTF-8
+ * and characters that cannot be seen or turn the direction of what follows appear as U+FFFD.
+ */
+static bool is_invisible(uint32_t character)
+{
+    return character == 0x200b || character == 0x200e || character == 0x200f ||
+           (character >= 0x2028 && character <= 0x202e) ||
+           (character >= 0x2060 && character <= 0x206f) || character == 0xfeff;
+}
+
+struct glyph glyph_at(const char *text, size_t size)
+{
+    uint32_t character;
+    int length = utf8_decode(text, size, &character);
+
+    if (length < 0)
+        return (struct glyph){REPLACEMENT, strlen(REPLACEMENT), 1, 1};
+    if (character == '\t')
+        return (struct glyph){" ", 1, 1, 1};
+    if (character == '\r')
+        return (struct glyph){"", 0, 0, 1};
+    if (is_control(character) || is_invisible(character))
+        return (struct glyph){REPLACEMENT, strlen(REPLACEMENT), 1, (size_t)length};
+    return (struct glyph){text, (size_t)length, character_width(character), (size_t)length};
+}
+
+void text_show(FILE *stream, const char *text, size_t size)
+{
+    for (size_t offset = 0; offset < size;) {
+        struct glyph glyph = glyph_at(text + offset, size - offset);
+
+        fwrite(glyph.text, 1, glyph.length, stream);
+        offset += glyph.size;
+    }
+}
+
+unsigned text_shown_width(const char *text, size_t size)
+{
+    unsigned width = 0;
+
+    for (size_t offset = 0; offset < size;) {
+        struct glyph glyph = glyph_at(text + offset, size - offset);
+
+        width += glyph.width;
+        offset += glyph.size;
+    }
+    return width;
 }
