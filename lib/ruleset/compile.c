@@ -15,8 +15,11 @@
 
 #include "ruleset/compile.h"
 
-#include <netinet/icmp6.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ruleset/compiler.h"
 
@@ -427,7 +430,10 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
     compiler.states = states;
     compiler.ruleset = ruleset;
 
-    compile_generation(&compiler, options->generation);
+    /* Within the transaction that commits it: a daemon that was killed between the kernel's answer
+     * and its own note learns from the table which of two generations it is. */
+    if (options->generation != 0)
+        compiler_chain(&compiler, RULESET_GENERATION "%" PRIu64, options->generation);
     compile_drops(&compiler);
     compile_live(&compiler);
     compile_limits(&compiler);
@@ -468,4 +474,23 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
     ruleset_finish(ruleset);
     *ret_ruleset = TAKE_PTR(ruleset);
     return 0;
+}
+
+uint64_t ruleset_generation(const struct ruleset *ruleset)
+{
+    uint64_t newest = 0;
+
+    for (size_t i = 0; i < ruleset->n_chains; i++) {
+        const char *name = ruleset->chains[i].name;
+        unsigned long long number;
+        char *end;
+
+        if (strncmp(name, RULESET_GENERATION, strlen(RULESET_GENERATION)) != 0)
+            continue;
+        errno = 0;
+        number = strtoull(name + strlen(RULESET_GENERATION), &end, 10);
+        if (errno == 0 && *end == '\0' && number > newest)
+            newest = number;
+    }
+    return newest;
 }

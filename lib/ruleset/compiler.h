@@ -111,5 +111,3 @@ void compile_drops(struct compiler *compiler);
 struct statement compiler_refuse(enum reason reason);
 /* A chain that accepts neighbour discovery and returns the rest. */
 void compile_neighbour_discovery(struct compiler *compiler, const char *name);
-/* The chain that holds the number of the generation, in generation.c. */
-void compile_generation(struct compiler *compiler, uint64_t generation);
