@@ -12,7 +12,21 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "kernel/setting.h"
+
+int setting_read(const char *path, bool *ret_on)
+{
+    cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[16] = "";
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    n = read(fd, text, sizeof(text) - 1);
+    if (n < 0)
+        return -errno;
+    *ret_on = n > 0 && text[0] != '0';
+    return 0;
+}
 
 static const struct {
     const char *name;

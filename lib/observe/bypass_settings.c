@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/setting.h"
+#include "kernel/forwarding.h"
 #include "observe/bypass_private.h"
 
 #define SETTING_MAX 128
