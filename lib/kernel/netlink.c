@@ -30,15 +30,35 @@
 /* Asked for beyond that, so that batches a little larger need no new buffer. */
 #define SEND_RESERVE ((size_t)4096)
 
+void netlink_set_receive_queue(int fd, int size)
+{
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
+ssize_t netlink_receive_from_kernel(int fd, void *buffer, size_t size)
+{
+    struct sockaddr_nl from = {0};
+    ssize_t n;
+
+    do {
+        socklen_t length = sizeof(from);
+
+        n = recvfrom(fd, buffer, size, MSG_TRUNC, (struct sockaddr *)&from, &length);
+    } while ((n < 0 && errno == EINTR) || (n >= 0 && from.nl_pid != 0));
+    if (n < 0)
+        return -errno;
+    return (size_t)n > size ? -ENOBUFS : n;
+}
+
 /* Each of these makes errors more precise; a kernel that lacks one still works. */
 static void netlink_set_options(struct netlink *netlink)
 {
-    int fd = mnl_socket_get_fd(netlink->socket), size = RECEIVE_QUEUE_SIZE, yes = 1;
+    int yes = 1;
 
     mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &yes, sizeof(yes));
     mnl_socket_setsockopt(netlink->socket, NETLINK_CAP_ACK, &yes, sizeof(yes));
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    netlink_set_receive_queue(mnl_socket_get_fd(netlink->socket), RECEIVE_QUEUE_SIZE);
 }
 
 int netlink_open(struct netlink *netlink)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 
@@ -31,6 +32,14 @@ int netlink_open_protocol(struct netlink *netlink, int protocol);
  */
 int netlink_adopt(struct netlink *netlink, int fd);
 void netlink_close(struct netlink *netlink);
+/* Gives a socket a longer queue for what it receives: beyond the system's limit, or up to it where
+ * the caller lacks the privilege. */
+void netlink_set_receive_queue(int fd, int size);
+/*
+ * Receives one datagram that the kernel sent; those of others are skipped. Returns its length,
+ * -EAGAIN where none waits, -ENOBUFS where some were lost, or one did not fit; or -errno.
+ */
+ssize_t netlink_receive_from_kernel(int fd, void *buffer, size_t size);
 /* The port by which the kernel knows the socket. */
 uint32_t netlink_port(const struct netlink *netlink);
 

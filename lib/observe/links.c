@@ -18,23 +18,25 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink.h"
 #include "observe/link_table.h"
 
 DEFINE_CLEANUP(struct nl_sock, nl_socket_free)
 
-/* The kernel makes the pieces of a dump as large as the reader's buffer, up to 32 KiB. */
+/* A notification is at most a page or two. */
 #define RECEIVE_BUFFER_SIZE ((size_t)64 * 1024)
 /* Room for about a thousand notifications. */
 #define RECEIVE_QUEUE_SIZE (2 * 1024 * 1024)
 /* Datagrams taken in by one call: others want to be served too, and the socket stays readable. */
 #define DATAGRAMS_MAX 4096
+/* Bytes of a request. */
+#define ROUTE_REQUEST_MAX 64
 /* How often everything is read before its reader gives up. */
 #define TRIES_MAX 16
 
 struct links {
     struct nl_sock *monitor;
-    struct nl_sock *query;
-    uint32_t sequence;
+    struct netlink query;
     struct link_table table;
     bool stale; /* something was lost: nothing but a full reading helps */
     char buffer[RECEIVE_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -57,98 +59,25 @@ static int result(int r)
     }
 }
 
-/*
- * Receives one datagram of the kernel. Returns its length, -EAGAIN where none waits, -ENOBUFS where
- * some were lost, or -errno.
- */
-static ssize_t receive(struct links *links, struct nl_sock *socket)
+/* Takes a message of a dump into a table. */
+static int take_message(const struct nlmsghdr *message, void *userdata)
 {
-    struct sockaddr_nl sender = {0};
-    socklen_t length = sizeof(sender);
-    ssize_t n;
+    /* libnl's functions read only, but do not say so. */
+    int r = link_table_take(userdata, (struct nlmsghdr *)message);
 
-    do {
-        length = sizeof(sender);
-        n = recvfrom(nl_socket_get_fd(socket), links->buffer, sizeof(links->buffer), MSG_TRUNC,
-                     (struct sockaddr *)&sender, &length);
-    } while ((n < 0 && errno == EINTR) || (n >= 0 && sender.nl_pid != 0));
-    if (n < 0)
-        return -errno;
-    return (size_t)n > sizeof(links->buffer) ? -ENOBUFS : n;
-}
-
-struct reading {
-    struct links *links;
-    struct link_table *table;
-    bool done;
-    bool interrupted;
-};
-
-static int reading_message(struct reading *reading, struct nlmsghdr *message)
-{
-    const struct nlmsgerr *error = nlmsg_data(message);
-    int r;
-
-    if (message->nlmsg_flags & NLM_F_DUMP_INTR)
-        reading->interrupted = true;
-
-    switch (message->nlmsg_type) {
-    case NLMSG_DONE:
-        reading->done = true;
-        return 0;
-    case NLMSG_ERROR:
-        return nlmsg_valid_hdr(message, sizeof(*error)) && error->error < 0 ? error->error
-                                                                            : -EBADMSG;
-    default:
-        r = link_table_take(reading->table, message);
-        return r < 0 ? r : 0;
-    }
-}
-
-static int reading_datagram(struct reading *reading, ssize_t n)
-{
-    struct nlmsghdr *message = (struct nlmsghdr *)reading->links->buffer;
-    int left = (int)n, r;
-
-    for (; nlmsg_ok(message, left); message = nlmsg_next(message, &left)) {
-        /* The rest of an answer that was broken off. */
-        if (message->nlmsg_seq != reading->links->sequence)
-            continue;
-        r = reading_message(reading, message);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 /* Takes all of one kind into the table. Returns -EINTR where it changed meanwhile. */
 static int links_dump(struct links *links, uint16_t type, struct link_table *table)
 {
-    struct reading reading = {.links = links, .table = table};
-    struct {
-        struct nlmsghdr header;
-        struct rtgenmsg body;
-    } request = {
-        .header = {.nlmsg_len = sizeof(request),
-                   .nlmsg_type = type,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-                   .nlmsg_seq = ++links->sequence},
-        .body = {.rtgen_family = AF_UNSPEC},
-    };
-    ssize_t n;
-    int r;
+    char buffer[ROUTE_REQUEST_MAX];
+    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 
-    if (send(nl_socket_get_fd(links->query), &request, sizeof(request), 0) < 0)
-        return -errno;
-    while (!reading.done) {
-        n = receive(links, links->query);
-        if (n < 0)
-            return n == -ENOBUFS ? -EINTR : (int)n;
-        r = reading_datagram(&reading, n);
-        if (r < 0)
-            return r;
-    }
-    return reading.interrupted ? -EINTR : 0;
+    request->nlmsg_type = type;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg)); /* of AF_UNSPEC, which is 0 */
+    return netlink_request(&links->query, request, take_message, table);
 }
 
 static int links_read_once(struct links *links)
@@ -207,7 +136,8 @@ int links_read(struct links *links)
     int r;
 
     for (unsigned i = 0; i < DATAGRAMS_MAX; i++) {
-        ssize_t n = receive(links, links->monitor);
+        ssize_t n =
+            netlink_receive_from_kernel(links_fd(links), links->buffer, sizeof(links->buffer));
 
         if (n == -EAGAIN) {
             r = links->stale ? links_read_all(links) : 0;
@@ -226,7 +156,7 @@ int links_read(struct links *links)
     return changed;
 }
 
-static int open_socket(struct nl_sock **ret_socket)
+static int open_monitor(struct nl_sock **ret_socket)
 {
     cleanup_(nl_socket_freep) struct nl_sock *socket = nl_socket_alloc();
     int r;
@@ -236,20 +166,7 @@ static int open_socket(struct nl_sock **ret_socket)
     r = nl_connect(socket, NETLINK_ROUTE);
     if (r < 0)
         return result(r);
-    *ret_socket = TAKE_PTR(socket);
-    return 0;
-}
-
-static int open_monitor(struct nl_sock **ret_socket)
-{
-    cleanup_(nl_socket_freep) struct nl_sock *socket = NULL;
-    int size = RECEIVE_QUEUE_SIZE, r;
-
-    r = open_socket(&socket);
-    if (r < 0)
-        return r;
-    if (setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-        setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    netlink_set_receive_queue(nl_socket_get_fd(socket), RECEIVE_QUEUE_SIZE);
     r = nl_socket_set_nonblocking(socket);
     if (r == 0)
         r = nl_socket_add_memberships(socket, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
@@ -261,6 +178,20 @@ static int open_monitor(struct nl_sock **ret_socket)
     return 0;
 }
 
+/* Connected, it receives from the kernel alone. */
+static int open_query(struct netlink *query)
+{
+    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    int r = netlink_open_protocol(query, NETLINK_ROUTE);
+
+    if (r < 0)
+        return r;
+    return connect(mnl_socket_get_fd(query->socket), (const struct sockaddr *)&kernel,
+                   sizeof(kernel)) < 0
+               ? -errno
+               : 0;
+}
+
 int links_open(struct links **ret_links)
 {
     cleanup_(links_closep) struct links *links = calloc(1, sizeof(*links));
@@ -270,7 +201,7 @@ int links_open(struct links **ret_links)
         return -ENOMEM;
     r = open_monitor(&links->monitor);
     if (r == 0)
-        r = open_socket(&links->query);
+        r = open_query(&links->query);
     if (r == 0)
         r = links_read_all(links);
     if (r < 0)
@@ -285,7 +216,7 @@ struct links *links_close(struct links *links)
     if (!links)
         return NULL;
 
-    nl_socket_free(links->query);
+    netlink_close(&links->query);
     nl_socket_free(links->monitor);
     link_table_clear(&links->table);
     free(links);

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 #include "kernel/attributes.h"
-#include "observe/watch.h"
+#include "kernel/netlink.h"
 
 /* A notification of many elements is at most a page or two; the kernel splits larger ones. */
 #define RECEIVE_BUFFER_SIZE ((size_t)64 * 1024)
@@ -76,16 +76,13 @@ static bool watched_add(struct watched *transaction, const struct nlmsghdr *mess
 
 static int watch_subscribe(struct watch *watch)
 {
-    int group = NFNLGRP_NFTABLES, size = RECEIVE_QUEUE_SIZE;
-    int fd;
+    int group = NFNLGRP_NFTABLES;
 
     watch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
 
-    fd = mnl_socket_get_fd(watch->socket);
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    netlink_set_receive_queue(mnl_socket_get_fd(watch->socket), RECEIVE_QUEUE_SIZE);
     return mnl_socket_setsockopt(watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0
                ? -errno
                : 0;
@@ -126,21 +123,9 @@ int watch_fd(const struct watch *watch)
     return mnl_socket_get_fd(watch->socket);
 }
 
-/* Returns the bytes received, -EAGAIN where none wait, -ENOBUFS where some were lost, or -errno. */
 static ssize_t watch_receive(struct watch *watch)
 {
-    struct sockaddr_nl from = {0};
-    ssize_t n;
-
-    do {
-        socklen_t length = sizeof(from);
-
-        n = recvfrom(watch_fd(watch), watch->buffer, RECEIVE_BUFFER_SIZE, MSG_TRUNC,
-                     (struct sockaddr *)&from, &length);
-    } while ((n < 0 && errno == EINTR) || (n >= 0 && from.nl_pid != 0));
-    if (n < 0)
-        return -errno;
-    return (size_t)n > RECEIVE_BUFFER_SIZE ? -ENOBUFS : n;
+    return netlink_receive_from_kernel(watch_fd(watch), watch->buffer, RECEIVE_BUFFER_SIZE);
 }
 
 /* Only an empty queue makes the kernel queue again. */
