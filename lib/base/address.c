@@ -235,20 +235,26 @@ bool range_is_prefix(struct range range, unsigned bits, struct prefix *ret_prefi
     return !range_take_prefix(&range, bits, ret_prefix);
 }
 
-/* The first range that ends at or after `address`; n_ranges where none does. */
-static size_t range_set_find(const struct range_set *set, ip_number address)
+size_t ranges_find(const void *items, size_t n, size_t size, ip_number address)
 {
-    size_t low = 0, high = set->n_ranges;
+    size_t low = 0, high = n;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
+        const struct range *range =
+            (const struct range *)(const void *)((const char *)items + middle * size);
 
-        if (set->ranges[middle].last < address)
+        if (range->last < address)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+static size_t range_set_find(const struct range_set *set, ip_number address)
+{
+    return ranges_find(set->ranges, set->n_ranges, sizeof(*set->ranges), address);
 }
 
 int range_set_add(struct range_set *set, struct range range)

@@ -82,6 +82,12 @@ const char *range_format(enum family family, struct range range, char buffer[ADD
 void address_to_bytes(enum family family, ip_number address, uint8_t *bytes);
 ip_number address_from_bytes(enum family family, const uint8_t *bytes);
 
+/*
+ * Of items of `size` bytes that begin with a `struct range`, sorted and disjoint or equal: the
+ * first that ends at or after `address`, or `n` where none does.
+ */
+size_t ranges_find(const void *items, size_t n, size_t size, ip_number address);
+
 /* True and `*ret_prefix` written where the range is exactly one prefix of `bits` bits. */
 bool range_is_prefix(struct range range, unsigned bits, struct prefix *ret_prefix);
 /*

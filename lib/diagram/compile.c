@@ -41,12 +41,6 @@ static void compiler_clear(struct compiler *compiler)
     overlaps_clear(&compiler->build.overlaps);
 }
 
-/* Counts the gateway as the segment after the last, for loops over both. */
-static size_t segment_at(const struct policy *policy, size_t i)
-{
-    return i < policy->n_segments ? i : ZONE_GATEWAY;
-}
-
 static int compiler_list_ends(struct compiler *compiler, uint32_t flow, uint32_t from_end,
                               uint32_t to_end)
 {

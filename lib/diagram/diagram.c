@@ -122,19 +122,10 @@ bool pair_has_point(const struct pair *pair, ip_number source, ip_number destina
 static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number destination,
                             service_number service)
 {
-    size_t low = 0, high = pair->n_pool;
+    size_t i = ranges_find(pair->pool, pair->n_pool, sizeof(*pair->pool), source);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (pair->pool[middle].source.last < source)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    for (; low < pair->n_pool && pair->pool[low].source.first <= source; low++) {
-        const struct range_row *row = &pair->pool[low];
+    for (; i < pair->n_pool && pair->pool[i].source.first <= source; i++) {
+        const struct range_row *row = &pair->pool[i];
 
         if (destination >= row->destination.first && destination <= row->destination.last &&
             service >= row->services.first && service <= row->services.last)
@@ -145,19 +136,10 @@ static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number
 
 static uint32_t find_class(const struct pair *pair, ip_number source)
 {
-    size_t low = 0, high = pair->n_sources;
+    size_t i = ranges_find(pair->sources, pair->n_sources, sizeof(*pair->sources), source);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (pair->sources[middle].source.last < source)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    if (low < pair->n_sources && pair->sources[low].source.first <= source)
-        return pair->sources[low].class;
+    if (i < pair->n_sources && pair->sources[i].source.first <= source)
+        return pair->sources[i].class;
     return NO_CLASS;
 }
 
@@ -194,6 +176,11 @@ static struct decision pair_decide(const struct pair *pair, ip_number source, ip
         return (struct decision){
             .flow = point->flow, .by = DECIDED_BY_EXACT, .pair = pair, .class = NO_CLASS};
     return pair_decide_wide(pair, source, destination, service);
+}
+
+size_t segment_at(const struct policy *policy, size_t i)
+{
+    return i < policy->n_segments ? i : ZONE_GATEWAY;
 }
 
 bool segment_carries(const struct policy *policy, size_t segment, size_t zone)
@@ -239,24 +226,25 @@ struct diagram *diagram_free(struct diagram *diagram)
     return NULL;
 }
 
+static int compare_pairs(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+
+    if (x->from != y->from)
+        return x->from < y->from ? -1 : 1;
+    if (x->to != y->to)
+        return x->to < y->to ? -1 : 1;
+    return (x->family > y->family) - (x->family < y->family);
+}
+
 const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from, size_t to,
                                      enum family family)
 {
-    size_t low = 0, high = diagram->n_pairs;
+    const struct pair wanted = {.from = from, .to = to, .family = family};
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct pair *pair = &diagram->pairs[middle];
-
-        if (pair->from == from && pair->to == to && pair->family == family)
-            return pair;
-        if (pair->from < from ||
-            (pair->from == from && (pair->to < to || (pair->to == to && pair->family < family))))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    if (diagram->n_pairs == 0)
+        return NULL;
+    return bsearch(&wanted, diagram->pairs, diagram->n_pairs, sizeof(wanted), compare_pairs);
 }
 
 /* A segment that carries the zone. Where several do, they have the same flows for it. */

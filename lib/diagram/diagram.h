@@ -140,6 +140,8 @@ const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from,
 
 /* What follows is for building and analysing a diagram. */
 
+/* The segment at a place in a loop over all of them, with the gateway after the last. */
+size_t segment_at(const struct policy *policy, size_t i);
 /* Whether a segment carries a zone; each may be ZONE_GATEWAY, which carries itself only. */
 bool segment_carries(const struct policy *policy, size_t segment, size_t zone);
 /* The order of exact rows, for qsort(): by source, destination, service, flow. */

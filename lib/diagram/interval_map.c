@@ -30,34 +30,25 @@ static int interval_map_insert(struct interval_map *map, size_t position, struct
 int interval_map_add(struct interval_map *map, struct range range, uint32_t flow,
                      struct overlaps *overlaps)
 {
-    size_t low = 0, high = map->n_intervals;
+    size_t i = ranges_find(map->intervals, map->n_intervals, sizeof(*map->intervals), range.first);
     int r;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (map->intervals[middle].range.last < range.first)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-
-    for (; low < map->n_intervals && map->intervals[low].range.first <= range.last; low++) {
-        struct interval there = map->intervals[low];
+    for (; i < map->n_intervals && map->intervals[i].range.first <= range.last; i++) {
+        struct interval there = map->intervals[i];
 
         overlaps_note(overlaps, flow, there.flow);
         if (there.range.first > range.first) {
-            r = interval_map_insert(map, low, (struct range){range.first, there.range.first - 1},
+            r = interval_map_insert(map, i, (struct range){range.first, there.range.first - 1},
                                     flow);
             if (r < 0)
                 return r;
-            low++;
+            i++;
         }
         if (there.range.last >= range.last)
             return 0;
         range.first = there.range.last + 1;
     }
-    return interval_map_insert(map, low, range, flow);
+    return interval_map_insert(map, i, range, flow);
 }
 
 bool interval_map_equal(const struct interval_map *a, const struct interval_map *b)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diagram/diagram.h"
 #include "observe/bypass_private.h"
 
 /* Interfaces stacked on each other: beyond that there is a loop of veth pairs, or no sense. */
@@ -217,14 +218,6 @@ static int find_unnamed(struct bypass_search *search)
     return r;
 }
 
-static bool segment_has(const struct segment *segment, size_t zone)
-{
-    for (size_t i = 0; i < segment->n_zones; i++)
-        if (segment->zones[i] == zone)
-            return true;
-    return false;
-}
-
 static int judge_address(struct bypass_search *search, const struct link *link,
                          const struct segment *segment, const struct link_address *address)
 {
@@ -233,7 +226,7 @@ static int judge_address(struct bypass_search *search, const struct link *link,
 
     if (is_link_local(address) ||
         !policy_zone_of_address(search->policy, address->family, address->address, &zone) ||
-        segment_has(segment, zone))
+        segment_carries(search->policy, (size_t)(segment - search->policy->segments), zone))
         return 0;
     return bypass_add(search, "misplaced-address", link->name,
                       "%s of zone %s has address %s, which is of zone %s", link->name,

@@ -99,7 +99,7 @@ static void interface_maps_write(const struct interface_maps *maps, pair_namer n
 
     for (size_t i = 0; i <= policy->n_segments; i++) {
         for (size_t j = 0; j <= policy->n_segments; j++) {
-            size_t from = compiler_segment_at(compiler, i), to = compiler_segment_at(compiler, j);
+            size_t from = segment_at(compiler->policy, i), to = segment_at(compiler->policy, j);
 
             if (!is_judged(compiler, from, to))
                 continue;
@@ -159,7 +159,7 @@ static void compile_pairs(struct compiler *compiler)
 
     for (size_t i = 0; i <= policy->n_segments; i++) {
         for (size_t j = 0; j <= policy->n_segments; j++) {
-            size_t from = compiler_segment_at(compiler, i), to = compiler_segment_at(compiler, j);
+            size_t from = segment_at(compiler->policy, i), to = segment_at(compiler->policy, j);
 
             if (is_judged(compiler, from, to))
                 compile_no_flow(compiler, from, to);

@@ -21,11 +21,6 @@ enum datatype address_type(enum family family)
     return family == FAMILY_IPV4 ? DATATYPE_IPV4_ADDR : DATATYPE_IPV6_ADDR;
 }
 
-size_t compiler_segment_at(const struct compiler *compiler, size_t i)
-{
-    return i < compiler->policy->n_segments ? i : ZONE_GATEWAY;
-}
-
 const char *compiler_segment(const struct compiler *compiler, size_t segment,
                              char buffer[SEGMENT_TEXT_MAX])
 {

@@ -29,8 +29,6 @@ struct compiler {
 #define SEGMENT_TEXT_MAX 64
 const char *compiler_segment(const struct compiler *compiler, size_t segment,
                              char buffer[SEGMENT_TEXT_MAX]);
-/* The segment at a place in a loop over all of them with the gateway after the last. */
-size_t compiler_segment_at(const struct compiler *compiler, size_t i);
 const char *family_word(enum family family); /* `ip` or `ip6` */
 enum datatype address_type(enum family family);
 enum field source_field(enum family family);
