@@ -230,7 +230,7 @@ static int answer_message(struct answer *answer, const struct nlmsghdr *message,
         return error->error;
     default:
         answer->done = !many;
-        return answer->handler(message, answer->userdata);
+        return answer->handler ? answer->handler(message, answer->userdata) : 0;
     }
 }
 

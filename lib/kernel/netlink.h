@@ -44,9 +44,10 @@ ssize_t netlink_receive_from_kernel(int fd, void *buffer, size_t size);
 uint32_t netlink_port(const struct netlink *netlink);
 
 /*
- * Sends one request and gives each message of the answer to `handler`; a negative return of it ends
- * the dump and is returned. With NLM_F_DUMP or NLM_F_ACK in the request's flags all messages up to
- * the end, else one. Answers left from an earlier, broken-off request are skipped.
+ * Sends one request and gives each message of the answer to `handler`, unless that is NULL; a
+ * negative return of it ends the dump and is returned. With NLM_F_DUMP or NLM_F_ACK in the
+ * request's flags all messages up to the end, else one. Answers left from an earlier, broken-off
+ * request are skipped.
  *
  * Returns 0, -EINTR where what was dumped changed meanwhile or messages were lost (start over), or
  * the kernel's -errno.

@@ -170,13 +170,6 @@ static int parse_entry(const struct nlmsghdr *message, struct conntrack_entry *r
     return 1;
 }
 
-static int ignore_message(const struct nlmsghdr *message, void *userdata)
-{
-    (void)message;
-    (void)userdata;
-    return 0;
-}
-
 int conntrack_open(struct conntrack **ret_conntrack)
 {
     cleanup_(conntrack_closep) struct conntrack *conntrack = calloc(1, sizeof(*conntrack));
@@ -191,8 +184,7 @@ int conntrack_open(struct conntrack **ret_conntrack)
 
     /* Loads ctnetlink where it is a module. A kernel without it answers EINVAL. */
     r = netlink_request(&conntrack->netlink,
-                        request_new(buffer, IPCTNL_MSG_CT_GET_STATS, 0, AF_UNSPEC), ignore_message,
-                        NULL);
+                        request_new(buffer, IPCTNL_MSG_CT_GET_STATS, 0, AF_UNSPEC), NULL, NULL);
     if (r < 0)
         return r == -EINVAL || r == -EOPNOTSUPP ? -EPROTONOSUPPORT : r;
 
