@@ -218,38 +218,16 @@ static void describe_change(const struct application *application,
 {
     const struct change *change = origin->change;
     size_t size = sizeof(refusal->what);
+    const char *name, *object = change_object(change, &name);
 
-    switch (change->kind) {
-    case CHANGE_DELETE_TABLE:
-    case CHANGE_ADD_TABLE:
-        snprintf(refusal->what, size, "table %s", application->table);
-        return;
-    case CHANGE_ADD_RULES:
-        snprintf(refusal->what, size, "rule %zu of chain %s", origin->first + 1,
-                 change->chain->name);
+    if (change->chain)
         refusal->location = change->chain->location;
-        return;
-    case CHANGE_FLUSH_CHAIN:
-    case CHANGE_DELETE_CHAIN:
-    case CHANGE_ADD_CHAIN:
-        snprintf(refusal->what, size, "chain %s", change->chain->name);
-        refusal->location = change->chain->location;
-        return;
-    case CHANGE_DELETE_SET:
-    case CHANGE_ADD_SET:
-        snprintf(refusal->what, size, "%s %s", change->set->data == SET_DATA_NONE ? "set" : "map",
-                 change->set->name);
-        return;
-    case CHANGE_DELETE_COUNTER:
-    case CHANGE_ADD_COUNTER:
-        snprintf(refusal->what, size, "counter %s", change->counter->name);
-        return;
-    case CHANGE_DELETE_ELEMENTS:
-    case CHANGE_ADD_ELEMENTS:
-    case CHANGE_RENEW_ELEMENTS:
-        snprintf(refusal->what, size, "element of %s", change->set->name);
-        return;
-    }
+    if (change->n_elements > 0)
+        snprintf(refusal->what, size, "element of %s", name);
+    else if (change->kind == CHANGE_ADD_RULES)
+        snprintf(refusal->what, size, "rule %zu of chain %s", origin->first + 1, name);
+    else
+        snprintf(refusal->what, size, "%s %s", object, name ? name : application->table);
 }
 
 /* The first refusal in the order of the batch: those after it mostly follow from it. An error of
@@ -308,14 +286,6 @@ static bool lost_race(const struct application *application, const struct netlin
            (message->nlmsg_type & 0xff) == NFT_MSG_DELSETELEM;
 }
 
-static uint64_t monotonic_usec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* True for what makes packets pass through the table. */
 static bool is_hooked(const struct change *change)
 {
@@ -371,23 +341,24 @@ static int apply_once(struct application *application, const struct difference *
                       struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
     cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
-    uint64_t start = monotonic_usec(), built;
+    usec_t start = calendar_clock(CLOCK_MONOTONIC), built;
     int r = batch_new(&application->nftables->netlink, &application->batch);
 
     if (r == 0)
         r = put_changes(application, difference);
     if (r < 0)
         return r;
-    built = monotonic_usec();
+    built = calendar_clock(CLOCK_MONOTONIC);
 
     r = commit(application, &errors);
     if (r < 0)
         return r;
 
-    *cost = (struct nftables_cost){.bytes = batch_bytes(application->batch),
-                                   .messages = batch_messages(application->batch),
-                                   .build_usec = built - start,
-                                   .commit_usec = monotonic_usec() - built};
+    *cost =
+        (struct nftables_cost){.bytes = batch_bytes(application->batch),
+                               .messages = batch_messages(application->batch),
+                               .build_usec = (uint64_t)(built - start),
+                               .commit_usec = (uint64_t)(calendar_clock(CLOCK_MONOTONIC) - built)};
     if (errors.n_errors == 0 && !errors.overrun)
         return 0;
     refuse(application, &errors, refusal);
@@ -407,13 +378,6 @@ static bool needs_features(const struct difference *difference)
     return false;
 }
 
-static int ignore_message(const struct nlmsghdr *message, void *userdata)
-{
-    (void)message;
-    (void)userdata;
-    return 0;
-}
-
 /* Looks, rather than trusts the difference: a table that is in force must not be taken apart. */
 static bool is_new_table(struct nftables *nftables, const char *table,
                          const struct difference *difference)
@@ -423,7 +387,7 @@ static bool is_new_table(struct nftables *nftables, const char *table,
 
     mnl_attr_put_strz(request, NFTA_TABLE_NAME, table);
     return difference->changes[0].kind == CHANGE_ADD_TABLE &&
-           netlink_request(&nftables->netlink, request, ignore_message, NULL) == -ENOENT;
+           netlink_request(&nftables->netlink, request, NULL, NULL) == -ENOENT;
 }
 
 static int apply_tries(struct application *settings, const struct difference *difference,

@@ -49,13 +49,6 @@ int objects_add_table(struct batch *batch, const char *table, uint32_t flags,
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 
-static const char *name_of(const struct change *change)
-{
-    if (change->chain)
-        return change->chain->name;
-    return change->set ? change->set->name : change->counter->name;
-}
-
 /* A message that names one object of the table, or the table alone, and no more. */
 int objects_delete(struct batch *batch, const char *table, const struct change *change)
 {
@@ -73,13 +66,15 @@ int objects_delete(struct batch *batch, const char *table, const struct change *
     };
     const struct removal *removal = &removals[change->kind];
     struct nlmsghdr *message;
+    const char *name;
     int r = batch_start(batch, removal->type, 0, OBJECT_ROOM, &message);
 
     if (r < 0)
         return r;
+    change_object(change, &name);
     mnl_attr_put_strz(message, removal->table_attribute, table);
-    if (removal->name_attribute != 0)
-        mnl_attr_put_strz(message, removal->name_attribute, name_of(change));
+    if (name)
+        mnl_attr_put_strz(message, removal->name_attribute, name);
     if (change->kind == CHANGE_DELETE_COUNTER)
         mnl_attr_put_u32(message, NFTA_OBJ_TYPE, htobe32(NFT_OBJECT_COUNTER));
     return batch_add(batch, message, (struct batch_origin){.change = change});

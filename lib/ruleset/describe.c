@@ -122,20 +122,29 @@ static void describe_added_rules(const struct change *change, FILE *stream)
             held && held->n_rules > 0 ? "written anew" : "missing");
 }
 
-/* `held`: the kernel has it with another content. */
-static void describe_added(const char *kind, const char *name, bool held, FILE *stream)
+/* Whether the ruleset has a chain or set of that name. A counter has no content that could differ.
+ */
+static bool has_object(const struct ruleset *ruleset, const struct change *change)
 {
-    fprintf(stream, "%s %s is %s", kind, name, held ? "written anew" : "missing");
+    return change->chain ? find_chain(ruleset, change->chain->name) != NULL
+                         : change->set && find_set(ruleset, change->set->name);
 }
 
-static void describe_deleted(const char *kind, const char *name, bool wanted, FILE *stream)
+/* What the other ruleset has too is there with another content. */
+static void describe_added(const struct change *change, FILE *stream)
 {
-    fprintf(stream, "%s %s was %s", kind, name, wanted ? "changed" : "added");
+    const char *name, *object = change_object(change, &name);
+
+    fprintf(stream, "%s %s is %s", object, name,
+            has_object(change->held, change) ? "written anew" : "missing");
 }
 
-static const char *kind_of(const struct set *set)
+static void describe_deleted(const struct change *change, FILE *stream)
 {
-    return set->data == SET_DATA_NONE ? "set" : "map";
+    const char *name, *object = change_object(change, &name);
+
+    fprintf(stream, "%s %s was %s", object, name,
+            has_object(change->wanted, change) ? "changed" : "added");
 }
 
 static void print_named(const struct change *change, const struct element *element, FILE *stream)
@@ -221,25 +230,14 @@ static void describe(const struct change *change, FILE *stream)
         describe_added_rules(change, stream);
         return;
     case CHANGE_DELETE_CHAIN:
-        describe_deleted("chain", change->chain->name, find_chain(wanted, change->chain->name),
-                         stream);
+    case CHANGE_DELETE_SET:
+    case CHANGE_DELETE_COUNTER:
+        describe_deleted(change, stream);
         return;
     case CHANGE_ADD_CHAIN:
-        describe_added("chain", change->chain->name, find_chain(held, change->chain->name), stream);
-        return;
-    case CHANGE_DELETE_SET:
-        describe_deleted(kind_of(change->set), change->set->name,
-                         find_set(wanted, change->set->name), stream);
-        return;
     case CHANGE_ADD_SET:
-        describe_added(kind_of(change->set), change->set->name, find_set(held, change->set->name),
-                       stream);
-        return;
-    case CHANGE_DELETE_COUNTER:
-        describe_deleted("counter", change->counter->name, false, stream);
-        return;
     case CHANGE_ADD_COUNTER:
-        describe_added("counter", change->counter->name, false, stream);
+        describe_added(change, stream);
         return;
     case CHANGE_DELETE_ELEMENTS:
         describe_elements(change, wanted, was_added, was_changed, stream);

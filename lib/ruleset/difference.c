@@ -483,6 +483,19 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
     return 0;
 }
 
+const char *change_object(const struct change *change, const char **ret_name)
+{
+    *ret_name = change->chain     ? change->chain->name
+                : change->set     ? change->set->name
+                : change->counter ? change->counter->name
+                                  : NULL;
+    if (change->chain)
+        return "chain";
+    if (change->set)
+        return change->set->data == SET_DATA_NONE ? "set" : "map";
+    return change->counter ? "counter" : "table";
+}
+
 struct difference *difference_free(struct difference *difference)
 {
     if (!difference)

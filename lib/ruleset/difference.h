@@ -37,6 +37,9 @@ struct change {
     const struct ruleset *wanted;
 };
 
+/* What the change is about, in nft's words, a static string; and its name, NULL for the table. */
+const char *change_object(const struct change *change, const char **ret_name);
+
 /* The transactions, in their order. */
 enum phase {
     PHASE_CHANGE, /* all but the following */
