@@ -152,27 +152,17 @@ static void split_row(const struct table *table, const struct range_row *row, st
         rows_add_protocols(compiler, plain, row, whole, last);
 }
 
-static struct field_list table_fields(const struct table *table, enum field port)
+/* Writes the mark that the map has for the packet, whose port on the responder's side is `port`. */
+static struct statement table_lookup(const struct table *table, enum field port, const char *map)
 {
-    static const enum field fields[2][2][2][4] = {
-        {
-            {{FIELD_CT_REPL_SADDR, FIELD_L4PROTO, FIELD_TH_SPORT},
-             {FIELD_CT_REPL_SADDR, FIELD_L4PROTO, FIELD_TH_DPORT}},
-            {{FIELD_CT_REPL_SADDR6, FIELD_L4PROTO, FIELD_TH_SPORT},
-             {FIELD_CT_REPL_SADDR6, FIELD_L4PROTO, FIELD_TH_DPORT}},
-        },
-        {
-            {{FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR, FIELD_L4PROTO, FIELD_TH_SPORT},
-             {FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR, FIELD_L4PROTO, FIELD_TH_DPORT}},
-            {{FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6, FIELD_L4PROTO, FIELD_TH_SPORT},
-             {FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6, FIELD_L4PROTO, FIELD_TH_DPORT}},
-        },
-    };
+    bool is_ipv4 = table->family == FAMILY_IPV4;
+    const enum field fields[] = {is_ipv4 ? FIELD_CT_ORIG_SADDR : FIELD_CT_ORIG_SADDR6,
+                                 is_ipv4 ? FIELD_CT_REPL_SADDR : FIELD_CT_REPL_SADDR6,
+                                 FIELD_L4PROTO, port};
+    size_t first = table->has_source ? 0 : 1;
 
-    return (struct field_list){
-        fields[table->has_source][table->family][port == FIELD_TH_DPORT],
-        table->has_source ? 4 : 3,
-    };
+    return statement_set_ct_mark((struct field_list){fields + first, ELEMENTS_OF(fields) - first},
+                                 map);
 }
 
 static void table_add_row(const struct table *table, struct set *set, const struct range_row *row)
@@ -221,18 +211,17 @@ static void table_write(const struct table *table, const struct rows *plain,
     if (plain->n_rows > 0) {
         table_fill(table, table->name, plain);
         compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
-                      statement_set_ct_mark(table_fields(table, FIELD_TH_DPORT), table->name),
+                      table_lookup(table, FIELD_TH_DPORT, table->name),
                       statement_verdict(VERDICT_RETURN));
         compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
-                      statement_set_ct_mark(table_fields(table, FIELD_TH_SPORT), table->name),
+                      table_lookup(table, FIELD_TH_SPORT, table->name),
                       statement_verdict(VERDICT_RETURN));
     }
 
     if (icmp->n_rows > 0) {
         snprintf(icmp_name, sizeof(icmp_name), "%.240s/icmp", table->name);
         table_fill(table, icmp_name, icmp);
-        compiler_rule(compiler,
-                      statement_set_ct_mark(table_fields(table, FIELD_TH_SPORT), icmp_name),
+        compiler_rule(compiler, table_lookup(table, FIELD_TH_SPORT, icmp_name),
                       statement_verdict(VERDICT_RETURN));
     }
 }
