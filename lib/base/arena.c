@@ -118,22 +118,16 @@ int arena_keep_string(struct arena *arena, const char **text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    cleanup_(freep) char *text = NULL;
     va_list arguments;
-    char *text;
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(NULL, 0, format, arguments);
+    length = vasprintf(&text, format, arguments);
     va_end(arguments);
-    if (length < 0)
+    if (length < 0) {
+        text = NULL;
         return NULL;
-
-    text = arena_allocate(arena, (size_t)length + 1);
-    if (!text)
-        return NULL;
-
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)length + 1, format, arguments);
-    va_end(arguments);
-    return text;
+    }
+    return arena_copy(arena, text, (size_t)length + 1);
 }

@@ -527,12 +527,8 @@ static int dump_set(const struct nlmsghdr *message, void *userdata)
     r = ruleset_add_set(dump->ruleset, name, seen.key, known ? seen.n_key : 0, seen.data, &set);
     if (r < 0 || !known)
         return r;
-    set->interval = seen.interval;
-    set->timeout = seen.timeout;
-    set->counters = seen.counters;
-    set->dynamic = seen.dynamic;
-    set->size = seen.size;
-    set->lifetime = seen.lifetime;
+    seen.name = set->name;
+    *set = seen;
     return 0;
 }
 
