@@ -9,7 +9,6 @@
 #include "base/instant.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,43 +44,17 @@ const char *instant_format(usec_t instant, char buffer[INSTANT_TEXT_MAX])
     return buffer;
 }
 
-/* The number in `n` digits at an offset that is known to hold digits. */
-static int digits_at(const char *text, size_t offset, size_t n)
-{
-    int number = 0;
-
-    for (size_t i = 0; i < n; i++)
-        number = number * 10 + (text[offset + i] - '0');
-    return number;
-}
-
-/* Digits where the pattern has a `0`, else the very character. */
-static bool matches(const char *text, const char *pattern)
-{
-    for (; *pattern; pattern++, text++) {
-        if (*pattern == '0' ? *text < '0' || *text > '9' : *text != *pattern)
-            return false;
-    }
-    return *text == '\0';
-}
-
 int instant_parse(const char *text, usec_t *ret_instant)
 {
     char again[INSTANT_TEXT_MAX];
     struct tm tm = {0};
     usec_t instant;
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
-    if (!matches(text, "0000-00-00T00:00:00Z"))
+    if (!end || *end)
         return -EINVAL;
 
-    tm.tm_year = digits_at(text, 0, 4) - 1900;
-    tm.tm_mon = digits_at(text, 5, 2) - 1;
-    tm.tm_mday = digits_at(text, 8, 2);
-    tm.tm_hour = digits_at(text, 11, 2);
-    tm.tm_min = digits_at(text, 14, 2);
-    tm.tm_sec = digits_at(text, 17, 2);
-
-    /* A day that does not exist, the 25th hour and the 61st second become others. */
+    /* What is written otherwise, a day that does not exist and the 61st second become others. */
     instant = timegm(&tm) * USEC_PER_SEC;
     if (strcmp(instant_format(instant, again), text) != 0)
         return -EINVAL;
