@@ -68,17 +68,14 @@ int address_parse(const char *text, enum family *ret_family, ip_number *ret_addr
 
 static int parse_prefix_length(const char *text, enum family family, uint8_t *ret_length)
 {
-    unsigned length = 0;
     size_t digits = strlen(text);
+    unsigned length;
 
-    if (digits < 1 || digits > 3 || (digits > 1 && text[0] == '0'))
+    if (digits < 1 || digits > 3 || (digits > 1 && text[0] == '0') ||
+        strspn(text, "0123456789") != digits)
         return -EINVAL;
 
-    for (const char *digit = text; *digit; digit++) {
-        if (!isdigit((unsigned char)*digit))
-            return -EINVAL;
-        length = length * 10 + (unsigned)(*digit - '0');
-    }
+    length = (unsigned)atoi(text);
     if (length > family_bits(family))
         return -ERANGE;
 
@@ -196,8 +193,6 @@ struct range prefix_range(struct prefix prefix, unsigned bits)
 {
     ip_number host = bits_last(bits - prefix.length);
 
-    if (prefix.length == 0)
-        host = bits_last(bits);
     return (struct range){prefix.address & ~host, prefix.address | host};
 }
 

@@ -150,22 +150,13 @@ static void print_place(const struct printer *printer, struct location location)
     fprintf(printer->stream, ":%u:%u: ", location.line, location.column);
 }
 
-static void print_severity(const struct printer *printer, enum severity severity)
-{
-    switch (severity) {
-    case SEVERITY_ERROR:
-        print_coloured(printer, "1;31", "error:");
-        break;
-    case SEVERITY_WARNING:
-        print_coloured(printer, "1;33", "warning:");
-        break;
-    }
-}
-
 static void print_diagnostic(const struct printer *printer, const struct diagnostic *diagnostic)
 {
     print_place(printer, diagnostic->location);
-    print_severity(printer, diagnostic->severity);
+    if (diagnostic->severity == SEVERITY_ERROR)
+        print_coloured(printer, "1;31", "error:");
+    else
+        print_coloured(printer, "1;33", "warning:");
     fputc(' ', printer->stream);
     text_show(printer->stream, diagnostic->message, strlen(diagnostic->message));
     fprintf(printer->stream, " [%s]\n", diagnostic->code);

@@ -82,8 +82,8 @@ int table_add(struct table *table, const char *const *cells)
 
     row = table->cells + table->n_cells;
     for (size_t i = 0; i < table->n_columns; i++) {
-        row[i] = cells[i] ? arena_string(table->arena, cells[i]) : NULL;
-        if (cells[i] && !row[i])
+        row[i] = cells[i];
+        if (arena_keep_string(table->arena, &row[i]) < 0)
             return -ENOMEM;
     }
 
