@@ -107,22 +107,13 @@ static int filler_subtract(const struct range_row *cell, void *userdata)
     return subtraction_run(&filler->subtraction, filler->class->parent, cell);
 }
 
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct range_row *x = a, *y = b;
-
-    if (x->destination.first != y->destination.first)
-        return x->destination.first < y->destination.first ? -1 : 1;
-    return (x->services.first > y->services.first) - (x->services.first < y->services.first);
-}
-
 static int class_sort(struct class *class)
 {
     if (class->n_exact > 1)
         qsort(class->exact, class->n_exact, sizeof(*class->exact), exact_row_compare);
     if (class->n_ranges == 0)
         return 0;
-    qsort(class->ranges, class->n_ranges, sizeof(*class->ranges), compare_ranges);
+    qsort(class->ranges, class->n_ranges, sizeof(*class->ranges), range_row_compare);
 
     free(class->reach);
     class->reach = calloc(class->n_ranges, sizeof(*class->reach));

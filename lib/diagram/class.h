@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "diagram/diagram.h"
-#include "diagram/overlap.h"
+#include "diagram/shadowed.h"
 #include "diagram/part.h"
 
 /* What the pairs of a policy have in common while they are built, one after the other. */

@@ -23,6 +23,17 @@ int exact_row_compare(const void *a, const void *b)
     return (x->flow > y->flow) - (x->flow < y->flow);
 }
 
+int range_row_compare(const void *a, const void *b)
+{
+    const struct range_row *x = a, *y = b;
+
+    if (x->source.first != y->source.first)
+        return x->source.first < y->source.first ? -1 : 1;
+    if (x->destination.first != y->destination.first)
+        return x->destination.first < y->destination.first ? -1 : 1;
+    return (x->services.first > y->services.first) - (x->services.first < y->services.first);
+}
+
 /* The first row that is not before `wanted`. */
 static size_t find_exact(const struct exact_row *rows, size_t n_rows,
                          const struct exact_row *wanted)

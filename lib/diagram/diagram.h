@@ -146,6 +146,8 @@ size_t segment_at(const struct policy *policy, size_t i);
 bool segment_carries(const struct policy *policy, size_t segment, size_t zone);
 /* The order of exact rows, for qsort(): by source, destination, service, flow. */
 int exact_row_compare(const void *a, const void *b);
+/* The same for rows of ranges: by where source, destination and services begin. */
+int range_row_compare(const void *a, const void *b);
 /* Where rows of a class begin that may cover a destination: the first point that is not before
  * (destination, service), and the first row of ranges whose `reach` is not before `destination`. */
 size_t class_find_exact(const struct class *class, ip_number destination, service_number service);

@@ -235,17 +235,6 @@ static int builder_keep_sources(struct builder *builder, const struct source_pla
     return 0;
 }
 
-static int compare_pool(const void *a, const void *b)
-{
-    const struct range_row *x = a, *y = b;
-
-    if (x->source.first != y->source.first)
-        return x->source.first < y->source.first ? -1 : 1;
-    if (x->destination.first != y->destination.first)
-        return x->destination.first < y->destination.first ? -1 : 1;
-    return (x->services.first > y->services.first) - (x->services.first < y->services.first);
-}
-
 static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members)
 {
     cleanup_(source_plan_clear) struct source_plan plan = {0};
@@ -271,7 +260,7 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
     if (r < 0)
         return r;
     if (pair->n_pool > 1)
-        qsort(pair->pool, pair->n_pool, sizeof(*pair->pool), compare_pool);
+        qsort(pair->pool, pair->n_pool, sizeof(*pair->pool), range_row_compare);
 
     r = builder_compact(builder, kept);
     if (r < 0)

@@ -25,6 +25,32 @@
 #define OWNER_STEPS_MAX ((size_t)200 * 1000 * 1000)
 #endif
 
+/* Compilation only notes which flow takes something from which. Whether a flow that loses packets
+ * keeps any is for the finished diagram to say. */
+int overlaps_init(struct overlaps *overlaps, size_t n_flows)
+{
+    overlaps->winners = malloc((n_flows > 0 ? n_flows : 1) * sizeof(*overlaps->winners));
+    if (!overlaps->winners)
+        return -ENOMEM;
+
+    overlaps->n_flows = n_flows;
+    for (size_t i = 0; i < n_flows; i++)
+        overlaps->winners[i] = NO_FLOW;
+    return 0;
+}
+
+void overlaps_clear(struct overlaps *overlaps)
+{
+    free(overlaps->winners);
+    *overlaps = (struct overlaps){0};
+}
+
+void overlaps_note(struct overlaps *overlaps, uint32_t loser, uint32_t winner)
+{
+    if (loser != winner && winner < overlaps->winners[loser])
+        overlaps->winners[loser] = winner;
+}
+
 struct search {
     size_t steps;
     bool *owns;
