@@ -74,10 +74,19 @@ static uint32_t batch_sequence(const struct batch *batch)
     return batch->first_sequence + (uint32_t)batch->n_messages;
 }
 
+/* The first message of the batch, or the last. */
+static int add_bracket(struct batch *batch, struct nlmsghdr *(*make)(char *room, uint32_t sequence))
+{
+    char *room = batch_room(batch, BATCH_MESSAGE_MAX);
+
+    if (!room)
+        return -ENOMEM;
+    return batch_add(batch, make(room, batch_sequence(batch)), (struct batch_origin){0});
+}
+
 int batch_new(struct netlink *netlink, struct batch **ret_batch)
 {
     cleanup_(batch_freep) struct batch *batch = calloc(1, sizeof(*batch));
-    char *room;
     int r;
 
     if (!batch)
@@ -87,10 +96,7 @@ int batch_new(struct netlink *netlink, struct batch **ret_batch)
 
     /* A later version can name here (NFNL_BATCH_GENID) the generation id it was computed from, so
      * that the kernel refuses it where somebody else was quicker. */
-    room = batch_room(batch, BATCH_MESSAGE_MAX);
-    if (!room)
-        return -ENOMEM;
-    r = batch_add(batch, nftnl_batch_begin(room, batch_sequence(batch)), (struct batch_origin){0});
+    r = add_bracket(batch, nftnl_batch_begin);
     if (r < 0)
         return r;
 
@@ -144,12 +150,8 @@ size_t batch_bytes(const struct batch *batch)
 
 static int batch_close(struct batch *batch)
 {
-    char *room = batch_room(batch, BATCH_MESSAGE_MAX);
-    int r;
+    int r = add_bracket(batch, nftnl_batch_end);
 
-    if (!room)
-        return -ENOMEM;
-    r = batch_add(batch, nftnl_batch_end(room, batch_sequence(batch)), (struct batch_origin){0});
     if (r < 0)
         return r;
 

@@ -139,15 +139,12 @@ void elements_put_keys(struct nlmsghdr *message, const struct set *set,
         put_value(message, NFTA_SET_ELEM_KEY_END, element->key_end, length);
 }
 
-/* A set that counts gives each new element a counter by itself; only one that goes on from an older
- * count needs it spelled out. */
+/* What a new element has beside its keys. A set that counts gives each a counter by itself; only
+ * one that goes on from an older count needs it spelled out. */
 static void put_new(struct nlmsghdr *message, const struct elements_command *command,
                     const struct set *set, const struct element *element,
                     const struct nftables_count *count)
 {
-    struct nlattr *nest = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
-
-    elements_put_keys(message, set, element);
     put_data(message, set, element);
     if (element->expires != 0)
         mnl_attr_put_u64(message, NFTA_SET_ELEM_TIMEOUT,
@@ -156,15 +153,6 @@ static void put_new(struct nlmsghdr *message, const struct elements_command *com
         put_comment(message, element->comment);
     if (count)
         put_count(message, *count);
-    mnl_attr_nest_end(message, nest);
-}
-
-static void put_old(struct nlmsghdr *message, const struct set *set, const struct element *element)
-{
-    struct nlattr *nest = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
-
-    elements_put_keys(message, set, element);
-    mnl_attr_nest_end(message, nest);
 }
 
 static void put_interval_end(struct nlmsghdr *message, const struct set *set,
@@ -187,14 +175,18 @@ static void put_element(struct nlmsghdr *message, const struct elements_command 
                         const struct change *change, size_t index)
 {
     const struct element *element = change->elements[index];
+    bool is_new = command->type == NFT_MSG_NEWSETELEM;
+    struct nlattr *nest;
 
-    if (command->type != NFT_MSG_NEWSETELEM)
-        put_old(message, change->set, element);
-    else if (element->expires != 0 && element->expires <= command->now)
+    if (is_new && element->expires != 0 && element->expires <= command->now)
         return;
-    else
+
+    nest = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+    elements_put_keys(message, change->set, element);
+    if (is_new)
         put_new(message, command, change->set, element,
                 command->counts ? &command->counts[index] : NULL);
+    mnl_attr_nest_end(message, nest);
 
     if (has_pairs(change->set))
         put_interval_end(message, change->set, element);

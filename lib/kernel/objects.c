@@ -111,11 +111,6 @@ static const int hook_numbers[] = {
     [HOOK_OUTPUT] = NF_INET_LOCAL_OUT,
 };
 
-int objects_hook_number(enum hook hook)
-{
-    return hook_numbers[hook];
-}
-
 enum hook objects_hook(uint32_t number)
 {
     for (size_t i = HOOK_NONE + 1; i < ELEMENTS_OF(hook_numbers); i++)
@@ -137,8 +132,7 @@ int objects_add_chain(struct batch *batch, const char *table, const struct chang
     if (chain->hook != HOOK_NONE) {
         if (nftnl_chain_set_str(object, NFTNL_CHAIN_TYPE, "filter") < 0)
             return -ENOMEM;
-        nftnl_chain_set_u32(object, NFTNL_CHAIN_HOOKNUM,
-                            (uint32_t)objects_hook_number(chain->hook));
+        nftnl_chain_set_u32(object, NFTNL_CHAIN_HOOKNUM, (uint32_t)hook_numbers[chain->hook]);
         nftnl_chain_set_s32(object, NFTNL_CHAIN_PRIO, chain->priority);
         nftnl_chain_set_u32(object, NFTNL_CHAIN_POLICY, chain->policy_drop ? NF_DROP : NF_ACCEPT);
     }
@@ -150,7 +144,8 @@ int objects_add_chain(struct batch *batch, const char *table, const struct chang
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 
-uint32_t objects_key_number(const enum datatype *types, size_t n)
+/* A concatenation has TYPE_BITS for each of its types. */
+static uint32_t key_number(const enum datatype *types, size_t n)
 {
     uint32_t number = 0;
 
@@ -263,7 +258,7 @@ static int describe_set(struct nftnl_set *object, const char *table, const struc
         nftnl_set_set_str(object, NFTNL_SET_NAME, set->name) < 0)
         return -ENOMEM;
     nftnl_set_set_u32(object, NFTNL_SET_ID, 1);
-    nftnl_set_set_u32(object, NFTNL_SET_KEY_TYPE, objects_key_number(set->key, set->n_key));
+    nftnl_set_set_u32(object, NFTNL_SET_KEY_TYPE, key_number(set->key, set->n_key));
     nftnl_set_set_u32(object, NFTNL_SET_KEY_LEN, (uint32_t)elements_key_length(set));
 
     if (set->timeout)

@@ -18,11 +18,9 @@ int objects_add_rules(struct batch *batch, const char *table, const struct chang
  * with everything in it. */
 int objects_delete(struct batch *batch, const char *table, const struct change *change);
 
-/* nft's number for a key of these types: a concatenation has 6 bits for each. And back: 0 or
- * -EINVAL for types that no set of a ruleset has. */
-uint32_t objects_key_number(const enum datatype *types, size_t n);
+/* The types that nft's number for a key stands for. 0, or -EINVAL for types that no set of a
+ * ruleset has. */
 int objects_key_types(uint32_t number, enum datatype *ret_types, size_t *ret_n);
 
-/* The kernel's number of a hook, and back; -1 for HOOK_NONE, HOOK_NONE for any other. */
-int objects_hook_number(enum hook hook);
+/* The hook of the kernel's number; HOOK_NONE where there is none. */
 enum hook objects_hook(uint32_t number);
