@@ -26,22 +26,12 @@
 
 static const char *family_name(uint8_t family)
 {
-    switch (family) {
-    case NFPROTO_INET:
-        return "inet";
-    case NFPROTO_IPV4:
-        return "ip";
-    case NFPROTO_IPV6:
-        return "ip6";
-    case NFPROTO_ARP:
-        return "arp";
-    case NFPROTO_NETDEV:
-        return "netdev";
-    case NFPROTO_BRIDGE:
-        return "bridge";
-    default:
-        return "other";
-    }
+    static const char *const names[] = {
+        [NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip",       [NFPROTO_IPV6] = "ip6",
+        [NFPROTO_ARP] = "arp",   [NFPROTO_NETDEV] = "netdev", [NFPROTO_BRIDGE] = "bridge",
+    };
+
+    return family < ELEMENTS_OF(names) && names[family] ? names[family] : "other";
 }
 
 static const char *string_of(struct attributes attributes, uint16_t type)

@@ -108,7 +108,7 @@ static int table_remove(struct link_table *table, int index)
 {
     size_t place = table_place(table, index);
 
-    if (place == table->n_entries || table->entries[place]->link.index != index)
+    if (!table_find(table, index))
         return 0;
 
     entry_free(table->entries[place]);
