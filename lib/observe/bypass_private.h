@@ -28,13 +28,10 @@ const struct link *bypass_link(const struct bypass_search *search, int index);
 /* True for an interface through whose packets those of a zone come: one of the policy, a port of
  * it, or what it stands on. */
 bool bypass_carries_zone(const struct bypass_search *search, const struct link *link);
-bool bypass_is_bridge(const struct link *link);
 
 /* Each looks for what its file is about. 0 or -ENOMEM. */
 int bypass_find_tables(struct bypass_search *search);
 int bypass_find_programs(struct bypass_search *search);
-int bypass_find_forwarding(struct bypass_search *search);
-int bypass_find_bridge_netfilter(struct bypass_search *search);
 
 /* Handlers of messages from nftables (netlink_handler); `userdata` is the search. */
 int bypass_see_flowtable(const struct nlmsghdr *message, void *userdata);
