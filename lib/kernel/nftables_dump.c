@@ -337,7 +337,7 @@ static int add_foreign(struct dump *dump, struct chain *chain, const struct nftn
 static int dump_rule(const struct nlmsghdr *message, void *userdata)
 {
     cleanup_(nftnl_rule_freep) struct nftnl_rule *object = nftnl_rule_alloc();
-    const struct chain *expected = NULL;
+    const struct chain *expected;
     const struct rule *rule = NULL;
     struct dump *dump = userdata;
     const char *table, *name;
@@ -359,9 +359,7 @@ static int dump_rule(const struct nlmsghdr *message, void *userdata)
     chain = dump_chain_of(dump, name);
     if (!chain)
         return -EINTR;
-    if (dump->expected)
-        expected = ruleset_find_chain(dump->expected, chain->name);
-
+    expected = ruleset_find_chain(dump->expected, chain->name);
     if (expected)
         r = find_expected(dump, expected, object, &rule);
     if (r < 0)
@@ -393,20 +391,11 @@ static int dump_table_message(const struct nlmsghdr *message, void *userdata)
     return 0;
 }
 
-static int dump_table(struct dump *dump)
-{
-    char buffer[REQUEST_MAX];
-    struct nlmsghdr *request = nftables_request_new(buffer, NFT_MSG_GETTABLE, 0);
-
-    mnl_attr_put_strz(request, NFTA_TABLE_NAME, dump->ruleset->table);
-    return netlink_request(&dump->nftables->netlink, request, dump_table_message, dump);
-}
-
-static int dump_request(struct dump *dump, uint16_t type, uint16_t table_attribute,
+static int dump_request(struct dump *dump, uint16_t type, uint16_t flags, uint16_t table_attribute,
                         netlink_handler handler)
 {
     char buffer[REQUEST_MAX];
-    struct nlmsghdr *request = nftables_request_new(buffer, type, NLM_F_DUMP);
+    struct nlmsghdr *request = nftables_request_new(buffer, type, flags);
 
     mnl_attr_put_strz(request, table_attribute, dump->ruleset->table);
     return netlink_request(&dump->nftables->netlink, request, handler, dump);
@@ -535,18 +524,18 @@ static int dump_set(const struct nlmsghdr *message, void *userdata)
 /* Everything but rules' meaning and elements, which stand in files of their own. */
 static int dump_objects(struct dump *dump)
 {
-    int r = dump_table(dump);
+    int r = dump_request(dump, NFT_MSG_GETTABLE, 0, NFTA_TABLE_NAME, dump_table_message);
 
     if (r == 0)
-        r = dump_request(dump, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, dump_counter);
+        r = dump_request(dump, NFT_MSG_GETOBJ, NLM_F_DUMP, NFTA_OBJ_TABLE, dump_counter);
     if (r == 0)
-        r = dump_request(dump, NFT_MSG_GETSET, NFTA_SET_TABLE, dump_set);
+        r = dump_request(dump, NFT_MSG_GETSET, NLM_F_DUMP, NFTA_SET_TABLE, dump_set);
     for (size_t i = 0; r == 0 && i < dump->ruleset->n_sets; i++)
         r = dump_elements(dump, &dump->ruleset->sets[i]);
     if (r == 0)
-        r = dump_request(dump, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, dump_chain);
+        r = dump_request(dump, NFT_MSG_GETCHAIN, NLM_F_DUMP, NFTA_CHAIN_TABLE, dump_chain);
     if (r == 0)
-        r = dump_request(dump, NFT_MSG_GETRULE, NFTA_RULE_TABLE, dump_rule);
+        r = dump_request(dump, NFT_MSG_GETRULE, NLM_F_DUMP, NFTA_RULE_TABLE, dump_rule);
     return r;
 }
 

@@ -79,7 +79,7 @@ static void join_directions(struct live_counts *counts)
 int live_counts_read(struct nftables *nftables, const struct ruleset *ruleset,
                      struct live_counts *ret_counts)
 {
-    const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
+    const struct set *live = ruleset_find_set(ruleset, RULESET_LIVE);
     cleanup_(live_counts_clear) struct live_counts counts = {0};
     int r = 0;
 

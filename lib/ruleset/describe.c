@@ -19,21 +19,11 @@
 /* So many elements or rules of a change are named. */
 #define NAMED_MAX ((size_t)4)
 
-static const struct chain *find_chain(const struct ruleset *ruleset, const char *name)
-{
-    return ruleset ? ruleset_find_chain(ruleset, name) : NULL;
-}
-
-static const struct set *find_set(const struct ruleset *ruleset, const char *name)
-{
-    return ruleset ? ruleset_find_set(ruleset, name) : NULL;
-}
-
 /* True where the ruleset has an element of that key in that set. Elements are sorted by key. */
 static bool has_element(const struct ruleset *ruleset, const struct set *set,
                         const struct element *element)
 {
-    const struct set *found = find_set(ruleset, set->name);
+    const struct set *found = ruleset_find_set(ruleset, set->name);
 
     return found && set_definition_equal(found, set) && set_find_element(found, element);
 }
@@ -100,7 +90,7 @@ static void describe_foreign(const struct chain *chain, size_t n, FILE *stream)
 static void describe_flushed_chain(const struct change *change, FILE *stream)
 {
     const struct chain *chain = change->chain;
-    const struct chain *wanted = find_chain(change->wanted, chain->name);
+    const struct chain *wanted = ruleset_find_chain(change->wanted, chain->name);
     size_t n = count_foreign(chain);
 
     if (n > 0)
@@ -116,7 +106,7 @@ static void describe_flushed_chain(const struct change *change, FILE *stream)
 
 static void describe_added_rules(const struct change *change, FILE *stream)
 {
-    const struct chain *held = find_chain(change->held, change->chain->name);
+    const struct chain *held = ruleset_find_chain(change->held, change->chain->name);
 
     fprintf(stream, "rules of %s are %s", change->chain->name,
             held && held->n_rules > 0 ? "written anew" : "missing");
@@ -126,8 +116,8 @@ static void describe_added_rules(const struct change *change, FILE *stream)
  */
 static bool has_object(const struct ruleset *ruleset, const struct change *change)
 {
-    return change->chain ? find_chain(ruleset, change->chain->name) != NULL
-                         : change->set && find_set(ruleset, change->set->name);
+    return change->chain ? ruleset_find_chain(ruleset, change->chain->name) != NULL
+                         : change->set && ruleset_find_set(ruleset, change->set->name);
 }
 
 /* What the other ruleset has too is there with another content. */

@@ -171,14 +171,14 @@ void ruleset_finish(struct ruleset *ruleset)
 
 const struct set *ruleset_find_set(const struct ruleset *ruleset, const char *name)
 {
-    if (ruleset->n_sets == 0)
+    if (!ruleset || ruleset->n_sets == 0)
         return NULL;
     return bsearch(&name, ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets), compare_names);
 }
 
 const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char *name)
 {
-    if (ruleset->n_chains == 0)
+    if (!ruleset || ruleset->n_chains == 0)
         return NULL;
     return bsearch(&name, ruleset->chains, ruleset->n_chains, sizeof(*ruleset->chains),
                    compare_names);
@@ -213,8 +213,7 @@ bool rule_equal(const struct rule *a, const struct rule *b)
 
 bool chain_equal(const struct chain *a, const struct chain *b)
 {
-    if (strcmp(a->name, b->name) != 0 || a->hook != b->hook || a->priority != b->priority ||
-        a->policy_drop != b->policy_drop || a->n_rules != b->n_rules)
+    if (strcmp(a->name, b->name) != 0 || !chain_shape_equal(a, b) || a->n_rules != b->n_rules)
         return false;
 
     for (size_t i = 0; i < a->n_rules; i++) {

@@ -233,6 +233,7 @@ int ruleset_add_element(struct ruleset *ruleset, struct set *set, const struct e
 /* Sorts everything; call once when complete. */
 void ruleset_finish(struct ruleset *ruleset);
 
+/* NULL where there is none; a ruleset of NULL has none. */
 const struct set *ruleset_find_set(const struct ruleset *ruleset, const char *name);
 const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char *name);
 
