@@ -5,7 +5,7 @@
  * and where refused packets end. Everything a packet can meet is in this order:
  *
  *   prerouting   does the source belong to the interface?                        ingress.c
- *   forward      open, and leads where it may (egress.c): live mark → accept; else judge, which
+ *   forward      open, and leads where it may (ingress.c): live mark → accept; else judge, which
  *                writes the mark; live → accept; else drop
  *   input/output the same for the gateway itself, where it is protected
  *

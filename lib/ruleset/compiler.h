@@ -81,7 +81,7 @@ void compile_networks(struct compiler *compiler);
 /* Adds the rules that do `then` to packets whose `field` is an address of the segment. */
 void compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
                              enum field field, struct statement then);
-/* Where open connections may lead, in egress.c: map and chains `egress`. */
+/* Where open connections may lead, in ingress.c: map and chains `egress`. */
 void compile_egress(struct compiler *compiler);
 /* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY` and what it needs.
  */
