@@ -27,17 +27,25 @@ struct report {
     unsigned n_suggestions;          /* names that were searched for one spelled alike */
 };
 
-/* Add an error: REPORTED or -ENOMEM. A remedy may be NULL. */
-int report_error(struct report *report, const char *code, struct location location,
-                 const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* What a diagnostics_*() function gave, as the result of a step that met a mistake. */
+static inline int reported(int r)
+{
+    return r < 0 ? r : REPORTED;
+}
+
+/* Add an error: REPORTED or -ENOMEM. A remedy may be NULL. Further arguments are `code`, `location`,
+ * `remedy` and a format, as those of diagnostics_add(). */
+#define report_error(report, ...)                                                                  \
+    reported(diagnostics_add((report)->diagnostics, SEVERITY_ERROR, __VA_ARGS__))
 /* Adds a warning: 0 or -ENOMEM. */
-int report_warning(struct report *report, const char *code, struct location location,
-                   const char *remedy, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+#define report_warning(report, ...)                                                                \
+    diagnostics_add((report)->diagnostics, SEVERITY_WARNING, __VA_ARGS__)
 /* Gives the second place of the diagnostic just added, passing on `result` of the adding. */
-int report_related(struct report *report, int result, struct location related, const char *format,
-                   ...) __attribute__((format(printf, 4, 5)));
+#define report_related(report, result, ...)                                                        \
+    ((result) < 0 ? (result) : diagnostics_relate((report)->diagnostics, __VA_ARGS__) ?: (result))
 /* A remedy that is made, not static: borrowed from the report, NULL without memory and where nobody
  * would see it. */
-const char *remedy_printf(struct report *report, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+#define remedy_printf(report, ...)                                                                 \
+    (diagnostics_keeps((report)->diagnostics, SEVERITY_ERROR)                                      \
+         ? arena_printf((report)->arena, __VA_ARGS__)                                              \
+         : NULL)
