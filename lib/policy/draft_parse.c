@@ -392,18 +392,13 @@ static int parse_mapping(struct parser *parser, const struct mapping *mapping, c
 static int check_version(struct parser *parser)
 {
     const struct draft_text *version = parser->draft->version;
-    int r;
-
     if (!version || strcmp(version->text, LANGUAGE_VERSION) == 0)
         return 0;
 
     parser->draft->incomplete = true;
-    r = spelling_check_width(&parser->report, version->location, "a version", version->text);
-    if (r != 0)
-        return r;
-    return report_error(&parser->report, "version", version->location,
-                        "write `segd: " LANGUAGE_VERSION "`, or use the segd that the file is for",
-                        "this segd does not know version `%s` of the language", version->text);
+    return report_text(&parser->report, version, "a version", "version",
+                       "write `segd: " LANGUAGE_VERSION "`, or use the segd that the file is for",
+                       "this segd does not know version `%s` of the language", version->text);
 }
 
 /* The one mapping that a file is, and nothing after it. */

@@ -33,8 +33,8 @@ static inline int reported(int r)
     return r < 0 ? r : REPORTED;
 }
 
-/* Add an error: REPORTED or -ENOMEM. A remedy may be NULL. Further arguments are `code`, `location`,
- * `remedy` and a format, as those of diagnostics_add(). */
+/* Add an error: REPORTED or -ENOMEM. A remedy may be NULL. Further arguments are `code`,
+ * `location`, `remedy` and a format, as those of diagnostics_add(). */
 #define report_error(report, ...)                                                                  \
     reported(diagnostics_add((report)->diagnostics, SEVERITY_ERROR, __VA_ARGS__))
 /* Adds a warning: 0 or -ENOMEM. */

@@ -36,22 +36,17 @@ static int resolve_rules(struct resolver *resolver)
 
     n_rules = 0;
     for (const struct draft_text *text = resolver->draft->rules; text; text = text->next) {
-        r = spelling_check_width(&resolver->report, text->location, "name of a rule pack",
-                                 text->text);
-        if (r == 0 && text->text[strspn(text->text, "abcdefghijklmnopqrstuvwxyz0123456789-")])
-            r = report_error(&resolver->report, "invalid-name", text->location,
-                             "names of rule packs are made of a-z, 0-9 and `-`",
-                             "`%s` is not the name of a rule pack", text->text);
-        if (r == 0)
+        if (text->text[strspn(text->text, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+            r = report_text(&resolver->report, text, "name of a rule pack", "invalid-name",
+                            "names of rule packs are made of a-z, 0-9 and `-`",
+                            "`%s` is not the name of a rule pack", text->text);
+        else
             r = report_warning(&resolver->report, "rules-not-checked", text->location, NULL,
                                "this version does not check rule packs: `%s` is not checked",
                                text->text);
         if (r == 0)
             r = keep_text(resolver, text, &rules[n_rules++]);
-        if (r < 0)
-            return r;
-        if (r == REPORTED)
-            result = REPORTED;
+        gather(&result, r);
     }
 
     resolver->policy->rules = rules;
@@ -68,17 +63,13 @@ static int resolve_timezone(struct resolver *resolver)
     if (!text)
         return 0;
 
-    r = spelling_check_width(&resolver->report, text->location, "a time zone", text->text);
-    if (r != 0)
-        return r;
-
     r = timezone_check(text->text);
     if (r == -ENOMEM)
         return r;
     if (r < 0)
-        return report_error(&resolver->report, "unknown-timezone", text->location,
-                            "write a name of the time-zone database, such as `Asia/Tokyo`",
-                            "`%s` is not a time zone that this system knows", text->text);
+        return report_text(&resolver->report, text, "a time zone", "unknown-timezone",
+                           "write a name of the time-zone database, such as `Asia/Tokyo`",
+                           "`%s` is not a time zone that this system knows", text->text);
     return keep_text(resolver, text, &resolver->policy->timezone);
 }
 

@@ -33,7 +33,6 @@ int resolve_word(struct resolver *resolver, const struct draft_text *text, const
     struct spelling_search search = {.text = text->text};
     char all[256];
     size_t length = 0;
-    int r;
 
     for (size_t i = 0; i < n_words; i++) {
         if (strcmp(words[i], text->text) == 0) {
@@ -42,20 +41,16 @@ int resolve_word(struct resolver *resolver, const struct draft_text *text, const
         }
     }
 
-    r = spelling_check_width(&resolver->report, text->location, "a word", text->text);
-    if (r != 0)
-        return r;
-
     for (size_t i = 0; i < n_words; i++)
         spelling_try(&search, words[i]);
     for (size_t i = 0; i < n_words && length < sizeof(all); i++)
         length += (size_t)snprintf(all + length, sizeof(all) - length, "%s`%s`", i > 0 ? ", " : "",
                                    words[i]);
-    return report_error(&resolver->report, "unknown-word", text->location,
-                        search.nearest
-                            ? remedy_printf(&resolver->report, "did you mean `%s`?", search.nearest)
-                            : remedy_printf(&resolver->report, "write one of %s", all),
-                        "`%s` cannot be `%s`", key, text->text);
+    return report_text(&resolver->report, text, "a word", "unknown-word",
+                       search.nearest
+                           ? remedy_printf(&resolver->report, "did you mean `%s`?", search.nearest)
+                           : remedy_printf(&resolver->report, "write one of %s", all),
+                       "`%s` cannot be `%s`", key, text->text);
 }
 
 int resolve_boolean(struct resolver *resolver, const struct draft_text *text, const char *key,
@@ -69,31 +64,23 @@ int resolve_boolean(struct resolver *resolver, const struct draft_text *text, co
         {"off", "false"}, {"n", "false"}, {"0", "false"}, {"true", "true"}, {"false", "false"},
     };
     const char *remedy = "write `true` or `false`";
-    int r;
-
     if (strcmp(text->text, "true") == 0 || strcmp(text->text, "false") == 0) {
         *ret_value = text->text[0] == 't';
         return 0;
     }
 
-    r = spelling_check_width(&resolver->report, text->location, "a word", text->text);
-    if (r != 0)
-        return r;
-
     for (size_t i = 0; i < ELEMENTS_OF(others); i++) {
         if (strcasecmp(text->text, others[i].word) == 0)
             remedy = remedy_printf(&resolver->report, "write `%s`", others[i].meant);
     }
-    return report_error(&resolver->report, "not-boolean", text->location, remedy,
-                        "`%s` is `true` or `false`, not `%s`", key, text->text);
+    return report_text(&resolver->report, text, "a word", "not-boolean", remedy,
+                       "`%s` is `true` or `false`, not `%s`", key, text->text);
 }
 
 int resolve_date(struct resolver *resolver, const struct draft_text *text, const char *key,
                  struct date *ret_date)
 {
-    int r = date_parse(text->text, ret_date);
-
-    switch (r) {
+    switch (date_parse(text->text, ret_date)) {
     case 0:
         return 0;
     case -ERANGE:
@@ -101,11 +88,9 @@ int resolve_date(struct resolver *resolver, const struct draft_text *text, const
                             "look at the calendar, and at the first and last day of the era",
                             "`%s`: there is no such day as `%s`", key, text->text);
     case -EILSEQ:
-        r = spelling_check_width(&resolver->report, text->location, "a date", text->text);
-        return r != 0 ? r
-                      : report_error(&resolver->report, "full-width", text->location,
-                                     "write the digits 0 to 9 of ASCII",
-                                     "a date with full-width digits: `%s`", text->text);
+        return report_text(&resolver->report, text, "a date", "full-width",
+                           "write the digits 0 to 9 of ASCII",
+                           "a date with full-width digits: `%s`", text->text);
     default:
         return report_error(&resolver->report, "invalid-date", text->location,
                             "write it as 2027-03-31 or 令和9年3月31日", "`%s`: `%s` is not a date",
@@ -139,32 +124,27 @@ static int report_host_bits(struct resolver *resolver, const struct draft_text *
 static int report_bad_range(struct resolver *resolver, const struct draft_text *text, int problem)
 {
     struct report *report = &resolver->report;
-    int r;
-
-    r = spelling_check_width(report, text->location, "an address", text->text);
-    if (r != 0)
-        return r;
 
     switch (problem) {
     case -EDOM:
         return report_host_bits(resolver, text);
     case -ERANGE:
         if (strchr(text->text, '/'))
-            return report_error(report, "invalid-address", text->location,
-                                "a prefix is at most /32 for IPv4 and /128 for IPv6",
-                                "the prefix of `%s` is too long", text->text);
-        return report_error(report, "invalid-address", text->location,
-                            "write the lower address first", "the range `%s` ends before it begins",
-                            text->text);
+            return report_text(report, text, "an address", "invalid-address",
+                               "a prefix is at most /32 for IPv4 and /128 for IPv6",
+                               "the prefix of `%s` is too long", text->text);
+        return report_text(report, text, "an address", "invalid-address",
+                           "write the lower address first", "the range `%s` ends before it begins",
+                           text->text);
     case -EAFNOSUPPORT:
-        return report_error(report, "invalid-address", text->location,
-                            "write a range for each family",
-                            "the range `%s` goes from one address family to the other", text->text);
+        return report_text(report, text, "an address", "invalid-address",
+                           "write a range for each family",
+                           "the range `%s` goes from one address family to the other", text->text);
     default:
-        return report_error(report, "invalid-address", text->location,
-                            "write an address (192.0.2.1, 2001:db8::1), a prefix (192.0.2.0/24) or "
-                            "a range (192.0.2.5-192.0.2.9), without spaces or leading zeros",
-                            "`%s` is not an address, prefix or range", text->text);
+        return report_text(report, text, "an address", "invalid-address",
+                           "write an address (192.0.2.1, 2001:db8::1), a prefix (192.0.2.0/24) or "
+                           "a range (192.0.2.5-192.0.2.9), without spaces or leading zeros",
+                           "`%s` is not an address, prefix or range", text->text);
     }
 }
 
@@ -185,18 +165,14 @@ int resolve_address(struct resolver *resolver, const struct draft_text *text,
     if (address_parse(text->text, ret_family, ret_address) == 0)
         return 0;
 
-    r = spelling_check_width(&resolver->report, text->location, "an address", text->text);
-    if (r != 0)
-        return r;
-
     r = address_parse_range(text->text, ret_family, &range);
     if (r == 0 || r == -EDOM)
-        return report_error(&resolver->report, "invalid-address", text->location,
-                            "write single addresses here; networks and ranges go into `groups`",
-                            "`%s` is more than one address", text->text);
-    return report_error(&resolver->report, "invalid-address", text->location,
-                        "write it as 192.0.2.1 or 2001:db8::1, without spaces or leading zeros",
-                        "`%s` is not an address", text->text);
+        return report_text(&resolver->report, text, "an address", "invalid-address",
+                           "write single addresses here; networks and ranges go into `groups`",
+                           "`%s` is more than one address", text->text);
+    return report_text(&resolver->report, text, "an address", "invalid-address",
+                       "write it as 192.0.2.1 or 2001:db8::1, without spaces or leading zeros",
+                       "`%s` is not an address", text->text);
 }
 
 bool looks_like_address(const char *text)

@@ -143,16 +143,10 @@ static int resolve_mac(struct resolver *resolver, const struct known *known, str
     static const struct mac none;
     const struct draft_text *text = ((const struct draft_host *)known->object)->mac;
     ip_number number = 0;
-    int r;
-
-    if (mac_parse(text->text, &host->mac) < 0) {
-        r = spelling_check_width(&resolver->report, text->location, "a hardware address",
-                                 text->text);
-        return r != 0 ? r
-                      : report_error(&resolver->report, "invalid-mac", text->location,
-                                     "write it as \"00:00:5e:00:53:11\"",
-                                     "`%s` is not a hardware address", text->text);
-    }
+    if (mac_parse(text->text, &host->mac) < 0)
+        return report_text(&resolver->report, text, "a hardware address", "invalid-mac",
+                           "write it as \"00:00:5e:00:53:11\"", "`%s` is not a hardware address",
+                           text->text);
     if ((host->mac.bytes[0] & 1) || memcmp(&host->mac, &none, sizeof(none)) == 0)
         return report_error(&resolver->report, "invalid-mac", text->location,
                             "write the address of the host's network card",

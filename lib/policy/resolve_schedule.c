@@ -70,12 +70,10 @@ static int resolve_days(struct resolver *resolver, const struct draft_text *list
         int more = parse_days(text->text);
 
         if (more < 0) {
-            r = spelling_check_width(report, text->location, "a day", text->text);
-            if (r == 0)
-                r = report_error(report, "invalid-schedule", text->location,
-                                 "days are mon, tue, wed, thu, fri, sat and sun, ranges of them "
-                                 "such as mon-fri, and daily",
-                                 "`%s` is not a day or a range of days", text->text);
+            r = report_text(report, text, "a day", "invalid-schedule",
+                            "days are mon, tue, wed, thu, fri, sat and sun, ranges of them "
+                            "such as mon-fri, and daily",
+                            "`%s` is not a day or a range of days", text->text);
         } else if ((days & (unsigned)more) == (unsigned)more) {
             r = report_warning(report, "redundant", text->location, "remove it",
                                "`%s` is given twice", text->text);
@@ -121,25 +119,22 @@ struct part {
 static int report_hours(struct resolver *resolver, const struct draft_text *text,
                         const char *problem, const char *remedy)
 {
-    return report_error(&resolver->report, "invalid-schedule", text->location, remedy, "`%s` %s",
-                        text->text, problem);
+    return report_text(&resolver->report, text, "hours", "invalid-schedule", remedy, "`%s` %s",
+                       text->text, problem);
 }
 
 static int resolve_part(struct resolver *resolver, const struct draft_text *text,
                         struct part *ret_part)
 {
     const char *position = text->text;
-    int first, end = -EINVAL, r;
+    int first, end = -EINVAL;
 
     first = take_minute(&position);
     if (first >= 0 && *position++ == '-')
         end = take_minute(&position);
-    if (end < 0 || *position) {
-        r = spelling_check_width(&resolver->report, text->location, "hours", text->text);
-        return r != 0 ? r
-                      : report_hours(resolver, text, "is not hours of a day",
-                                     "write them as \"08:30-17:15\", from 00:00 to 24:00");
-    }
+    if (end < 0 || *position)
+        return report_hours(resolver, text, "is not hours of a day",
+                            "write them as \"08:30-17:15\", from 00:00 to 24:00");
     if (first == DAY_MINUTES)
         return report_hours(resolver, text, "begins when the day is over",
                             "write 00:00, and perhaps another day");
@@ -291,14 +286,10 @@ static bool parse_most(const char *text, uint32_t *ret_most, const char **ret_en
 static int report_limit(struct resolver *resolver, const struct draft_text *text, const char *key,
                         const char *example)
 {
-    int r = spelling_check_width(&resolver->report, text->location, "a limit", text->text);
-
-    if (r != 0)
-        return r;
-    return report_error(&resolver->report, "invalid-limit", text->location,
-                        remedy_printf(&resolver->report, "write %s; numbers are 1 to %d", example,
-                                      POLICY_LIMIT_MAX),
-                        "`%s` cannot be `%s`", key, text->text);
+    return report_text(&resolver->report, text, "a limit", "invalid-limit",
+                       remedy_printf(&resolver->report, "write %s; numbers are 1 to %d", example,
+                                     POLICY_LIMIT_MAX),
+                       "`%s` cannot be `%s`", key, text->text);
 }
 
 static int resolve_new(struct resolver *resolver, const struct draft_text *text,

@@ -16,12 +16,8 @@
 static int report_literal(struct resolver *resolver, const struct draft_text *text,
                           const struct literal *literal)
 {
-    int r = spelling_check_width(&resolver->report, text->location, "a service", text->text);
-
-    if (r != 0)
-        return r;
-    return report_error(&resolver->report, "invalid-service", text->location, literal->remedy,
-                        "`%s` is not a service: %s", text->text, literal->problem);
+    return report_text(&resolver->report, text, "a service", "invalid-service", literal->remedy,
+                       "`%s` is not a service: %s", text->text, literal->problem);
 }
 
 /* Adds a service to the array; its index. */
@@ -184,18 +180,11 @@ static int find_literal(struct resolver *resolver, const struct draft_text *text
 
 static int report_unknown_service(struct resolver *resolver, const struct draft_text *text)
 {
-    const char *remedy;
-    int r;
-
-    r = spelling_check_width(&resolver->report, text->location, "a service", text->text);
-    if (r != 0)
-        return r;
-
-    remedy = names_suggest(resolver, &resolver->service_names, KIND(KNOWN_SERVICE), text->text);
-    return report_error(&resolver->report, "unknown-service", text->location,
-                        remedy ? remedy
-                               : "define it under `services`, or write a literal such as tcp/443",
-                        "`%s` is not the name of a service", text->text);
+    return report_text(
+        &resolver->report, text, "a service", "unknown-service",
+        names_suggest(resolver, &resolver->service_names, KIND(KNOWN_SERVICE), text->text)
+            ?: "define it under `services`, or write a literal such as tcp/443",
+        "`%s` is not the name of a service", text->text);
 }
 
 int resolve_service(struct resolver *resolver, const struct draft_text *text, size_t *ret_service)

@@ -19,7 +19,11 @@ bool spelling_narrow(const char *text, char *narrow);
  */
 int spelling_check_width(struct report *report, struct location location, const char *what,
                          const char *text);
-
+/* Reports a text of the draft that is wrong: for its full-width characters where it has any, else
+ * by report_error(). Returns REPORTED or -ENOMEM. */
+#define report_text(report, wrong, what, code, remedy, ...)                                        \
+    (spelling_check_width((report), (wrong)->location, (what), (wrong)->text)                      \
+         ?: report_error((report), (code), (wrong)->location, (remedy), __VA_ARGS__))
 /*
  * Reports a `what` (`zone`) that cannot be a name: letters, digits, `-`, `_`, `.`, beginning with a
  * letter or digit. Returns 0, REPORTED, or -ENOMEM.
