@@ -19,41 +19,45 @@
 #define PROTOCOL_ICMPV6 58
 #define ICMP_CODES 256
 
-/* Protocols whose ports connection tracking knows. */
-static const struct {
-    const char *name;
-    uint8_t number;
-} port_protocols[] = {
-    {"tcp", 6},
-    {"udp", 17},
-    {"sctp", 132},
+enum protocol_kind {
+    PROTOCOL_WITH_PORTS, /* that connection tracking knows */
+    PROTOCOL_WITHOUT_PORTS,
+    PROTOCOL_UNTRACKED, /* has ports, but cannot be enforced by port */
 };
 
 /*
- * Protocols with ports that cannot be enforced by port. Linux gave up tracking DCCP in 6.16: to it
- * all of DCCP between two hosts is one connection, so one port would open each. It checks UDP-Lite
- * with the protocol number of UDP (udplite_error() in nf_conntrack_proto_udp.c) and calls every
- * packet with a sound checksum invalid.
+ * Linux gave up tracking DCCP in 6.16: to it all of DCCP between two hosts is one connection, so
+ * one port would open each. It checks UDP-Lite with the protocol number of UDP (udplite_error() in
+ * nf_conntrack_proto_udp.c) and calls every packet with a sound checksum invalid.
  */
-static const struct {
-    const char *name;
-    const char *problem;
-    const char *remedy;
-} untracked_protocols[] = {
-    {"dccp", "connection tracking of current kernels does not know the ports of dccp",
-     "approve the whole protocol with `protocol/33`"},
-    {"udplite", "connection tracking of current kernels takes packets of udplite for damaged",
-     "approve the whole protocol with `protocol/136`, for a kernel that does not track it"},
-};
-
-static const struct {
+static const struct protocol {
     const char *name;
     uint8_t number;
-    bool families[FAMILIES];
-} portless_protocols[] = {
-    {"igmp", 2, {true, false}}, {"ipip", 4, {true, true}},   {"gre", 47, {true, true}},
-    {"esp", 50, {true, true}},  {"ah", 51, {true, true}},    {"ospf", 89, {true, true}},
-    {"pim", 103, {true, true}}, {"vrrp", 112, {true, true}}, {"l2tp", 115, {true, true}},
+    enum protocol_kind kind;
+    bool ipv4_only;
+    /* Of one that is not tracked. */
+    const char *problem;
+    const char *remedy;
+} protocols[] = {
+    {"tcp", 6, PROTOCOL_WITH_PORTS},
+    {"udp", 17, PROTOCOL_WITH_PORTS},
+    {"sctp", 132, PROTOCOL_WITH_PORTS},
+    {"igmp", 2, PROTOCOL_WITHOUT_PORTS, .ipv4_only = true},
+    {"ipip", 4, PROTOCOL_WITHOUT_PORTS},
+    {"gre", 47, PROTOCOL_WITHOUT_PORTS},
+    {"esp", 50, PROTOCOL_WITHOUT_PORTS},
+    {"ah", 51, PROTOCOL_WITHOUT_PORTS},
+    {"ospf", 89, PROTOCOL_WITHOUT_PORTS},
+    {"pim", 103, PROTOCOL_WITHOUT_PORTS},
+    {"vrrp", 112, PROTOCOL_WITHOUT_PORTS},
+    {"l2tp", 115, PROTOCOL_WITHOUT_PORTS},
+    {"dccp", 33, PROTOCOL_UNTRACKED,
+     .problem = "connection tracking of current kernels does not know the ports of dccp",
+     .remedy = "approve the whole protocol with `protocol/33`"},
+    {"udplite", 136, PROTOCOL_UNTRACKED,
+     .problem = "connection tracking of current kernels takes packets of udplite for damaged",
+     .remedy =
+         "approve the whole protocol with `protocol/136`, for a kernel that does not track it"},
 };
 
 /* Queries that connection tracking takes as the beginning of a connection: type numbers in both
@@ -118,9 +122,32 @@ static bool parse_number(const char *text, size_t length, unsigned *ret_number)
     return true;
 }
 
-static void set_range(struct literal *literal, uint8_t protocol, uint16_t first, uint16_t last)
+/* The protocol of that name, in any case. */
+static const struct protocol *find_named(const char *name, size_t length)
 {
-    literal->ranges[0] = (struct service_range){protocol, protocol, first, last, {true, true}};
+    for (size_t i = 0; i < ELEMENTS_OF(protocols); i++) {
+        if (strlen(protocols[i].name) == length &&
+            strncasecmp(name, protocols[i].name, length) == 0)
+            return &protocols[i];
+    }
+    return NULL;
+}
+
+static const struct protocol *find_numbered(unsigned number)
+{
+    for (size_t i = 0; i < ELEMENTS_OF(protocols); i++) {
+        if (protocols[i].number == number)
+            return &protocols[i];
+    }
+    return NULL;
+}
+
+static void set_range(struct literal *literal, uint8_t number, uint16_t first, uint16_t last)
+{
+    const struct protocol *protocol = find_numbered(number);
+    bool ipv6 = !protocol || !protocol->ipv4_only;
+
+    literal->ranges[0] = (struct service_range){number, number, first, last, {true, ipv6}};
     literal->n_ranges = 1;
 }
 
@@ -205,18 +232,9 @@ static int parse_icmp(const char *text, struct literal *literal)
                   "address-mask-request and node-information-query, all of them `any`");
 }
 
-static void set_portless(struct literal *literal, uint8_t number)
-{
-    set_range(literal, number, 0, UINT16_MAX);
-    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
-        if (portless_protocols[i].number == number)
-            memcpy(literal->ranges[0].families, portless_protocols[i].families,
-                   sizeof(literal->ranges[0].families));
-    }
-}
-
 static int parse_protocol(const char *text, struct literal *literal)
 {
+    const struct protocol *protocol;
     unsigned number;
 
     if (!parse_number(text, strlen(text), &number) || number > UINT8_MAX)
@@ -225,44 +243,30 @@ static int parse_protocol(const char *text, struct literal *literal)
     if (number == PROTOCOL_ICMP || number == PROTOCOL_ICMPV6)
         return refuse(literal, "ICMP is written by its queries",
                       "write `icmp/echo-request`, or `icmp/any`");
+    protocol = find_numbered(number);
+    if (protocol && protocol->kind == PROTOCOL_WITH_PORTS)
+        return refuse(literal, "this protocol has ports",
+                      "write it by name with its ports, such as `tcp/443` or `udp/any`");
 
-    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
-        if (port_protocols[i].number == number)
-            return refuse(literal, "this protocol has ports",
-                          "write it by name with its ports, such as `tcp/443` or `udp/any`");
-    }
-
-    set_portless(literal, (uint8_t)number);
+    set_range(literal, (uint8_t)number, 0, UINT16_MAX);
     return 0;
-}
-
-/* A protocol whose name are the first `length` bytes of the text. */
-static int parse_untracked(const char *text, size_t length, struct literal *literal)
-{
-    for (size_t i = 0; i < ELEMENTS_OF(untracked_protocols); i++) {
-        if (strlen(untracked_protocols[i].name) == length &&
-            strncasecmp(text, untracked_protocols[i].name, length) == 0)
-            return refuse(literal, untracked_protocols[i].problem, untracked_protocols[i].remedy);
-    }
-    return -ENOENT;
 }
 
 static int parse_word(const char *text, struct literal *literal)
 {
+    const struct protocol *protocol = find_named(text, strlen(text));
+
     if (strcmp(text, "any") == 0) {
         set_range(literal, 0, 0, UINT16_MAX);
         literal->ranges[0].protocol_last = UINT8_MAX;
         return 0;
     }
-
-    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
-        if (strcmp(text, portless_protocols[i].name) == 0) {
-            set_portless(literal, portless_protocols[i].number);
-            return 0;
-        }
+    if (protocol && protocol->kind == PROTOCOL_WITHOUT_PORTS && strcmp(text, protocol->name) == 0) {
+        set_range(literal, protocol->number, 0, UINT16_MAX);
+        return 0;
     }
-    if (parse_untracked(text, strlen(text), literal) == -EINVAL)
-        return -EINVAL;
+    if (protocol && protocol->kind == PROTOCOL_UNTRACKED)
+        return refuse(literal, protocol->problem, protocol->remedy);
     if (service_literal_is_word(text))
         return refuse(literal, "a protocol with ports or types needs them",
                       "write them after a slash: `tcp/443`, `udp/any`, `icmp/echo-request`; and "
@@ -282,38 +286,34 @@ static bool has_upper_case(const char *text, const char *end)
 int service_literal_parse(const char *text, struct literal *ret_literal)
 {
     static const char in_lower_case[] = "write protocols in lower case: `tcp/443`";
-    static const char protocols[] =
+    static const char known[] =
         "protocols with ports are tcp, udp and sctp; others are `icmp/…`, esp, ah, gre, ipip, "
         "ospf, vrrp, igmp, pim, l2tp and `protocol/NUMBER`";
     const char *slash = strchr(text, '/');
-    size_t length = slash ? (size_t)(slash - text) : 0;
+    const struct protocol *protocol;
+    size_t length;
 
     *ret_literal = (struct literal){0};
     if (!slash)
         return parse_word(text, ret_literal);
 
-    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
-        if (strlen(port_protocols[i].name) == length &&
-            memcmp(text, port_protocols[i].name, length) == 0)
-            return parse_ports(slash + 1, port_protocols[i].number, ret_literal);
-    }
+    length = (size_t)(slash - text);
+    protocol = find_named(text, length);
     if (length == 4 && memcmp(text, "icmp", 4) == 0)
         return parse_icmp(slash + 1, ret_literal);
     if (length == 8 && memcmp(text, "protocol", 8) == 0)
         return parse_protocol(slash + 1, ret_literal);
-
-    if (parse_untracked(text, length, ret_literal) == -EINVAL)
-        return -EINVAL;
     if (length == 6 && strncasecmp(text, "icmpv6", 6) == 0)
         return refuse(ret_literal, "there is no protocol `icmpv6`",
                       "write `icmp/…`, which is ICMP in IPv4 and ICMPv6 in IPv6");
-    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
-        if (strlen(portless_protocols[i].name) == length &&
-            memcmp(text, portless_protocols[i].name, length) == 0)
-            return refuse(ret_literal, "this protocol has no ports", "write its name alone");
-    }
-    return refuse(ret_literal, "there is no such protocol",
-                  has_upper_case(text, slash) ? in_lower_case : protocols);
+    if (protocol && protocol->kind == PROTOCOL_UNTRACKED)
+        return refuse(ret_literal, protocol->problem, protocol->remedy);
+    if (!protocol || memcmp(text, protocol->name, length) != 0)
+        return refuse(ret_literal, "there is no such protocol",
+                      has_upper_case(text, slash) ? in_lower_case : known);
+    if (protocol->kind == PROTOCOL_WITHOUT_PORTS)
+        return refuse(ret_literal, "this protocol has no ports", "write its name alone");
+    return parse_ports(slash + 1, protocol->number, ret_literal);
 }
 
 bool service_literal_is_word(const char *text)
@@ -324,23 +324,11 @@ bool service_literal_is_word(const char *text)
         if (strcasecmp(text, words[i]) == 0)
             return true;
     }
-    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
-        if (strcasecmp(text, port_protocols[i].name) == 0)
-            return true;
-    }
-    for (size_t i = 0; i < ELEMENTS_OF(untracked_protocols); i++) {
-        if (strcasecmp(text, untracked_protocols[i].name) == 0)
-            return true;
-    }
-    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
-        if (strcasecmp(text, portless_protocols[i].name) == 0)
-            return true;
-    }
-    return false;
+    return find_named(text, strlen(text));
 }
 
-static const char *format_ports(const char *name, const struct service_range *range,
-                                char buffer[SERVICE_TEXT_MAX])
+static void format_ports(const char *name, const struct service_range *range,
+                         char buffer[SERVICE_TEXT_MAX])
 {
     if (range->port_first == 0 && range->port_last == UINT16_MAX)
         snprintf(buffer, SERVICE_TEXT_MAX, "%s/any", name);
@@ -348,60 +336,46 @@ static const char *format_ports(const char *name, const struct service_range *ra
         snprintf(buffer, SERVICE_TEXT_MAX, "%s/%u", name, range->port_first);
     else
         snprintf(buffer, SERVICE_TEXT_MAX, "%s/%u-%u", name, range->port_first, range->port_last);
-    return buffer;
 }
 
 /* Queries by name; what no literal can say, such as an echo reply, by type and code. */
-static const char *format_icmp(const struct service_range *range, enum family family,
-                               char buffer[SERVICE_TEXT_MAX])
+static void format_icmp(const struct service_range *range, enum family family,
+                        char buffer[SERVICE_TEXT_MAX])
 {
     unsigned type = range->port_first / ICMP_CODES, code = range->port_first % ICMP_CODES;
+    const char *query = range->port_first == 0 && range->port_last == UINT16_MAX ? "any" : NULL;
 
-    if (range->port_first == 0 && range->port_last == UINT16_MAX) {
-        snprintf(buffer, SERVICE_TEXT_MAX, "icmp/any");
-        return buffer;
-    }
     for (size_t i = 0; i < ELEMENTS_OF(queries); i++) {
         if (type > 0 && queries[i].types[family] == type && code <= queries[i].last_code &&
-            range->port_last <= range->port_first - code + queries[i].last_code) {
-            snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%s", queries[i].name);
-            return buffer;
-        }
+            range->port_last <= range->port_first - code + queries[i].last_code)
+            query = queries[i].name;
     }
-    if (range->port_first == range->port_last)
+    if (query)
+        snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%s", query);
+    else if (range->port_first == range->port_last)
         snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%u.%u", type, code);
     else
         snprintf(buffer, SERVICE_TEXT_MAX, "icmp/%u.%u-%u.%u", type, code,
                  range->port_last / ICMP_CODES, range->port_last % ICMP_CODES);
-    return buffer;
 }
 
 const char *service_range_format(const struct service_range *range, enum family family,
                                  char buffer[SERVICE_TEXT_MAX])
 {
-    uint8_t protocol = range->protocol_first;
+    unsigned first = range->protocol_first, last = range->protocol_last;
+    const struct protocol *protocol = find_numbered(first);
 
-    if (protocol == 0 && range->protocol_last == UINT8_MAX) {
+    if (first == 0 && last == UINT8_MAX)
         snprintf(buffer, SERVICE_TEXT_MAX, "any");
-        return buffer;
-    }
-    if (protocol != range->protocol_last) {
-        snprintf(buffer, SERVICE_TEXT_MAX, "protocol/%u-%u", protocol, range->protocol_last);
-        return buffer;
-    }
-    if (protocol == icmp_protocols[family])
-        return format_icmp(range, family, buffer);
-
-    for (size_t i = 0; i < ELEMENTS_OF(port_protocols); i++) {
-        if (port_protocols[i].number == protocol)
-            return format_ports(port_protocols[i].name, range, buffer);
-    }
-    for (size_t i = 0; i < ELEMENTS_OF(portless_protocols); i++) {
-        if (portless_protocols[i].number == protocol) {
-            snprintf(buffer, SERVICE_TEXT_MAX, "%s", portless_protocols[i].name);
-            return buffer;
-        }
-    }
-    snprintf(buffer, SERVICE_TEXT_MAX, "protocol/%u", protocol);
+    else if (first != last)
+        snprintf(buffer, SERVICE_TEXT_MAX, "protocol/%u-%u", first, last);
+    else if (first == icmp_protocols[family])
+        format_icmp(range, family, buffer);
+    else if (!protocol || protocol->kind == PROTOCOL_UNTRACKED)
+        snprintf(buffer, SERVICE_TEXT_MAX, "protocol/%u", first);
+    else if (protocol->kind == PROTOCOL_WITHOUT_PORTS)
+        snprintf(buffer, SERVICE_TEXT_MAX, "%s", protocol->name);
+    else
+        format_ports(protocol->name, range, buffer);
     return buffer;
 }
