@@ -3,17 +3,145 @@
 /*
  * The walk from YAML tokens to a draft, led by the tables of grammar.c. A mistake breaks the object
  * it stands in and nothing else: its value is skipped and the walk goes on after it, so that one
- * run reports all mistakes. Only what makes the rest of a file unreadable ends the file.
+ * run reports all mistakes. Only what makes the rest of a file unreadable ends the file. Nothing
+ * here knows what a text means.
  */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/draft_parser.h"
+#include "policy/draft.h"
 #include "policy/policy.h"
+#include "policy/reader.h"
 #include "policy/source_check.h"
 #include "policy/spelling.h"
+
+/*
+ * Functions read from a token that was read to the end of the value that it begins, whatever is
+ * wrong inside, and return 0, REPORTED where the value is no use, or a negative error that ends the
+ * file: -EBADMSG (reported) or -ENOMEM.
+ */
+struct parser {
+    struct report report;
+    struct reader *reader;
+    struct draft *draft;
+    struct arena *arena; /* of the object that is read, or of the draft */
+};
+
+/* Keeps the text of a scalar, whatever it is. */
+static int keep_text(struct parser *parser, const struct token *token, struct draft_text **ret_text)
+{
+    size_t size = strlen(token->text) + 1;
+    struct draft_text *text =
+        arena_allocate(parser->arena, offsetof(struct draft_text, text) + size);
+
+    if (!text)
+        return -ENOMEM;
+
+    text->location = token->location;
+    memcpy(text->text, token->text, size);
+    *ret_text = text;
+    return 0;
+}
+
+/* A scalar with something in it. `name` is its key. */
+static int parse_scalar(struct parser *parser, const struct token *token, const char *name,
+                        struct draft_text **ret_text)
+{
+    if (token->invalid)
+        return REPORTED;
+    if (token->text[0] == '\0')
+        return report_error(&parser->report, "empty-value", token->location,
+                            "write a value, or remove the key", "`%s` has no value", name);
+    return keep_text(parser, token, ret_text);
+}
+
+/* Reports and skips what is not of the kind that the key `name` takes; returns no 0. */
+static int refuse_kind(struct parser *parser, const struct token *token, const char *name,
+                       enum key_kind wanted)
+{
+    static const struct {
+        const char *name;
+        const char *remedy;
+    } wanteds[] = {
+        [KEY_TEXT] = {"one text", "write one value after the colon"},
+        [KEY_LIST] = {"a text or a list of texts", "write a value, or a list such as [a, b]"},
+        [KEY_MAPPING] = {"a mapping", "write keys with values, such as { key: value }"},
+        [KEY_OBJECTS] = {"a mapping from names", "write a name and a colon for each object"},
+        [KEY_ITEMS] = {"a list of mappings", "write `- { key: value }` for each of them"},
+    };
+    static const char *const kinds[] = {
+        [TOKEN_SCALAR] = "a text",
+        [TOKEN_SEQUENCE] = "a list",
+        [TOKEN_MAPPING] = "a mapping",
+    };
+    int r;
+
+    if (token->kind == TOKEN_ALIAS)
+        return REPORTED;
+    if (token->kind == TOKEN_SCALAR && token->text[0] == '\0')
+        return report_error(&parser->report, "empty-value", token->location,
+                            "write a value, or remove the key", "`%s` has no value", name);
+
+    r = report_error(&parser->report, "wrong-kind", token->location, wanteds[wanted].remedy,
+                     "`%s` takes %s, not %s", name, wanteds[wanted].name, kinds[token->kind]);
+    return r < 0 ? r : reported(reader_skip(parser->reader, token));
+}
+
+/* The items of a list whose `[` or first `-` was read; to its end, whatever is wrong inside. */
+static int parse_items(struct parser *parser, const struct token *start, const char *name,
+                       struct draft_text **ret_list)
+{
+    struct draft_text *list = NULL, **tail = &list;
+    size_t n_items = 0;
+    bool broken = false;
+    struct token token;
+    int r;
+
+    for (;;) {
+        r = reader_next(parser->reader, &token);
+        if (r < 0)
+            return r;
+        if (token.kind == TOKEN_SEQUENCE_END)
+            break;
+        if (++n_items == POLICY_LIST_MAX + 1)
+            r = report_error(&parser->report, "too-long", token.location,
+                             "divide the list, or write prefixes instead of addresses",
+                             "`%s` has more than %d items", name, POLICY_LIST_MAX);
+        else if (n_items > POLICY_LIST_MAX)
+            r = reader_skip(parser->reader, &token);
+        else if (token.kind == TOKEN_SCALAR)
+            r = parse_scalar(parser, &token, name, tail);
+        else
+            r = refuse_kind(parser, &token, name, KEY_LIST);
+        if (r < 0)
+            return r;
+
+        broken |= r == REPORTED;
+        while (*tail)
+            tail = &(*tail)->next;
+    }
+    if (n_items == 0)
+        return report_error(&parser->report, "empty-value", start->location,
+                            "write at least one item, or remove the key", "`%s` is an empty list",
+                            name);
+    if (broken)
+        return REPORTED;
+
+    *ret_list = list;
+    return 0;
+}
+
+static int parse_list(struct parser *parser, const struct token *token, const char *name,
+                      struct draft_text **ret_list)
+{
+    if (token->kind == TOKEN_SEQUENCE)
+        return parse_items(parser, token, name, ret_list);
+    if (token->kind == TOKEN_SCALAR)
+        return parse_scalar(parser, token, name, ret_list);
+    return refuse_kind(parser, token, name, KEY_LIST);
+}
 
 static int parse_mapping(struct parser *parser, const struct mapping *mapping, const char *name,
                          struct location location, void *fields, struct location *first_seen);
@@ -30,7 +158,7 @@ static int parse_structure(struct parser *parser, const struct token *token,
 
     *ret_structure = structure;
     if (token->kind != TOKEN_MAPPING)
-        return parser_refuse_kind(parser, token, key->name, WANTED_MAPPING);
+        return refuse_kind(parser, token, key->name, KEY_MAPPING);
     return parse_mapping(parser, key->mapping, NULL, token->location, structure, NULL);
 }
 
@@ -49,12 +177,11 @@ static int parse_object(struct parser *parser, const struct grammar_key *key,
     draft_list_append(list, object);
 
     if (key->mapping->is_list)
-        r = parser_parse_list(
-            parser, start, name->text,
-            (struct draft_text **)((char *)object + key->mapping->keys[0].offset));
+        r = parse_list(parser, start, name->text,
+                       (struct draft_text **)((char *)object + key->mapping->keys[0].offset));
     else if (start->kind != TOKEN_MAPPING)
-        r = parser_refuse_kind(parser, start, key->kind == KEY_ITEMS ? key->name : name->text,
-                               WANTED_MAPPING);
+        r = refuse_kind(parser, start, key->kind == KEY_ITEMS ? key->name : name->text,
+                        KEY_MAPPING);
     else
         r = parse_mapping(parser, key->mapping, name->text, name->location, object, NULL);
     if (r < 0)
@@ -91,34 +218,53 @@ static int parse_key_text(struct parser *parser, struct token *token)
     r = token->kind == TOKEN_ALIAS ? REPORTED
                                    : report_error(&parser->report, "wrong-kind", token->location,
                                                   NULL, "a key is a text, not a list or mapping");
-    if (r < 0)
-        return r;
-
-    r = reader_skip(parser->reader, token);
-    return r < 0 ? r : REPORTED;
+    return r < 0 ? r : reported(reader_skip(parser->reader, token));
 }
 
-static int skip_next(struct parser *parser)
+/* Skips the value of a key that was reported. */
+static int skip_value(struct parser *parser)
 {
     struct token token;
     int r = reader_next(parser->reader, &token);
 
-    if (r < 0)
-        return r;
-    return reader_skip(parser->reader, &token);
+    return r < 0 ? r : reported(reader_skip(parser->reader, &token));
 }
 
-/* The objects of one section of one file, by name. */
+/* The name of an object, and the first token of the object. */
+static int parse_name(struct parser *parser, const struct grammar_key *key, struct token *token,
+                      struct draft_text **ret_name)
+{
+    int r = parse_key_text(parser, token);
+
+    if (r == 0 && token->text[0] == '\0')
+        r = report_error(&parser->report, "empty-value", token->location,
+                         "write a name before the colon", "a %s without a name",
+                         key->mapping->noun);
+    if (r == 0)
+        r = keep_text(parser, token, ret_name);
+    if (r == 0)
+        return reader_next(parser->reader, token);
+    if (r < 0)
+        return r;
+
+    /* Who knows what this was called: nothing that refers to a name can be judged. */
+    parser->draft->incomplete = true;
+    return skip_value(parser);
+}
+
+/* The objects of one section of one file: by name, or as a list in which each is known by its
+ * place. */
 static int parse_objects(struct parser *parser, const struct token *start,
                          const struct grammar_key *key, struct draft_list *list)
 {
+    bool named = key->kind == KEY_OBJECTS;
     struct draft_text *name = NULL;
     struct token token;
     size_t beyond = 0;
     int r;
 
-    if (start->kind != TOKEN_MAPPING)
-        return parser_refuse_kind(parser, start, key->name, WANTED_OBJECTS);
+    if (start->kind != (named ? TOKEN_MAPPING : TOKEN_SEQUENCE))
+        return refuse_kind(parser, start, key->name, key->kind);
 
     for (;;) {
         r = reader_next(parser->reader, &token);
@@ -126,61 +272,16 @@ static int parse_objects(struct parser *parser, const struct token *start,
             r = draft_list_arena(list, &parser->arena);
         if (r < 0)
             return r;
-        if (token.kind == TOKEN_MAPPING_END)
+        if (token.kind == (named ? TOKEN_MAPPING_END : TOKEN_SEQUENCE_END))
             return 0;
 
-        r = parse_key_text(parser, &token);
-        if (r == 0 && token.text[0] == '\0')
-            r = report_error(&parser->report, "empty-value", token.location,
-                             "write a name before the colon", "a %s without a name",
-                             key->mapping->noun);
-        if (r < 0)
-            return r;
-        if (r == REPORTED) {
-            /* Who knows what this was called: nothing that refers to a name can be judged. */
-            parser->draft->incomplete = true;
-            r = skip_next(parser);
-        } else {
-            r = parser_keep_text(parser, &token, &name);
-            if (r == 0)
-                r = reader_next(parser->reader, &token);
-            if (r == 0)
-                r = list->n_objects < key->most
-                        ? parse_object(parser, key, &token, name, list)
-                        : refuse_object(parser, key, &token, key->most + beyond++);
-        }
-        if (r < 0)
-            return r;
-    }
-}
-
-/* A list of objects without names; each is known by its place. */
-static int parse_object_items(struct parser *parser, const struct token *start,
-                              const struct grammar_key *key, struct draft_list *list)
-{
-    struct draft_text *place = NULL;
-    struct token token;
-    size_t beyond = 0;
-    int r;
-
-    if (start->kind != TOKEN_SEQUENCE)
-        return parser_refuse_kind(parser, start, key->name, WANTED_ITEMS);
-
-    for (;;) {
-        r = reader_next(parser->reader, &token);
-        if (r == 0)
-            r = draft_list_arena(list, &parser->arena);
-        if (r < 0)
-            return r;
-        if (token.kind == TOKEN_SEQUENCE_END)
-            return 0;
-
-        r = parser_keep_text(
-            parser, &(struct token){.kind = TOKEN_SCALAR, .location = token.location, .text = ""},
-            &place);
+        if (named)
+            r = parse_name(parser, key, &token, &name);
+        else
+            r = keep_text(parser, &(struct token){.location = token.location, .text = ""}, &name);
         if (r == 0)
             r = list->n_objects < key->most
-                    ? parse_object(parser, key, &token, place, list)
+                    ? parse_object(parser, key, &token, name, list)
                     : refuse_object(parser, key, &token, key->most + beyond++);
         if (r < 0)
             return r;
@@ -196,17 +297,15 @@ static int parse_value(struct parser *parser, const struct grammar_key *key,
 
     switch (key->kind) {
     case KEY_TEXT:
-        return parser_parse_text(parser, token, key->name, field);
+        return token->kind == TOKEN_SCALAR ? parse_scalar(parser, token, key->name, field)
+                                           : refuse_kind(parser, token, key->name, KEY_TEXT);
     case KEY_LIST:
-        return parser_parse_list(parser, token, key->name, field);
+        return parse_list(parser, token, key->name, field);
     case KEY_MAPPING:
         return parse_structure(parser, token, key, field);
     case KEY_OBJECTS:
-        r = parse_objects(parser, token, key, field);
-        parser->arena = arena;
-        return r;
     case KEY_ITEMS:
-        r = parse_object_items(parser, token, key, field);
+        r = parse_objects(parser, token, key, field);
         parser->arena = arena;
         return r;
     }
@@ -340,8 +439,7 @@ static int parse_pair(struct parser *parser, const struct mapping *mapping, stru
     if (r < 0)
         return r;
     if (r == REPORTED) {
-        r = skip_next(parser);
-        r = r < 0 ? r : REPORTED;
+        r = skip_value(parser);
     } else {
         r = reader_next(parser->reader, token);
         if (r == 0)
