@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * From a path to the texts of a policy: one file, or the files of a directory in order of their
- * names. All of them are read before the first is parsed, since a generation keeps the texts and
- * not the path; nothing is copied for it.
+ * From a path to its texts, and from texts to a policy: text → draft → policy, the whole line of
+ * this folder in one place. All files are read before the first is parsed, since a generation keeps
+ * the texts and not the path. Texts are parsed where they lie in the sources, so that what a
+ * diagnostic shows is what was parsed, and a policy of many megabytes is in memory once.
  */
 
 #include <dirent.h>
@@ -11,16 +12,36 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "policy/draft.h"
 #include "policy/policy.h"
 #include "policy/report.h"
 #include "policy/store.h"
 #include "policy/texts.h"
 
 #define FILE_SUFFIX ".yaml"
+
+static const struct location nowhere;
+
+/*
+ * Adds the `size` bytes of one more text to `*total`. Returns 0, REPORTED where they are more than
+ * a policy may have, and are not added, or -ENOMEM.
+ */
+static int check_size(struct diagnostics *diagnostics, const char *name, size_t size, size_t *total)
+{
+    if (size <= POLICY_SIZE_MAX && *total + size <= POLICY_SIZE_MAX) {
+        *total += size;
+        return 0;
+    }
+
+    return reported(diagnostics_add(diagnostics, SEVERITY_ERROR, "too-large", nowhere, NULL,
+                                    "%s: the policy is larger than %zu MiB", name,
+                                    POLICY_SIZE_MAX / 1024 / 1024));
+}
 
 struct reading {
     struct sources *sources;
@@ -29,22 +50,13 @@ struct reading {
     bool incomplete; /* something was not read, and reported */
 };
 
-static const struct location nowhere;
-
+/* A path that is no policy. Returns REPORTED or -ENOMEM. */
 static int report(struct reading *reading, const char *path, const char *problem,
                   const char *remedy)
 {
-    int r = diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "unreadable", nowhere, remedy,
-                            "%s: %s", path, problem);
-
     reading->incomplete = true;
-    return r < 0 ? r : REPORTED;
-}
-
-/* A file or directory that is no policy. Returns REPORTED or -ENOMEM. */
-static int report_path(struct reading *reading, const char *path, const char *problem)
-{
-    return report(reading, path, problem, NULL);
+    return reported(diagnostics_add(reading->diagnostics, SEVERITY_ERROR, "unreadable", nowhere,
+                                    remedy, "%s: %s", path, problem));
 }
 
 /* One that cannot be read, with the positive errno. Returns REPORTED or -ENOMEM. */
@@ -71,10 +83,10 @@ static int read_file(struct reading *reading, const char *path)
     if (fd < 0 || fstat(fd, &status) < 0)
         return report_errno(reading, path, errno);
     if (!S_ISREG(status.st_mode))
-        return report_path(reading, path, "not a regular file");
+        return report(reading, path, "not a regular file", NULL);
 
     size = (size_t)status.st_size;
-    r = policy_check_size(reading->diagnostics, path, size, &reading->size);
+    r = check_size(reading->diagnostics, path, size, &reading->size);
     if (r != 0) {
         reading->incomplete = true;
         return r;
@@ -89,7 +101,7 @@ static int read_file(struct reading *reading, const char *path)
     if (r < 0)
         return report_errno(reading, path, -r);
     if (length != size)
-        return report_path(reading, path, "the file changed while it was read");
+        return report(reading, path, "the file changed while it was read", NULL);
     return sources_add(reading->sources, path, text, size, &source);
 }
 
@@ -128,7 +140,7 @@ static int read_directory(struct reading *reading, const char *path)
     if (files.n_entries < 0)
         return errno == ENOMEM ? -ENOMEM : report_errno(reading, path, errno);
     if (files.n_entries == 0)
-        return report_path(reading, path, "the directory has no policy (no *" FILE_SUFFIX ")");
+        return report(reading, path, "the directory has no policy (no *" FILE_SUFFIX ")", NULL);
 
     for (int i = 0; i < files.n_entries; i++) {
         cleanup_(freep) char *file = NULL;
@@ -163,6 +175,72 @@ int policy_load_sources(const char *path, struct sources *sources, struct diagno
     return reading.incomplete ? -EBADMSG : 0;
 }
 
+/*
+ * Parses the sources from `first` on as one policy. `ends` is NULL, or for each of these sources
+ * the instant at which all of its flows end, 0 where the text itself says. Where something is
+ * missing (not `complete`) mistakes are reported, and there is no policy. Returns as policy_read().
+ */
+static int parse_sources(const struct sources *sources, size_t first, const usec_t *ends,
+                         bool complete, struct diagnostics *diagnostics, struct policy **ret_policy)
+{
+    cleanup_(draft_freep) struct draft *draft = NULL;
+    int r;
+
+    r = draft_new(&draft);
+    if (r < 0)
+        return r;
+
+    draft->incomplete = !complete;
+    draft->first_source = first;
+    draft->ends = ends;
+    for (size_t i = first; i < sources_count(sources); i++) {
+        r = draft_parse(draft, sources, (uint32_t)i, diagnostics);
+        if (r < 0)
+            return r;
+    }
+    return resolve(draft, diagnostics, ret_policy);
+}
+
+int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct sources *sources,
+                       struct diagnostics *diagnostics, struct policy **ret_policy)
+{
+    cleanup_(freep) usec_t *ends = calloc(n_texts + 1, sizeof(*ends));
+    size_t first = sources_count(sources), size = 0;
+    bool complete = true;
+    int r;
+
+    if (!ends)
+        return -ENOMEM;
+    if (n_texts == 0) {
+        r = diagnostics_add(diagnostics, SEVERITY_ERROR, "empty-policy", nowhere, NULL,
+                            "the policy has no text at all");
+        return r < 0 ? r : -EBADMSG;
+    }
+
+    for (size_t i = 0; i < n_texts; i++) {
+        const struct policy_text *text = &texts[i];
+        uint32_t source;
+
+        r = check_size(diagnostics, text->name, text->size, &size);
+        if (r == 0) {
+            r = sources_add(sources, text->name, text->text, text->size, &source);
+            if (r == 0)
+                ends[source - first] = text->expires;
+        }
+        if (r < 0)
+            return r;
+        complete = complete && r == 0;
+    }
+    return parse_sources(sources, first, ends, complete, diagnostics, ret_policy);
+}
+
+int policy_parse(const char *name, const char *text, size_t size, struct sources *sources,
+                 struct diagnostics *diagnostics, struct policy **ret_policy)
+{
+    return policy_parse_texts(&(const struct policy_text){.name = name, .text = text, .size = size},
+                              1, sources, diagnostics, ret_policy);
+}
+
 int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
                 struct policy **ret_policy)
 {
@@ -173,5 +251,5 @@ int policy_read(const char *path, struct sources *sources, struct diagnostics *d
         return r;
 
     /* Mistakes in the files that could be read are reported too. */
-    return policy_parse_sources(sources, first, NULL, r == 0, diagnostics, ret_policy);
+    return parse_sources(sources, first, NULL, r == 0, diagnostics, ret_policy);
 }

@@ -25,19 +25,3 @@ struct policy_store {
  * caller owns, -EBADMSG where errors were added to `diagnostics`, or -ENOMEM.
  */
 int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy);
-
-/*
- * Parses the sources from `first` on as one policy. `ends` is NULL, or for each of these sources
- * the instant at which all of its flows end, 0 where the text itself says. Where something is
- * missing (not `complete`) mistakes are reported, and there is no policy. Returns as policy_read().
- */
-int policy_parse_sources(const struct sources *sources, size_t first, const usec_t *ends,
-                         bool complete, struct diagnostics *diagnostics,
-                         struct policy **ret_policy);
-
-/*
- * Adds the `size` bytes of one more text to `*total`. Returns 0, a positive value where they are
- * more than a policy may have, which was reported and is not added, or -ENOMEM.
- */
-int policy_check_size(struct diagnostics *diagnostics, const char *name, size_t size,
-                      size_t *total);
