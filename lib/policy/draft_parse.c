@@ -14,7 +14,6 @@
 #include "policy/draft.h"
 #include "policy/policy.h"
 #include "policy/reader.h"
-#include "policy/source_check.h"
 #include "policy/spelling.h"
 
 /*
@@ -539,20 +538,11 @@ int draft_parse(struct draft *draft, const struct sources *sources, uint32_t sou
     };
     int r;
 
-    r = source_check(&parser.report, sources, source);
-    if (r < 0)
-        return r;
-    if (r == REPORTED) {
-        draft->incomplete = true;
-        return 0;
-    }
-
     r = reader_new(&parser.report, sources, source, &reader);
-    if (r < 0)
-        return r;
-
-    parser.reader = reader;
-    r = parse_file(&parser);
+    if (r == 0) {
+        parser.reader = reader;
+        r = parse_file(&parser);
+    }
     if (r == -EBADMSG) {
         draft->incomplete = true;
         return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The event API of libyaml. Depth is bounded here, before anybody recurses into what is read. The
- * words of libyaml about broken YAML are kept, since they are what people find when they search;
- * a remedy for the usual ones stands beside them.
+ * The event API of libyaml, after a look at the bytes. Depth is bounded here, before anybody
+ * recurses into what is read. The words of libyaml about broken YAML are kept, since they are what
+ * people find when they search; a remedy for the usual ones stands beside them.
  */
 
 #include "policy/reader.h"
@@ -14,7 +14,175 @@
 
 #include "base/text.h"
 #include "policy/policy.h"
-#include "policy/source_check.h"
+
+#define IDEOGRAPHIC_SPACE 0x3000
+#define NO_BREAK_SPACE 0xa0
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+struct scan {
+    struct report *report;
+    const char *text;
+    size_t size;
+    size_t position;
+    struct location location;
+    bool in_indentation;
+    bool content; /* anything but spaces and comments */
+    bool comment; /* from here to the end of the line */
+    bool crlf;    /* reported, once per file */
+    size_t tab;   /* position of a tab in this line's indentation, or SIZE_MAX */
+    uint32_t tab_column;
+};
+
+static int refuse_character(struct scan *scan, uint32_t character)
+{
+    return report_error(scan->report, "control-character", scan->location,
+                        "remove the character; editors do not show it", "control character U+%04X",
+                        character);
+}
+
+static int refuse_tab(struct scan *scan)
+{
+    struct location place = scan->location;
+
+    place.column = scan->tab_column;
+    return report_error(scan->report, "tab", place, "indent with spaces",
+                        "a tab is used as indentation");
+}
+
+static int scan_carriage_return(struct scan *scan)
+{
+    bool line_end = scan->position + 1 < scan->size && scan->text[scan->position + 1] == '\n';
+    int r;
+
+    if (!line_end)
+        return refuse_character(scan, '\r');
+    if (scan->crlf)
+        return 0;
+
+    scan->crlf = true;
+    r = report_error(scan->report, "carriage-return", scan->location,
+                     "save the file with Unix line ends, for example with: sed -i 's/\\r$//' FILE",
+                     "the file has Windows line ends (CR LF)");
+    return r < 0 ? r : 0;
+}
+
+/* What no text may have: control characters, other line breaks, and what turns the direction of the
+ * text around, so that it does not read as it is. */
+static bool is_control(uint32_t character)
+{
+    return (character < 0x20 && character != '\t') || (character >= 0x7f && character <= 0x9f) ||
+           character == 0x2028 || character == 0x2029 || character == 0xfeff ||
+           (character >= 0x202a && character <= 0x202e) ||
+           (character >= 0x2066 && character <= 0x2069) || character == 0xfffe ||
+           character == 0xffff;
+}
+
+static int scan_character(struct scan *scan, uint32_t character)
+{
+    bool was_tab = scan->tab != SIZE_MAX;
+
+    if (character == '\r')
+        return scan_carriage_return(scan);
+    if (is_control(character))
+        return refuse_character(scan, character);
+    if (character == ' ')
+        return 0;
+
+    if (scan->in_indentation && (character == IDEOGRAPHIC_SPACE || character == NO_BREAK_SPACE))
+        return report_error(scan->report, "full-width", scan->location, "indent with ASCII spaces",
+                            "a space that is not ASCII is used as indentation (U+%04X)", character);
+    if (character == '\t') {
+        if (scan->in_indentation && !was_tab) {
+            scan->tab = scan->position;
+            scan->tab_column = scan->location.column;
+        }
+        return 0;
+    }
+
+    if (scan->in_indentation && character == '#')
+        scan->comment = true;
+    if (!scan->comment) {
+        scan->content = true;
+        if (scan->in_indentation && was_tab)
+            return refuse_tab(scan);
+    }
+    scan->in_indentation = false;
+    return 0;
+}
+
+static void scan_line_end(struct scan *scan)
+{
+    scan->location.line++;
+    scan->location.column = 1;
+    scan->in_indentation = true;
+    scan->comment = false;
+    scan->tab = SIZE_MAX;
+}
+
+static int scan_text(struct scan *scan)
+{
+    while (scan->position < scan->size) {
+        uint32_t character;
+        int length, r;
+
+        length = utf8_decode(scan->text + scan->position, scan->size - scan->position, &character);
+        if (length < 0)
+            return report_error(scan->report, "invalid-utf8", scan->location,
+                                "save the file in UTF-8, for example with: "
+                                "iconv -f CP932 -t UTF-8 FILE",
+                                "byte 0x%02x is not UTF-8",
+                                (unsigned char)scan->text[scan->position]);
+
+        if (character == '\n') {
+            scan_line_end(scan);
+        } else {
+            r = scan_character(scan, character);
+            if (r != 0)
+                return r;
+            scan->location.column++;
+        }
+        scan->position += (size_t)length;
+    }
+    return 0;
+}
+
+/*
+ * Looks at a file's bytes before YAML does, for what editors and other systems put into files and
+ * what nobody sees. libyaml would refuse most of these files too, but with words about its own
+ * tokens and in places after the mistake. What passes here has lines that libyaml, editors and our
+ * diagnostics count alike: YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, so those are
+ * refused. Returns 0, REPORTED or -ENOMEM.
+ */
+static int check_source(struct report *report, const struct sources *sources, uint32_t source)
+{
+    struct scan scan = {
+        .report = report,
+        .location = {source, 1, 1},
+        .in_indentation = true,
+        .tab = SIZE_MAX,
+    };
+    int r;
+
+    scan.text = sources_text(sources, source, &scan.size);
+    if (scan.size >= 3 && memcmp(scan.text, BYTE_ORDER_MARK, 3) == 0) {
+        r = report_error(report, "byte-order-mark", scan.location,
+                         "save the file as UTF-8 without a byte order mark, for example with: "
+                         "sed -i '1s/^\\xEF\\xBB\\xBF//' FILE",
+                         "the file begins with a byte order mark (BOM)");
+        if (r < 0)
+            return r;
+        scan.position = 3;
+    }
+
+    r = scan_text(&scan);
+    if (r != 0)
+        return r;
+    if (!scan.content)
+        return report_error(report, "empty-file", (struct location){source, 1, 1},
+                            "write a policy that begins with `segd: 1`, or remove the file",
+                            "the file is empty");
+    return 0;
+}
 
 struct reader {
     yaml_parser_t parser;
@@ -24,13 +192,24 @@ struct reader {
     unsigned depth;
 };
 
+/* What was reported ends the reading. */
+static int unreadable(int r)
+{
+    return r == REPORTED ? -EBADMSG : r;
+}
+
 int reader_new(struct report *report, const struct sources *sources, uint32_t source,
                struct reader **ret_reader)
 {
-    struct reader *reader = calloc(1, sizeof(*reader));
+    int r = check_source(report, sources, source);
+    struct reader *reader;
     const char *text;
     size_t size;
 
+    if (r != 0)
+        return unreadable(r);
+
+    reader = calloc(1, sizeof(*reader));
     if (!reader)
         return -ENOMEM;
     if (!yaml_parser_initialize(&reader->parser)) {
@@ -61,12 +240,6 @@ struct reader *reader_free(struct reader *reader)
 static struct location mark_location(const struct reader *reader, yaml_mark_t mark)
 {
     return (struct location){reader->source, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
-}
-
-/* What was reported ends the reading. */
-static int unreadable(int r)
-{
-    return r == REPORTED ? -EBADMSG : r;
 }
 
 /* The usual cause of a problem of libyaml. */
@@ -136,11 +309,10 @@ static int expect_end(struct reader *reader)
     if (reader->event.type == YAML_STREAM_END_EVENT)
         return 0;
 
-    r = report_error(reader->report, "second-document",
-                     mark_location(reader, reader->event.start_mark),
-                     "remove the `---`; put a second policy into a file of its own",
-                     "a second YAML document in one file");
-    return unreadable(r);
+    return unreadable(report_error(reader->report, "second-document",
+                                   mark_location(reader, reader->event.start_mark),
+                                   "remove the `---`; put a second policy into a file of its own",
+                                   "a second YAML document in one file"));
 }
 
 static int check_anchor_and_tag(struct reader *reader, const yaml_char_t *anchor,
@@ -158,7 +330,7 @@ static int check_anchor_and_tag(struct reader *reader, const yaml_char_t *anchor
     return r;
 }
 
-/* Escapes such as "\n" and texts over several lines bring in what source_check() cannot see. */
+/* Escapes such as "\n" and texts over several lines bring in what check_source() cannot see. */
 static int check_scalar(struct reader *reader, struct location location)
 {
     const char *text = (const char *)reader->event.data.scalar.value;
@@ -178,27 +350,13 @@ static int check_scalar(struct reader *reader, struct location location)
             continue;
         }
         length = utf8_decode(text + position, size - position, &character);
-        if (length < 0 || character == '\t' || source_is_control(character))
+        if (length < 0 || character == '\t' || is_control(character))
             return report_error(reader->report, "control-character", location,
                                 "write the text on one line, without escapes",
                                 "the text has a line break or another control character");
         position += (size_t)length;
     }
     return 0;
-}
-
-static int enter(struct reader *reader, struct location location)
-{
-    int r;
-
-    if (reader->depth < POLICY_DEPTH_MAX) {
-        reader->depth++;
-        return 0;
-    }
-
-    r = report_error(reader->report, "too-deep", location, "check the brackets and the indentation",
-                     "lists and mappings are nested more than %d deep", POLICY_DEPTH_MAX);
-    return unreadable(r);
 }
 
 static int read_scalar(struct reader *reader, struct token *token)
@@ -227,9 +385,14 @@ static int read_start(struct reader *reader, struct token *token, enum token_kin
 
     if (r < 0)
         return r;
+    if (reader->depth == POLICY_DEPTH_MAX)
+        return unreadable(report_error(
+            reader->report, "too-deep", token->location, "check the brackets and the indentation",
+            "lists and mappings are nested more than %d deep", POLICY_DEPTH_MAX));
 
+    reader->depth++;
     token->kind = kind;
-    return enter(reader, token->location);
+    return 0;
 }
 
 int reader_next(struct reader *reader, struct token *ret_token)

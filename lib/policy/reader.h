@@ -27,7 +27,11 @@ struct token {
     bool invalid;     /* a mistake in the scalar itself was reported */
 };
 
-/* Returns 0 and a reader that the caller owns and that borrows all it is given; or -ENOMEM. */
+/*
+ * Returns 0 and a reader that the caller owns and that borrows all it is given; -EBADMSG where the
+ * bytes of the file cannot be read as YAML (reported): a byte order mark, carriage returns, tabs as
+ * indentation, bytes that are not UTF-8, control characters, and nothing at all; or -ENOMEM.
+ */
 int reader_new(struct report *report, const struct sources *sources, uint32_t source,
                struct reader **ret_reader);
 struct reader *reader_free(struct reader *reader);
