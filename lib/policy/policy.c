@@ -21,7 +21,7 @@ struct policy *policy_free(struct policy *policy)
     return NULL;
 }
 
-static const char *const zone_class_words[] = {
+const char *const zone_class_words[] = {
     [ZONE_CLASS_MYNUMBER] = "mynumber",     [ZONE_CLASS_LGWAN] = "lgwan",
     [ZONE_CLASS_INTERNET] = "internet",     [ZONE_CLASS_EDUCATION] = "education",
     [ZONE_CLASS_EXTERNAL] = "external",     [ZONE_CLASS_SANITIZER] = "sanitizer",
@@ -29,13 +29,13 @@ static const char *const zone_class_words[] = {
 };
 DEFINE_TO_STRING(zone_class, enum zone_class)
 
-static const char *const policy_model_words[] = {
+const char *const policy_model_words[] = {
     [MODEL_NONE] = "none", [MODEL_ALPHA] = "alpha",           [MODEL_ALPHA_PRIME] = "alpha-prime",
     [MODEL_BETA] = "beta", [MODEL_BETA_PRIME] = "beta-prime",
 };
 DEFINE_TO_STRING(policy_model, enum policy_model)
 
-static const char *const sanitize_method_words[] = {
+const char *const sanitize_method_words[] = {
     [SANITIZE_NONE] = "none",
     [SANITIZE_MAIL_TEXT] = "mail-text",
     [SANITIZE_SCREEN] = "screen",

@@ -75,18 +75,15 @@ static int resolve_timezone(struct resolver *resolver)
 
 static int resolve_model(struct resolver *resolver)
 {
-    const char *models[MODEL_BETA_PRIME];
     size_t model;
     int r;
 
     if (!resolver->draft->model)
         return 0;
 
-    for (size_t i = 0; i < ELEMENTS_OF(models); i++)
-        models[i] = policy_model_to_string((enum policy_model)(i + 1));
-
-    r = resolve_word(resolver, resolver->draft->model, "model", models, ELEMENTS_OF(models),
-                     &model);
+    /* The first word is for where there is no key. */
+    r = resolve_word(resolver, resolver->draft->model, "model", policy_model_words + 1,
+                     ELEMENTS_OF(policy_model_words) - 1, &model);
     if (r == 0)
         resolver->policy->model = (enum policy_model)(model + 1);
     return r;
@@ -96,36 +93,22 @@ static int resolve_gateway(struct resolver *resolver)
 {
     const struct draft_gateway *gateway = resolver->draft->gateway;
     struct policy *policy = resolver->policy;
-    int r = 0;
+    int r;
 
     if (!gateway)
         return 0;
     /* What is said of protection and cannot be read is not a reason to call it missing. */
     policy->gateway_protect = gateway->protect || !gateway->forwarding;
-    if (gateway->protect)
-        r = resolve_boolean(resolver, gateway->protect, "protect", &policy->gateway_protect);
-    if (r == 0 && gateway->forwarding)
+    r = resolve_boolean(resolver, gateway->protect, "protect", &policy->gateway_protect);
+    if (r == 0)
         r = resolve_boolean(resolver, gateway->forwarding, "forwarding",
                             &policy->gateway_forwarding);
     return r;
 }
 
-int resolve_head(struct resolver *resolver)
+static int resolve_site(struct resolver *resolver)
 {
-    const struct draft *draft = resolver->draft;
-    int (*const steps[])(struct resolver *) = {resolve_version, resolve_timezone, resolve_rules,
-                                               resolve_model};
-    int r;
-
-    for (size_t i = 0; i < ELEMENTS_OF(steps); i++) {
-        r = steps[i](resolver);
-        if (r < 0)
-            return r;
-    }
-    r = resolve_gateway(resolver);
-    if (r < 0)
-        return r;
-    return keep_text(resolver, draft->site, &resolver->policy->site);
+    return keep_text(resolver, resolver->draft->site, &resolver->policy->site);
 }
 
 static void resolver_clear(struct resolver *resolver)
@@ -142,8 +125,9 @@ static void resolver_clear(struct resolver *resolver)
 static int resolve_all(struct resolver *resolver)
 {
     static int (*const steps[])(struct resolver *) = {
-        resolve_head,   resolve_names,    resolve_zones, resolve_owners,       resolve_hosts,
-        resolve_groups, resolve_services, resolve_flows, resolve_expectations,
+        resolve_version, resolve_timezone, resolve_rules, resolve_model,        resolve_gateway,
+        resolve_site,    resolve_names,    resolve_zones, resolve_owners,       resolve_hosts,
+        resolve_groups,  resolve_services, resolve_flows, resolve_expectations,
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(steps); i++) {
@@ -181,10 +165,7 @@ static int finish(struct resolver *resolver)
     policy->n_expectations = resolver->n_expectations;
 
     r = resolve_flow_ids(resolver);
-    if (r < 0)
-        return r;
-
-    return resolve_segments(resolver);
+    return r < 0 ? r : resolve_segments(resolver);
 }
 
 int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy)

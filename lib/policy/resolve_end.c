@@ -194,12 +194,9 @@ static int list_names(struct resolver *resolver, const struct draft_text *list,
             r = report_error(&resolver->report, "gateway-unprotected", text->location,
                              "add `gateway: { protect: true }`, or remove the flow",
                              "the gateway is not protected, so this would enforce nothing");
-        if (r < 0)
-            return r;
-        if (r == REPORTED) {
-            result = REPORTED;
+        gather(&result, r);
+        if (r != 0)
             continue;
-        }
         names[n] = (struct end_name){end_kind(known), known->index};
         listed[n++] = (struct listed){known, end_zone(resolver, known)};
     }

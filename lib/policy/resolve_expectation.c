@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "policy/resolver.h"
-#include "policy/spelling.h"
 
 /* What `from` or `to` names: the gateway, or addresses by family in one zone. */
 struct point {
@@ -117,17 +116,6 @@ static int resolve_point_service(struct resolver *resolver, const struct draft_t
     return 0;
 }
 
-static int resolve_verdict(struct resolver *resolver, const struct draft_text *text,
-                           struct expectation *expectation)
-{
-    static const char *const words[] = {"deny", "allow"};
-    size_t word = 0;
-    int r = resolve_word(resolver, text, "verdict", words, ELEMENTS_OF(words), &word);
-
-    expectation->allow = word == 1;
-    return r;
-}
-
 static int check_points(struct resolver *resolver, const struct draft_expectation *draft,
                         const struct point *from, const struct point *to,
                         struct expectation *expectation)
@@ -165,8 +153,8 @@ static int resolve_expectation(struct resolver *resolver, const struct draft_exp
     if (result == 0 && draft->service)
         gather(&result,
                resolve_point_service(resolver, draft->service, expectation->family, expectation));
-    if (draft->verdict)
-        gather(&result, resolve_verdict(resolver, draft->verdict, expectation));
+    gather(&result, resolve_switch(resolver, draft->verdict, "verdict", "deny", "allow",
+                                   &expectation->allow));
     gather(&result, keep_text(resolver, draft->from, &expectation->from_text));
     gather(&result, keep_text(resolver, draft->to, &expectation->to_text));
     gather(&result, keep_text(resolver, draft->service, &expectation->service_text));

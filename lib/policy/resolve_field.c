@@ -15,13 +15,14 @@
 
 int keep_text(struct resolver *resolver, const struct draft_text *text, const char **ret_text)
 {
-    const char *kept = NULL;
+    const char *kept;
 
-    if (text) {
-        kept = arena_string(resolver->arena, text->text);
-        if (!kept)
-            return -ENOMEM;
-    }
+    if (!text)
+        return 0;
+
+    kept = arena_string(resolver->arena, text->text);
+    if (!kept)
+        return -ENOMEM;
 
     *ret_text = kept;
     return 0;
@@ -30,10 +31,12 @@ int keep_text(struct resolver *resolver, const struct draft_text *text, const ch
 int resolve_word(struct resolver *resolver, const struct draft_text *text, const char *key,
                  const char *const *words, size_t n_words, size_t *ret_word)
 {
-    struct spelling_search search = {.text = text->text};
+    struct spelling_search search = {0};
     char all[256];
     size_t length = 0;
 
+    if (!text)
+        return 0;
     for (size_t i = 0; i < n_words; i++) {
         if (strcmp(words[i], text->text) == 0) {
             *ret_word = i;
@@ -41,6 +44,7 @@ int resolve_word(struct resolver *resolver, const struct draft_text *text, const
         }
     }
 
+    search.text = text->text;
     for (size_t i = 0; i < n_words; i++)
         spelling_try(&search, words[i]);
     for (size_t i = 0; i < n_words && length < sizeof(all); i++)
@@ -51,6 +55,17 @@ int resolve_word(struct resolver *resolver, const struct draft_text *text, const
                            ? remedy_printf(&resolver->report, "did you mean `%s`?", search.nearest)
                            : remedy_printf(&resolver->report, "write one of %s", all),
                        "`%s` cannot be `%s`", key, text->text);
+}
+
+int resolve_switch(struct resolver *resolver, const struct draft_text *text, const char *key,
+                   const char *off, const char *on, bool *ret_value)
+{
+    const char *const words[] = {off, on};
+    size_t word = *ret_value;
+    int r = resolve_word(resolver, text, key, words, ELEMENTS_OF(words), &word);
+
+    *ret_value = word == 1;
+    return r;
 }
 
 int resolve_boolean(struct resolver *resolver, const struct draft_text *text, const char *key,
@@ -64,6 +79,8 @@ int resolve_boolean(struct resolver *resolver, const struct draft_text *text, co
         {"off", "false"}, {"n", "false"}, {"0", "false"}, {"true", "true"}, {"false", "false"},
     };
     const char *remedy = "write `true` or `false`";
+    if (!text)
+        return 0;
     if (strcmp(text->text, "true") == 0 || strcmp(text->text, "false") == 0) {
         *ret_value = text->text[0] == 't';
         return 0;
@@ -80,7 +97,7 @@ int resolve_boolean(struct resolver *resolver, const struct draft_text *text, co
 int resolve_date(struct resolver *resolver, const struct draft_text *text, const char *key,
                  struct date *ret_date)
 {
-    switch (date_parse(text->text, ret_date)) {
+    switch (text ? date_parse(text->text, ret_date) : 0) {
     case 0:
         return 0;
     case -ERANGE:

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "policy/resolver.h"
-#include "policy/spelling.h"
+#include "policy/store.h"
 
 /* Ends of days that were computed before: flows tend to expire together. */
 #define DAYS_REMEMBERED 64
@@ -124,38 +124,24 @@ static int resolve_approval(struct resolver *resolver, const struct draft_approv
         r = keep_text(resolver, draft->requester, &approval->requester);
     if (r == 0)
         r = keep_text(resolver, draft->approver, &approval->approver);
-    if (r == 0 && draft->date) {
+    if (r == 0)
         r = resolve_date(resolver, draft->date, "date", &approval->date);
-        approval->has_date = r == 0;
-    }
-    return r;
-}
-
-static int resolve_log(struct resolver *resolver, const struct draft_text *text, struct flow *flow)
-{
-    static const char *const words[] = {"none", "new"};
-    size_t word = 0;
-    int r;
-
-    r = text ? resolve_word(resolver, text, "log", words, ELEMENTS_OF(words), &word) : 0;
-    flow->log_new = word == 1;
+    approval->has_date = r == 0 && draft->date;
     return r;
 }
 
 static int resolve_sanitize(struct resolver *resolver, const struct draft_text *text,
                             struct flow *flow)
 {
-    const char *words[SANITIZE_FILE];
     size_t word;
     int r;
 
     if (!text)
         return 0;
 
-    for (size_t i = 0; i < ELEMENTS_OF(words); i++)
-        words[i] = sanitize_method_to_string((enum sanitize_method)(i + 1));
-
-    r = resolve_word(resolver, text, "sanitize", words, ELEMENTS_OF(words), &word);
+    /* The first word is for where there is no key. */
+    r = resolve_word(resolver, text, "sanitize", sanitize_method_words + 1,
+                     ELEMENTS_OF(sanitize_method_words) - 1, &word);
     if (r == 0)
         flow->sanitize = (enum sanitize_method)(word + 1);
     return r;
@@ -168,6 +154,7 @@ static int resolve_details(struct flow_context *context, const struct draft_flow
     struct resolver *resolver = context->resolver;
     int result = 0;
 
+    flow->label = flow->name;
     gather(&result, keep_text(resolver, draft->label, &flow->label));
     gather(&result, keep_text(resolver, draft->purpose, &flow->purpose));
     gather(&result, resolve_approval(resolver, draft->approval, flow));
@@ -176,16 +163,10 @@ static int resolve_details(struct flow_context *context, const struct draft_flow
     gather(&result, resolve_sanitize(resolver, draft->sanitize, flow));
     if (draft->limit)
         gather(&result, resolve_limit(resolver, draft->limit, &flow->limit));
-    gather(&result, resolve_log(resolver, draft->log, flow));
-    if (draft->reviewed) {
-        gather(&result, resolve_date(resolver, draft->reviewed, "reviewed", &flow->reviewed));
-        flow->has_reviewed = true;
-    }
-    if (draft->enabled)
-        gather(&result, resolve_boolean(resolver, draft->enabled, "enabled", &flow->enabled));
-
-    if (!flow->label)
-        flow->label = flow->name;
+    gather(&result, resolve_switch(resolver, draft->log, "log", "none", "new", &flow->log_new));
+    gather(&result, resolve_date(resolver, draft->reviewed, "reviewed", &flow->reviewed));
+    flow->has_reviewed = draft->reviewed;
+    gather(&result, resolve_boolean(resolver, draft->enabled, "enabled", &flow->enabled));
     return result;
 }
 
@@ -344,8 +325,7 @@ static int resolve_flow(struct flow_context *context, const struct draft_flow *d
         gather(&result, resolve_ends(resolver, draft->from, &from));
     if (draft->to)
         gather(&result, resolve_ends(resolver, draft->to, &to));
-    if (draft->services)
-        gather(&result, resolve_flow_services(resolver, draft->services, flow));
+    gather(&result, resolve_flow_services(resolver, draft->services, flow));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)

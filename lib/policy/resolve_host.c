@@ -101,7 +101,7 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
     const struct draft_host *draft = (const struct draft_host *)known->object;
     struct host_address *addresses;
     size_t n = 0, before;
-    int r, result = 0;
+    int result = 0;
 
     for (const struct draft_text *text = draft->address; text; text = text->next)
         n++;
@@ -116,11 +116,7 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
 
     for (const struct draft_text *text = draft->address; text; text = text->next) {
         before = host->n_addresses;
-        r = resolve_host_address(resolver, text, zone, host, addresses);
-        if (r < 0)
-            return r;
-        if (r == REPORTED)
-            result = REPORTED;
+        gather(&result, resolve_host_address(resolver, text, zone, host, addresses));
         if (host->n_addresses > before) {
             claims->addresses[claims->n_addresses] = (struct claim){
                 .family = addresses[before].family,
@@ -185,11 +181,9 @@ static int resolve_host(struct resolver *resolver, struct known *known, struct c
         .label = known->name,
         .location = known->location,
     };
-    if (draft->label)
-        gather(&result, keep_text(resolver, draft->label, &host->label));
+    gather(&result, keep_text(resolver, draft->label, &host->label));
     gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
-    if (draft->address)
-        gather(&result, resolve_host_addresses(resolver, known, zone, host, claims));
+    gather(&result, resolve_host_addresses(resolver, known, zone, host, claims));
     if (draft->mac)
         gather(&result, resolve_mac(resolver, known, host, claims));
     if (result < 0)
@@ -348,15 +342,10 @@ static int resolve_members(struct resolver *resolver, const struct draft_text *l
                            const struct known *zone, struct group *group)
 {
     cleanup_(collection_clear) struct collection collection = {0};
-    int r, result = 0;
+    int result = 0;
 
-    for (const struct draft_text *text = list; text; text = text->next) {
-        r = resolve_member(resolver, text, zone, &collection);
-        if (r < 0)
-            return r;
-        if (r == REPORTED)
-            result = REPORTED;
-    }
+    for (const struct draft_text *text = list; text; text = text->next)
+        gather(&result, resolve_member(resolver, text, zone, &collection));
     if (result != 0)
         return result;
     return collection_finish(&collection, resolver->arena, &group->addresses);
@@ -374,11 +363,9 @@ static int resolve_group(struct resolver *resolver, struct known *known)
         .label = known->name,
         .location = known->location,
     };
-    if (draft->label)
-        gather(&result, keep_text(resolver, draft->label, &group->label));
+    gather(&result, keep_text(resolver, draft->label, &group->label));
     gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
-    if (draft->members)
-        gather(&result, resolve_members(resolver, draft->members, zone, group));
+    gather(&result, resolve_members(resolver, draft->members, zone, group));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)

@@ -76,7 +76,7 @@ static int resolve_literals(struct resolver *resolver, const struct draft_servic
 {
     struct service_range *ranges;
     size_t n = 0, n_ranges = 0;
-    int r, result = 0;
+    int result = 0;
 
     for (const struct draft_text *text = draft->literals; text; text = text->next)
         n++;
@@ -89,13 +89,8 @@ static int resolve_literals(struct resolver *resolver, const struct draft_servic
     if (!ranges)
         return -ENOMEM;
 
-    for (const struct draft_text *text = draft->literals; text; text = text->next) {
-        r = resolve_literal(resolver, text, ranges, &n_ranges);
-        if (r < 0)
-            return r;
-        if (r == REPORTED)
-            result = REPORTED;
-    }
+    for (const struct draft_text *text = draft->literals; text; text = text->next)
+        gather(&result, resolve_literal(resolver, text, ranges, &n_ranges));
 
     service->ranges = ranges;
     service->n_ranges = n_ranges;

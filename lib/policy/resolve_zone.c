@@ -104,15 +104,10 @@ static int resolve_network(struct resolver *resolver, const struct draft_text *t
 
 static int resolve_networks(struct resolver *resolver, const struct draft_text *list)
 {
-    int r, result = 0;
+    int result = 0;
 
-    for (const struct draft_text *text = list; text; text = text->next) {
-        r = resolve_network(resolver, text);
-        if (r < 0)
-            return r;
-        if (r == REPORTED)
-            result = REPORTED;
-    }
+    for (const struct draft_text *text = list; text; text = text->next)
+        gather(&result, resolve_network(resolver, text));
     return result;
 }
 
@@ -178,8 +173,7 @@ static int resolve_interfaces(struct resolver *resolver, const struct draft_text
             r = keep_text(resolver, text, &interfaces[n++]);
         if (r < 0)
             return r;
-        if (r == REPORTED)
-            result = REPORTED;
+        gather(&result, r);
     }
 
     zone->interfaces = interfaces;
@@ -190,37 +184,24 @@ static int resolve_interfaces(struct resolver *resolver, const struct draft_text
 static int resolve_class(struct resolver *resolver, const struct draft_text *text,
                          struct zone *zone)
 {
-    const char *classes[ZONE_CLASS_OTHER + 1];
-    size_t class;
-    int r;
+    size_t class = 0;
+    int r = resolve_word(resolver, text, "class", zone_class_words, ELEMENTS_OF(zone_class_words),
+                         &class);
 
-    for (size_t i = 0; i < ELEMENTS_OF(classes); i++)
-        classes[i] = zone_class_to_string((enum zone_class)i);
-
-    r = resolve_word(resolver, text, "class", classes, ELEMENTS_OF(classes), &class);
-    if (r == 0)
-        zone->class = (enum zone_class) class;
+    zone->class = (enum zone_class) class;
     return r;
 }
 
 static int resolve_intra(struct resolver *resolver, const struct draft_text *text,
                          struct zone *zone)
 {
-    static const char *const words[] = {"deny", "allow"};
-    size_t word;
-    int r;
+    int r = resolve_switch(resolver, text, "intra", "deny", "allow", &zone->intra_allow);
 
-    r = resolve_word(resolver, text, "intra", words, ELEMENTS_OF(words), &word);
-    if (r != 0)
+    if (r != 0 || !zone->intra_allow || zone->n_interfaces != 1)
         return r;
-
-    zone->intra_allow = word == 1;
-    if (zone->intra_allow && zone->n_interfaces == 1)
-        return report_warning(&resolver->report, "same-interface", text->location, NULL,
-                              "zone `%s` has one interface, so nothing within it crosses the "
-                              "gateway",
-                              zone->name);
-    return 0;
+    return report_warning(&resolver->report, "same-interface", text->location, NULL,
+                          "zone `%s` has one interface, so nothing within it crosses the gateway",
+                          zone->name);
 }
 
 static int resolve_zone(struct resolver *resolver, struct known *known)
@@ -234,16 +215,11 @@ static int resolve_zone(struct resolver *resolver, struct known *known)
         .label = known->name,
         .location = known->location,
     };
-    if (draft->label)
-        gather(&result, keep_text(resolver, draft->label, &zone->label));
-    if (draft->class)
-        gather(&result, resolve_class(resolver, draft->class, zone));
-    if (draft->interfaces)
-        gather(&result, resolve_interfaces(resolver, draft->interfaces, zone));
-    if (draft->networks)
-        gather(&result, resolve_networks(resolver, draft->networks));
-    if (draft->intra)
-        gather(&result, resolve_intra(resolver, draft->intra, zone));
+    gather(&result, keep_text(resolver, draft->label, &zone->label));
+    gather(&result, resolve_class(resolver, draft->class, zone));
+    gather(&result, resolve_interfaces(resolver, draft->interfaces, zone));
+    gather(&result, resolve_networks(resolver, draft->networks));
+    gather(&result, resolve_intra(resolver, draft->intra, zone));
     if (result < 0)
         return result;
 

@@ -97,7 +97,6 @@ struct resolver {
 };
 
 /* The steps, in order. */
-int resolve_head(struct resolver *resolver);
 int resolve_names(struct resolver *resolver);
 int resolve_zones(struct resolver *resolver);
 int resolve_owners(struct resolver *resolver);
@@ -110,15 +109,23 @@ int resolve_expectations(struct resolver *resolver);
 int resolve_flow_ids(struct resolver *resolver);
 int resolve_segments(struct resolver *resolver);
 
-/* Copies into the policy. NULL texts stay NULL. */
+/*
+ * Values of single keys. Where a key is absent, `text` is NULL, they return 0 and write nothing.
+ */
+
+/* Copies into the policy. */
 int keep_text(struct resolver *resolver, const struct draft_text *text, const char **ret_text);
 /* One of `n_words` words; writes its index. `key` is the key it stands under. */
 int resolve_word(struct resolver *resolver, const struct draft_text *text, const char *key,
                  const char *const *words, size_t n_words, size_t *ret_word);
+/* One of the two words that mean false and true. */
+int resolve_switch(struct resolver *resolver, const struct draft_text *text, const char *key,
+                   const char *off, const char *on, bool *ret_value);
 int resolve_boolean(struct resolver *resolver, const struct draft_text *text, const char *key,
                     bool *ret_value);
 int resolve_date(struct resolver *resolver, const struct draft_text *text, const char *key,
                  struct date *ret_date);
+
 /* An address, prefix or range; and an address alone. */
 int resolve_range(struct resolver *resolver, const struct draft_text *text, enum family *ret_family,
                   struct range *ret_range);

@@ -20,6 +20,11 @@ struct policy_store {
     size_t n_zone_ranges[FAMILIES];
 };
 
+/* The words of enumerated values, by value. */
+extern const char *const zone_class_words[ZONE_CLASS_OTHER + 1];
+extern const char *const policy_model_words[MODEL_BETA_PRIME + 1];
+extern const char *const sanitize_method_words[SANITIZE_FILE + 1];
+
 /*
  * Makes a policy of a draft, whose objects are freed on the way. Returns 0 and a policy that the
  * caller owns, -EBADMSG where errors were added to `diagnostics`, or -ENOMEM.
