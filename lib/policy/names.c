@@ -169,6 +169,18 @@ int resolve_names(struct resolver *resolver)
     return r;
 }
 
+int resolve_each(struct resolver *resolver, enum known_kind kind,
+                 int (*resolve_one)(struct resolver *resolver, struct known *known))
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < resolver->ends.n_known; i++) {
+        if (resolver->ends.known[i].kind == kind)
+            r = resolve_one(resolver, &resolver->ends.known[i]);
+    }
+    return r;
+}
+
 const char *names_suggest(struct resolver *resolver, const struct names *names, unsigned kinds,
                           const char *text)
 {

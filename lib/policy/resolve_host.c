@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "policy/collection.h"
 #include "policy/resolver.h"
 #include "policy/spelling.h"
@@ -24,16 +25,32 @@ struct claim {
 };
 
 struct claims {
-    struct claim *addresses;
-    size_t n_addresses;
-    struct claim *macs;
-    size_t n_macs;
+    struct claim *claims;
+    size_t n_claims;
+    size_t capacity;
 };
 
-static void claims_clear(struct claims *claims)
+struct host_claims {
+    struct claims addresses;
+    struct claims macs;
+};
+
+static void host_claims_clear(struct host_claims *claims)
 {
-    free(claims->addresses);
-    free(claims->macs);
+    free(claims->addresses.claims);
+    free(claims->macs.claims);
+}
+
+static int add_claim(struct claims *claims, struct claim claim)
+{
+    int r = array_reserve(&claims->claims, &claims->capacity, claims->n_claims + 1, sizeof(claim));
+
+    if (r < 0)
+        return r;
+
+    claim.order = claims->n_claims;
+    claims->claims[claims->n_claims++] = claim;
+    return 0;
 }
 
 /* Reports an address, or the first of a range, that is not in the zone. */
@@ -69,8 +86,8 @@ static bool zone_includes(const struct resolver *resolver, const struct known *z
 
 /* One address of a host, written after those it has. */
 static int resolve_host_address(struct resolver *resolver, const struct draft_text *text,
-                                const struct known *zone, struct host *host,
-                                struct host_address *addresses)
+                                const struct known *known, const struct known *zone,
+                                struct host *host, struct host_address *addresses)
 {
     struct host_address address;
     int r;
@@ -88,19 +105,23 @@ static int resolve_host_address(struct resolver *resolver, const struct draft_te
                                   "address `%s` is given twice", text->text);
     }
     addresses[host->n_addresses++] = address;
-    return 0;
+    return add_claim(&resolver->claims->addresses, (struct claim){
+                                                       .family = address.family,
+                                                       .number = address.address,
+                                                       .host = known,
+                                                       .location = text->location,
+                                                   });
 }
 
 /* A host with more addresses is a group. */
 #define HOST_ADDRESSES_MAX 64
 
 static int resolve_host_addresses(struct resolver *resolver, const struct known *known,
-                                  const struct known *zone, struct host *host,
-                                  struct claims *claims)
+                                  const struct known *zone, struct host *host)
 {
     const struct draft_host *draft = (const struct draft_host *)known->object;
     struct host_address *addresses;
-    size_t n = 0, before;
+    size_t n = 0;
     int result = 0;
 
     for (const struct draft_text *text = draft->address; text; text = text->next)
@@ -114,27 +135,14 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
     if (!addresses)
         return -ENOMEM;
 
-    for (const struct draft_text *text = draft->address; text; text = text->next) {
-        before = host->n_addresses;
-        gather(&result, resolve_host_address(resolver, text, zone, host, addresses));
-        if (host->n_addresses > before) {
-            claims->addresses[claims->n_addresses] = (struct claim){
-                .family = addresses[before].family,
-                .number = addresses[before].address,
-                .order = claims->n_addresses,
-                .host = known,
-                .location = text->location,
-            };
-            claims->n_addresses++;
-        }
-    }
+    for (const struct draft_text *text = draft->address; text; text = text->next)
+        gather(&result, resolve_host_address(resolver, text, known, zone, host, addresses));
 
     host->addresses = addresses;
     return result;
 }
 
-static int resolve_mac(struct resolver *resolver, const struct known *known, struct host *host,
-                       struct claims *claims)
+static int resolve_mac(struct resolver *resolver, const struct known *known, struct host *host)
 {
     static const struct mac none;
     const struct draft_text *text = ((const struct draft_host *)known->object)->mac;
@@ -151,14 +159,8 @@ static int resolve_mac(struct resolver *resolver, const struct known *known, str
     host->has_mac = true;
     for (size_t i = 0; i < sizeof(host->mac.bytes); i++)
         number = number << 8 | host->mac.bytes[i];
-    claims->macs[claims->n_macs] = (struct claim){
-        .number = number,
-        .order = claims->n_macs,
-        .host = known,
-        .location = text->location,
-    };
-    claims->n_macs++;
-    return 0;
+    return add_claim(&resolver->claims->macs,
+                     (struct claim){.number = number, .host = known, .location = text->location});
 }
 
 /* The zone that a host or group says it is in: NULL where that is not known for sure. */
@@ -169,7 +171,7 @@ static int resolve_zone_of(struct resolver *resolver, const struct draft_text *t
     return text ? resolve_name(resolver, text, KIND(KNOWN_ZONE), ret_zone) : REPORTED;
 }
 
-static int resolve_host(struct resolver *resolver, struct known *known, struct claims *claims)
+static int resolve_host(struct resolver *resolver, struct known *known)
 {
     const struct draft_host *draft = (const struct draft_host *)known->object;
     struct host *host = &resolver->hosts[resolver->n_hosts];
@@ -183,9 +185,9 @@ static int resolve_host(struct resolver *resolver, struct known *known, struct c
     };
     gather(&result, keep_text(resolver, draft->label, &host->label));
     gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
-    gather(&result, resolve_host_addresses(resolver, known, zone, host, claims));
+    gather(&result, resolve_host_addresses(resolver, known, zone, host));
     if (draft->mac)
-        gather(&result, resolve_mac(resolver, known, host, claims));
+        gather(&result, resolve_mac(resolver, known, host));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)
@@ -209,15 +211,15 @@ static int compare_claims(const void *a, const void *b)
 }
 
 /* Reports what two hosts claim, at the later of them. */
-static int check_claims(struct resolver *resolver, struct claim *claims, size_t n_claims, bool macs)
+static int check_claims(struct resolver *resolver, const struct claims *claims, bool macs)
 {
     int r;
 
-    if (n_claims > 1)
-        qsort(claims, n_claims, sizeof(*claims), compare_claims);
+    if (claims->n_claims > 1)
+        qsort(claims->claims, claims->n_claims, sizeof(*claims->claims), compare_claims);
 
-    for (size_t i = 1; i < n_claims; i++) {
-        const struct claim *first = &claims[i - 1], *second = &claims[i];
+    for (size_t i = 1; i < claims->n_claims; i++) {
+        const struct claim *first = &claims->claims[i - 1], *second = &claims->claims[i];
 
         if (first->family != second->family || first->number != second->number ||
             first->host == second->host)
@@ -240,50 +242,23 @@ static int check_claims(struct resolver *resolver, struct claim *claims, size_t 
     return 0;
 }
 
-/* Room for what all hosts together can claim. */
-static int claims_new(const struct draft *draft, struct claims *claims)
-{
-    size_t n_addresses = 0, n_macs = 0;
-
-    for (const struct draft_object *object = draft->hosts.first; object; object = object->next) {
-        const struct draft_host *host = (const struct draft_host *)object;
-
-        for (const struct draft_text *text = host->address; text; text = text->next)
-            n_addresses++;
-        n_macs += host->mac != NULL;
-    }
-
-    claims->addresses = calloc(n_addresses + 1, sizeof(*claims->addresses));
-    claims->macs = calloc(n_macs + 1, sizeof(*claims->macs));
-    return claims->addresses && claims->macs ? 0 : -ENOMEM;
-}
-
 int resolve_hosts(struct resolver *resolver)
 {
-    cleanup_(claims_clear) struct claims claims = {0};
+    cleanup_(host_claims_clear) struct host_claims claims = {0};
     size_t n_hosts = resolver->draft->hosts.n_objects;
     int r;
-
-    r = claims_new(resolver->draft, &claims);
-    if (r < 0)
-        return r;
 
     resolver->hosts = arena_allocate(resolver->arena, n_hosts * sizeof(*resolver->hosts));
     if (!resolver->hosts)
         return -ENOMEM;
 
-    for (size_t i = 0; i < resolver->ends.n_known; i++) {
-        if (resolver->ends.known[i].kind != KNOWN_HOST)
-            continue;
-        r = resolve_host(resolver, &resolver->ends.known[i], &claims);
-        if (r < 0)
-            return r;
-    }
-
-    r = check_claims(resolver, claims.addresses, claims.n_addresses, false);
-    if (r < 0)
-        return r;
-    r = check_claims(resolver, claims.macs, claims.n_macs, true);
+    resolver->claims = &claims;
+    r = resolve_each(resolver, KNOWN_HOST, resolve_host);
+    if (r == 0)
+        r = check_claims(resolver, &claims.addresses, false);
+    if (r == 0)
+        r = check_claims(resolver, &claims.macs, true);
+    resolver->claims = NULL;
     draft_list_clear(&resolver->draft->hosts);
     return r;
 }
@@ -386,13 +361,7 @@ int resolve_groups(struct resolver *resolver)
     if (!resolver->groups)
         return -ENOMEM;
 
-    for (size_t i = 0; i < resolver->ends.n_known; i++) {
-        if (resolver->ends.known[i].kind != KNOWN_GROUP)
-            continue;
-        r = resolve_group(resolver, &resolver->ends.known[i]);
-        if (r < 0)
-            return r;
-    }
+    r = resolve_each(resolver, KNOWN_GROUP, resolve_group);
     draft_list_clear(&resolver->draft->groups);
-    return 0;
+    return r;
 }

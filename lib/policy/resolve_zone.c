@@ -369,15 +369,9 @@ int resolve_zones(struct resolver *resolver)
     if (!resolver->zones)
         return -ENOMEM;
 
-    for (size_t i = 0; i < resolver->ends.n_known; i++) {
-        if (resolver->ends.known[i].kind != KNOWN_ZONE)
-            continue;
-        r = resolve_zone(resolver, &resolver->ends.known[i]);
-        if (r < 0)
-            return r;
-    }
-
-    r = check_overlaps(resolver);
+    r = resolve_each(resolver, KNOWN_ZONE, resolve_zone);
+    if (r == 0)
+        r = check_overlaps(resolver);
     if (r < 0)
         return r;
 

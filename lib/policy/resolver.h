@@ -76,6 +76,7 @@ struct resolver {
 
     struct host *hosts;
     size_t n_hosts;
+    struct host_claims *claims; /* what hosts have, while they are resolved */
     struct group *groups;
     size_t n_groups;
 
@@ -141,6 +142,9 @@ void names_clear(struct names *names);
  * name, or -ENOMEM. A name that is not valid is reported and known. */
 int names_register(struct resolver *resolver, struct names *names, enum known_kind kind,
                    const struct draft_object *object, struct known **ret_known);
+/* Resolves each end of a kind, in file order, until one returns less than 0. */
+int resolve_each(struct resolver *resolver, enum known_kind kind,
+                 int (*resolve_one)(struct resolver *resolver, struct known *known));
 /* By the exact spelling; NULL where there is none. */
 struct known *names_find(const struct names *names, const char *name);
 /* The remedy for an unknown name: which one was meant. NULL where none is near. */
