@@ -89,37 +89,23 @@ bool protocol_is_icmp(uint8_t protocol, enum family family)
     return protocol == (family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* Queries that connection tracking opens a connection for. */
-static const service_number icmp_queries[] = {
-    SERVICE_NUMBER(IPPROTO_ICMP, 8 << 8),
-    SERVICE_NUMBER(IPPROTO_ICMP, 13 << 8),
-    SERVICE_NUMBER(IPPROTO_ICMP, 15 << 8),
-    SERVICE_NUMBER(IPPROTO_ICMP, 17 << 8),
+/* Queries that connection tracking opens a connection for. Node information: RFC 4620, codes 0
+ * to 2.
+ */
+static const service_number queries[FAMILIES][4] = {
+    {SERVICE_NUMBER(IPPROTO_ICMP, 8 << 8), SERVICE_NUMBER(IPPROTO_ICMP, 13 << 8),
+     SERVICE_NUMBER(IPPROTO_ICMP, 15 << 8), SERVICE_NUMBER(IPPROTO_ICMP, 17 << 8)},
+    {SERVICE_NUMBER(IPPROTO_ICMPV6, 128 << 8), SERVICE_NUMBER(IPPROTO_ICMPV6, 139 << 8),
+     SERVICE_NUMBER(IPPROTO_ICMPV6, 139 << 8 | 1), SERVICE_NUMBER(IPPROTO_ICMPV6, 139 << 8 | 2)},
 };
-
-static const service_number icmpv6_queries[] = {
-    SERVICE_NUMBER(IPPROTO_ICMPV6, 128 << 8),
-    SERVICE_NUMBER(IPPROTO_ICMPV6, 139 << 8), /* node information: RFC 4620, codes 0 to 2 */
-    SERVICE_NUMBER(IPPROTO_ICMPV6, 139 << 8 | 1),
-    SERVICE_NUMBER(IPPROTO_ICMPV6, 139 << 8 | 2),
-};
-
-static const service_number *queries_of(enum family family, size_t *ret_n)
-{
-    *ret_n = family == FAMILY_IPV4 ? ELEMENTS_OF(icmp_queries) : ELEMENTS_OF(icmpv6_queries);
-    return family == FAMILY_IPV4 ? icmp_queries : icmpv6_queries;
-}
 
 bool service_is_usable(service_number service, enum family family)
 {
     uint8_t protocol = SERVICE_PROTOCOL(service);
-    const service_number *queries;
-    size_t n;
 
     if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) {
-        queries = queries_of(family, &n);
-        for (size_t i = 0; i < n; i++) {
-            if (queries[i] == service)
+        for (size_t i = 0; i < ELEMENTS_OF(queries[family]); i++) {
+            if (queries[family][i] == service)
                 return true;
         }
         return false;
@@ -160,19 +146,6 @@ static void add_service(struct service_sample *sample, enum family family, servi
     sample->services[sample->n++] = service;
 }
 
-static void add_queries(struct service_sample *sample, const struct service_span *span,
-                        enum family family)
-{
-    const service_number *queries;
-    size_t n;
-
-    queries = queries_of(family, &n);
-    for (size_t i = 0; i < n; i++) {
-        if (queries[i] >= span->first && queries[i] <= span->last)
-            add_service(sample, family, queries[i]);
-    }
-}
-
 static void sample_span(struct service_sample *sample, const struct service_span *span,
                         enum family family)
 {
@@ -183,14 +156,15 @@ static void sample_span(struct service_sample *sample, const struct service_span
     };
     service_number first = span->first, last = span->last;
 
-    add_queries(sample, span, family);
+    for (size_t i = 0; i < ELEMENTS_OF(queries[family]); i++) {
+        if (queries[family][i] >= first && queries[family][i] <= last)
+            add_service(sample, family, queries[family][i]);
+    }
     if (SERVICE_PROTOCOL(first) == SERVICE_PROTOCOL(last)) {
-        if (!protocol_has_ports(SERVICE_PROTOCOL(first))) {
-            /* What stands in the place of ports is zero in all packets of the lab. */
-            add_service(sample, family, first);
-            return;
-        }
         add_service(sample, family, first);
+        /* Where there are no ports, zero stands in their place in all packets of the lab. */
+        if (!protocol_has_ports(SERVICE_PROTOCOL(first)))
+            return;
         add_service(sample, family, last);
         add_service(sample, family, first + (last - first) / 2);
         return;
@@ -217,9 +191,7 @@ void sample_outside_services(const struct service_span *spans, size_t n_spans, e
                              struct service_sample *ret_sample)
 {
     struct service_sample sample = {0};
-    const service_number *queries;
     bool icmp = false;
-    size_t n;
 
     for (size_t i = 0; i < n_spans; i++) {
         service_number first = spans[i].first, last = spans[i].last;
@@ -231,10 +203,9 @@ void sample_outside_services(const struct service_span *spans, size_t n_spans, e
             add_service(&sample, family, last + 1);
     }
 
-    queries = queries_of(family, &n);
-    for (size_t i = 0; icmp && i < n; i++) {
-        if (!spans_contain(spans, n_spans, queries[i]))
-            add_service(&sample, family, queries[i]);
+    for (size_t i = 0; icmp && i < ELEMENTS_OF(queries[family]); i++) {
+        if (!spans_contain(spans, n_spans, queries[family][i]))
+            add_service(&sample, family, queries[family][i]);
     }
     *ret_sample = sample;
 }
