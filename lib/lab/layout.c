@@ -3,18 +3,18 @@
 /*
  * The map of the lab. Base routes follow from the policy alone; single addresses are remembered as
  * they come into use, and only those that lie elsewhere than their network need a route of their
- * own. Everything is in the order of the policy and of asking, so the same policy gives the same
- * lab each time.
+ * own. Everything is in the order of the policy, of asking or of addresses, so the same policy
+ * gives the same lab each time.
  */
 
 #include "lab/layout.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
-#include "lab/place_map.h"
 
 /* How many addresses of a network are tried for one that is not in use. */
 #define TRIES_MAX 4096
@@ -36,10 +36,16 @@ struct routes {
     size_t capacity;
 };
 
-struct binding {
+/* A single address and where it lies. */
+struct place {
     enum family family;
     ip_number address;
+    bool used;      /* by a probe; then `wire` is where it lies */
+    bool moved;     /* it lies elsewhere than its network */
+    bool separated; /* it must stay where it is */
+    bool has_mac;   /* the policy binds it to a host's hardware address */
     struct mac mac;
+    size_t wire;
 };
 
 struct layout {
@@ -49,30 +55,23 @@ struct layout {
     size_t n_interfaces;
     size_t **zone_wires; /* for each zone its wires, policy->zones[i].n_interfaces of them */
     struct routes routes[FAMILIES];
-    struct place_map places;
+    void *places;             /* a tree of them, see tsearch(3) */
     size_t next_any;          /* the interface whose turn it is */
     ip_number *own[FAMILIES]; /* the gateway's addresses by wire */
-    struct binding *bindings; /* sorted */
-    size_t n_bindings;
 };
 
 int layout_unusable(enum family family, struct range_set *ret_addresses)
 {
-    static const struct range unusable_ipv4[] = {
-        {IPV4(0, 0, 0, 0), IPV4(0, 255, 255, 255)},
-        {IPV4(127, 0, 0, 0), IPV4(127, 255, 255, 255)},
-        {IPV4(224, 0, 0, 0), IPV4(255, 255, 255, 255)},
+    static const struct range unusable[FAMILIES][3] = {
+        {{IPV4(0, 0, 0, 0), IPV4(0, 255, 255, 255)},
+         {IPV4(127, 0, 0, 0), IPV4(127, 255, 255, 255)},
+         {IPV4(224, 0, 0, 0), IPV4(255, 255, 255, 255)}},
+        {{0, UINT64_MAX}, {IPV6(0xfe80), IPV6(0xfec0) - 1}, {IPV6(0xff00), ~(ip_number)0}},
     };
-    static const struct range unusable_ipv6[] = {
-        {0, UINT64_MAX},
-        {IPV6(0xfe80), IPV6(0xfec0) - 1},
-        {IPV6(0xff00), ~(ip_number)0},
-    };
-    const struct range *unusable = family == FAMILY_IPV4 ? unusable_ipv4 : unusable_ipv6;
     cleanup_(range_set_clear) struct range_set set = {0};
 
-    for (size_t i = 0; i < ELEMENTS_OF(unusable_ipv4); i++) {
-        int r = range_set_add(&set, unusable[i]);
+    for (size_t i = 0; i < ELEMENTS_OF(unusable[family]); i++) {
+        int r = range_set_add(&set, unusable[family][i]);
 
         if (r < 0)
             return r;
@@ -237,41 +236,65 @@ static int make_routes(struct layout *layout)
     return 0;
 }
 
-static int compare_bindings(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
-    const struct binding *x = a, *y = b;
+    const struct place *x = a, *y = b;
 
     if (x->family != y->family)
         return x->family < y->family ? -1 : 1;
     return (x->address > y->address) - (x->address < y->address);
 }
 
+/* The place of the address; NULL where there is none. */
+static struct place *find_place(const struct layout *layout, enum family family, ip_number address)
+{
+    const struct place key = {.family = family, .address = address};
+    struct place *const *found = tfind(&key, &layout->places, compare_places);
+
+    return found ? *found : NULL;
+}
+
+/* The same, but new where there was none. Returns 0 or -ENOMEM. */
+static int get_place(struct layout *layout, enum family family, ip_number address,
+                     struct place **ret_place)
+{
+    struct place *place = find_place(layout, family, address);
+
+    if (!place) {
+        place = calloc(1, sizeof(*place));
+        if (!place)
+            return -ENOMEM;
+        place->family = family;
+        place->address = address;
+        if (!tsearch(place, &layout->places, compare_places)) {
+            free(place);
+            return -ENOMEM;
+        }
+    }
+
+    *ret_place = place;
+    return 0;
+}
+
 /* No host's address is the gateway's; some hosts' hardware addresses are known. */
 static int note_hosts(struct layout *layout)
 {
     const struct policy *policy = layout->policy;
-    size_t capacity = 0;
 
     for (size_t i = 0; i < policy->n_hosts; i++) {
         const struct host *host = &policy->hosts[i];
 
         for (size_t j = 0; j < host->n_addresses; j++) {
-            const struct host_address *address = &host->addresses[j];
             struct place *place;
-            int r = place_map_get(&layout->places, address->family, address->address, &place);
+            int r =
+                get_place(layout, host->addresses[j].family, host->addresses[j].address, &place);
 
-            if (r == 0 && host->has_mac)
-                r = array_reserve(&layout->bindings, &capacity, layout->n_bindings + 1,
-                                  sizeof(*layout->bindings));
             if (r < 0)
                 return r;
-            if (host->has_mac)
-                layout->bindings[layout->n_bindings++] =
-                    (struct binding){address->family, address->address, host->mac};
+            place->has_mac = host->has_mac;
+            place->mac = host->mac;
         }
     }
-    if (layout->n_bindings > 1)
-        qsort(layout->bindings, layout->n_bindings, sizeof(*layout->bindings), compare_bindings);
     return 0;
 }
 
@@ -313,8 +336,7 @@ struct layout *layout_free(struct layout *layout)
         free(layout->own[family]);
         range_set_clear(&layout->unusable[family]);
     }
-    place_map_clear(&layout->places);
-    free(layout->bindings);
+    tdestroy(layout->places, free);
     free(layout->interfaces);
     free(layout);
     return NULL;
@@ -378,7 +400,7 @@ static bool find_base(const struct layout *layout, enum family family, ip_number
 bool layout_find(const struct layout *layout, enum family family, ip_number address,
                  size_t *ret_wire)
 {
-    const struct place *place = place_map_find(&layout->places, family, address);
+    const struct place *place = find_place(layout, family, address);
     size_t zone;
 
     if (place && place->moved) {
@@ -394,7 +416,7 @@ static int settle(struct layout *layout, enum family family, ip_number address,
 {
     struct place *place;
     size_t zone, wire;
-    int r = place_map_get(&layout->places, family, address, &place);
+    int r = get_place(layout, family, address, &place);
 
     if (r < 0)
         return r;
@@ -434,14 +456,10 @@ int layout_separate(struct layout *layout, enum family family, ip_number a, ip_n
 {
     struct place *first = NULL, *second = NULL;
     size_t zone, wire;
-    int r = layout_use(layout, family, a);
+    int r = settle(layout, family, a, &first);
 
     if (r == 0)
         r = settle(layout, family, b, &second);
-    if (r < 0)
-        return r;
-    /* The map may have moved when `b` was added. */
-    r = place_map_get(&layout->places, family, a, &first);
     if (r < 0)
         return r;
     if (a == b || !find_base(layout, family, a, &zone, &wire) ||
@@ -462,7 +480,7 @@ static bool find_free(const struct layout *layout, enum family family, struct ra
                       ip_number *ret_address)
 {
     for (ip_number i = 1; i <= TRIES_MAX && i <= range_size(range); i++) {
-        if (!place_map_find(&layout->places, family, range.first + i)) {
+        if (!find_place(layout, family, range.first + i)) {
             *ret_address = range.first + i;
             return true;
         }
@@ -504,7 +522,7 @@ int layout_finish(struct layout *layout)
             if (!choose_own(layout, wire, family, own) &&
                 !find_free(layout, family, fallback[family], own))
                 *own = fallback[family].last;
-            r = place_map_get(&layout->places, family, *own, &place);
+            r = get_place(layout, family, *own, &place);
             if (r < 0)
                 return r;
         }
@@ -520,14 +538,13 @@ ip_number layout_gateway_address(const struct layout *layout, size_t wire, enum 
 bool layout_bound_mac(const struct layout *layout, enum family family, ip_number address,
                       struct mac *ret_mac)
 {
-    const struct binding key = {.family = family, .address = address};
-    const struct binding *found = NULL;
+    const struct place *place = find_place(layout, family, address);
 
-    if (layout->n_bindings > 0)
-        found = bsearch(&key, layout->bindings, layout->n_bindings, sizeof(key), compare_bindings);
-    if (found)
-        *ret_mac = found->mac;
-    return found;
+    if (!place || !place->has_mac)
+        return false;
+
+    *ret_mac = place->mac;
+    return true;
 }
 
 static int build_any(const struct layout *layout, struct lab *lab)
@@ -545,15 +562,24 @@ static int build_any(const struct layout *layout, struct lab *lab)
     return 0;
 }
 
-static int build_place(const struct place *place, void *userdata)
-{
-    struct range single = {place->address, place->address};
+struct building {
+    struct lab *lab;
+    int r;
+};
 
-    return place->moved ? lab_add_route(userdata, place->wire, place->family, single) : 0;
+static void build_place(const void *node, VISIT visit, void *userdata)
+{
+    const struct place *place = *(struct place *const *)node;
+    struct range single = {place->address, place->address};
+    struct building *building = userdata;
+
+    if ((visit == postorder || visit == leaf) && building->r == 0 && place->moved)
+        building->r = lab_add_route(building->lab, place->wire, place->family, single);
 }
 
 int layout_build(const struct layout *layout, struct lab *lab)
 {
+    struct building building = {.lab = lab};
     int r = build_any(layout, lab);
 
     for (enum family family = 0; family < FAMILIES; family++) {
@@ -565,5 +591,9 @@ int layout_build(const struct layout *layout, struct lab *lab)
             r = lab_add_address(lab, wire, family, layout->own[family][wire],
                                 (uint8_t)family_bits(family));
     }
-    return r < 0 ? r : place_map_each(&layout->places, build_place, lab);
+    if (r < 0)
+        return r;
+
+    twalk_r(layout->places, build_place, &building);
+    return building.r;
 }
