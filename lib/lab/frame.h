@@ -106,3 +106,12 @@ int frame_split(const uint8_t *bytes, size_t size, struct frame_packet *ret_pack
  * frame, or -EBADMSG where it carries no tag.
  */
 int frame_read(const struct frame_packet *packet, struct frame *ret_frame);
+
+/* The kind of frames of a protocol. */
+enum frame_kind frame_kind_of(enum family family, uint8_t protocol);
+
+/* The Internet checksum of RFC 1071: a sum, and its final complement. */
+uint32_t frame_sum(uint32_t sum, const uint8_t *bytes, size_t size);
+uint16_t frame_checksum(uint32_t sum);
+/* CRC-32C (Castagnoli) as SCTP uses it: RFC 9260, appendix A. */
+uint32_t frame_crc32c(const uint8_t *bytes, size_t size);

@@ -20,7 +20,6 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
-#include "lab/transport.h"
 
 /* Where the kernel allows it; INSIDE_WINDOW packets fit into the smallest buffer. */
 #define RECEIVE_BUFFER (1024 * 1024)

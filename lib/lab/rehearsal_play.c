@@ -12,7 +12,6 @@
 
 #include "lab/rehearsal_private.h"
 #include "lab/sample.h"
-#include "lab/transport.h"
 
 /* Client ports and identifiers: from here on, in turn. */
 #define FIRST_PORT 20000
@@ -91,7 +90,7 @@ static struct frame frame_request(const struct probe *probe, uint32_t tag, const
 
     return (struct frame){
         .family = probe->packet.family,
-        .kind = transport_kind(probe->packet.family, protocol),
+        .kind = frame_kind_of(probe->packet.family, protocol),
         .protocol = protocol,
         .source = from->address,
         .destination = to->address,

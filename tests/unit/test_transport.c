@@ -13,7 +13,6 @@
 
 #include "checks.h"
 #include "lab/lab.h"
-#include "lab/transport.h"
 #include "sandbox.h"
 
 #define SOURCE_PORT 40000
@@ -60,7 +59,7 @@ static struct frame make_frame(enum family family, uint8_t protocol)
 {
     return (struct frame){
         .family = family,
-        .kind = transport_kind(family, protocol),
+        .kind = frame_kind_of(family, protocol),
         .protocol = protocol,
         .source = address_on(0, family),
         .destination = address_on(1, family),
@@ -172,12 +171,12 @@ START_TEST(an_internet_checksum_is_right)
             frame_build(&frame, &(struct frame_options){.bad_checksum = bad == 1}, &body), 0);
         address_to_bytes(frame.family, frame.source, addresses);
         address_to_bytes(frame.family, frame.destination, addresses + n);
-        sum = checksum_add((uint32_t)body.length + frame.protocol, addresses, 2 * n);
-        sum = checksum_add(sum, body.bytes, body.length);
+        sum = frame_sum((uint32_t)body.length + frame.protocol, addresses, 2 * n);
+        sum = frame_sum(sum, body.bytes, body.length);
         if (bad)
-            ck_assert_uint_ne(checksum_finish(sum), 0);
+            ck_assert_uint_ne(frame_checksum(sum), 0);
         else
-            ck_assert_uint_eq(checksum_finish(sum), 0);
+            ck_assert_uint_eq(frame_checksum(sum), 0);
     }
 }
 END_TEST
@@ -187,13 +186,13 @@ START_TEST(crc32c_gives_the_published_values)
 {
     uint8_t bytes[32] = {0};
 
-    ck_assert_uint_eq(checksum_crc32c((const uint8_t *)"123456789", 9), 0xe3069283);
-    ck_assert_uint_eq(checksum_crc32c(bytes, sizeof(bytes)), 0x8a9136aa);
+    ck_assert_uint_eq(frame_crc32c((const uint8_t *)"123456789", 9), 0xe3069283);
+    ck_assert_uint_eq(frame_crc32c(bytes, sizeof(bytes)), 0x8a9136aa);
     memset(bytes, 0xff, sizeof(bytes));
-    ck_assert_uint_eq(checksum_crc32c(bytes, sizeof(bytes)), 0x62a8ab43);
+    ck_assert_uint_eq(frame_crc32c(bytes, sizeof(bytes)), 0x62a8ab43);
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)i;
-    ck_assert_uint_eq(checksum_crc32c(bytes, sizeof(bytes)), 0x46dd794e);
+    ck_assert_uint_eq(frame_crc32c(bytes, sizeof(bytes)), 0x46dd794e);
 }
 END_TEST
 
