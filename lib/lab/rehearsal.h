@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "diagram/diagram.h"
 #include "kernel/nftables.h"
-#include "lab/probe.h"
+#include "lab/plan.h"
 #include "ruleset/ruleset.h"
 
 /*

@@ -13,7 +13,7 @@
 
 #include "checks.h"
 #include "lab/layout.h"
-#include "lab/probe.h"
+#include "lab/plan.h"
 #include "lab/sample.h"
 
 struct fixture {
