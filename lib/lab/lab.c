@@ -20,6 +20,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <net/ethernet.h>
 #include <poll.h>
 #include <sched.h>
@@ -30,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "kernel/netlink.h"
 #include "lab/namespace.h"
 #include "lab/network.h"
 #include "lab/reassembly.h"
@@ -252,7 +255,7 @@ static int add_wires(struct lab *lab, const char *const *interfaces, size_t n_in
     r = open_far(lab, &far_route, &far_namespace);
     if (r < 0)
         return r;
-    r = network_open_monitor(&monitor);
+    r = network_open_monitor(RTNLGRP_LINK, &monitor);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n_interfaces; i++) {
@@ -604,4 +607,26 @@ int lab_receive(struct lab *lab, int timeout_msec, struct frame *ret_frame, size
 size_t lab_count_incomplete(const struct lab *lab)
 {
     return reassembly_count(lab->reassembly);
+}
+
+int lab_flush_conntrack(struct lab *lab)
+{
+    cleanup_(netlink_close) struct netlink netlink = {0};
+    uint8_t buffer[1024];
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+    int r;
+
+    /* The connections are those of the process's namespace, which is the gateway's. */
+    (void)lab;
+    r = netlink_open(&netlink);
+    if (r < 0)
+        return r;
+
+    /* A deletion that names no connection deletes all. */
+    message->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
+    message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    header->nfgen_family = AF_UNSPEC;
+    header->version = NFNETLINK_V0;
+    return netlink_request(&netlink, message, NULL, NULL);
 }

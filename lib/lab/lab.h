@@ -102,5 +102,6 @@ int lab_receive(struct lab *lab, int timeout_msec, struct frame *ret_frame, size
  */
 size_t lab_count_incomplete(const struct lab *lab);
 
-/* Forgets every connection that the gateway tracks. Returns 0 or -errno. */
+/* Forgets every connection that the gateway tracks: one that an earlier packet opened must not
+ * answer for the next. Returns 0 or -errno. */
 int lab_flush_conntrack(struct lab *lab);

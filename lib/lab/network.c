@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
@@ -38,37 +37,20 @@ DEFINE_CLEANUP(struct rtnl_nexthop, rtnl_route_nh_free)
 /* libnl has its own error numbers; several errno become one there, so this is a likeness. */
 static int result(int r)
 {
-    switch (r < 0 ? -r : 0) {
-    case 0:
+    static const int errors[] = {
+        [NLE_NOMEM] = ENOMEM,         [NLE_EXIST] = EEXIST,
+        [NLE_PERM] = EPERM,           [NLE_NOACCESS] = EPERM,
+        [NLE_NODEV] = ENODEV,         [NLE_OBJ_NOTFOUND] = ENOENT,
+        [NLE_INVAL] = EINVAL,         [NLE_RANGE] = ERANGE,
+        [NLE_OPNOTSUPP] = EOPNOTSUPP, [NLE_AF_NOSUPPORT] = EAFNOSUPPORT,
+        [NLE_AGAIN] = EAGAIN,         [NLE_INTR] = EINTR,
+        [NLE_BUSY] = EBUSY,
+    };
+    size_t error = r < 0 ? (size_t)-r : 0;
+
+    if (error == 0)
         return 0;
-    case NLE_NOMEM:
-        return -ENOMEM;
-    case NLE_EXIST:
-        return -EEXIST;
-    case NLE_PERM:
-    case NLE_NOACCESS:
-        return -EPERM;
-    case NLE_NODEV:
-        return -ENODEV;
-    case NLE_OBJ_NOTFOUND:
-        return -ENOENT;
-    case NLE_INVAL:
-        return -EINVAL;
-    case NLE_RANGE:
-        return -ERANGE;
-    case NLE_OPNOTSUPP:
-        return -EOPNOTSUPP;
-    case NLE_AF_NOSUPPORT:
-        return -EAFNOSUPPORT;
-    case NLE_AGAIN:
-        return -EAGAIN;
-    case NLE_INTR:
-        return -EINTR;
-    case NLE_BUSY:
-        return -EBUSY;
-    default:
-        return -EIO;
-    }
+    return error < ELEMENTS_OF(errors) && errors[error] != 0 ? -errors[error] : -EIO;
 }
 
 static struct nl_addr *build_address(enum family family, ip_number address, unsigned prefix_length)
@@ -103,7 +85,7 @@ int network_open(struct nl_sock **ret_socket)
     return 0;
 }
 
-static int open_monitor(int group, struct nl_sock **ret_monitor)
+int network_open_monitor(int group, struct nl_sock **ret_monitor)
 {
     cleanup_(nl_socket_freep) struct nl_sock *monitor = NULL;
     int r;
@@ -117,11 +99,6 @@ static int open_monitor(int group, struct nl_sock **ret_monitor)
         return result(r);
     *ret_monitor = TAKE_PTR(monitor);
     return 0;
-}
-
-int network_open_monitor(struct nl_sock **ret_monitor)
-{
-    return open_monitor(RTNLGRP_LINK, ret_monitor);
 }
 
 int network_add_wire(struct nl_sock *socket, int far_namespace, const struct network_wire *wire)
@@ -308,31 +285,26 @@ static int see_local_route(struct nl_msg *message, void *data)
     return NL_OK;
 }
 
-/* The kernel takes an IPv6 address at once, but makes it its own later, in a thread. */
-static int add_address_ipv6(struct nl_sock *socket, int ifindex, ip_number address,
-                            uint8_t prefix_length)
+int network_add_address(struct nl_sock *socket, int ifindex, enum family family, ip_number address,
+                        uint8_t prefix_length)
 {
     cleanup_(nl_socket_freep) struct nl_sock *monitor = NULL;
     struct arrival arrival = {.seen = false};
     int r;
 
-    address_to_bytes(FAMILY_IPV6, address, arrival.address);
-    r = open_monitor(RTNLGRP_IPV6_ROUTE, &monitor);
+    if (family == FAMILY_IPV4)
+        return add_address(socket, ifindex, family, address, prefix_length);
+
+    /* The kernel takes an IPv6 address at once, but makes it its own later, in a thread. */
+    address_to_bytes(family, address, arrival.address);
+    r = network_open_monitor(RTNLGRP_IPV6_ROUTE, &monitor);
     if (r < 0)
         return r;
     r = nl_socket_modify_cb(monitor, NL_CB_VALID, NL_CB_CUSTOM, see_local_route, &arrival);
     if (r < 0)
         return result(r);
-    r = add_address(socket, ifindex, FAMILY_IPV6, address, prefix_length);
+    r = add_address(socket, ifindex, family, address, prefix_length);
     while (r >= 0 && !arrival.seen)
         r = result(nl_recvmsgs_default(monitor));
     return r < 0 ? r : 0;
-}
-
-int network_add_address(struct nl_sock *socket, int ifindex, enum family family, ip_number address,
-                        uint8_t prefix_length)
-{
-    if (family == FAMILY_IPV6)
-        return add_address_ipv6(socket, ifindex, address, prefix_length);
-    return add_address(socket, ifindex, family, address, prefix_length);
 }

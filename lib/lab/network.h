@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <linux/rtnetlink.h>
 #include <netlink/socket.h>
 
 #include "base/address.h"
@@ -15,8 +16,8 @@ DEFINE_CLEANUP(struct nl_sock, nl_socket_free)
 
 /* A socket into the namespace that the calling thread is in. */
 int network_open(struct nl_sock **ret_socket);
-/* The same, subscribed to changes of links: for network_wait_up(). */
-int network_open_monitor(struct nl_sock **ret_monitor);
+/* The same, subscribed to a group of RTNLGRP_*. */
+int network_open_monitor(int group, struct nl_sock **ret_monitor);
 
 /* One wire: a veth pair between two namespaces. */
 struct network_wire {
@@ -35,7 +36,7 @@ int network_add_wire(struct nl_sock *socket, int far_namespace, const struct net
 int network_find(struct nl_sock *socket, const char *name, int *ret_ifindex);
 /* Brings the interface up, without ARP. */
 int network_set_up(struct nl_sock *socket, int ifindex);
-/* Reads from the monitor until the interface is up and can carry packets. */
+/* Reads from a monitor of RTNLGRP_LINK until the interface is up and can carry packets. */
 int network_wait_up(struct nl_sock *monitor, int ifindex);
 /* Removes all wires of this namespace at once; waiting for each in turn takes much longer. */
 int network_delete_wires(struct nl_sock *socket);

@@ -130,7 +130,7 @@ void hosts_new(const char *const *interfaces, size_t n_interfaces, struct host *
     ck_assert_uint_le(n_interfaces, HOSTS_MAX);
     configure_namespace();
     ck_assert_int_eq(network_open(&route), 0);
-    ck_assert_int_eq(network_open_monitor(&monitor), 0);
+    ck_assert_int_eq(network_open_monitor(RTNLGRP_LINK, &monitor), 0);
     for (size_t i = 0; i < n_interfaces; i++) {
         add_wire(route, interfaces[i], &hosts[i], i + 1);
         furnish(interfaces[i], &hosts[i], i + 1);
