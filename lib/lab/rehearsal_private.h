@@ -48,9 +48,3 @@ int stage_play(struct stage *stage, const size_t *probes, size_t n_probes, const
 enum fate sight_fate(const struct sight *sight, enum leg leg);
 /* Why it must be refused, as far as the ruleset goes, if it must. */
 enum reason probe_leg_reason(const struct plan *plan, const struct probe *probe, enum leg leg);
-
-/* Finds the counters of failures, by sending them again one by one. */
-int stage_explain(struct stage *stage);
-/* Compares the counters of the ruleset with the tally. */
-int stage_compare_counters(struct stage *stage);
-int rehearsal_add_failure(struct rehearsal *rehearsal, const struct rehearsal_failure *failure);
