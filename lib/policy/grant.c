@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/arena.h"
 #include "policy/overrides.h"
 
 /* An address, prefix or range that somebody typed goes into a group of its zone. */
@@ -27,14 +28,9 @@ struct grant_side {
     const char *word;
     struct grant_end *ends;
     size_t n_ends;
-    size_t *groups; /* of each zone the number of its group, from 1; 0: it has none */
+    const char **groups; /* of each zone the name of its group; NULL: it has none */
+    size_t n_groups;
 };
-
-static void side_clear(struct grant_side *side)
-{
-    free(side->ends);
-    free(side->groups);
-}
 
 /* A host of one address: to name it is to name the address. */
 struct owner {
@@ -48,11 +44,6 @@ struct owners {
     size_t n_owners;
 };
 
-static void owners_clear(struct owners *owners)
-{
-    free(owners->owners);
-}
-
 static int compare_owners(const void *a, const void *b)
 {
     const struct owner *left = a, *right = b;
@@ -62,9 +53,9 @@ static int compare_owners(const void *a, const void *b)
     return (left->address > right->address) - (left->address < right->address);
 }
 
-static int owners_init(struct owners *owners, const struct policy *policy)
+static int owners_init(struct owners *owners, const struct policy *policy, struct arena *arena)
 {
-    owners->owners = calloc(policy->n_hosts + 1, sizeof(*owners->owners));
+    owners->owners = arena_allocate(arena, policy->n_hosts * sizeof(*owners->owners));
     if (!owners->owners)
         return -ENOMEM;
 
@@ -116,64 +107,52 @@ static int find_end(const struct policy *policy, const struct owners *owners, co
 
 static bool is_taken(const struct policy *policy, const char *name)
 {
-    for (size_t i = 0; i < policy->n_zones; i++) {
-        if (strcasecmp(policy->zones[i].name, name) == 0)
-            return true;
-    }
-    for (size_t i = 0; i < policy->n_hosts; i++) {
-        if (strcasecmp(policy->hosts[i].name, name) == 0)
-            return true;
-    }
-    for (size_t i = 0; i < policy->n_groups; i++) {
-        if (strcasecmp(policy->groups[i].name, name) == 0)
-            return true;
+    const size_t counts[] = {
+        [END_ZONE] = policy->n_zones,
+        [END_HOST] = policy->n_hosts,
+        [END_GROUP] = policy->n_groups,
+    };
+
+    for (enum end_kind kind = END_ZONE; kind < ELEMENTS_OF(counts); kind++) {
+        for (size_t i = 0; i < counts[kind]; i++) {
+            if (strcasecmp(policy_end_name(policy, &(struct end_name){kind, i}), name) == 0)
+                return true;
+        }
     }
     return false;
 }
 
-/* `grant-3-from-1`. Returns 0 and a name that the caller frees, or -ENOMEM. */
-static int name_group(const char *grant, const struct grant_side *side, size_t number,
-                      char **ret_name)
-{
-    if (asprintf(ret_name, "%s-%s-%zu", grant, side->word, number) < 0) {
-        *ret_name = NULL;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-/* Numbers the groups of the zones that need one, leaving out names that the policy has. */
-static int number_groups(const struct policy *policy, const char *grant, struct grant_side *side)
+/* Names the groups of the zones that need one (`grant-3-from-1`), leaving out names that the policy
+ * has. */
+static int name_groups(const struct policy *policy, struct arena *arena, const char *grant,
+                       struct grant_side *side)
 {
     size_t number = 0;
 
     for (size_t i = 0; i < side->n_ends; i++) {
         size_t zone = side->ends[i].zone;
-        bool taken = true;
 
-        if (zone == NO_ZONE || side->groups[zone] > 0)
+        if (zone == NO_ZONE || side->groups[zone])
             continue;
 
-        while (taken) {
-            cleanup_(freep) char *name = NULL;
-
-            if (name_group(grant, side, ++number, &name) < 0)
+        side->n_groups++;
+        do {
+            side->groups[zone] = arena_printf(arena, "%s-%s-%zu", grant, side->word, ++number);
+            if (!side->groups[zone])
                 return -ENOMEM;
-            taken = is_taken(policy, name);
-        }
-        side->groups[zone] = number;
+        } while (is_taken(policy, side->groups[zone]));
     }
     return 0;
 }
 
-static int side_init(struct grant_side *side, const struct policy *policy,
+static int side_init(struct grant_side *side, const struct policy *policy, struct arena *arena,
                      const struct owners *owners, const char *grant, const char *const *texts,
                      size_t n_texts)
 {
     int r;
 
-    side->ends = calloc(n_texts, sizeof(*side->ends));
-    side->groups = calloc(policy->n_zones + 1, sizeof(*side->groups));
+    side->ends = arena_allocate(arena, n_texts * sizeof(*side->ends));
+    side->groups = arena_allocate(arena, policy->n_zones * sizeof(*side->groups));
     if (!side->ends || !side->groups)
         return -ENOMEM;
 
@@ -182,7 +161,7 @@ static int side_init(struct grant_side *side, const struct policy *policy,
         if (r < 0)
             return r;
     }
-    return number_groups(policy, grant, side);
+    return name_groups(policy, arena, grant, side);
 }
 
 /*
@@ -212,28 +191,14 @@ static void write_item(FILE *stream, const char *text)
     fputc('\n', stream);
 }
 
-static bool needs_groups(const struct grant_side *side)
-{
-    for (size_t i = 0; i < side->n_ends; i++) {
-        if (side->ends[i].zone != NO_ZONE)
-            return true;
-    }
-    return false;
-}
-
-static int write_groups(FILE *stream, const struct policy *policy, const char *grant,
-                        const struct grant_side *side)
+static void write_groups(FILE *stream, const struct policy *policy, const struct grant_side *side)
 {
     for (size_t zone = 0; zone < policy->n_zones; zone++) {
-        cleanup_(freep) char *name = NULL;
-
-        if (side->groups[zone] == 0)
+        if (!side->groups[zone])
             continue;
-        if (name_group(grant, side, side->groups[zone], &name) < 0)
-            return -ENOMEM;
 
         fputs("  ", stream);
-        write_quoted(stream, name);
+        write_quoted(stream, side->groups[zone]);
         fputs(":\n    zone: ", stream);
         write_quoted(stream, policy->zones[zone].name);
         fputs("\n    members:\n", stream);
@@ -242,11 +207,9 @@ static int write_groups(FILE *stream, const struct policy *policy, const char *g
                 write_item(stream, side->ends[i].name);
         }
     }
-    return 0;
 }
 
-static int write_side(FILE *stream, const struct policy *policy, const char *grant,
-                      const struct grant_side *side)
+static void write_side(FILE *stream, const struct policy *policy, const struct grant_side *side)
 {
     fprintf(stream, "    %s:\n", side->word);
     for (size_t i = 0; i < side->n_ends; i++) {
@@ -254,36 +217,25 @@ static int write_side(FILE *stream, const struct policy *policy, const char *gra
             write_item(stream, side->ends[i].name);
     }
     for (size_t zone = 0; zone < policy->n_zones; zone++) {
-        cleanup_(freep) char *name = NULL;
-
-        if (side->groups[zone] == 0)
-            continue;
-        if (name_group(grant, side, side->groups[zone], &name) < 0)
-            return -ENOMEM;
-        write_item(stream, name);
+        if (side->groups[zone])
+            write_item(stream, side->groups[zone]);
     }
-    return 0;
 }
 
-static int write_text(FILE *stream, const struct policy *policy, const struct grant_wish *wish,
-                      const struct grant_side *from, const struct grant_side *to)
+static void write_text(FILE *stream, const struct policy *policy, const struct grant_wish *wish,
+                       const struct grant_side *from, const struct grant_side *to)
 {
-    int r = 0;
-
     fputs("segd: 1\n", stream);
-    if (needs_groups(from) || needs_groups(to))
+    if (from->n_groups + to->n_groups > 0)
         fputs("groups:\n", stream);
-    r = write_groups(stream, policy, wish->name, from);
-    if (r == 0)
-        r = write_groups(stream, policy, wish->name, to);
+    write_groups(stream, policy, from);
+    write_groups(stream, policy, to);
 
     fputs("flows:\n  ", stream);
     write_quoted(stream, wish->name);
     fputs(":\n    label: temporary grant\n", stream);
-    if (r == 0)
-        r = write_side(stream, policy, wish->name, from);
-    if (r == 0)
-        r = write_side(stream, policy, wish->name, to);
+    write_side(stream, policy, from);
+    write_side(stream, policy, to);
     fputs("    services:\n", stream);
     for (size_t i = 0; i < wish->n_services; i++)
         write_item(stream, wish->services[i]);
@@ -293,14 +245,14 @@ static int write_text(FILE *stream, const struct policy *policy, const struct gr
         fputc('\n', stream);
     }
     fputs("    log: new\n", stream);
-    return r;
 }
 
 int grant_write(const struct policy *policy, const struct grant_wish *wish, char **ret_text)
 {
-    cleanup_(side_clear) struct grant_side from = {.word = "from"}, to = {.word = "to"};
-    cleanup_(owners_clear) struct owners owners = {0};
+    struct grant_side from = {.word = "from"}, to = {.word = "to"};
+    cleanup_(arena_freep) struct arena *arena = NULL;
     cleanup_(freep) char *text = NULL;
+    struct owners owners = {0};
     FILE *stream;
     size_t size;
     int r;
@@ -308,11 +260,13 @@ int grant_write(const struct policy *policy, const struct grant_wish *wish, char
     if (wish->n_from == 0 || wish->n_to == 0 || wish->n_services == 0)
         return -EINVAL;
 
-    r = owners_init(&owners, policy);
+    r = arena_new(&arena);
     if (r == 0)
-        r = side_init(&from, policy, &owners, wish->name, wish->from, wish->n_from);
+        r = owners_init(&owners, policy, arena);
     if (r == 0)
-        r = side_init(&to, policy, &owners, wish->name, wish->to, wish->n_to);
+        r = side_init(&from, policy, arena, &owners, wish->name, wish->from, wish->n_from);
+    if (r == 0)
+        r = side_init(&to, policy, arena, &owners, wish->name, wish->to, wish->n_to);
     if (r < 0)
         return r;
 
@@ -320,11 +274,9 @@ int grant_write(const struct policy *policy, const struct grant_wish *wish, char
     if (!stream)
         return -ENOMEM;
 
-    r = write_text(stream, policy, wish, &from, &to);
+    write_text(stream, policy, wish, &from, &to);
     if (fclose(stream) != 0)
-        r = -ENOMEM;
-    if (r < 0)
-        return r;
+        return -ENOMEM;
 
     *ret_text = TAKE_PTR(text);
     return 0;
