@@ -56,8 +56,12 @@ static void line_key(struct line *line, const char *key)
     line->begun = true;
 }
 
+/* Nothing where the policy says nothing. */
 static void line_text(struct line *line, const char *key, const char *text)
 {
+    if (!text)
+        return;
+
     line_key(line, key);
     print_text(line->stream, text);
 }
@@ -91,17 +95,28 @@ static void items_add(struct items *items, const char *text)
         putc(']', items->stream);
 }
 
-static void print_object_begin(FILE *stream, struct line *line, const char *name)
+static void line_items(struct line *line, const char *key, const char *const *texts, size_t n_texts)
+{
+    struct items items = items_begin(line, key, n_texts);
+
+    for (size_t i = 0; i < n_texts; i++)
+        items_add(&items, texts[i]);
+}
+
+/* `name: { `, and within a line `key: { `; ` }` closes either. */
+static struct line object_begin(FILE *stream, const char *name)
 {
     fputs("  ", stream);
     print_text(stream, name);
     fputs(": { ", stream);
-    *line = (struct line){.stream = stream};
+    return (struct line){.stream = stream};
 }
 
-static void print_object_end(FILE *stream)
+static struct line inner_begin(struct line *line, const char *key)
 {
-    fputs(" }\n", stream);
+    line_key(line, key);
+    fputs("{ ", line->stream);
+    return (struct line){.stream = line->stream};
 }
 
 static void print_label(struct line *line, const char *name, const char *label)
@@ -131,71 +146,62 @@ static bool uses_timezone(const struct policy *policy)
     return strcmp(policy->timezone, "UTC") != 0;
 }
 
+/* A key of the whole policy, on a line of its own. */
+static void print_key(FILE *stream, const char *key, const char *text)
+{
+    fprintf(stream, "%s: ", key);
+    print_text(stream, text);
+    putc('\n', stream);
+}
+
 static void print_head(const struct policy *policy, FILE *stream)
 {
     struct line line = {.stream = stream};
 
     fputs("segd: 1\n", stream);
-    if (policy->site) {
-        line = (struct line){.stream = stream};
-        line_text(&line, "site", policy->site);
-        putc('\n', stream);
-    }
-    if (uses_timezone(policy)) {
-        line = (struct line){.stream = stream};
-        line_text(&line, "timezone", policy->timezone);
-        putc('\n', stream);
-    }
+    if (policy->site)
+        print_key(stream, "site", policy->site);
+    if (uses_timezone(policy))
+        print_key(stream, "timezone", policy->timezone);
     if (policy->n_rules > 0) {
-        struct items items;
-
-        line = (struct line){.stream = stream};
-        items = items_begin(&line, "rules", policy->n_rules);
-        for (size_t i = 0; i < policy->n_rules; i++)
-            items_add(&items, policy->rules[i]);
+        line_items(&line, "rules", policy->rules, policy->n_rules);
         putc('\n', stream);
     }
     if (policy->model != MODEL_NONE)
-        fprintf(stream, "model: %s\n", policy_model_to_string(policy->model));
+        print_key(stream, "model", policy_model_to_string(policy->model));
 }
 
 static void print_zones(const struct policy *policy, FILE *stream)
 {
-    struct line line;
-
     fputs("zones:\n", stream);
     for (size_t i = 0; i < policy->n_zones; i++) {
         const struct zone *zone = &policy->zones[i];
-        struct items items;
+        struct line line = object_begin(stream, zone->name);
 
-        print_object_begin(stream, &line, zone->name);
         print_label(&line, zone->name, zone->label);
         line_text(&line, "class", zone_class_to_string(zone->class));
-        items = items_begin(&line, "interfaces", zone->n_interfaces);
-        for (size_t j = 0; j < zone->n_interfaces; j++)
-            items_add(&items, zone->interfaces[j]);
+        line_items(&line, "interfaces", zone->interfaces, zone->n_interfaces);
         if (zone->any)
             line_text(&line, "networks", "any");
         else
             print_addresses(&line, "networks", &zone->addresses);
         if (zone->intra_allow)
             line_text(&line, "intra", "allow");
-        print_object_end(stream);
+        fputs(" }\n", stream);
     }
 }
 
 static void print_hosts(const struct policy *policy, FILE *stream)
 {
     char text[ADDRESS_TEXT_MAX];
-    struct line line;
 
     if (policy->n_hosts > 0)
         fputs("hosts:\n", stream);
     for (size_t i = 0; i < policy->n_hosts; i++) {
         const struct host *host = &policy->hosts[i];
+        struct line line = object_begin(stream, host->name);
         struct items items;
 
-        print_object_begin(stream, &line, host->name);
         line_text(&line, "zone", policy->zones[host->zone].name);
         items = items_begin(&line, "address", host->n_addresses);
         for (size_t j = 0; j < host->n_addresses; j++)
@@ -209,24 +215,22 @@ static void print_hosts(const struct policy *policy, FILE *stream)
                     b[5]);
         }
         print_label(&line, host->name, host->label);
-        print_object_end(stream);
+        fputs(" }\n", stream);
     }
 }
 
 static void print_groups(const struct policy *policy, FILE *stream)
 {
-    struct line line;
-
     if (policy->n_groups > 0)
         fputs("groups:\n", stream);
     for (size_t i = 0; i < policy->n_groups; i++) {
         const struct group *group = &policy->groups[i];
+        struct line line = object_begin(stream, group->name);
 
-        print_object_begin(stream, &line, group->name);
         line_text(&line, "zone", policy->zones[group->zone].name);
         print_addresses(&line, "members", &group->addresses);
         print_label(&line, group->name, group->label);
-        print_object_end(stream);
+        fputs(" }\n", stream);
     }
 }
 
@@ -285,16 +289,11 @@ static void print_ends(const struct policy *policy, struct line *line, const cha
 
 static void print_approval(struct line *line, const struct approval *approval)
 {
-    struct line inner = {.stream = line->stream};
+    struct line inner = inner_begin(line, "approval");
 
-    line_key(line, "approval");
-    fputs("{ ", line->stream);
-    if (approval->number)
-        line_text(&inner, "number", approval->number);
-    if (approval->requester)
-        line_text(&inner, "requester", approval->requester);
-    if (approval->approver)
-        line_text(&inner, "approver", approval->approver);
+    line_text(&inner, "number", approval->number);
+    line_text(&inner, "requester", approval->requester);
+    line_text(&inner, "approver", approval->approver);
     if (approval->has_date)
         line_date(&inner, "date", approval->date);
     fputs(" }", line->stream);
@@ -342,11 +341,9 @@ static void print_hours(struct line *line, const struct schedule *schedule)
 
 static void print_schedule(struct line *line, const struct schedule *schedule)
 {
-    struct line inner = {.stream = line->stream};
+    struct line inner = inner_begin(line, "schedule");
     struct items items;
 
-    line_key(line, "schedule");
-    fputs("{ ", line->stream);
     if (schedule->days != SCHEDULE_DAYS_ALL) {
         items = items_begin(&inner, "days", list_days(schedule->days, NULL));
         list_days(schedule->days, &items);
@@ -358,11 +355,9 @@ static void print_schedule(struct line *line, const struct schedule *schedule)
 
 static void print_limit(struct line *line, const struct limit *limit)
 {
-    struct line inner = {.stream = line->stream};
     const char *unit = limit->per_seconds == 1 ? "s" : limit->per_seconds == 60 ? "m" : "h";
+    struct line inner = inner_begin(line, "limit");
 
-    line_key(line, "limit");
-    fputs("{ ", line->stream);
     if (limit->new > 0) {
         line_key(&inner, "new");
         fprintf(line->stream, "%u/%s", limit->new, unit);
@@ -376,18 +371,16 @@ static void print_limit(struct line *line, const struct limit *limit)
 
 static void print_flow(const struct policy *policy, const struct flow *flow, FILE *stream)
 {
+    struct line line = object_begin(stream, flow->name);
     struct items items;
-    struct line line;
 
-    print_object_begin(stream, &line, flow->name);
     print_label(&line, flow->name, flow->label);
     print_ends(policy, &line, "from", flow->from_names, flow->n_from_names);
     print_ends(policy, &line, "to", flow->to_names, flow->n_to_names);
     items = items_begin(&line, "services", flow->n_services);
     for (size_t i = 0; i < flow->n_services; i++)
         items_add(&items, policy->services[flow->services[i]].name);
-    if (flow->purpose)
-        line_text(&line, "purpose", flow->purpose);
+    line_text(&line, "purpose", flow->purpose);
     if (flow->has_approval)
         print_approval(&line, &flow->approval);
     if (flow->has_expires)
@@ -404,7 +397,7 @@ static void print_flow(const struct policy *policy, const struct flow *flow, FIL
         line_text(&line, "log", "new");
     if (!flow->enabled)
         line_text(&line, "enabled", "false");
-    print_object_end(stream);
+    fputs(" }\n", stream);
 }
 
 static void print_flows(const struct policy *policy, FILE *stream)
@@ -444,7 +437,7 @@ static void print_expectations(const struct policy *policy, FILE *stream)
         line_text(&line, "to", expectation->to_text);
         line_text(&line, "service", expectation->service_text);
         line_text(&line, "verdict", expectation->allow ? "allow" : "deny");
-        print_object_end(stream);
+        fputs(" }\n", stream);
     }
 }
 
