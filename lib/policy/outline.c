@@ -12,88 +12,70 @@
 #include "policy/store.h"
 #include "policy/texts.h"
 
-/* NULL stays NULL. */
-static int copy_text(struct arena *arena, const char *text, const char **ret_text)
+/* The functions below take a copy that still points to the policy, and copy what it points to. NULL
+ * stays NULL. */
+static int copy_text(struct arena *arena, const char **text)
 {
-    *ret_text = text ? arena_string(arena, text) : NULL;
-    return text && !*ret_text ? -ENOMEM : 0;
+    if (!*text)
+        return 0;
+
+    *text = arena_string(arena, *text);
+    return *text ? 0 : -ENOMEM;
 }
 
-static int copy_names(struct arena *arena, const char *const *names, size_t n_names,
-                      const char *const **ret_names)
+static int copy_names(struct arena *arena, const char *const **names, size_t n_names)
 {
-    const char **copy = arena_allocate(arena, n_names * sizeof(*copy));
+    const char **copy = arena_copy(arena, *names, n_names * sizeof(*copy));
 
     if (!copy)
         return -ENOMEM;
 
     for (size_t i = 0; i < n_names; i++) {
-        if (copy_text(arena, names[i], &copy[i]) < 0)
+        if (copy_text(arena, &copy[i]) < 0)
             return -ENOMEM;
     }
-    *ret_names = copy;
+    *names = copy;
     return 0;
 }
 
-static int copy_addresses(struct arena *arena, struct address_set *addresses)
+static int copy_zone(struct arena *arena, struct zone *zone)
 {
     for (enum family family = 0; family < FAMILIES; family++) {
-        struct range_set *set = &addresses->by_family[family];
+        struct range_set *set = &zone->addresses.by_family[family];
 
         set->ranges = arena_copy(arena, set->ranges, set->n_ranges * sizeof(*set->ranges));
         set->capacity = set->n_ranges;
         if (!set->ranges)
             return -ENOMEM;
     }
-    return 0;
+    if (copy_text(arena, &zone->name) < 0 || copy_text(arena, &zone->label) < 0)
+        return -ENOMEM;
+    return copy_names(arena, &zone->interfaces, zone->n_interfaces);
 }
 
-static int copy_zone(struct arena *arena, const struct zone *zone, struct zone *ret_zone)
+static int copy_segment(struct arena *arena, struct segment *segment)
 {
-    *ret_zone = *zone;
-    if (copy_text(arena, zone->name, &ret_zone->name) < 0 ||
-        copy_text(arena, zone->label, &ret_zone->label) < 0 ||
-        copy_names(arena, zone->interfaces, zone->n_interfaces, &ret_zone->interfaces) < 0)
+    segment->zones = arena_copy(arena, segment->zones, segment->n_zones * sizeof(*segment->zones));
+    if (!segment->zones || copy_text(arena, &segment->name) < 0)
         return -ENOMEM;
-    return copy_addresses(arena, &ret_zone->addresses);
+    return copy_names(arena, &segment->interfaces, segment->n_interfaces);
 }
 
-static int copy_segment(struct arena *arena, const struct segment *segment,
-                        struct segment *ret_segment)
+static int copy_zones(struct arena *arena, struct policy *outline)
 {
-    *ret_segment = *segment;
-    ret_segment->zones =
-        arena_copy(arena, segment->zones, segment->n_zones * sizeof(*segment->zones));
-    if (!ret_segment->zones || copy_text(arena, segment->name, &ret_segment->name) < 0)
-        return -ENOMEM;
-    return copy_names(arena, segment->interfaces, segment->n_interfaces, &ret_segment->interfaces);
-}
+    struct zone *zones = arena_copy(arena, outline->zones, outline->n_zones * sizeof(*zones));
+    struct segment *segments =
+        arena_copy(arena, outline->segments, outline->n_segments * sizeof(*segments));
+    int r = zones && segments ? 0 : -ENOMEM;
 
-static int copy_zones(struct arena *arena, const struct policy *policy, struct policy *outline)
-{
-    struct zone *zones = arena_allocate(arena, policy->n_zones * sizeof(*zones));
-    struct segment *segments = arena_allocate(arena, policy->n_segments * sizeof(*segments));
-    int r;
-
-    if (!zones || !segments)
-        return -ENOMEM;
-
-    for (size_t i = 0; i < policy->n_zones; i++) {
-        r = copy_zone(arena, &policy->zones[i], &zones[i]);
-        if (r < 0)
-            return r;
-    }
-    for (size_t i = 0; i < policy->n_segments; i++) {
-        r = copy_segment(arena, &policy->segments[i], &segments[i]);
-        if (r < 0)
-            return r;
-    }
+    for (size_t i = 0; r == 0 && i < outline->n_zones; i++)
+        r = copy_zone(arena, &zones[i]);
+    for (size_t i = 0; r == 0 && i < outline->n_segments; i++)
+        r = copy_segment(arena, &segments[i]);
 
     outline->zones = zones;
-    outline->n_zones = policy->n_zones;
     outline->segments = segments;
-    outline->n_segments = policy->n_segments;
-    return 0;
+    return r;
 }
 
 static int copy_owners(struct arena *arena, const struct policy_store *store,
@@ -124,13 +106,21 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
     if (!outline)
         return -ENOMEM;
 
-    outline->policy.gateway_protect = policy->gateway_protect;
-    outline->policy.gateway_forwarding = policy->gateway_forwarding;
-    r = copy_text(arena, policy->site, &outline->policy.site);
+    outline->policy = (struct policy){
+        .site = policy->site,
+        .timezone = policy->timezone,
+        .gateway_protect = policy->gateway_protect,
+        .gateway_forwarding = policy->gateway_forwarding,
+        .zones = policy->zones,
+        .n_zones = policy->n_zones,
+        .segments = policy->segments,
+        .n_segments = policy->n_segments,
+    };
+    r = copy_text(arena, &outline->policy.site);
     if (r == 0)
-        r = copy_text(arena, policy->timezone, &outline->policy.timezone);
+        r = copy_text(arena, &outline->policy.timezone);
     if (r == 0)
-        r = copy_zones(arena, policy, &outline->policy);
+        r = copy_zones(arena, &outline->policy);
     if (r == 0)
         r = copy_owners(arena, (const struct policy_store *)policy, outline);
     if (r < 0)
