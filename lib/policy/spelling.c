@@ -53,21 +53,13 @@ int spelling_check_width(struct report *report, struct location location, const 
                         "%s with full-width characters: `%s`", what, text);
 }
 
-static bool is_name_character(char character)
-{
-    return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
-           (character >= '0' && character <= '9') || character == '-' || character == '_' ||
-           character == '.';
-}
-
 /* Where the name has a character that it cannot have: the place, else NULL. */
 static const char *find_bad_character(const char *text)
 {
     if (strchr("-_.", text[0]))
         return text;
 
-    while (*text && is_name_character(*text))
-        text++;
+    text += strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
     return *text ? text : NULL;
 }
 
