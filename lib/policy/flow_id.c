@@ -39,11 +39,6 @@ static void digest_ranges(digest *state, const struct range_set *set)
     }
 }
 
-static bool names_gateway(const struct flow_end *ends, size_t n_ends)
-{
-    return ends[n_ends - 1].zone == ZONE_GATEWAY;
-}
-
 /*
  * The addresses of all ends together, by family: zones are disjoint, so nothing is lost, and it
  * does not matter what zones are called or where they stand. The gateway is a mark of its own, and
@@ -54,11 +49,11 @@ static int digest_ends(digest *state, const struct policy *policy, const struct 
 {
     const struct flow_end *ends = is_source ? flow->from : flow->to;
     size_t n_ends = is_source ? flow->n_from : flow->n_to;
-    bool other =
-        is_source ? names_gateway(flow->to, flow->n_to) : names_gateway(flow->from, flow->n_from);
+    bool other = is_source ? flow_ends_have_gateway(flow->to, flow->n_to)
+                           : flow_ends_have_gateway(flow->from, flow->n_from);
     int r = 0;
 
-    digest_number(state, names_gateway(ends, n_ends));
+    digest_number(state, flow_ends_have_gateway(ends, n_ends));
     for (enum family family = 0; family < FAMILIES; family++) {
         cleanup_(range_set_clear) struct range_set all = {0};
 

@@ -117,6 +117,12 @@ struct flow_end {
     struct address_set addresses;
 };
 
+/* Whether one of the ends is the gateway: its index is the highest, so it comes last. */
+static inline bool flow_ends_have_gateway(const struct flow_end *ends, size_t n_ends)
+{
+    return ends[n_ends - 1].zone == ZONE_GATEWAY;
+}
+
 /* One name of a `from` or `to` list, as it was written. */
 enum end_kind {
     END_GATEWAY,

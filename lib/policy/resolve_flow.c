@@ -252,12 +252,6 @@ static int check_families(struct resolver *resolver, const struct flow *flow)
                         "the ends of flow `%s` have no address family in common", flow->name);
 }
 
-static bool has_gateway(const struct flow_end *ends, size_t n_ends)
-{
-    /* The highest zone index: always last. */
-    return ends[n_ends - 1].zone == ZONE_GATEWAY;
-}
-
 /* The one interface that all these zones have, NULL where there are more. */
 static const char *single_interface(const struct resolver *resolver, const struct flow_end *ends,
                                     size_t n_ends, const char *interface)
@@ -275,8 +269,8 @@ static const char *single_interface(const struct resolver *resolver, const struc
 /* What must be true of the ends and services together. */
 static int check_flow(struct resolver *resolver, const struct flow *flow)
 {
-    bool from_gateway = has_gateway(flow->from, flow->n_from);
-    bool to_gateway = has_gateway(flow->to, flow->n_to);
+    bool from_gateway = flow_ends_have_gateway(flow->from, flow->n_from);
+    bool to_gateway = flow_ends_have_gateway(flow->to, flow->n_to);
     const char *interface;
 
     if (from_gateway && to_gateway)
