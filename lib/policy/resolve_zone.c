@@ -230,6 +230,15 @@ static int resolve_zone(struct resolver *resolver, struct known *known)
     return 0;
 }
 
+static bool is_before(struct location a, struct location b)
+{
+    if (a.source != b.source)
+        return a.source < b.source;
+    if (a.line != b.line)
+        return a.line < b.line;
+    return a.column < b.column;
+}
+
 static int compare_networks(const void *a, const void *b)
 {
     const struct network *left = a, *right = b;
@@ -240,21 +249,7 @@ static int compare_networks(const void *a, const void *b)
         return left->range.first < right->range.first ? -1 : 1;
     if (left->range.last != right->range.last)
         return left->range.last > right->range.last ? -1 : 1;
-    if (left->location.source != right->location.source)
-        return left->location.source < right->location.source ? -1 : 1;
-    if (left->location.line != right->location.line)
-        return left->location.line < right->location.line ? -1 : 1;
-    return (left->location.column > right->location.column) -
-           (left->location.column < right->location.column);
-}
-
-static bool is_before(struct location a, struct location b)
-{
-    if (a.source != b.source)
-        return a.source < b.source;
-    if (a.line != b.line)
-        return a.line < b.line;
-    return a.column < b.column;
+    return is_before(right->location, left->location) - is_before(left->location, right->location);
 }
 
 /* Reports two networks with an address in common, at the one that was written later. */
