@@ -77,6 +77,29 @@ const char *policy_end_name(const struct policy *policy, const struct end_name *
     return "gateway";
 }
 
+/* Asked for each host, each expectation, and each packet that is explained or rehearsed. */
+bool policy_zone_of_address(const struct policy *policy, enum family family, ip_number address,
+                            size_t *ret_zone)
+{
+    const struct policy_store *store = (const struct policy_store *)policy;
+    const struct zone_range *ranges = store->zone_ranges[family];
+    size_t low = 0, high = store->n_zone_ranges[family];
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (ranges[middle].range.last < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == store->n_zone_ranges[family] || ranges[low].range.first > address)
+        return false;
+
+    *ret_zone = ranges[low].zone;
+    return true;
+}
+
 static bool names_zone(const struct end_name *names, size_t n_names, size_t zone)
 {
     for (size_t i = 0; i < n_names; i++) {

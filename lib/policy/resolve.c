@@ -125,9 +125,9 @@ static void resolver_clear(struct resolver *resolver)
 static int resolve_all(struct resolver *resolver)
 {
     static int (*const steps[])(struct resolver *) = {
-        resolve_version, resolve_timezone, resolve_rules, resolve_model,        resolve_gateway,
-        resolve_site,    resolve_names,    resolve_zones, resolve_owners,       resolve_hosts,
-        resolve_groups,  resolve_services, resolve_flows, resolve_expectations,
+        resolve_version,  resolve_timezone, resolve_rules,        resolve_model, resolve_gateway,
+        resolve_site,     resolve_names,    resolve_zones,        resolve_hosts, resolve_groups,
+        resolve_services, resolve_flows,    resolve_expectations,
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(steps); i++) {

@@ -349,6 +349,44 @@ static int finish_addresses(struct resolver *resolver, struct collection *collec
     return 0;
 }
 
+static int compare_zone_ranges(const void *a, const void *b)
+{
+    const struct zone_range *left = a, *right = b;
+
+    return (left->range.first > right->range.first) - (left->range.first < right->range.first);
+}
+
+/* Who owns an address: the ranges of all zones in one sorted array per family. */
+static int finish_owners(struct resolver *resolver)
+{
+    struct policy_store *store = (struct policy_store *)resolver->policy;
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        struct zone_range *ranges;
+        size_t n_ranges = 0;
+
+        for (size_t i = 0; i < resolver->n_zones; i++)
+            n_ranges += resolver->zones[i].addresses.by_family[family].n_ranges;
+        ranges = arena_allocate(resolver->arena, n_ranges * sizeof(*ranges));
+        if (!ranges)
+            return -ENOMEM;
+
+        n_ranges = 0;
+        for (size_t i = 0; i < resolver->n_zones; i++) {
+            const struct range_set *set = &resolver->zones[i].addresses.by_family[family];
+
+            for (size_t j = 0; j < set->n_ranges; j++)
+                ranges[n_ranges++] = (struct zone_range){set->ranges[j], i};
+        }
+        if (n_ranges > 1)
+            qsort(ranges, n_ranges, sizeof(*ranges), compare_zone_ranges);
+
+        store->zone_ranges[family] = ranges;
+        store->n_zone_ranges[family] = n_ranges;
+    }
+    return 0;
+}
+
 int resolve_zones(struct resolver *resolver)
 {
     size_t n_zones = resolver->draft->zones.n_objects;
@@ -378,5 +416,5 @@ int resolve_zones(struct resolver *resolver)
     for (size_t i = 0; i < resolver->n_zones; i++)
         collection_clear(&collections[i]);
     free(collections);
-    return r;
+    return r < 0 ? r : finish_owners(resolver);
 }

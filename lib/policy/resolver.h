@@ -100,7 +100,6 @@ struct resolver {
 /* The steps, in order. */
 int resolve_names(struct resolver *resolver);
 int resolve_zones(struct resolver *resolver);
-int resolve_owners(struct resolver *resolver);
 int resolve_hosts(struct resolver *resolver);
 int resolve_groups(struct resolver *resolver);
 int resolve_services(struct resolver *resolver);
