@@ -26,11 +26,10 @@ struct scan {
     size_t position;
     struct location location;
     bool in_indentation;
-    bool content; /* anything but spaces and comments */
-    bool comment; /* from here to the end of the line */
-    bool crlf;    /* reported, once per file */
-    size_t tab;   /* position of a tab in this line's indentation, or SIZE_MAX */
-    uint32_t tab_column;
+    bool content;        /* anything but spaces and comments */
+    bool comment;        /* from here to the end of the line */
+    bool crlf;           /* reported, once per file */
+    struct location tab; /* of a tab in this line's indentation; line 0: there is none */
 };
 
 static int refuse_character(struct scan *scan, uint32_t character)
@@ -38,15 +37,6 @@ static int refuse_character(struct scan *scan, uint32_t character)
     return report_error(scan->report, "control-character", scan->location,
                         "remove the character; editors do not show it", "control character U+%04X",
                         character);
-}
-
-static int refuse_tab(struct scan *scan)
-{
-    struct location place = scan->location;
-
-    place.column = scan->tab_column;
-    return report_error(scan->report, "tab", place, "indent with spaces",
-                        "a tab is used as indentation");
 }
 
 static int scan_carriage_return(struct scan *scan)
@@ -79,7 +69,7 @@ static bool is_control(uint32_t character)
 
 static int scan_character(struct scan *scan, uint32_t character)
 {
-    bool was_tab = scan->tab != SIZE_MAX;
+    bool was_tab = scan->tab.line != 0;
 
     if (character == '\r')
         return scan_carriage_return(scan);
@@ -92,10 +82,8 @@ static int scan_character(struct scan *scan, uint32_t character)
         return report_error(scan->report, "full-width", scan->location, "indent with ASCII spaces",
                             "a space that is not ASCII is used as indentation (U+%04X)", character);
     if (character == '\t') {
-        if (scan->in_indentation && !was_tab) {
-            scan->tab = scan->position;
-            scan->tab_column = scan->location.column;
-        }
+        if (scan->in_indentation && !was_tab)
+            scan->tab = scan->location;
         return 0;
     }
 
@@ -104,7 +92,8 @@ static int scan_character(struct scan *scan, uint32_t character)
     if (!scan->comment) {
         scan->content = true;
         if (scan->in_indentation && was_tab)
-            return refuse_tab(scan);
+            return report_error(scan->report, "tab", scan->tab, "indent with spaces",
+                                "a tab is used as indentation");
     }
     scan->in_indentation = false;
     return 0;
@@ -116,7 +105,7 @@ static void scan_line_end(struct scan *scan)
     scan->location.column = 1;
     scan->in_indentation = true;
     scan->comment = false;
-    scan->tab = SIZE_MAX;
+    scan->tab.line = 0;
 }
 
 static int scan_text(struct scan *scan)
@@ -159,7 +148,6 @@ static int check_source(struct report *report, const struct sources *sources, ui
         .report = report,
         .location = {source, 1, 1},
         .in_indentation = true,
-        .tab = SIZE_MAX,
     };
     int r;
 
