@@ -300,12 +300,6 @@ static int compare_candidates(const void *a, const void *b)
     return result != 0 ? result : strcmp(left->name, right->name);
 }
 
-static bool follows_its_equal(const struct candidate *candidate)
-{
-    return memcmp(candidate[-1].flow->digest, candidate->flow->digest,
-                  sizeof(candidate->flow->digest)) == 0;
-}
-
 int resolve_flow_ids(struct resolver *resolver)
 {
     cleanup_(freep) struct candidate *candidates =
@@ -330,7 +324,8 @@ int resolve_flow_ids(struct resolver *resolver)
 
     qsort(candidates, n, sizeof(*candidates), compare_candidates);
     for (size_t i = 0; i < n; i++) {
-        if (i > 0 && follows_its_equal(&candidates[i]))
+        if (i > 0 && memcmp(candidates[i].flow->digest, candidates[i - 1].flow->digest,
+                            FLOW_DIGEST_SIZE) == 0)
             candidates[i].rank = candidates[i - 1].rank + 1;
         push(&pending, &candidates[i]);
     }
