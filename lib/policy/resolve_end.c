@@ -10,33 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/collection.h"
 #include "policy/resolver.h"
 
 #define END_KINDS (KIND(KNOWN_GATEWAY) | KINDS_OF_ENDS)
 
-static enum end_kind end_kind(const struct known *known)
-{
-    switch (known->kind) {
-    case KNOWN_ZONE:
-        return END_ZONE;
-    case KNOWN_HOST:
-        return END_HOST;
-    case KNOWN_GROUP:
-        return END_GROUP;
-    case KNOWN_GATEWAY:
-    case KNOWN_SERVICE:
-    case KNOWN_FLOW:
-        break;
-    }
-    return END_GATEWAY;
-}
+static const enum end_kind end_kinds[] = {
+    [KNOWN_GATEWAY] = END_GATEWAY,
+    [KNOWN_ZONE] = END_ZONE,
+    [KNOWN_HOST] = END_HOST,
+    [KNOWN_GROUP] = END_GROUP,
+};
 
 static size_t end_zone(const struct resolver *resolver, const struct known *known)
 {
-    switch (end_kind(known)) {
+    switch (end_kinds[known->kind]) {
     case END_GATEWAY:
-        return ZONE_GATEWAY;
+        break;
     case END_ZONE:
         return known->index;
     case END_HOST:
@@ -47,29 +36,27 @@ static size_t end_zone(const struct resolver *resolver, const struct known *know
     return ZONE_GATEWAY;
 }
 
+/* The set that zones and groups have already; NULL for others. */
+static const struct address_set *end_set(const struct resolver *resolver, const struct known *known)
+{
+    if (known->kind == KNOWN_ZONE)
+        return &resolver->zones[known->index].addresses;
+    return known->kind == KNOWN_GROUP ? &resolver->groups[known->index].addresses : NULL;
+}
+
 static int collect_end(const struct resolver *resolver, const struct known *known,
                        struct collection *collection)
 {
-    const struct host *host;
+    const struct address_set *set = end_set(resolver, known);
     int r = 0;
 
-    switch (end_kind(known)) {
-    case END_GATEWAY:
-        for (enum family family = 0; r == 0 && family < FAMILIES; family++)
-            r = collection_add(collection, family, family_all(family));
-        return r;
-    case END_ZONE:
-        return collection_add_set(collection, &resolver->zones[known->index].addresses);
-    case END_GROUP:
-        return collection_add_set(collection, &resolver->groups[known->index].addresses);
-    case END_HOST:
-        host = &resolver->hosts[known->index];
-        for (size_t i = 0; r == 0 && i < host->n_addresses; i++)
-            r = collection_add(
-                collection, host->addresses[i].family,
-                (struct range){host->addresses[i].address, host->addresses[i].address});
-        return r;
-    }
+    if (set)
+        return collection_add_set(collection, set);
+    if (known->kind == KNOWN_HOST)
+        return collect_host(&resolver->hosts[known->index], collection);
+
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
+        r = collection_add(collection, family, family_all(family));
     return r;
 }
 
@@ -78,8 +65,9 @@ static int share_end(struct resolver *resolver, struct known *known,
                      const struct flow_end **ret_end)
 {
     cleanup_(collection_clear) struct collection collection = {0};
+    const struct address_set *set = end_set(resolver, known);
     struct flow_end *end;
-    int r;
+    int r = 0;
 
     if (!known->end) {
         end = arena_allocate(resolver->arena, sizeof(*end));
@@ -87,18 +75,14 @@ static int share_end(struct resolver *resolver, struct known *known,
             return -ENOMEM;
 
         end->zone = end_zone(resolver, known);
-        /* Zones and groups have their sets already. */
-        if (known->kind == KNOWN_ZONE) {
-            end->addresses = resolver->zones[known->index].addresses;
-        } else if (known->kind == KNOWN_GROUP) {
-            end->addresses = resolver->groups[known->index].addresses;
-        } else {
+        if (set)
+            end->addresses = *set;
+        else
             r = collect_end(resolver, known, &collection);
-            if (r == 0)
-                r = collection_finish(&collection, resolver->arena, &end->addresses);
-            if (r < 0)
-                return r;
-        }
+        if (r == 0 && !set)
+            r = collection_finish(&collection, resolver->arena, &end->addresses);
+        if (r < 0)
+            return r;
         known->end = end;
     }
 
@@ -115,10 +99,12 @@ static int compare_listed(const void *a, const void *b)
 {
     const struct listed *left = a, *right = b;
 
-    return (left->zone > right->zone) - (left->zone < right->zone);
+    if (left->zone != right->zone)
+        return left->zone < right->zone ? -1 : 1;
+    return (left->known > right->known) - (left->known < right->known);
 }
 
-/* Melts the names of each zone into one end. Sorts the names by zone. */
+/* Melts the names of each zone, by which they are sorted, into one end. */
 static int merge_ends(struct resolver *resolver, struct listed *listed, size_t n_listed,
                       struct resolved_ends *ends)
 {
@@ -126,7 +112,6 @@ static int merge_ends(struct resolver *resolver, struct listed *listed, size_t n
     size_t n_zones = 1, n = 0;
     int r;
 
-    qsort(listed, n_listed, sizeof(*listed), compare_listed);
     for (size_t i = 1; i < n_listed; i++)
         n_zones += listed[i].zone != listed[i - 1].zone;
 
@@ -154,31 +139,6 @@ static int merge_ends(struct resolver *resolver, struct listed *listed, size_t n
     return 0;
 }
 
-static int compare_known(const void *a, const void *b)
-{
-    const struct known *const *left = a, *const *right = b;
-
-    return (*left > *right) - (*left < *right);
-}
-
-/* Whether two of the names are the same one. */
-static int has_repeated(const struct listed *listed, size_t n_listed)
-{
-    cleanup_(freep) struct known **sorted = calloc(n_listed, sizeof(struct known *));
-
-    if (!sorted)
-        return -ENOMEM;
-
-    for (size_t i = 0; i < n_listed; i++)
-        sorted[i] = listed[i].known;
-    qsort(sorted, n_listed, sizeof(struct known *), compare_known);
-    for (size_t i = 1; i < n_listed; i++) {
-        if (sorted[i] == sorted[i - 1])
-            return REPORTED;
-    }
-    return 0;
-}
-
 /* Looks the names up, in order. */
 static int list_names(struct resolver *resolver, const struct draft_text *list,
                       struct listed *listed, struct end_name *names)
@@ -197,7 +157,7 @@ static int list_names(struct resolver *resolver, const struct draft_text *list,
         gather(&result, r);
         if (r != 0)
             continue;
-        names[n] = (struct end_name){end_kind(known), known->index};
+        names[n] = (struct end_name){end_kinds[known->kind], known->index};
         listed[n++] = (struct listed){known, end_zone(resolver, known)};
     }
     return result;
@@ -217,12 +177,12 @@ static int resolve_many(struct resolver *resolver, const struct draft_text *list
     if (r != 0)
         return r;
 
-    r = has_repeated(listed, n);
-    if (r == REPORTED)
-        return report_error(&resolver->report, "duplicate-item", list->location,
-                            "remove one of the two", "the list has a name twice");
-    if (r < 0)
-        return r;
+    qsort(listed, n, sizeof(*listed), compare_listed);
+    for (size_t i = 1; i < n; i++) {
+        if (listed[i].known == listed[i - 1].known)
+            return report_error(&resolver->report, "duplicate-item", list->location,
+                                "remove one of the two", "the list has a name twice");
+    }
 
     ends->names = names;
     ends->n_names = n;

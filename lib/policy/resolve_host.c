@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "policy/collection.h"
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 
@@ -263,6 +262,16 @@ int resolve_hosts(struct resolver *resolver)
     return r;
 }
 
+int collect_host(const struct host *host, struct collection *collection)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < host->n_addresses; i++)
+        r = collection_add(collection, host->addresses[i].family,
+                           (struct range){host->addresses[i].address, host->addresses[i].address});
+    return r;
+}
+
 /* A member that is the name of a host. */
 static int resolve_member_host(struct resolver *resolver, const struct draft_text *text,
                                const struct known *zone, struct collection *collection)
@@ -285,13 +294,7 @@ static int resolve_member_host(struct resolver *resolver, const struct draft_tex
                               text->text);
     }
 
-    for (size_t i = 0; i < host->n_addresses; i++) {
-        r = collection_add(collection, host->addresses[i].family,
-                           (struct range){host->addresses[i].address, host->addresses[i].address});
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return collect_host(host, collection);
 }
 
 static int resolve_member(struct resolver *resolver, const struct draft_text *text,

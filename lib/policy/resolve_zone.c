@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "policy/collection.h"
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 #include "policy/store.h"

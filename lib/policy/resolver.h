@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/name_index.h"
+#include "policy/collection.h"
 #include "policy/draft.h"
 #include "policy/policy.h"
 #include "policy/report.h"
@@ -164,6 +165,9 @@ int resolve_schedule(struct resolver *resolver, const struct draft_schedule *dra
                      const struct schedule **ret_schedule);
 int resolve_limit(struct resolver *resolver, const struct draft_limit *draft,
                   struct limit *ret_limit);
+
+/* Adds the addresses of a host. Returns 0 or -ENOMEM. */
+int collect_host(const struct host *host, struct collection *collection);
 
 /* What the names of `from` or `to` mean, by zone and as written. */
 struct resolved_ends {
