@@ -205,6 +205,8 @@ static int open_gateway(struct lab *lab)
     return network_open(&lab->route);
 }
 
+static const ip_number far_addresses[FAMILIES] = {LAB_FAR_IPV4, LAB_FAR_IPV6};
+
 /* Locally administered addresses that encode wire and end. */
 static struct mac make_mac(size_t wire, uint8_t end)
 {
@@ -228,22 +230,16 @@ static int add_wire(struct lab *lab, size_t index, const char *name, int far_nam
     lab->n_wires = index + 1;
 
     r = network_find(lab->route, name, &wire->ifindex);
-    if (r < 0)
-        return r;
-    r = network_find(far_route, far_name, &wire->far_ifindex);
-    if (r < 0)
-        return r;
-    r = network_set_up(far_route, wire->far_ifindex);
-    if (r < 0)
-        return r;
-    r = network_wait_up(monitor, wire->ifindex);
-    if (r < 0)
-        return r;
-    r = network_add_neighbour(lab->route, wire->ifindex, FAMILY_IPV4, LAB_FAR_IPV4, wire->far_mac);
-    if (r < 0)
-        return r;
-    return network_add_neighbour(lab->route, wire->ifindex, FAMILY_IPV6, LAB_FAR_IPV6,
-                                 wire->far_mac);
+    if (r == 0)
+        r = network_find(far_route, far_name, &wire->far_ifindex);
+    if (r == 0)
+        r = network_set_up(far_route, wire->far_ifindex);
+    if (r == 0)
+        r = network_wait_up(monitor, wire->ifindex);
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
+        r = network_add_neighbour(lab->route, wire->ifindex, family, far_addresses[family],
+                                  wire->far_mac);
+    return r;
 }
 
 static int add_wires(struct lab *lab, const char *const *interfaces, size_t n_interfaces)
@@ -253,17 +249,11 @@ static int add_wires(struct lab *lab, const char *const *interfaces, size_t n_in
     int r;
 
     r = open_far(lab, &far_route, &far_namespace);
-    if (r < 0)
-        return r;
-    r = network_open_monitor(RTNLGRP_LINK, &monitor);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < n_interfaces; i++) {
+    if (r == 0)
+        r = network_open_monitor(RTNLGRP_LINK, &monitor);
+    for (size_t i = 0; r == 0 && i < n_interfaces; i++)
         r = add_wire(lab, i, interfaces[i], far_namespace, far_route, monitor);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return r;
 }
 
 static int pin(struct lab *lab)
@@ -299,15 +289,12 @@ int lab_new(const char *const *interfaces, size_t n_interfaces, struct lab **ret
     if (!lab->wires)
         return -ENOMEM;
     r = reassembly_new(&lab->reassembly);
-    if (r < 0)
-        return r;
-    r = pin(lab);
-    if (r < 0)
-        return r;
-    r = open_gateway(lab);
-    if (r < 0)
-        return r;
-    r = add_wires(lab, interfaces, n_interfaces);
+    if (r == 0)
+        r = pin(lab);
+    if (r == 0)
+        r = open_gateway(lab);
+    if (r == 0)
+        r = add_wires(lab, interfaces, n_interfaces);
     if (r < 0)
         return r;
 
@@ -354,7 +341,7 @@ int lab_add_route(struct lab *lab, size_t interface, enum family family, struct 
     do {
         more = range_take_prefix(&range, family_bits(family), &prefix);
         r = network_add_route(lab->route, lab->wires[interface].ifindex, family, prefix,
-                              family == FAMILY_IPV4 ? LAB_FAR_IPV4 : LAB_FAR_IPV6);
+                              far_addresses[family]);
         if (r < 0)
             return r;
     } while (more);
@@ -585,19 +572,16 @@ int lab_receive(struct lab *lab, int timeout_msec, struct frame *ret_frame, size
 {
     int r;
 
-    if (lab->head == lab->n_queue) {
-        r = drain(lab);
-        if (r < 0)
-            return r;
-    }
-    while (lab->head == lab->n_queue) {
+    r = lab->head == lab->n_queue ? drain(lab) : 0;
+    while (r == 0 && lab->head == lab->n_queue) {
         r = wait_readable(lab->far_socket, timeout_msec);
         if (r <= 0)
             return r;
         r = drain(lab);
-        if (r < 0)
-            return r;
     }
+    if (r < 0)
+        return r;
+
     *ret_frame = lab->queue[lab->head].frame;
     *ret_interface = lab->queue[lab->head].interface;
     lab->head++;
