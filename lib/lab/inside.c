@@ -24,28 +24,52 @@
 /* Where the kernel allows it; INSIDE_WINDOW packets fit into the smallest buffer. */
 #define RECEIVE_BUFFER (1024 * 1024)
 
+/* A socket of a protocol, or for the silence at a port of TCP. */
 struct ear {
     enum family family;
-    uint8_t protocol;
+    uint16_t number; /* of the protocol or port */
     int fd;
     uint32_t n_lost; /* as last received from the kernel */
 };
 
-/* A listening socket that takes no packet. */
-struct silence {
-    enum family family;
-    uint16_t port;
-    int fd;
-};
-
-struct inside {
-    int senders[FAMILIES];
-    struct silence *silences;
-    size_t n_silences;
-    size_t silences_capacity;
+struct ears {
     struct ear *ears;
     size_t n_ears;
     size_t capacity;
+};
+
+static bool ears_have(const struct ears *ears, enum family family, uint16_t number)
+{
+    for (size_t i = 0; i < ears->n_ears; i++) {
+        if (ears->ears[i].family == family && ears->ears[i].number == number)
+            return true;
+    }
+    return false;
+}
+
+/* Takes the descriptor where it succeeds. */
+static int ears_add(struct ears *ears, enum family family, uint16_t number, int *fd)
+{
+    int r = array_reserve(&ears->ears, &ears->capacity, ears->n_ears + 1, sizeof(*ears->ears));
+
+    if (r < 0)
+        return r;
+    ears->ears[ears->n_ears++] =
+        (struct ear){.family = family, .number = number, .fd = TAKE_FD(*fd)};
+    return 0;
+}
+
+static void ears_close(struct ears *ears)
+{
+    for (size_t i = 0; i < ears->n_ears; i++)
+        close(ears->ears[i].fd);
+    ears->n_ears = 0;
+}
+
+struct inside {
+    int senders[FAMILIES];
+    struct ears silences; /* listening sockets that take no packet */
+    struct ears ears;
     size_t next; /* the ear to listen to */
 };
 
@@ -81,11 +105,10 @@ struct inside *inside_free(struct inside *inside)
         if (inside->senders[family] >= 0)
             close(inside->senders[family]);
     }
-    for (size_t i = 0; i < inside->n_ears; i++)
-        close(inside->ears[i].fd);
-    free(inside->ears);
-    inside_unsilence(inside);
-    free(inside->silences);
+    ears_close(&inside->ears);
+    free(inside->ears.ears);
+    ears_close(&inside->silences);
+    free(inside->silences.ears);
     free(inside);
     return NULL;
 }
@@ -132,12 +155,10 @@ int inside_send(struct inside *inside, const char *interface, const struct frame
 int inside_listen(struct inside *inside, enum family family, uint8_t protocol)
 {
     cleanup_(closep) int fd = -1;
-    int on = 1, size = RECEIVE_BUFFER, r;
+    int on = 1, size = RECEIVE_BUFFER;
 
-    for (size_t i = 0; i < inside->n_ears; i++) {
-        if (inside->ears[i].family == family && inside->ears[i].protocol == protocol)
-            return 0;
-    }
+    if (ears_have(&inside->ears, family, protocol))
+        return 0;
     fd = socket(domain(family), SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return -errno;
@@ -147,13 +168,7 @@ int inside_listen(struct inside *inside, enum family family, uint8_t protocol)
     if (family == FAMILY_IPV6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) < 0)
         return -errno;
-
-    r = array_reserve(&inside->ears, &inside->capacity, inside->n_ears + 1, sizeof(*inside->ears));
-    if (r < 0)
-        return r;
-    inside->ears[inside->n_ears++] =
-        (struct ear){.family = family, .protocol = protocol, .fd = TAKE_FD(fd)};
-    return 0;
+    return ears_add(&inside->ears, family, protocol, &fd);
 }
 
 static int check_losses(struct ear *ear)
@@ -184,7 +199,7 @@ static void split_ipv6(const struct ear *ear, const uint8_t *bytes, size_t size,
 
     *packet = (struct frame_packet){
         .frame = {.family = FAMILY_IPV6},
-        .next_header = ear->protocol,
+        .next_header = (uint8_t)ear->number,
         .body = bytes,
         .length = size,
     };
@@ -235,8 +250,8 @@ static int listen_to(struct ear *ear, struct frame *ret_frame)
 
 int inside_receive(struct inside *inside, struct frame *ret_frame)
 {
-    for (; inside->next < inside->n_ears; inside->next++) {
-        int r = listen_to(&inside->ears[inside->next], ret_frame);
+    for (; inside->next < inside->ears.n_ears; inside->next++) {
+        int r = listen_to(&inside->ears.ears[inside->next], ret_frame);
 
         if (r != 0)
             return r;
@@ -245,15 +260,18 @@ int inside_receive(struct inside *inside, struct frame *ret_frame)
     return 0;
 }
 
-static int open_silence(enum family family, uint16_t port, int *ret_fd)
+int inside_silence(struct inside *inside, enum family family, uint16_t port)
 {
     struct sock_filter program[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
     struct sock_fprog nothing = {.len = ELEMENTS_OF(program), .filter = program};
-    cleanup_(closep) int fd = socket(domain(family), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cleanup_(closep) int fd = -1;
     struct sockaddr_storage address;
     socklen_t size = make_address(family, 0, port, &address);
     int on = 1;
 
+    if (ears_have(&inside->silences, family, port))
+        return 0;
+    fd = socket(domain(family), SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &nothing, sizeof(nothing)) < 0 ||
@@ -263,32 +281,10 @@ static int open_silence(enum family family, uint16_t port, int *ret_fd)
         return -errno;
     if (bind(fd, (const struct sockaddr *)&address, size) < 0 || listen(fd, 1) < 0)
         return -errno;
-    *ret_fd = TAKE_FD(fd);
-    return 0;
-}
-
-int inside_silence(struct inside *inside, enum family family, uint16_t port)
-{
-    struct silence silence = {.family = family, .port = port};
-    int r;
-
-    for (size_t i = 0; i < inside->n_silences; i++) {
-        if (inside->silences[i].family == family && inside->silences[i].port == port)
-            return 0;
-    }
-    r = array_reserve(&inside->silences, &inside->silences_capacity, inside->n_silences + 1,
-                      sizeof(silence));
-    if (r == 0)
-        r = open_silence(family, port, &silence.fd);
-    if (r < 0)
-        return r;
-    inside->silences[inside->n_silences++] = silence;
-    return 0;
+    return ears_add(&inside->silences, family, port, &fd);
 }
 
 void inside_unsilence(struct inside *inside)
 {
-    for (size_t i = 0; i < inside->n_silences; i++)
-        close(inside->silences[i].fd);
-    inside->n_silences = 0;
+    ears_close(&inside->silences);
 }
