@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "lab/lab.h"
 #include "lab/namespace.h"
 
@@ -46,14 +47,8 @@ bool lab_in_root_namespace(void)
 static int write_file(const char *path, const char *text)
 {
     cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
-    ssize_t n;
 
-    if (fd < 0)
-        return -errno;
-    n = write(fd, text, strlen(text));
-    if (n < 0)
-        return -errno;
-    return (size_t)n == strlen(text) ? 0 : -EIO;
+    return fd < 0 ? -errno : file_write_all(fd, text, strlen(text));
 }
 
 /* Root inside, the caller outside, and nobody else: what a kernel lets an ordinary user map. */

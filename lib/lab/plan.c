@@ -274,17 +274,6 @@ static int add_services(struct plan *plan, enum probe_kind kind, uint32_t flow,
     return r;
 }
 
-/* A source beside the flow's, of another zone or none, where the flow's packets come from. */
-static int add_outsider(struct plan *plan, uint32_t flow, size_t wire_zone,
-                        const struct packet *packet, bool stray)
-{
-    struct probe probe = plan_probe(PROBE_SOURCE, flow, packet);
-
-    probe.wire_zone = wire_zone;
-    probe.stray = stray;
-    return plan_add(plan, probe);
-}
-
 static int add_sources(struct plan *plan, const struct part *part, const struct packet *inside)
 {
     struct address_sample outside;
@@ -292,12 +281,18 @@ static int add_sources(struct plan *plan, const struct part *part, const struct 
 
     for (size_t i = 0; r == 0 && i < outside.n; i++) {
         struct packet packet = *inside;
+        struct probe probe;
         bool stray;
 
         packet.source = outside.addresses[i];
         stray = !policy_zone_of_address(plan->policy, inside->family, packet.source, &packet.from);
-        if (stray || packet.from != inside->from)
-            r = add_outsider(plan, part->flow, inside->from, &packet, stray);
+        /* Of another zone or none, where the flow's packets come from. */
+        if (stray || packet.from != inside->from) {
+            probe = plan_probe(PROBE_SOURCE, part->flow, &packet);
+            probe.wire_zone = inside->from;
+            probe.stray = stray;
+            r = plan_add(plan, probe);
+        }
         if (r == 0 && !stray)
             r = add_neighbour(plan, PROBE_SOURCE, part->flow, &packet);
     }

@@ -70,12 +70,6 @@ static void find_ends(const struct plan *plan, const struct probe *probe, struct
     }
 }
 
-static struct mac other_mac(struct mac mac)
-{
-    mac.bytes[5] ^= 0x40;
-    return mac;
-}
-
 /* The type of the reply to a query: RFC 792, RFC 950, RFC 4443, RFC 4620. */
 static uint16_t reply_to_query(uint16_t query)
 {
@@ -149,7 +143,9 @@ static void dress(const struct play *play, struct packet_plan *sent, bool wrong)
     if (sent->from.zone == ZONE_GATEWAY ||
         !layout_bound_mac(plan->layout, sent->frame.family, sent->frame.source, &mac))
         return;
-    sent->frame.source_mac = wrong ? other_mac(mac) : mac;
+    if (wrong)
+        mac.bytes[5] ^= 0x40;
+    sent->frame.source_mac = mac;
 }
 
 /* Returns false where there is no such packet. */
