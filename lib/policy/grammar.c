@@ -10,26 +10,15 @@
 #include "policy/draft.h"
 #include "policy/policy.h"
 
-#define TEXT(type, key)                                                                            \
+#define KEY(type, key, ...)                                                                        \
     {                                                                                              \
-        .name = #key, .kind = KEY_TEXT, .offset = offsetof(type, key)                              \
+        .name = #key, .offset = offsetof(type, key), __VA_ARGS__                                   \
     }
-#define TEXT_REQUIRED(type, key)                                                                   \
-    {                                                                                              \
-        .name = #key, .kind = KEY_TEXT, .offset = offsetof(type, key), .required = true            \
-    }
-#define LIST(type, key)                                                                            \
-    {                                                                                              \
-        .name = #key, .kind = KEY_LIST, .offset = offsetof(type, key)                              \
-    }
-#define LIST_REQUIRED(type, key)                                                                   \
-    {                                                                                              \
-        .name = #key, .kind = KEY_LIST, .offset = offsetof(type, key), .required = true            \
-    }
-#define MAPPED(type, key, mapping_of)                                                              \
-    {                                                                                              \
-        .name = #key, .kind = KEY_MAPPING, .offset = offsetof(type, key), .mapping = &(mapping_of) \
-    }
+#define TEXT(type, key) KEY(type, key, .kind = KEY_TEXT)
+#define TEXT_REQUIRED(type, key) KEY(type, key, .kind = KEY_TEXT, .required = true)
+#define LIST(type, key) KEY(type, key, .kind = KEY_LIST)
+#define LIST_REQUIRED(type, key) KEY(type, key, .kind = KEY_LIST, .required = true)
+#define MAPPED(type, key, of) KEY(type, key, .kind = KEY_MAPPING, .mapping = &(of))
 #define MAPPING(name, type, array)                                                                 \
     static const struct mapping array##_mapping = {                                                \
         .noun = (name), .size = sizeof(type), .keys = (array), .n_keys = ELEMENTS_OF(array)};      \
@@ -121,11 +110,8 @@ static const struct grammar_key expectation_keys[] = {
 };
 MAPPING("expectation", struct draft_expectation, expectation_keys);
 
-#define OBJECTS(key, mapping_of, bound)                                                            \
-    {                                                                                              \
-        .name = #key, .kind = KEY_OBJECTS, .offset = offsetof(struct draft, key),                  \
-        .mapping = &(mapping_of), .most = (bound)                                                  \
-    }
+#define OBJECTS(key, of, bound)                                                                    \
+    KEY(struct draft, key, .kind = KEY_OBJECTS, .mapping = &(of), .most = (bound))
 
 static const struct grammar_key file_keys[] = {
     {.name = "segd",
