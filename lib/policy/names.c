@@ -61,20 +61,6 @@ static int report_taken(struct resolver *resolver, const struct draft_text *name
                           nouns[first->kind], first->name);
 }
 
-/*
- * Keeps the name in the spelling to know it by: the ASCII one, so that a name in full-width letters
- * meets the one it looks like.
- */
-static int keep_spelling(struct resolver *resolver, const struct draft_text *name,
-                         const char **ret_spelling)
-{
-    char narrow[POLICY_TEXT_MAX + 1];
-
-    spelling_narrow(name->text, narrow);
-    *ret_spelling = arena_string(resolver->arena, narrow);
-    return *ret_spelling ? 0 : -ENOMEM;
-}
-
 /* What is asked of a name of this kind. */
 static int check_name(struct resolver *resolver, const struct draft_text *name,
                       enum known_kind kind)
@@ -109,13 +95,17 @@ int names_register(struct resolver *resolver, struct names *names, enum known_ki
                    const struct draft_object *object, struct known **ret_known)
 {
     struct known *known = &names->known[names->n_known];
+    char narrow[POLICY_TEXT_MAX + 1];
     const char *spelling;
     uint32_t taken;
     int r;
 
-    r = keep_spelling(resolver, object->name, &spelling);
-    if (r < 0)
-        return r;
+    /* Known by the ASCII spelling, so that a name in full-width letters meets the one it looks
+     * like. */
+    spelling_narrow(object->name->text, narrow);
+    spelling = arena_string(resolver->arena, narrow);
+    if (!spelling)
+        return -ENOMEM;
     if (name_index_find(&names->index, spelling, &taken))
         return report_taken(resolver, object->name, kind, &names->known[taken]);
 

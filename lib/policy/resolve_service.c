@@ -34,13 +34,8 @@ static int add_service(struct resolver *resolver, const struct service *service,
     return 0;
 }
 
-static bool ranges_equal(const struct service_range *a, const struct service_range *b)
-{
-    return a->protocol_first == b->protocol_first && a->protocol_last == b->protocol_last &&
-           a->port_first == b->port_first && a->port_last == b->port_last &&
-           a->families[FAMILY_IPV4] == b->families[FAMILY_IPV4] &&
-           a->families[FAMILY_IPV6] == b->families[FAMILY_IPV6];
-}
+_Static_assert(sizeof(struct service_range) == 6 + FAMILIES,
+               "it has no padding, to be compared whole");
 
 /* One literal of a named service, after those it has. */
 static int resolve_literal(struct resolver *resolver, const struct draft_text *text,
@@ -58,7 +53,7 @@ static int resolve_literal(struct resolver *resolver, const struct draft_text *t
         return report_literal(resolver, text, &literal);
 
     for (size_t i = 0; i < *n_ranges; i++) {
-        if (ranges_equal(&ranges[i], &literal.ranges[0]))
+        if (memcmp(&ranges[i], &literal.ranges[0], sizeof(*ranges)) == 0)
             return report_warning(&resolver->report, "redundant", text->location, "remove one",
                                   "`%s` is given twice", text->text);
     }
@@ -109,13 +104,10 @@ static int resolve_named(struct resolver *resolver, const struct draft_service *
         return r;
 
     service.name = known->name;
-    if (draft->literals) {
-        r = resolve_literals(resolver, draft, &service);
-        if (r < 0)
-            return r;
-        known->broken |= r == REPORTED;
-    }
-    if (known->broken)
+    r = resolve_literals(resolver, draft, &service);
+    if (r < 0)
+        return r;
+    if (r == REPORTED || known->broken)
         return 0;
 
     r = add_service(resolver, &service, &index);
