@@ -253,13 +253,6 @@ static struct packet point_at(const struct points *points, const struct packet *
     return packet;
 }
 
-static size_t count_points(const struct points *points)
-{
-    size_t n = points->sources.n * points->destinations.n * points->services.n;
-
-    return n < FLOW_PROBES_MAX ? n : FLOW_PROBES_MAX;
-}
-
 static int add_services(struct plan *plan, enum probe_kind kind, uint32_t flow,
                         const struct packet *inside, const struct service_sample *services)
 {
@@ -421,8 +414,8 @@ static int plan_part(struct plan *plan, const struct part *part, const struct pa
 
     if (r < 0)
         return r;
-    n = count_points(&points);
-    for (size_t i = 0; r == 0 && i < n; i++) {
+    n = points.sources.n * points.destinations.n * points.services.n;
+    for (size_t i = 0; r == 0 && i < n && i < FLOW_PROBES_MAX; i++) {
         packet = point_at(&points, base, i);
         r = add_neighbour(plan, PROBE_FLOW, part->flow, &packet);
     }

@@ -262,17 +262,11 @@ static int collect(struct play *play)
     return r;
 }
 
-static const char *wire_name(const struct plan *plan, size_t wire)
-{
-    size_t n;
-
-    return layout_interfaces(plan->layout, &n)[wire];
-}
-
 static int send_leg(struct play *play, size_t index, enum leg leg)
 {
     struct stage *stage = play->stage;
     struct packet_plan packet;
+    size_t n;
     int r;
 
     if (!plan_packet(play, index, leg, &packet))
@@ -292,7 +286,9 @@ static int send_leg(struct play *play, size_t index, enum leg leg)
             return r;
     }
     if (packet.from.zone == ZONE_GATEWAY)
-        return inside_send(stage->inside, wire_name(stage->plan, packet.to.wire), &packet.frame);
+        return inside_send(stage->inside,
+                           layout_interfaces(stage->plan->layout, &n)[packet.to.wire],
+                           &packet.frame);
     return lab_send(stage->lab, packet.from.wire, &packet.frame, NULL);
 }
 
