@@ -90,9 +90,9 @@ bool gateway_take_changed(struct gateway *gateway)
 
 usec_t gateway_now(const struct gateway *gateway)
 {
-    usec_t now = calendar_now(), over = gateway->state.overrides.over;
+    usec_t now = calendar_now(), floor = gateway->state.overrides.clock_floor;
 
-    return over > now ? over : now;
+    return floor > now ? floor : now;
 }
 
 void gateway_judge_clock(struct gateway *gateway)
@@ -102,15 +102,15 @@ void gateway_judge_clock(struct gateway *gateway)
     char text[INSTANT_TEXT_MAX];
 
     if (calendar_now() >= EPOCH) {
-        overrides->over = 0;
+        overrides->clock_floor = 0;
         findings_drop(gateway->findings, "clock", "clock-wrong", NULL);
         return;
     }
-    if (overrides->over < EPOCH)
-        overrides->over = EPOCH;
-    if (overrides->over < known)
-        overrides->over = known;
-    instant_format(overrides->over, text);
+    if (overrides->clock_floor < EPOCH)
+        overrides->clock_floor = EPOCH;
+    if (overrides->clock_floor < known)
+        overrides->clock_floor = known;
+    instant_format(overrides->clock_floor, text);
     findings_report(gateway->findings, "clock", "clock-wrong", FINDING_CRITICAL, NULL,
                     "the clock shows a time before this segd was made: what had ended by %s stays "
                     "closed, schedules go by the clock; set it",

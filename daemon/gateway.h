@@ -67,10 +67,10 @@ DEFINE_CLEANUP(struct gateway, gateway_free)
 /* Whether something changed since the last call. */
 bool gateway_take_changed(struct gateway *gateway);
 
-/* The last instant that is known to have passed: the clock, or where it is certainly wrong the
- * instant in `state.overrides.over`. */
+/* The last instant that is known to have passed: the clock, or where that is certainly wrong
+ * `state.overrides.clock_floor`. */
 usec_t gateway_now(const struct gateway *gateway);
-/* Whether the clock is believed is decided anew, after it was set. */
+/* Decides whether the clock can be trusted: at the start, and after it was set. */
 void gateway_judge_clock(struct gateway *gateway);
 
 /* Writes to the audit log; a failure becomes a finding and is returned. */

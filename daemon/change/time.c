@@ -70,7 +70,7 @@ int change_by_time(struct gateway *gateway)
     int r;
 
     /* At least once a day, so that no more than a day is forgotten with the clock. */
-    if (gateway->state_directory >= 0 && gateway->state.overrides.over == 0)
+    if (gateway->state_directory >= 0 && gateway->state.overrides.clock_floor == 0)
         state_set_instant(gateway->state_directory, calendar_now());
     gateway->changed = true;
     if (!enforcement_outline(gateway->enforcement))

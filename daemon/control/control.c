@@ -36,6 +36,7 @@ void control_refuse(struct control *control, const struct actor *actor, const ch
 {
     uint64_t omitted;
 
-    if (refusals_count(&control->refusals, actor->uid, calendar_clock(CLOCK_MONOTONIC), &omitted))
+    if (audit_limit_allows(&control->audit_limit, actor->uid, calendar_clock(CLOCK_MONOTONIC),
+                           &omitted))
         control_note_refusal(control, actor, method, why, outcome, omitted);
 }

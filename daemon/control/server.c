@@ -124,7 +124,7 @@ void server_tell_refused(struct connection *connection, const char *method, cons
 
     sd_event_now(server->event, CLOCK_MONOTONIC, &now);
     if (!server->options.refused ||
-        !refusals_count(&server->refusals, counted, (usec_t)now, &omitted))
+        !audit_limit_allows(&server->audit_limit, counted, (usec_t)now, &omitted))
         return;
     if (omitted > 0)
         snprintf(text, sizeof(text), "%s; so were %" PRIu64 " more before", why, omitted);

@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "daemon/control/refusal.h"
+#include "daemon/control/audit_limit.h"
 #include "daemon/control/server.h"
 
 /* What the files of the server share. */
@@ -53,7 +53,7 @@ struct server {
     size_t n_connections;
     size_t connections_max; /* as many as there are descriptors for */
     uint64_t n_accepted;
-    struct refusals refusals;
+    struct audit_limit audit_limit;
     struct roles roles;
 };
 

@@ -110,7 +110,8 @@ int state_write(int directory, const struct state *state)
 
     if (r < 0)
         return r;
-    /* What a wrong clock shows does not take the place of what is known. */
-    return state_set_instant(directory,
-                             state->overrides.over > 0 ? state->overrides.over : calendar_now());
+    /* A wrong clock does not replace the instant that is known. */
+    return state_set_instant(directory, state->overrides.clock_floor > 0
+                                            ? state->overrides.clock_floor
+                                            : calendar_now());
 }

@@ -21,7 +21,7 @@ struct window {
 
 struct flow_states {
     const struct policy *policy;
-    usec_t over;            /* what ends until then has expired */
+    usec_t clock_floor;     /* flows that end by this instant have expired */
     struct window *windows; /* of each of the policy's schedules */
     const char **suspended; /* names, sorted */
     size_t n_suspended;
@@ -58,7 +58,7 @@ int flow_states_new(const struct policy *policy, const struct overrides *overrid
     if (!states)
         return -ENOMEM;
     states->policy = policy;
-    states->over = overrides && overrides->over > now ? overrides->over : now;
+    states->clock_floor = overrides && overrides->clock_floor > now ? overrides->clock_floor : now;
 
     states->windows = calloc(policy->n_schedules + 1, sizeof(*states->windows));
     if (!states->windows)
@@ -106,7 +106,7 @@ enum flow_state flow_states_of(const struct flow_states *states, const struct fl
 
     if (!flow->enabled) {
         state = FLOW_STATE_DISABLED;
-    } else if (flow->expires <= states->over) {
+    } else if (flow->expires <= states->clock_floor) {
         state = FLOW_STATE_EXPIRED;
     } else {
         until = window->until < flow->expires ? window->until : flow->expires;

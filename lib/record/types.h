@@ -71,9 +71,9 @@ struct overrides {
     size_t n_overrides;
     size_t capacity;
     uint64_t next_grant; /* number of the next grant, from 1; counts up for ever */
-    /* Where the clock is certainly wrong, an instant that is over whatever it says: flows that had
-     * ended by then have expired. 0: the clock is believed. */
-    usec_t over;
+    /* Where the clock is certainly wrong: an instant that has passed whatever the clock shows.
+     * Flows that ended by then have expired. 0: the clock is trusted. */
+    usec_t clock_floor;
 };
 
 enum generation_outcome {

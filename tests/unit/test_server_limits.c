@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "checks.h"
-#include "daemon/control/refusal.h"
+#include "daemon/control/audit_limit.h"
 #include "service.h"
 
 #define USER 65534
@@ -249,12 +249,12 @@ START_TEST(users_without_a_role_are_one_user)
         client_is_closed(fds[i]);
     }
 
-    for (int i = 0; i < 2 * REFUSALS_PER_MINUTE; i++) {
+    for (int i = 0; i < 2 * AUDIT_LIMIT_PER_MINUTE; i++) {
         fd = service_connect(service, 300000 + i);
         client_is_error(client_ask(fd, CALL("Confirm")), "io.segd.Control.NotPermitted");
         close(fd);
     }
-    ck_assert_int_eq(service_number(service, "refused"), REFUSALS_PER_MINUTE);
+    ck_assert_int_eq(service_number(service, "refused"), AUDIT_LIMIT_PER_MINUTE);
 }
 END_TEST
 
@@ -429,13 +429,13 @@ START_TEST(refusals_of_one_user_are_told_some_times)
     fd = service_connect(service, USER);
     client_say(fd, "nonsense");
     client_is_closed(fd);
-    ck_assert_int_eq(service_number(service, "refused"), REFUSALS_PER_MINUTE);
+    ck_assert_int_eq(service_number(service, "refused"), AUDIT_LIMIT_PER_MINUTE);
 
     /* That hides nobody else. */
     fd = service_connect(service, OTHER_USER);
     client_is_error(client_ask(fd, CALL("Confirm")), "io.segd.Control.NotPermitted");
     close(fd);
-    ck_assert_int_eq(service_number(service, "refused"), REFUSALS_PER_MINUTE + 1);
+    ck_assert_int_eq(service_number(service, "refused"), AUDIT_LIMIT_PER_MINUTE + 1);
 }
 END_TEST
 
