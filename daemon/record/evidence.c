@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What was the case when a zone was isolated: connections first, and who stood where; it takes one
- * walk of the connections, whatever the policy is. Counters and ruleset come after that. The sums
- * come last: a folder without SHA256SUMS is one that was not finished.
+ * The evidence of an isolation. Connections and clock come first, since they change: that takes one
+ * walk of the connections, whatever the policy is. Counters and ruleset come after that. SHA256SUMS
+ * comes last: a folder without it was not finished.
  *
- * If a file cannot be written, evidence_begin() or evidence_finish() fails and the caller decides;
- * what the kernel does not tell is noted in the file that lacks it, and is no failure.
+ * The sums are of the bytes as they are handed to the kernel, not of what is read back, so that
+ * nothing can change in between. All files are written before segd waits for the disk, once for all
+ * of them. Connections and flows, of which there may be many, are written one by one as they are
+ * read, so that they need little memory.
+ *
+ * If a file cannot be written, evidence_begin() or evidence_finish() fails and the caller decides.
+ * What the kernel does not tell is noted in the file that lacks it, under the key `problem`.
  */
 
 #include "daemon/record/evidence.h"
@@ -14,18 +19,442 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/address.h"
+#include "base/file.h"
 #include "base/instant.h"
-#include "daemon/record/evidence_private.h"
+#include "base/sha256.h"
+#include "observe/drop_counters.h"
+#include "observe/live.h"
+#include "ruleset/compile.h"
 
 #define INCIDENTS "incidents"
 /* Isolations of one zone in one second. */
 #define SAME_INSTANT_MAX 1000
+#define EVIDENCE_FILES_MAX 8
+
+struct evidence_file {
+    const char *name; /* a static string */
+    char sum[SHA256_TEXT_MAX];
+    int fd; /* until it is on the disk; then -1 */
+};
+
+struct evidence {
+    int incidents; /* the folder of all incidents */
+    int folder;
+    char *path; /* `incidents/…` */
+    struct nftables *nftables;
+    const struct ruleset *ruleset;
+    struct evidence_file files[EVIDENCE_FILES_MAX];
+    size_t n_files;
+    /* The first thing that the kernel could not tell, as a negative errno. Its file says so, and
+     * the other files are complete. */
+    int problem;
+};
+
+/* Writes what goes into a file. Returns 0, -ENOMEM, or -EIO where the stream failed. */
+typedef int (*writer)(FILE *stream, struct evidence *evidence, const void *userdata);
+
+/* A file while it is written. */
+struct output {
+    int fd;
+    int error;
+    crypto_hash_sha256_state hash;
+};
+
+/* As fopencookie(3) wants it: 0 is an error. */
+static ssize_t output_write(void *cookie, const char *bytes, size_t size)
+{
+    struct output *output = cookie;
+    int r = file_write_all(output->fd, bytes, size);
+
+    if (r < 0) {
+        output->error = r;
+        return 0;
+    }
+    crypto_hash_sha256_update(&output->hash, (const unsigned char *)bytes, size);
+    return (ssize_t)size;
+}
+
+/* Returns 0, or the first error. */
+static int fill(struct evidence *evidence, struct evidence_file *file, writer write_content,
+                const void *userdata)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    struct output output = {.fd = file->fd};
+    FILE *stream;
+    int r;
+
+    crypto_hash_sha256_init(&output.hash);
+    stream = fopencookie(&output, "w", (cookie_io_functions_t){.write = output_write});
+    if (!stream)
+        return -ENOMEM;
+
+    r = write_content(stream, evidence, userdata);
+    if (fclose(stream) != 0 && r == 0)
+        r = -EIO;
+    if (output.error < 0)
+        r = output.error;
+    if (r < 0)
+        return r;
+
+    crypto_hash_sha256_final(&output.hash, digest);
+    sodium_bin2hex(file->sum, sizeof(file->sum), digest, sizeof(digest));
+    return 0;
+}
+
+/* A new file of the folder, with its sum. Returns 0, -ENOSPC or -errno. */
+static int write_file(struct evidence *evidence, const char *name, writer write_content,
+                      const void *userdata)
+{
+    struct evidence_file *file = &evidence->files[evidence->n_files];
+
+    if (evidence->n_files == EVIDENCE_FILES_MAX)
+        return -ENOBUFS;
+    *file = (struct evidence_file){.name = name};
+    file->fd =
+        openat(evidence->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file->fd < 0)
+        return -errno;
+
+    evidence->n_files++;
+    return fill(evidence, file, write_content, userdata);
+}
+
+/* Waits until all files and the folder are on the disk. Returns 0 or -errno. */
+static int sync_files(struct evidence *evidence)
+{
+    for (size_t i = 0; i < evidence->n_files; i++) {
+        struct evidence_file *file = &evidence->files[i];
+
+        if (file->fd < 0)
+            continue;
+        if (fsync(file->fd) < 0)
+            return -errno;
+        close(file->fd);
+        file->fd = -1;
+    }
+    return fsync(evidence->folder) < 0 ? -errno : 0;
+}
+
+/* Writes one value and releases it; NULL is no memory. */
+static int put_json(FILE *stream, json_t *json, size_t flags)
+{
+    cleanup_(json_decrefp) json_t *value = json;
+
+    if (!value)
+        return -ENOMEM;
+    if (json_dumpf(value, stream, flags | JSON_ENCODE_ANY) < 0)
+        return ferror(stream) ? -EIO : -ENOMEM;
+    return 0;
+}
+
+static int put_text(FILE *stream, const char *text)
+{
+    return fputs(text, stream) < 0 ? -EIO : 0;
+}
+
+/* A whole file. */
+static int put_document(FILE *stream, json_t *json)
+{
+    int r = put_json(stream, json, JSON_INDENT(2));
+
+    return r < 0 ? r : put_text(stream, "\n");
+}
+
+/* A list whose elements are written one by one, a line each. */
+struct list {
+    FILE *stream;
+    size_t n;
+};
+
+/* `head` is written before the list: the beginning of an object, or its next key. */
+static int list_begin(struct list *list, FILE *stream, const char *head)
+{
+    *list = (struct list){stream, 0};
+    return fprintf(stream, "%s [", head) < 0 ? -EIO : 0;
+}
+
+static int list_add(struct list *list, json_t *json)
+{
+    int r = put_text(list->stream, list->n++ > 0 ? ",\n  " : "\n  ");
+
+    if (r < 0) {
+        json_decref(json);
+        return r;
+    }
+    return put_json(list->stream, json, JSON_COMPACT);
+}
+
+static int list_end(struct list *list)
+{
+    return put_text(list->stream, list->n > 0 ? "\n]" : "]");
+}
+
+/* Ends the object of a file with the key `problem`: null, or what the kernel did not tell. */
+static int put_problem(FILE *stream, struct evidence *evidence, int problem)
+{
+    int r = put_text(stream, ", \"problem\": ");
+
+    if (r == 0)
+        r = put_json(stream, problem < 0 ? json_string(strerror(-problem)) : json_null(), 0);
+    if (r == 0)
+        r = put_text(stream, "}\n");
+    if (problem < 0 && evidence->problem == 0)
+        evidence->problem = problem;
+    return r;
+}
+
+/* The name of the live flow with this mark, or NULL. */
+static const char *flow_of_mark(const struct ruleset *ruleset, uint32_t mark)
+{
+    const struct element *element =
+        live_find(ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL, mark);
+
+    return element ? element->comment : NULL;
+}
+
+static json_t *count_json(struct nftables_count count)
+{
+    return json_pack("{s:I, s:I}", "packets", (json_int_t)count.packets, "bytes",
+                     (json_int_t)count.bytes);
+}
+
+/* A walk over all connections that writes those of the zone. */
+struct walk {
+    struct list list;
+    const struct zone *zone;
+    const struct ruleset *ruleset;
+    int result; /* of writing: an error ends the walk */
+};
+
+static json_t *connection_json(const struct walk *walk, const struct conntrack_entry *connection)
+{
+    const struct service_range service = {
+        .protocol_first = connection->protocol,
+        .protocol_last = connection->protocol,
+        .port_first = connection->port,
+        .port_last = connection->port,
+    };
+    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], text[SERVICE_TEXT_MAX];
+    struct nftables_count original = {connection->original_packets, connection->original_bytes};
+    struct nftables_count reply = {connection->reply_packets, connection->reply_bytes};
+
+    address_format(connection->family, connection->source, source);
+    address_format(connection->family, connection->destination, destination);
+    service_range_format(&service, connection->family, text);
+    return json_pack("{s:s, s:i, s:s, s:i, s:i, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:o}", "source",
+                     source, "source_port", (int)connection->source_port, "destination",
+                     destination, "port", (int)connection->port, "protocol",
+                     (int)connection->protocol, "service", text, "mark",
+                     (json_int_t)connection->mark, "flow",
+                     record_encode_text(flow_of_mark(walk->ruleset, connection->mark)), "state",
+                     record_encode_text(connection->state), "status",
+                     (json_int_t)connection->status, "timeout", (json_int_t)connection->timeout,
+                     "original", connection->counts ? count_json(original) : json_null(), "reply",
+                     connection->counts ? count_json(reply) : json_null());
+}
+
+static int add_connection(const struct conntrack_entry *connection, void *userdata)
+{
+    struct walk *walk = userdata;
+    const struct address_set *addresses = &walk->zone->addresses;
+
+    if (address_set_contains(addresses, connection->family, connection->source) ||
+        address_set_contains(addresses, connection->family, connection->destination))
+        walk->result = list_add(&walk->list, connection_json(walk, connection));
+    return walk->result;
+}
+
+static int write_connections(FILE *stream, struct evidence *evidence, const void *userdata)
+{
+    const struct evidence_subject *subject = userdata;
+    struct walk walk = {
+        .zone = policy_zone_named(subject->outline, subject->zone),
+        .ruleset = subject->ruleset,
+    };
+    int problem = -EPROTONOSUPPORT, r;
+
+    if (!walk.zone)
+        return -ENOENT;
+    r = list_begin(&walk.list, stream, "{\"connections\":");
+    if (r < 0)
+        return r;
+
+    if (subject->conntrack)
+        problem = conntrack_dump(subject->conntrack, add_connection, &walk);
+    if (walk.result < 0)
+        return walk.result;
+    if (problem == -ENOMEM)
+        return problem;
+
+    r = list_end(&walk.list);
+    return r < 0 ? r : put_problem(stream, evidence, problem);
+}
+
+static json_t *addresses_json(const struct link *link)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < link->n_addresses; i++) {
+        const struct link_address *address = &link->addresses[i];
+        char text[ADDRESS_TEXT_MAX];
+
+        address_format(address->family, address->address, text);
+        if (json_array_append_new(array, json_sprintf("%s/%u", text, address->length)) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(array);
+}
+
+static json_t *link_json(const struct link *link)
+{
+    const uint8_t *mac = link->mac;
+
+    /* The name of an interface may be any bytes. */
+    return json_pack("{s:i, s:b, s:i, s:i, s:o, s:b, s:o, s:o, s:o}", "index", link->index, "up",
+                     link->up, "master", link->master, "lower", link->lower, "mac",
+                     json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                                  mac[4], mac[5]),
+                     "xdp", link->xdp, "addresses", addresses_json(link), "name",
+                     record_encode_text(link->name), "kind", record_encode_text(link->kind));
+}
+
+static int write_links(FILE *stream, struct evidence *evidence, const void *userdata)
+{
+    const struct evidence_subject *subject = userdata;
+    size_t n = subject->links ? links_count(subject->links) : 0;
+    struct list list;
+    int r = list_begin(&list, stream, "{\"links\":");
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = list_add(&list, link_json(links_at(subject->links, i)));
+    if (r == 0)
+        r = list_end(&list);
+    return r < 0 ? r : put_problem(stream, evidence, subject->links ? 0 : -ENODATA);
+}
+
+static int write_state(FILE *stream, struct evidence *evidence, const void *userdata)
+{
+    const struct evidence_subject *subject = userdata;
+    const struct state *state = subject->state;
+
+    (void)evidence;
+    return put_document(stream,
+                        json_pack("{s:o, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "zone",
+                                  record_encode_text(subject->zone), "reason",
+                                  record_encode_text(subject->reason), "actor",
+                                  record_encode(&actor_type, subject->actor, RECORD_DISK),
+                                  "generation", (json_int_t)state->generation, "fingerprint",
+                                  record_encode_text(subject->fingerprint), "unconfirmed",
+                                  state->confirmation.pending, "overrides",
+                                  record_encode(&overrides_type, &state->overrides, RECORD_DISK),
+                                  "audit_head", record_encode_text(subject->audit_head)));
+}
+
+/* How well the clock is synchronised, by adjtimex(2), which changes nothing here; null if the call
+ * is not permitted. */
+static json_t *discipline_json(void)
+{
+    struct timex status = {0};
+    int state = adjtimex(&status);
+
+    if (state < 0)
+        return json_null();
+    return json_pack("{s:b, s:i, s:I, s:I, s:I}", "synchronised",
+                     state != TIME_ERROR && !(status.status & STA_UNSYNC), "status", status.status,
+                     "offset", (json_int_t)status.offset, "estimated_error",
+                     (json_int_t)status.esterror, "maximum_error", (json_int_t)status.maxerror);
+}
+
+static int write_clock(FILE *stream, struct evidence *evidence, const void *userdata)
+{
+    const struct evidence_subject *subject = userdata;
+    const struct policy *outline = subject->outline;
+    char boot_id[40], time[INSTANT_TEXT_MAX];
+
+    (void)evidence;
+    state_boot_id(boot_id);
+    return put_document(stream, json_pack("{s:s, s:I, s:I, s:o, s:o, s:s}", "time",
+                                          instant_format(calendar_now(), time), "realtime",
+                                          (json_int_t)calendar_clock(CLOCK_REALTIME), "boottime",
+                                          (json_int_t)calendar_clock(CLOCK_BOOTTIME), "timezone",
+                                          record_encode_text(outline ? outline->timezone : NULL),
+                                          "discipline", discipline_json(), "boot_id", boot_id));
+}
+
+static int add_counter(const struct drop_counter *counter, void *userdata)
+{
+    json_t *array = userdata;
+    cleanup_(json_decrefp) json_t *json = count_json(counter->count);
+
+    if (!json || json_object_set_new(json, "counter", record_encode_text(counter->name)) < 0)
+        return -ENOMEM;
+    return json_array_append(array, json) < 0 ? -ENOMEM : 0;
+}
+
+/* These are few, so they are collected before they are written: a dump may have to begin again. */
+static int put_refused(FILE *stream, struct nftables *nftables, int *ret_problem)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+    int r = array ? drop_counters_read(nftables, add_counter, array) : -ENOMEM;
+
+    if (r == -ENOMEM)
+        return r;
+    *ret_problem = r;
+    r = put_text(stream, "{\"refused\": ");
+    return r < 0 ? r : put_json(stream, TAKE_PTR(array), JSON_INDENT(2));
+}
+
+static int put_flows(FILE *stream, const struct ruleset *ruleset, struct nftables *nftables,
+                     int *ret_problem)
+{
+    cleanup_(live_counts_clear) struct live_counts counts = {0};
+    int r = live_counts_read(nftables, ruleset, &counts);
+    struct list list;
+
+    if (r == -ENOMEM)
+        return r;
+    *ret_problem = r;
+    r = list_begin(&list, stream, ",\n\"flows\":");
+    for (size_t i = 0; r == 0 && i < counts.n_counts; i++) {
+        const struct live_count *count = &counts.counts[i];
+
+        r = list_add(&list,
+                     json_pack("{s:o, s:I, s:o, s:o}", "flow",
+                               record_encode_text(flow_of_mark(ruleset, count->mark)), "mark",
+                               (json_int_t)count->mark, "original", count_json(count->original),
+                               "reply", count_json(count->reply)));
+    }
+    return r < 0 ? r : list_end(&list);
+}
+
+static int write_counters(FILE *stream, struct evidence *evidence, const void *userdata)
+{
+    struct nftables *nftables = evidence->nftables;
+    int of_refused = 0, of_flows = 0;
+    int r = put_refused(stream, nftables, &of_refused);
+
+    (void)userdata;
+    if (r == 0)
+        r = put_flows(stream, evidence->ruleset, nftables, &of_flows);
+    return r < 0 ? r : put_problem(stream, evidence, of_refused < 0 ? of_refused : of_flows);
+}
+
+static int write_ruleset(FILE *stream, struct evidence *evidence, const void *userdata)
+{
+    (void)userdata;
+    return ruleset_print(evidence->ruleset, calendar_now(), stream);
+}
 
 struct evidence *evidence_free(struct evidence *evidence)
 {
@@ -46,7 +475,7 @@ const char *evidence_path(const struct evidence *evidence)
     return evidence->path;
 }
 
-/* The folder of all incidents, which is made to last where it is new. */
+/* The folder of all incidents; a new one is synced to the disk. */
 static int open_incidents(int directory)
 {
     int fd;
@@ -62,7 +491,7 @@ static int open_incidents(int directory)
     return fd < 0 ? -errno : fd;
 }
 
-/* `20261123T024501Z`, which sorts as time does and needs no quotes anywhere. */
+/* `20261123T024501Z`: sorts by time and needs no quotes in a shell. */
 static const char *format_stamp(usec_t instant, char buffer[INSTANT_TEXT_MAX])
 {
     char text[INSTANT_TEXT_MAX];
@@ -77,7 +506,7 @@ static const char *format_stamp(usec_t instant, char buffer[INSTANT_TEXT_MAX])
     return buffer;
 }
 
-/* Makes the folder; one that is there already is another incident's. */
+/* Makes the folder of this incident. An existing one belongs to another incident. */
 static int make_folder(struct evidence *evidence, const char *zone)
 {
     char stamp[INSTANT_TEXT_MAX];
@@ -106,7 +535,7 @@ static int open_folder(struct evidence *evidence, const struct evidence_subject 
 {
     int r;
 
-    /* Names of zones are part of a path here. */
+    /* The name of the zone becomes part of a path. */
     if (strchr(subject->zone, '/'))
         return -EINVAL;
     r = open_incidents(subject->directory);
@@ -123,18 +552,29 @@ static int open_folder(struct evidence *evidence, const struct evidence_subject 
     return evidence->folder < 0 ? -errno : 0;
 }
 
+/* Removes all that was written. */
+static void remove_all(struct evidence *evidence)
+{
+    const char *name = evidence->path ? strrchr(evidence->path, '/') + 1 : NULL;
+
+    for (size_t i = 0; i < evidence->n_files; i++)
+        unlinkat(evidence->folder, evidence->files[i].name, 0);
+    if (name && unlinkat(evidence->incidents, name, AT_REMOVEDIR) == 0)
+        fsync(evidence->incidents);
+}
+
 static int write_before(struct evidence *evidence, const struct evidence_subject *subject)
 {
-    int r = evidence_write(evidence, "connections.json", evidence_write_connections, subject);
+    int r = write_file(evidence, "connections.json", write_connections, subject);
 
     if (r == 0)
-        r = evidence_write(evidence, "links.json", evidence_write_links, subject);
+        r = write_file(evidence, "links.json", write_links, subject);
     if (r == 0)
-        r = evidence_write(evidence, "state.json", evidence_write_state, subject);
+        r = write_file(evidence, "state.json", write_state, subject);
     if (r == 0)
-        r = evidence_write(evidence, "clock.json", evidence_write_clock, subject);
+        r = write_file(evidence, "clock.json", write_clock, subject);
     if (r == 0)
-        r = evidence_sync(evidence);
+        r = sync_files(evidence);
     if (r == 0 && fsync(evidence->incidents) < 0)
         r = -errno;
     return r;
@@ -155,7 +595,7 @@ int evidence_begin(const struct evidence_subject *subject, struct evidence **ret
     if (r == 0)
         r = write_before(evidence, subject);
     if (r < 0) {
-        evidence_remove(evidence);
+        remove_all(evidence);
         return r;
     }
 
@@ -177,15 +617,15 @@ static int write_sums(FILE *stream, struct evidence *evidence, const void *userd
 
 int evidence_finish(struct evidence *evidence)
 {
-    int r = evidence_write(evidence, "counters.json", evidence_write_counters, NULL);
+    int r = write_file(evidence, "counters.json", write_counters, NULL);
 
     if (r == 0 && evidence->ruleset)
-        r = evidence_write(evidence, "ruleset.nft", evidence_write_ruleset, NULL);
+        r = write_file(evidence, "ruleset.nft", write_ruleset, NULL);
     if (r == 0)
-        r = evidence_sync(evidence);
+        r = sync_files(evidence);
     if (r == 0)
-        r = evidence_write(evidence, "SHA256SUMS", write_sums, NULL);
+        r = write_file(evidence, "SHA256SUMS", write_sums, NULL);
     if (r == 0)
-        r = evidence_sync(evidence);
+        r = sync_files(evidence);
     return r < 0 ? r : evidence->problem;
 }

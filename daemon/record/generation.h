@@ -35,7 +35,6 @@ struct policy_texts {
     struct policy_text *texts;
     size_t n_texts;
 };
-extern const struct record_type policy_texts_type; /* on the disk */
 void policy_texts_clear(struct policy_texts *texts);
 int policy_texts_copy(const struct policy_texts *texts, struct policy_texts *ret_copy);
 /* The texts in `sources`, copied. Returns 0 or -ENOMEM. */
