@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What was committed is kept, so that the next change is sent as the difference. That holds as long
- * as the generation id says that nobody else changed anything since; otherwise the difference is
- * taken from what the kernel really holds, and so repairs it. The commit is the last step that can
- * fail, and only after it the new rulesets take the place of the old.
+ * The rulesets that were committed are kept in memory, so that only the difference to the next ones
+ * is sent. If the kernel's generation id shows that somebody else changed something since, the
+ * table is dumped and the difference is taken from that, which repairs it. The commit is the last
+ * step that can fail; only after it the new rulesets replace the old ones in memory.
  *
- * Two rulesets make the table: that of the policy, and beside it that of the isolations, which can
- * be exchanged by itself.
+ * The table has two rulesets: that of the policy, and that of the isolations, which can be replaced
+ * by itself.
  */
 
 #include "daemon/enforcement.h"
@@ -27,11 +27,11 @@
 
 #define COMMIT_TRIES_MAX 3
 
-/* The content of the table. */
+/* The rulesets of the table. */
 struct content {
     struct ruleset *ruleset;
     struct ruleset *isolation;
-    struct ruleset *joined; /* of the two, which it borrows */
+    struct ruleset *joined; /* both; borrows from them */
 };
 
 struct enforcement {
@@ -39,7 +39,8 @@ struct enforcement {
     struct nftables_features features;
     struct content committed; /* empty until the first commit of this process */
     struct policy *outline;   /* NULL in lockdown */
-    /* The kernel's generation id after it; no use where somebody else committed in between. */
+    /* The kernel's generation id after that commit; not known if somebody else committed meanwhile.
+     */
     uint32_t generation;
     bool generation_known;
 };
@@ -52,7 +53,8 @@ static void content_clear(struct content *content)
     *content = (struct content){0};
 }
 
-/* A stored socket that is none, or of another network namespace, is no reason not to start. */
+/* A stored descriptor that is no socket, or of another network namespace, does not prevent a start.
+ */
 static int open_nftables(int fd, struct nftables **ret_nftables)
 {
     int r = fd >= 0 ? nftables_adopt_fd(fd, ret_nftables) : -EBADF;
@@ -146,26 +148,28 @@ const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement)
     return enforcement->committed.ruleset;
 }
 
-/* An override that the kernel alone remembers. */
+/* Adds a closing that was found in the kernel; who made it, when and why is not known there. */
 static int add_closing(struct overrides *closings, enum override_kind kind, const char *name,
                        char **keep, size_t n_keep)
 {
     const usec_t now = calendar_now();
 
-    return overrides_add(closings, &(struct override){
-                                       .kind = kind,
-                                       .name = (char *)name,
-                                       .reason = (char *)"found in the kernel, without a state",
-                                       .uid = -1,
-                                       .who = (char *)"nobody known",
-                                       .since = now - now % USEC_PER_SEC,
-                                       .until = USEC_NEVER,
-                                       .keep = keep,
-                                       .n_keep = n_keep,
-                                   });
+    return overrides_add(closings,
+                         &(struct override){
+                             .kind = kind,
+                             .name = (char *)name,
+                             .reason = (char *)"found in the kernel; the state does not know it",
+                             .uid = -1,
+                             .who = (char *)"unknown",
+                             .since = now - now % USEC_PER_SEC,
+                             .until = USEC_NEVER,
+                             .keep = keep,
+                             .n_keep = n_keep,
+                         });
 }
 
-/* An isolation has a counter of its zone's name, and the flows that it keeps in a set. */
+/* The kernel holds an isolation as a counter named after the zone and a set of the flows it keeps.
+ */
 static int add_isolation(const struct ruleset *observed, const char *zone,
                          struct overrides *closings)
 {
@@ -189,7 +193,7 @@ static int add_isolation(const struct ruleset *observed, const char *zone,
     return add_closing(closings, OVERRIDE_ISOLATION, zone, keep, n_keep);
 }
 
-/* The rest of a name with this beginning; NULL: it has another. */
+/* What follows the prefix in a name; NULL if the name does not begin with it. */
 static const char *after_prefix(const char *name, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -220,9 +224,9 @@ void held_clear(struct held *held)
     *held = (struct held){0};
 }
 
-bool held_has_live(const struct held *held, const char *flow)
+bool enforcement_has_live(const struct ruleset *ruleset, const char *flow)
 {
-    const struct set *live = held->ruleset ? ruleset_find_set(held->ruleset, RULESET_LIVE) : NULL;
+    const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
 
     for (size_t i = 0; live && i < live->n_elements; i++) {
         if (live->elements[i].comment && strcmp(live->elements[i].comment, flow) == 0)
@@ -250,7 +254,7 @@ int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held
     return 0;
 }
 
-/* Commits the difference from `held`, which is NULL where the kernel holds nothing. */
+/* Commits the difference from `held`, which is NULL if the kernel holds nothing. */
 static int commit_from(struct enforcement *enforcement, const struct ruleset *held,
                        const struct ruleset *wanted, usec_t now, struct nftables_refusal *refusal,
                        struct nftables_cost *cost)
@@ -264,8 +268,9 @@ static int commit_from(struct enforcement *enforcement, const struct ruleset *he
 }
 
 /*
- * Between the dump and the commit an element may expire, and somebody else may change the table:
- * then what is added is there, or what is deleted is not. That can happen again, but not for ever.
+ * Between the dump and the commit an element may expire or somebody else may change the table: then
+ * the kernel refuses to add what exists or to delete what does not. So it is tried again, a limited
+ * number of times.
  */
 static int commit_from_kernel(struct enforcement *enforcement, const struct ruleset *wanted,
                               usec_t now, struct nftables_refusal *refusal,
@@ -292,7 +297,7 @@ static int commit_from_kernel(struct enforcement *enforcement, const struct rule
     return r;
 }
 
-static bool stands(const struct enforcement *enforcement, uint32_t generation)
+static bool is_unchanged(const struct enforcement *enforcement, uint32_t generation)
 {
     return enforcement->committed.joined && enforcement->generation_known &&
            enforcement->generation == generation;
@@ -303,23 +308,23 @@ void enforcement_distrust(struct enforcement *enforcement)
     enforcement->generation_known = false;
 }
 
-void enforcement_pass_over(struct enforcement *enforcement, uint32_t generation)
+void enforcement_skip(struct enforcement *enforcement, uint32_t generation)
 {
     if (enforcement->generation_known && generation == enforcement->generation + 1)
         enforcement->generation = generation;
 }
 
-bool enforcement_stands(struct enforcement *enforcement)
+bool enforcement_is_unchanged(struct enforcement *enforcement)
 {
     uint32_t generation;
 
     return nftables_generation(enforcement->nftables, &generation) == 0 &&
-           stands(enforcement, generation);
+           is_unchanged(enforcement, generation);
 }
 
 /*
- * Remembers the generation after a commit. As many more than before as there were transactions mean
- * that there were no others.
+ * Remembers the kernel's generation id after a commit. If it grew by the number of our
+ * transactions, nobody else committed meanwhile.
  */
 static void remember_generation(struct enforcement *enforcement, uint32_t before,
                                 size_t transactions)
@@ -331,8 +336,8 @@ static void remember_generation(struct enforcement *enforcement, uint32_t before
 }
 
 /*
- * The last step that can fail: one transaction from `held`, which is what of `wanted` was committed
- * before, or from what the kernel holds to `all`.
+ * The last step that can fail: commits the difference from `held`, the committed version of
+ * `wanted`, or if the kernel may hold something else, from what it holds to `all`.
  */
 static int commit(struct enforcement *enforcement, const struct ruleset *held,
                   const struct ruleset *wanted, const struct ruleset *all, usec_t now,
@@ -345,7 +350,7 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
         return r;
 
     r = -EREMOTEIO;
-    if (held && stands(enforcement, generation))
+    if (held && is_unchanged(enforcement, generation))
         r = commit_from(enforcement, held, wanted, now, refusal, cost);
     if (r == -EREMOTEIO)
         r = commit_from_kernel(enforcement, all, now, refusal, cost);
@@ -356,7 +361,7 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
     return 0;
 }
 
-/* Commits the whole content and takes it over. */
+/* Commits both rulesets and keeps them. */
 static int commit_content(struct enforcement *enforcement, struct content *content, usec_t now,
                           struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
@@ -435,7 +440,7 @@ int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refus
     return 0;
 }
 
-/* What of the difference is one: elements that have expired since they were committed are not. */
+/* Removes elements that have expired since they were committed: their absence is no difference. */
 static void leave_out_expired(struct change *change, usec_t now)
 {
     size_t n = 0;
@@ -466,7 +471,7 @@ static const char *object_name(const struct change *change)
     return change->counter ? change->counter->name : RULESET_TABLE;
 }
 
-/* Gives each line that describes the change to the handler. */
+/* Calls the handler with each line that describes the change. */
 static int report_change(const struct change *change, enforcement_handler handler, void *userdata)
 {
     cleanup_(freep) char *text = NULL;
@@ -489,7 +494,7 @@ static int report_change(const struct change *change, enforcement_handler handle
     return r;
 }
 
-/* Gives what of the difference counts to the handler. */
+/* Calls the handler for all that differs, but for what expired. */
 static int report_difference(const struct difference *difference, usec_t now,
                              enforcement_handler handler, void *userdata, size_t *ret_n)
 {
@@ -501,7 +506,7 @@ static int report_difference(const struct difference *difference, usec_t now,
         leave_out_expired(change, now);
         if (is_of_elements(change) && change->n_elements == 0)
             continue;
-        /* An orphan that is taken over as it is. */
+        /* A table without an owner, which segd adopts unchanged. */
         if (change->kind == CHANGE_ADD_TABLE && change->held)
             continue;
         *ret_n += is_of_elements(change) ? change->n_elements : 1;
@@ -512,7 +517,7 @@ static int report_difference(const struct difference *difference, usec_t now,
     return 0;
 }
 
-/* What the kernel holds against what it should hold. */
+/* Compares what the kernel holds with what it should hold. */
 static int compare_with(struct enforcement *enforcement, const struct ruleset *wanted, usec_t now,
                         enforcement_handler handler, void *userdata, size_t *ret_n)
 {
@@ -526,7 +531,7 @@ static int compare_with(struct enforcement *enforcement, const struct ruleset *w
     return r < 0 ? r : report_difference(difference, now, handler, userdata, ret_n);
 }
 
-/* Compares and, where wanted, repairs. */
+/* Compares, and repairs if `repair`. */
 static int compare(struct enforcement *enforcement, bool repair, enforcement_handler handler,
                    void *userdata, size_t *ret_n)
 {

@@ -11,85 +11,84 @@
 #include "policy/overrides.h"
 
 /*
- * What is enforced: the ruleset that was committed last, and the ways to another. It is the only
- * part of the daemon that changes the kernel.
+ * What is enforced: the rulesets that were committed last, and how others are committed. It is the
+ * only part of the daemon that changes nftables.
  */
 struct enforcement;
 
 /*
- * Opens the kernel of the current network namespace. `fd` is a socket that an earlier process of
- * this daemon left in systemd's file-descriptor store, which may own the table, or -1; it is taken
- * over. Returns 0, -EPERM, -EOPNOTSUPP with `*ret_missing` the sentence that says what the kernel
- * lacks, or -errno.
+ * Opens nftables of the current network namespace. `fd` is the socket that an earlier process of
+ * this daemon left in systemd's file-descriptor store and that may own the table, or -1; it is used
+ * or closed. Returns 0, -EPERM, -EOPNOTSUPP with `*ret_missing` the sentence that says what the
+ * kernel lacks, or -errno.
  */
 int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing);
-/* The same, and what went wrong is logged. */
+/* The same, and logs errors. */
 int enforcement_open(int fd, struct enforcement **ret_enforcement);
-/* Lets go of the kernel; what is enforced stays enforced. Returns NULL. */
+/* What is enforced stays enforced. Returns NULL. */
 struct enforcement *enforcement_free(struct enforcement *enforcement);
 DEFINE_CLEANUP(struct enforcement, enforcement_free)
 
 const struct nftables_features *enforcement_features(const struct enforcement *enforcement);
-/* For counters; borrowed. And the socket to be kept for the next process. */
+/* Borrowed, to read counters. And the socket, which is kept for the next process. */
 struct nftables *enforcement_nftables(struct enforcement *enforcement);
 int enforcement_fd(const struct enforcement *enforcement);
 /* Whether the kernel keeps others from changing the table. */
 bool enforcement_owns(const struct enforcement *enforcement);
 
-/* What the kernel holds when the daemon begins. */
+/* What the kernel holds when the daemon starts. */
 struct held {
-    bool enforced;       /* a table of this name is in force */
-    uint64_t generation; /* which, as far as it tells; 0: it does not */
+    bool enforced;       /* there is a table of this name, and it is not dormant */
+    uint64_t generation; /* of the policy, as the table says; 0: it does not say */
     /* Isolations, with the flows that they keep, and suspensions. */
     struct overrides closings;
-    struct ruleset *ruleset; /* as it was dumped; NULL where there was none */
+    struct ruleset *ruleset; /* the table as dumped; NULL if there was none */
 };
 void held_clear(struct held *held);
-/* Whether a flow of this name passes there. */
-bool held_has_live(const struct held *held, const char *flow);
+/* Whether a flow of this name is live in the ruleset, which may be NULL. */
+bool enforcement_has_live(const struct ruleset *ruleset, const char *flow);
 /* Returns 0 or -errno. */
 int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held);
 
 /*
- * Commits what was compiled, and takes over its rulesets and outline. Returns 0, or with what was
- * enforced before still enforced
- *   -EREMOTEIO  the kernel refused it; `*ret_refusal` says what
+ * Commits what was compiled, and takes its rulesets and outline. Returns 0, or with nothing changed
+ *   -EREMOTEIO  the kernel refused something; `*ret_refusal` says what
  *   -ENOMEM, -errno
  */
 int enforcement_commit(struct enforcement *enforcement, struct compiled *compiled,
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);
 
-/* Commits other isolations beside the ruleset that is enforced, without the policy. Returns as
- * enforcement_commit(), -ENODATA where no policy is enforced. */
+/* Commits other isolations and leaves the ruleset of the policy as it is. Returns as
+ * enforcement_commit(), or -ENODATA if no policy is enforced. */
 int enforcement_isolate(struct enforcement *enforcement, const struct overrides *overrides,
                         struct nftables_refusal *ret_refusal);
 
-/* Nothing is forwarded from now on. Returns as enforcement_commit(). */
+/* Commits a ruleset that forwards nothing. Returns as enforcement_commit(). */
 int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refusal *ret_refusal);
 
-/* Of the policy that is enforced; NULL in lockdown. Borrowed until the next commit. */
+/* The outline of the policy that is enforced; NULL in lockdown. Borrowed until the next commit. */
 const struct policy *enforcement_outline(const struct enforcement *enforcement);
 /* The ruleset as committed, without isolations; NULL before the first commit. Borrowed. */
 const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement);
 
-/* True where nobody else has changed any table since the last commit: then the kernel surely holds
+/* Whether nobody else has changed any table since the last commit: then the kernel certainly holds
  * what was committed. */
-bool enforcement_stands(struct enforcement *enforcement);
-/* The clock was set: timeouts in the kernel no longer mean what was committed. The next commit
- * takes the difference from what the kernel holds. */
+bool enforcement_is_unchanged(struct enforcement *enforcement);
+/* The clock was set, so timeouts in the kernel no longer end at the instants that were committed.
+ * The next commit takes the difference from what the kernel holds. */
 void enforcement_distrust(struct enforcement *enforcement);
-/* The transaction that made this generation id was another table's affair. */
-void enforcement_pass_over(struct enforcement *enforcement, uint32_t generation);
+/* The transaction that made this generation id changed another table only. */
+void enforcement_skip(struct enforcement *enforcement, uint32_t generation);
 
-/* Called for each object in which the kernel differs from what was committed. */
+/* Called for each object that differs in the kernel from what was committed. */
 typedef int (*enforcement_handler)(const char *object, const char *message, void *userdata);
-/* Dumps the kernel and compares; `*ret_n` differences were given to the handler (which may be
- * NULL). Changes nothing. Returns 0, the handler's return, or -errno. */
+/* Dumps the table and compares; calls the handler, which may be NULL, for each of the `*ret_n`
+ * differences. Changes nothing. Returns 0, the handler's return, or -errno. */
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
                        size_t *ret_n);
-/* The same for what was compiled and is not committed yet. */
+/* The same for a policy that was compiled and is not committed yet. */
 int enforcement_compare(struct enforcement *enforcement, const struct compiled *compiled,
                         enforcement_handler handler, void *userdata, size_t *ret_n);
-/* The same, and then makes the kernel hold what was committed again, in one transaction. */
+/* The same for what was committed, and then repairs the table in one transaction. */
 int enforcement_repair(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
                        size_t *ret_n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Changes by operators. Each makes a target of the state as it is and one override that comes or
- * goes. An isolation is committed by itself, without a look at the policy; everything else goes the
- * way of a policy, with the texts that are enforced.
+ * Changes by operators. Each makes a target of the present state with one override more or less.
+ * Isolations are committed by themselves, without reading the policy; everything else is committed
+ * like a policy, with the texts that are enforced.
  */
 
 #include "daemon/change/override.h"
@@ -15,59 +15,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/instant.h"
 #include "daemon/change/kept.h"
 #include "daemon/change/transaction.h"
 #include "daemon/log.h"
 #include "daemon/record/evidence.h"
-#include "ruleset/compile.h"
 
-/* What is closed or opened by hand is explained by who does it. */
-static int check_reason(const char *action, const char *reason, struct outcome *outcome)
+/* What the operations differ in. */
+struct operation {
+    const char *action;
+    enum override_kind kind;
+    enum target_content content;
+    bool adds; /* an override, which needs a reason; else it takes one away */
+    bool closes;
+};
+
+static int check(const struct gateway *gateway, const struct operation *operation,
+                 const char *reason, struct outcome *outcome)
 {
-    if (reason && *reason)
-        return 0;
-    return outcome_set(outcome, OUTCOME_REFUSED, "%s needs a reason", action);
+    if (!enforcement_outline(gateway->enforcement))
+        return outcome_set(outcome, OUTCOME_REFUSED,
+                           "no policy is enforced: nothing passes between zones");
+    /* What opens is written to the disk first. */
+    if (!operation->closes && (!gateway->generations || !gateway->audit))
+        return outcome_set(outcome, OUTCOME_STORAGE,
+                           "there is no state folder at %s: nothing can be opened",
+                           gateway->options.state_path);
+    if (operation->adds && (!reason || !*reason))
+        return outcome_set(outcome, OUTCOME_REFUSED, "%s needs a reason", operation->action);
+    return 0;
 }
 
-/* What opens is written down first, so there must be something to write to. */
-static int check_storage(const struct gateway *gateway, struct outcome *outcome)
+/* The target of an operation, before its override is added or taken away. */
+static int begin(const struct gateway *gateway, const struct operation *operation,
+                 const struct actor *actor, const char *object, const char *reason,
+                 struct outcome *outcome, struct target *target)
 {
-    if (gateway->generations && gateway->audit)
-        return 0;
-    return outcome_set(outcome, OUTCOME_STORAGE,
-                       "there is no state folder at %s: nothing can be opened",
-                       gateway->options.state_path);
-}
+    int r = target_begin(gateway, actor, operation->action, target);
 
-static int begin(const struct gateway *gateway, const struct actor *actor, const char *action,
-                 const char *object, const char *reason, struct outcome *outcome,
-                 struct target *target)
-{
-    int r = target_begin(gateway, actor, action, target);
-
+    target->content = operation->content;
+    target->closes = operation->closes;
     target->object = object;
     target->reason = reason;
-    if (r == 0 && !enforcement_outline(gateway->enforcement))
-        r = outcome_set(outcome, OUTCOME_REFUSED,
-                        "no policy is enforced: nothing passes between zones");
-    return r;
-}
-
-/* Ends what was found of a closing, with it. */
-static void drop_findings(struct gateway *gateway, const char *object)
-{
-    findings_drop(gateway->findings, "start", "closing-adopted", object);
-    findings_drop(gateway->findings, "storage", "evidence-incomplete", object);
-}
-
-/* Runs the transaction and tells the journal. */
-static int run(struct gateway *gateway, struct target *target, struct outcome *outcome)
-{
-    int r = transaction_run(gateway, target, outcome);
-
-    log_message(r == 0 ? LOG_NOTICE : LOG_ERR, MESSAGE_OVERRIDE, "%s %s by %s: %s", target->action,
-                target->object, target->actor.name, r == 0 ? "done" : outcome->message);
-    return r;
+    return r == 0 ? check(gateway, operation, reason, outcome) : r;
 }
 
 static bool has_flow(const struct policy *policy, const char *name)
@@ -79,19 +69,7 @@ static bool has_flow(const struct policy *policy, const char *name)
     return false;
 }
 
-static bool is_live(const struct gateway *gateway, const char *flow)
-{
-    const struct set *live =
-        ruleset_find_set(enforcement_ruleset(gateway->enforcement), RULESET_LIVE);
-
-    for (size_t i = 0; live && i < live->n_elements; i++) {
-        if (live->elements[i].comment && strcmp(live->elements[i].comment, flow) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether all these flows are there. Most are live, and then the policy need not be read. */
+/* Whether all these flows exist. The policy is read only for those that are not live now. */
 static int check_flows(const struct gateway *gateway, const struct target *target,
                        const char *const *flows, size_t n_flows, struct outcome *outcome)
 {
@@ -101,7 +79,7 @@ static int check_flows(const struct gateway *gateway, const struct target *targe
     for (size_t i = 0; i < n_flows; i++) {
         int r = 0;
 
-        if (is_live(gateway, flows[i]) ||
+        if (enforcement_has_live(enforcement_ruleset(gateway->enforcement), flows[i]) ||
             overrides_find(&target->state.overrides, OVERRIDE_GRANT, flows[i]))
             continue;
         if (!policy)
@@ -115,27 +93,17 @@ static int check_flows(const struct gateway *gateway, const struct target *targe
     return 0;
 }
 
-static int check_keep(const struct gateway *gateway, const struct target *target,
-                      const char *const *keep, size_t n_keep, struct outcome *outcome)
-{
-    if (n_keep > ISOLATION_KEEP_MAX)
-        return outcome_set(outcome, OUTCOME_REFUSED, "an isolation keeps at most %d flows",
-                           ISOLATION_KEEP_MAX);
-    return check_flows(gateway, target, keep, n_keep, outcome);
-}
+static const char *const participles[] = {
+    [OVERRIDE_ISOLATION] = "isolated",
+    [OVERRIDE_SUSPENSION] = "suspended",
+    [OVERRIDE_GRANT] = "granted",
+};
 
-static int check_zone(const struct gateway *gateway, const char *zone, struct outcome *outcome)
-{
-    if (policy_zone_named(enforcement_outline(gateway->enforcement), zone))
-        return 0;
-    return outcome_set(outcome, OUTCOME_NOT_FOUND,
-                       "there is no zone `%s`; `segctl zones` lists them", zone);
-}
-
-/* Adds the override to the state that is to be, and the whole of it to the audit entry. */
+/* Adds the override to the target's state. */
 static int add(struct target *target, struct override *override, struct outcome *outcome)
 {
     struct overrides *overrides = &target->state.overrides;
+    char since[INSTANT_TEXT_MAX];
     int r;
 
     override->reason = (char *)target->reason;
@@ -146,39 +114,61 @@ static int add(struct target *target, struct override *override, struct outcome 
     if (r == -EEXIST) {
         const struct override *there = overrides_find(overrides, override->kind, override->name);
 
-        return outcome_set(outcome, OUTCOME_REFUSED, "`%s` is under %s already, by %s: %s",
-                           override->name, override_kind_to_string(override->kind), there->who,
-                           there->reason);
+        return outcome_set(outcome, OUTCOME_REFUSED, "`%s` is already %s by %s since %s: %s",
+                           override->name, participles[override->kind], there->who,
+                           instant_format(there->since, since), there->reason);
     }
-    if (r < 0)
-        return r;
-    target->detail = record_encode(&override_type, override, RECORD_DISK);
-    return target->detail ? 0 : -ENOMEM;
+    return r;
 }
 
-/* Takes one away; the entry says what it was. */
-static int take_away(struct target *target, enum override_kind kind, struct outcome *outcome)
+/*
+ * Completes the target and runs its transaction. `added` is the override that begins; NULL: the one
+ * that `object` names ends. The audit entry holds the whole override in both cases.
+ */
+static int run(struct gateway *gateway, const struct operation *operation, struct target *target,
+               struct override *added, struct outcome *outcome)
 {
+    struct overrides *overrides = &target->state.overrides;
     const struct override *override =
-        overrides_find(&target->state.overrides, kind, target->object);
+        added ? added : overrides_find(overrides, operation->kind, target->object);
+    int r = 0;
 
     if (!override)
-        return outcome_set(outcome, OUTCOME_NOT_FOUND, "there is no %s of `%s`",
-                           override_kind_to_string(kind), target->object);
+        return outcome_set(outcome, OUTCOME_NOT_FOUND, "`%s` is not %s", target->object,
+                           participles[operation->kind]);
+    if (added)
+        r = add(target, added, outcome);
+    if (r != 0)
+        return r;
     target->detail = record_encode(&override_type, override, RECORD_DISK);
     if (!target->detail)
         return -ENOMEM;
-    return overrides_remove(&target->state.overrides, kind, target->object);
+    if (!added)
+        overrides_remove(overrides, operation->kind, target->object);
+
+    if (target->content == TARGET_POLICY && !target->texts.texts)
+        r = target_read_enforced(gateway, target, outcome);
+    if (r != 0)
+        return r;
+    r = transaction_run(gateway, target, outcome);
+    log_message(r == 0 ? LOG_NOTICE : LOG_ERR, MESSAGE_OVERRIDE, "%s %s by %s: %s", target->action,
+                target->object, target->actor.name, r == 0 ? "done" : outcome->message);
+
+    /* Findings about a closing end with it. */
+    if (r == 0 && !operation->closes && !operation->adds) {
+        findings_drop(gateway->findings, "start", "closing-adopted", target->object);
+        findings_drop(gateway->findings, "storage", "evidence-incomplete", target->object);
+    }
+    return r;
 }
 
-/* On a whole second, as it will be read again. */
+/* The end of a span that begins now, as a whole second, since files hold no more. */
 static usec_t span_end(usec_t span)
 {
     return span > 0 ? whole_second(calendar_now() + span + USEC_PER_SEC - 1) : USEC_NEVER;
 }
 
-/* What was the case when the zone was cut off. It is written after the cut, since no disk may delay
- * that; connections outlive it in the kernel's table. */
+/* Written after the zone is cut off, since no disk may delay that. */
 static void write_evidence(struct gateway *gateway, const struct target *target,
                            struct outcome *outcome)
 {
@@ -213,6 +203,8 @@ int change_isolate(struct gateway *gateway, const struct actor *actor, const cha
                    const char *reason, usec_t span, const char *const *keep, size_t n_keep,
                    struct outcome *ret_outcome)
 {
+    static const struct operation isolate = {"isolate", OVERRIDE_ISOLATION, TARGET_ISOLATIONS,
+                                             .adds = true, .closes = true};
     cleanup_(target_clear) struct target target = {0};
     struct override override = {
         .kind = OVERRIDE_ISOLATION,
@@ -221,32 +213,30 @@ int change_isolate(struct gateway *gateway, const struct actor *actor, const cha
         .keep = (char **)keep,
         .n_keep = n_keep,
     };
-    int r = begin(gateway, actor, "isolate", zone, reason, ret_outcome, &target);
+    int r = begin(gateway, &isolate, actor, zone, reason, ret_outcome, &target);
 
-    target.content = TARGET_ISOLATIONS;
-    target.closes = true;
     target.write_evidence = write_evidence;
+    if (r == 0 && !policy_zone_named(enforcement_outline(gateway->enforcement), zone))
+        r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND,
+                        "there is no zone `%s`; `segctl zones` lists them", zone);
+    if (r == 0 && n_keep > ISOLATION_KEEP_MAX)
+        r = outcome_set(ret_outcome, OUTCOME_REFUSED, "an isolation keeps at most %d flows",
+                        ISOLATION_KEEP_MAX);
     if (r == 0)
-        r = check_reason("isolate", reason, ret_outcome);
+        r = check_flows(gateway, &target, keep, n_keep, ret_outcome);
     if (r == 0)
-        r = check_zone(gateway, zone, ret_outcome);
-    if (r == 0)
-        r = check_keep(gateway, &target, keep, n_keep, ret_outcome);
-    if (r == 0)
-        r = add(&target, &override, ret_outcome);
-    if (r == 0)
-        r = run(gateway, &target, ret_outcome);
+        r = run(gateway, &isolate, &target, &override, ret_outcome);
     return r > 0 ? 0 : r;
 }
 
-/* Four eyes: who cut a zone off does not open it again. */
+/* Whoever isolated a zone does not release it: that takes a second person. */
 static int check_second_person(const struct target *target, bool alone, struct outcome *outcome)
 {
     const struct override *isolation =
         overrides_find(&target->state.overrides, OVERRIDE_ISOLATION, target->object);
 
     if (!isolation)
-        return outcome_set(outcome, OUTCOME_NOT_FOUND, "zone `%s` is not isolated", target->object);
+        return 0;
     if (alone && target->actor.uid != 0)
         return outcome_set(outcome, OUTCOME_REFUSED, "only root may release a zone alone");
     if (alone && (!target->reason || !*target->reason))
@@ -262,85 +252,69 @@ static int check_second_person(const struct target *target, bool alone, struct o
 int change_release(struct gateway *gateway, const struct actor *actor, const char *zone,
                    const char *reason, bool alone, struct outcome *ret_outcome)
 {
+    const struct operation release = {alone ? "release-alone" : "release", OVERRIDE_ISOLATION,
+                                      TARGET_ISOLATIONS};
     cleanup_(target_clear) struct target target = {0};
-    int r = begin(gateway, actor, alone ? "release-alone" : "release", zone, reason, ret_outcome,
-                  &target);
+    int r = begin(gateway, &release, actor, zone, reason, ret_outcome, &target);
 
-    target.content = TARGET_ISOLATIONS;
-    if (r == 0)
-        r = check_storage(gateway, ret_outcome);
     if (r == 0)
         r = check_second_person(&target, alone, ret_outcome);
     if (r == 0)
-        r = take_away(&target, OVERRIDE_ISOLATION, ret_outcome);
-    if (r == 0)
-        r = run(gateway, &target, ret_outcome);
-    if (r == 0)
-        drop_findings(gateway, zone);
+        r = run(gateway, &release, &target, NULL, ret_outcome);
     return r > 0 ? 0 : r;
 }
 
 int change_suspend(struct gateway *gateway, const struct actor *actor, const char *flow,
                    const char *reason, struct outcome *ret_outcome)
 {
+    static const struct operation suspend = {"suspend", OVERRIDE_SUSPENSION, TARGET_POLICY,
+                                             .adds = true, .closes = true};
     cleanup_(target_clear) struct target target = {0};
     struct override override = {
         .kind = OVERRIDE_SUSPENSION,
         .name = (char *)flow,
         .until = USEC_NEVER,
     };
-    int r = begin(gateway, actor, "suspend", flow, reason, ret_outcome, &target);
+    int r = begin(gateway, &suspend, actor, flow, reason, ret_outcome, &target);
 
-    target.closes = true;
-    if (r == 0)
-        r = check_reason("suspend", reason, ret_outcome);
-    if (r == 0)
-        r = target_read_enforced(gateway, &target, ret_outcome);
     if (r == 0)
         r = check_flows(gateway, &target, &flow, 1, ret_outcome);
     if (r == 0)
-        r = add(&target, &override, ret_outcome);
+        r = run(gateway, &suspend, &target, &override, ret_outcome);
+    return r > 0 ? 0 : r;
+}
+
+/* An operation that takes an override away, and has nothing else to check. */
+static int take_away(struct gateway *gateway, const struct operation *operation,
+                     const struct actor *actor, const char *object, const char *reason,
+                     struct outcome *outcome)
+{
+    cleanup_(target_clear) struct target target = {0};
+    int r = begin(gateway, operation, actor, object, reason, outcome, &target);
+
     if (r == 0)
-        r = run(gateway, &target, ret_outcome);
+        r = run(gateway, operation, &target, NULL, outcome);
     return r > 0 ? 0 : r;
 }
 
 int change_resume(struct gateway *gateway, const struct actor *actor, const char *flow,
                   const char *reason, struct outcome *ret_outcome)
 {
-    cleanup_(target_clear) struct target target = {0};
-    int r = begin(gateway, actor, "resume", flow, reason, ret_outcome, &target);
+    static const struct operation resume = {"resume", OVERRIDE_SUSPENSION, TARGET_POLICY};
 
-    if (r == 0)
-        r = check_storage(gateway, ret_outcome);
-    if (r == 0)
-        r = take_away(&target, OVERRIDE_SUSPENSION, ret_outcome);
-    if (r == 0)
-        r = target_read_enforced(gateway, &target, ret_outcome);
-    if (r == 0)
-        r = run(gateway, &target, ret_outcome);
-    if (r == 0)
-        drop_findings(gateway, flow);
-    return r > 0 ? 0 : r;
+    return take_away(gateway, &resume, actor, flow, reason, ret_outcome);
 }
 
 int change_revoke(struct gateway *gateway, const struct actor *actor, const char *grant,
                   const char *reason, struct outcome *ret_outcome)
 {
-    cleanup_(target_clear) struct target target = {0};
-    int r = begin(gateway, actor, "revoke", grant, reason, ret_outcome, &target);
+    static const struct operation revoke = {"revoke", OVERRIDE_GRANT, TARGET_POLICY,
+                                            .closes = true};
 
-    target.closes = true;
-    if (r == 0)
-        r = take_away(&target, OVERRIDE_GRANT, ret_outcome);
-    if (r == 0)
-        r = target_read_enforced(gateway, &target, ret_outcome);
-    if (r == 0)
-        r = run(gateway, &target, ret_outcome);
-    return r > 0 ? 0 : r;
+    return take_away(gateway, &revoke, actor, grant, reason, ret_outcome);
 }
 
-/* The grant's flow as text; ends and services that make no sense are told by the parser. */
+/* Writes the grant as the text of a flow. Wrong ends and services are for the parser to report. */
 static int write_grant(const struct target *target, const struct grant_wish *wish,
                        struct outcome *outcome, char **ret_text)
 {
@@ -360,16 +334,21 @@ static int write_grant(const struct target *target, const struct grant_wish *wis
         return outcome_set(outcome, OUTCOME_NOT_FOUND, "an address of the grant lies in no zone");
     if (r == -EINVAL)
         return outcome_set(outcome, OUTCOME_REFUSED,
-                           "a grant needs somebody from whom, somebody to whom, and a service");
+                           "a grant needs a source, a destination and a service");
     return r;
 }
 
-static int check_number(const struct overrides *overrides, struct outcome *outcome)
+static int check_limits(const struct overrides *overrides, usec_t span, struct outcome *outcome)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < overrides->n_overrides; i++)
         n += overrides->overrides[i].kind == OVERRIDE_GRANT;
+    if (span <= 0 || span > GRANT_SPAN_MAX)
+        return outcome_set(outcome, OUTCOME_REFUSED,
+                           "a grant lasts from one second to %d days; what must last longer "
+                           "belongs into the policy",
+                           (int)(GRANT_SPAN_MAX / USEC_PER_SEC / 86400));
     if (n >= GRANTS_MAX)
         return outcome_set(outcome, OUTCOME_REFUSED,
                            "there are %d grants already; revoke some, or change the policy",
@@ -377,17 +356,7 @@ static int check_number(const struct overrides *overrides, struct outcome *outco
     return 0;
 }
 
-static int check_span(usec_t span, struct outcome *outcome)
-{
-    if (span <= 0 || span > GRANT_SPAN_MAX)
-        return outcome_set(outcome, OUTCOME_REFUSED,
-                           "a grant lasts from one second to %d days; what must last longer "
-                           "belongs into the policy",
-                           (int)(GRANT_SPAN_MAX / USEC_PER_SEC / 86400));
-    return 0;
-}
-
-/* The next number, which no grant has had. */
+/* Gives the grant the next number, which no other has had. */
 static void name_grant(struct overrides *overrides, char *name, size_t size)
 {
     if (overrides->next_grant == 0)
@@ -398,6 +367,8 @@ static void name_grant(struct overrides *overrides, char *name, size_t size)
 int change_grant(struct gateway *gateway, const struct actor *actor, const struct grant_wish *wish,
                  usec_t span, struct outcome *ret_outcome)
 {
+    static const struct operation operation = {"grant", OVERRIDE_GRANT, TARGET_POLICY,
+                                               .adds = true};
     cleanup_(target_clear) struct target target = {0};
     cleanup_(freep) char *text = NULL;
     char name[32] = "";
@@ -413,18 +384,12 @@ int change_grant(struct gateway *gateway, const struct actor *actor, const struc
         .services = (char **)wish->services,
         .n_services = wish->n_services,
     };
-    int r = begin(gateway, actor, "grant", name, wish->reason, ret_outcome, &target);
+    int r = begin(gateway, &operation, actor, name, wish->reason, ret_outcome, &target);
 
     target.needs_grants = true;
     named.name = name;
     if (r == 0)
-        r = check_storage(gateway, ret_outcome);
-    if (r == 0)
-        r = check_reason("grant", wish->reason, ret_outcome);
-    if (r == 0)
-        r = check_span(span, ret_outcome);
-    if (r == 0)
-        r = check_number(&target.state.overrides, ret_outcome);
+        r = check_limits(&target.state.overrides, span, ret_outcome);
     if (r == 0)
         r = target_read_enforced(gateway, &target, ret_outcome);
     if (r == 0) {
@@ -433,9 +398,7 @@ int change_grant(struct gateway *gateway, const struct actor *actor, const struc
     }
     override.text = text;
     if (r == 0)
-        r = add(&target, &override, ret_outcome);
-    if (r == 0)
-        r = run(gateway, &target, ret_outcome);
+        r = run(gateway, &operation, &target, &override, ret_outcome);
     if (r == 0)
         snprintf(ret_outcome->message, sizeof(ret_outcome->message), "%s", name);
     return r > 0 ? 0 : r;

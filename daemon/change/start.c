@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What to enforce when the daemon begins: the first of `sources` that can be. What the kernel holds
- * comes first: after a crash or an upgrade the daemon goes on with exactly that generation, however
- * far a change had come. A kernel that holds nothing has just booted: then the policy files are
- * applied, unless they are unchanged since somebody last decided what is enforced (a rollback stays
- * one across a reboot), and after them the last good generation. Without any of these nothing
- * passes.
+ * What to enforce when the daemon starts: the first of `sources` that can be enforced. The
+ * generation that the kernel holds comes first: after a crash or an upgrade segd goes on with it,
+ * at whichever step a change was interrupted. If the kernel holds nothing, the machine has just
+ * booted: then segd applies the policy files, unless they are unchanged since an operator last
+ * chose another generation (so a rollback survives a reboot), and after them tries the last good
+ * generation. If none of these can be enforced, nothing passes.
  *
- * What was closed by hand is in the kernel before it is on the disk, so what the kernel holds
- * closed stays closed, whether the state knows of it or not.
+ * Isolations and suspensions reach the kernel before the disk, so those that the kernel holds stay,
+ * whether the state knows of them or not.
  */
 
 #include "daemon/change/start.h"
@@ -31,12 +31,12 @@
 
 static const struct actor boot_actor = {.uid = -1, .name = "boot"};
 
-/* A start on its way. */
+/* What the steps of a start share. */
 struct start {
     struct gateway *gateway;
-    struct held held; /* by the kernel */
-    bool is_known;    /* the state could be read, or there never was one */
-    bool unconfirmed; /* the machine went down before anybody confirmed */
+    struct held held; /* what the kernel holds */
+    bool is_known;    /* the state was read, or there never was one */
+    bool unconfirmed; /* the machine went down while a generation waited to be confirmed */
 };
 
 static void start_clear(struct start *start)
@@ -59,11 +59,11 @@ static void report_generation(struct gateway *gateway, uint64_t number,
     snprintf(object, sizeof(object), "%" PRIu64, number);
     log_outcome(outcome, consequence);
     findings_report(gateway->findings, "start", "generation-not-enforced", FINDING_CRITICAL, object,
-                    "generation %s was not enforced at the start: %s", object, outcome->message);
+                    "cannot enforce generation %s at the start: %s", object, outcome->message);
 }
 
-/* Enforces a generation that is kept, or files that cannot be (number 0). */
-static int take_up(struct gateway *gateway, struct target *target, struct outcome *outcome)
+/* Enforces a kept generation, or policy files of which no generation can be kept (number 0). */
+static int enforce(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
     int r = state_copy(&gateway->state, &target->state);
 
@@ -76,9 +76,10 @@ static int take_up(struct gateway *gateway, struct target *target, struct outcom
     return r < 0 ? r : transaction_run(gateway, target, outcome);
 }
 
-/* `is_held`: the kernel has it. Returns 0, 1 where it cannot be (the outcome says why), or -errno.
- */
-static int resume(struct gateway *gateway, uint64_t number, bool is_held, struct outcome *outcome)
+/* Enforces a kept generation again. `is_held`: the kernel holds it. Returns 0, 1 if that failed
+ * (the outcome says why), or -errno. */
+static int enforce_again(struct gateway *gateway, uint64_t number, bool is_held,
+                         struct outcome *outcome)
 {
     cleanup_(target_clear) struct target target = {.is_held = is_held};
     int r;
@@ -86,10 +87,10 @@ static int resume(struct gateway *gateway, uint64_t number, bool is_held, struct
     r = kept_read(gateway, number, &target.generation, outcome);
     if (r == 0)
         r = kept_read_policy(gateway, &target.generation, outcome, &target.texts, NULL);
-    return r == 0 ? take_up(gateway, &target, outcome) : r;
+    return r == 0 ? enforce(gateway, &target, outcome) : r;
 }
 
-/* The kernel holds a table: go on with what it is. */
+/* The generation that the kernel holds. */
 static int from_kernel(struct start *start)
 {
     struct gateway *gateway = start->gateway;
@@ -102,16 +103,16 @@ static int from_kernel(struct start *start)
         return 1;
     if (confirmation->pending && confirmation->generation != number)
         *confirmation = (struct confirmation){0};
-    /* A change had come no further than the disk: its files are new again at the next boot. */
+    /* A change reached the disk and not the kernel: the next boot takes its files as new. */
     if (gateway->state.generation != number)
         gateway->state.files[0] = '\0';
-    r = resume(gateway, number, true, &outcome);
+    r = enforce_again(gateway, number, true, &outcome);
     if (r > 0)
         report_generation(gateway, number, &outcome, "looking for another policy");
     return r;
 }
 
-/* Files that are enforced without being kept, where nothing can be kept. */
+/* The policy files without a new generation, if nothing can be written. */
 static int enforce_files(struct gateway *gateway)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
@@ -119,9 +120,9 @@ static int enforce_files(struct gateway *gateway)
     int r = files_read(gateway, &target.texts, &outcome);
 
     if (r == 0)
-        r = take_up(gateway, &target, &outcome);
+        r = enforce(gateway, &target, &outcome);
     if (r > 0)
-        log_outcome(&outcome, "nothing is kept to go back to");
+        log_outcome(&outcome, "no generation can be kept");
     return r;
 }
 
@@ -142,13 +143,13 @@ static int apply_files(struct gateway *gateway)
     }
     log_outcome(&outcome, "looking for the last good generation");
     findings_report(gateway->findings, "start", "policy-not-applied", FINDING_CRITICAL, NULL,
-                    "the policy at %s was not applied at the start: %s",
-                    gateway->options.policy_path, outcome.message);
+                    "cannot apply the policy at %s at the start: %s", gateway->options.policy_path,
+                    outcome.message);
     return 1;
 }
 
-/* The machine went down before anybody confirmed: the generation before is the one to enforce, not
- * the files. */
+/* If the machine went down before a generation was confirmed, the previous generation is to be
+ * enforced, and not the policy files. */
 static int after_unconfirmed(struct start *start)
 {
     struct gateway *gateway = start->gateway;
@@ -173,7 +174,7 @@ static int after_unconfirmed(struct start *start)
     return 1;
 }
 
-/* Policy files that say something new since somebody last decided. */
+/* Policy files that changed since an operator last chose a policy. */
 static int from_new_files(struct start *start)
 {
     struct gateway *gateway = start->gateway;
@@ -187,7 +188,8 @@ static int from_new_files(struct start *start)
     return apply_files(gateway);
 }
 
-/* Whether a generation was in force: one that the kernel refused or nobody confirmed was not. */
+/* Whether a generation was enforced for good: not refused by the kernel, and confirmed if needed.
+ */
 static bool is_good(const struct gateway *gateway, uint64_t number)
 {
     cleanup_(generation_clear) struct generation generation = {0};
@@ -199,7 +201,7 @@ static bool is_good(const struct gateway *gateway, uint64_t number)
 static int try_generation(struct gateway *gateway, uint64_t number)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    int r = resume(gateway, number, false, &outcome);
+    int r = enforce_again(gateway, number, false, &outcome);
 
     if (r > 0)
         report_generation(gateway, number, &outcome, "trying an earlier generation");
@@ -231,15 +233,15 @@ static int from_earlier_generation(struct start *start)
     return r;
 }
 
-/* Who last decided what else is not known any more. */
+/* If the state is lost, the policy files may be applied even if they are old. */
 static int from_any_files(struct start *start)
 {
     return start->is_known ? 1 : apply_files(start->gateway);
 }
 
 /*
- * Nothing to enforce. A table that the kernel holds does not stay: while nobody owned it anybody
- * could change it, and without its policy nobody can tell.
+ * No policy can be enforced. A table that the kernel holds does not stay either: others could
+ * change it while segd did not run, and without its policy segd cannot verify it.
  */
 static int lock_down(struct start *start)
 {
@@ -252,7 +254,7 @@ static int lock_down(struct start *start)
     if (r == 0)
         r = transaction_run(start->gateway, &target, &outcome);
     if (r != 0)
-        log_message(LOG_CRIT, MESSAGE_LOCKDOWN, "the lockdown could not be committed: %s",
+        log_message(LOG_CRIT, MESSAGE_LOCKDOWN, "cannot commit the lockdown: %s",
                     r < 0 ? strerror(-r) : outcome.message);
     else
         log_message(LOG_CRIT, MESSAGE_LOCKDOWN,
@@ -260,8 +262,8 @@ static int lock_down(struct start *start)
     return r > 0 ? -EREMOTEIO : r;
 }
 
-/* Where what is to be enforced may come from, in the order in which it is trusted. Each returns 0
- * where it is enforced now, 1 where the next is to be tried, or -errno. */
+/* Where the policy may come from, in the order in which the sources are trusted. Each returns 0 if
+ * it is enforced now, 1 if the next is to be tried, or -errno. */
 static int (*const sources[])(struct start *) = {
     from_kernel,    after_unconfirmed, from_new_files, from_own_generation, from_earlier_generation,
     from_any_files, lock_down,
@@ -276,7 +278,7 @@ static int enforce_first(struct start *start)
     return r < 0 ? lock_down(start) : r;
 }
 
-/* What the kernel holds closed stays closed, also where nothing else remembers it. */
+/* Isolations and suspensions that the kernel holds stay, also if the state does not know them. */
 static int adopt_closings(struct start *start)
 {
     struct gateway *gateway = start->gateway;
@@ -292,13 +294,13 @@ static int adopt_closings(struct start *start)
             return r;
         findings_report(gateway->findings, "start", "closing-adopted", FINDING_WARNING,
                         closing->name,
-                        "the kernel holds the %s of `%s` and the state does not know who made it",
+                        "the kernel holds the %s of `%s`, but the state does not say who made it",
                         override_kind_to_string(closing->kind), closing->name);
     }
     return 0;
 }
 
-/* A grant that the kernel does not hold was revoked, or never got so far: it does not come back. */
+/* A grant that the kernel does not hold was revoked, or never committed: it does not come back. */
 static void drop_revoked(struct start *start)
 {
     struct gateway *gateway = start->gateway;
@@ -307,7 +309,8 @@ static void drop_revoked(struct start *start)
     for (size_t i = overrides->n_overrides; i-- > 0;) {
         const struct override *override = &overrides->overrides[i];
 
-        if (override->kind != OVERRIDE_GRANT || held_has_live(&start->held, override->name) ||
+        if (override->kind != OVERRIDE_GRANT ||
+            enforcement_has_live(start->held.ruleset, override->name) ||
             overrides_find(overrides, OVERRIDE_SUSPENSION, override->name))
             continue;
         gateway_audit_later(gateway, &(struct audit_event){
@@ -323,7 +326,7 @@ static void drop_revoked(struct start *start)
     }
 }
 
-/* The kernel and the state, where both tell of overrides. */
+/* Reconciles the overrides of the state with those that the kernel holds. */
 static int adopt_held(struct start *start)
 {
     struct gateway *gateway = start->gateway;
@@ -331,13 +334,14 @@ static int adopt_held(struct start *start)
     if (start->held.generation == 0)
         return 0;
     if (start->is_known && gateway->state.generation == 0)
-        storage_report(gateway, "state-missing", "the kernel enforces what no state tells of");
+        storage_report(gateway, "state-missing",
+                       "the kernel enforces a policy, but the state is missing");
     drop_revoked(start);
     start->held.ruleset = ruleset_free(start->held.ruleset);
     return adopt_closings(start);
 }
 
-/* Overrides whose time was over while no daemon ran. */
+/* Whether an override ended while segd did not run. */
 static bool any_ended(const struct gateway *gateway)
 {
     const struct overrides *overrides = &gateway->state.overrides;
@@ -349,12 +353,13 @@ static bool any_ended(const struct gateway *gateway)
     return false;
 }
 
-/* Writes down what the start made of it. */
+/* Writes the state and the audit entry of the start. */
 static void note_start(struct start *start)
 {
     struct gateway *gateway = start->gateway;
 
-    /* Files that were there when the state was lost do not undo at the next boot what is enforced.
+    /* The state was lost: the present policy files do not replace what is enforced at the next
+     * boot.
      */
     if (!start->is_known && gateway->current.number > 0)
         files_fingerprint(gateway, gateway->state.files);

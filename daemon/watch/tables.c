@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Notifications of nftables. Lost ones are the same as a change: the kernel is looked at. */
+/* Notifications of nftables. Lost notifications count as a change: the table is compared. */
 
 #include "daemon/watch/tables.h"
 
@@ -15,7 +15,7 @@
 #include "observe/watch.h"
 #include "ruleset/compile.h"
 
-/* A repair that failed is tried again. */
+/* How long after a failed repair it is tried again. */
 #define RETRY_USEC 1000000
 
 struct tables_watch {
@@ -47,7 +47,7 @@ static void retry_later(struct tables_watch *watch)
                                on_retry, watch);
 }
 
-/* Whoever keeps others from the table may let go of it without any notification. */
+/* Another owner of the table may release it, and the kernel sends no notification of that. */
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct tables_watch *watch = userdata;
@@ -84,12 +84,12 @@ static int on_tables(sd_event_source *source, int fd, uint32_t events, void *use
                 culprit = watched;
             look = true;
         } else {
-            /* Another table's affair. */
-            enforcement_pass_over(gateway->enforcement, watched.generation);
+            /* Only another table changed. */
+            enforcement_skip(gateway->enforcement, watched.generation);
         }
     }
 
-    if (look && !enforcement_stands(gateway->enforcement))
+    if (look && !enforcement_is_unchanged(gateway->enforcement))
         drift_repair(gateway, &culprit, &new);
     if (new)
         retry_later(watch);
