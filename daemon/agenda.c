@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What the policy does by itself. Nothing is remembered of what was told before: what happened is
- * the difference between two instants, so that a daemon that was away, or a clock that was set,
- * tells each event once.
+ * What time does to the flows of a policy. What happened is the difference between the states of
+ * the flows at two instants; nothing else is remembered. So each event is told once, also where
+ * segd did not run for a while or the clock was set.
  */
 
 #include "daemon/agenda.h"
@@ -42,7 +42,7 @@ void agenda_clear(struct agenda *agenda)
     *agenda = (struct agenda){.until = USEC_NEVER};
 }
 
-/* The smallest warning that the time left is within; 0: none, or it has ended. */
+/* The smallest warning period that `left` lies in; 0: none, or the flow has ended. */
 static unsigned warning_of(usec_t left)
 {
     for (size_t i = 0; left > 0 && i < ELEMENTS_OF(warnings); i++) {
@@ -52,7 +52,7 @@ static unsigned warning_of(usec_t left)
     return 0;
 }
 
-/* The instant at which the next warning of a flow begins; USEC_NEVER: none does. */
+/* When the next warning about a flow begins; USEC_NEVER: there is none. */
 static usec_t next_warning(usec_t expires, usec_t now)
 {
     for (size_t i = ELEMENTS_OF(warnings); i-- > 0;) {
@@ -64,7 +64,7 @@ static usec_t next_warning(usec_t expires, usec_t now)
     return USEC_NEVER;
 }
 
-/* Flows whose end somebody wrote: that of a grant is no surprise. */
+/* Whether the policy says when the flow ends. Nobody is warned of the end of a grant. */
 static bool has_end(const struct flow *flow)
 {
     return flow->enabled && flow->has_expires && flow->expires != USEC_NEVER;
@@ -110,7 +110,7 @@ void agenda_read(struct agenda *agenda, const struct compiled *compiled)
         qsort(agenda->expiring, agenda->n_expiring, sizeof(*agenda->expiring), compare_expiring);
 }
 
-/* How the flows stand at the two instants. */
+/* The states of the flows at two instants. */
 struct between {
     struct flow_states *before, *after;
     usec_t from, to;

@@ -7,17 +7,18 @@
 #include "compiled/compiled.h"
 #include "record/types.h"
 
-/* When the enforced policy changes by itself, and which of its flows end soon or have ended. */
+/* When flows of the enforced policy begin or end by time alone, and which end soon or have ended.
+ */
 
 struct agenda {
-    size_t n_flows;            /* of the policy, as its authors wrote them */
-    usec_t until;              /* when a flow begins or ends by itself, or a warning begins */
+    size_t n_flows;            /* of the policy, without those of grants */
+    usec_t until;              /* the next instant at which a flow or a warning begins or ends */
     struct expiring *expiring; /* sorted by `expires` */
     size_t n_expiring;
 };
-/* Nothing is enforced any more. */
+/* No policy is enforced any more. */
 void agenda_clear(struct agenda *agenda);
-/* The policy that is enforced from now on. Without memory the list of what ends soon is empty. */
+/* A policy is enforced from now on. Without memory the list `expiring` is incomplete. */
 void agenda_read(struct agenda *agenda, const struct compiled *compiled);
 
 /* What time alone does to a flow. */
@@ -33,8 +34,9 @@ enum agenda_event {
 typedef int (*agenda_handler)(enum agenda_event event, const struct flow *const *flows,
                               size_t n_flows, void *userdata);
 /*
- * What happened between two instants, other things equal. Flows of grants are left out: their end
- * is told as the end of the grant. Returns 0, the handler's return, -ENOMEM or -errno.
+ * Tells what happened between two instants if nothing but time changed. Flows of grants are left
+ * out: their end is told as the end of the grant. Returns 0, the handler's return, -ENOMEM or
+ * -errno.
  */
 int agenda_tell(const struct compiled *compiled, const struct overrides *overrides, usec_t from,
                 usec_t to, agenda_handler handler, void *userdata);

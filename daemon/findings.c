@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* A short list, walked from end to end: a gateway with many findings has other troubles. */
+/* Findings are few, so each search walks the whole list. */
 
 #include "daemon/findings.h"
 
@@ -22,7 +22,7 @@ struct findings {
     struct entry **entries;
     size_t n_entries;
     size_t capacity;
-    struct finding *list; /* what findings_list() gave out; as long as `entries` */
+    struct finding *list; /* what findings_list() returned; room for all of `entries` */
     size_t list_capacity;
 };
 
@@ -121,7 +121,7 @@ static struct entry *find(struct findings *findings, const char *source, const c
     return NULL;
 }
 
-/* Takes the message over. */
+/* On success the message belongs to the new entry. */
 static int add(struct findings *findings, const struct finding *finding)
 {
     cleanup_(entry_freep) struct entry *entry = calloc(1, sizeof(*entry));

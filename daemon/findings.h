@@ -5,25 +5,26 @@
 #include "record/types.h"
 
 /*
- * What needs a person: each found once, kept with the instant since which it is so, until whoever
- * found it no longer does. Findings of one source (`links`, `storage`, `start`, …) are replaced
- * together, so that what is mended goes away by itself.
+ * Problems that need a person. A finding keeps the instant at which it was first reported, until
+ * its source (`links`, `storage`, `start`, …) drops it or no longer reports it, so that it goes
+ * away when the problem is solved.
  */
 struct findings;
 int findings_new(struct findings **ret_findings);
 struct findings *findings_free(struct findings *findings);
 DEFINE_CLEANUP(struct findings, findings_free)
 
-/* Begins a new look by a source: what it does not report again until findings_end() goes. */
+/* Begins a new check by a source: findings that it does not report again before findings_end() are
+ * removed there. */
 void findings_begin(struct findings *findings, const char *source);
-/* Reports one; the same source, code and object is the same finding and keeps its `since`. Returns
- * 1 where it is new, 0 where it was there, or -ENOMEM. `object` may be NULL. */
+/* Reports a finding; one with the same source, code and object is updated and keeps its `since`.
+ * Returns 1 if it is new, 0 if not, or -ENOMEM. `object` may be NULL. */
 int findings_report(struct findings *findings, const char *source, const char *code,
                     enum finding_severity severity, const char *object, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-/* Ends the look. Returns how many findings of the source went. */
+/* Ends the check. Returns how many findings of the source were removed. */
 size_t findings_end(struct findings *findings, const char *source);
-/* Takes one away; with `object` NULL all of the code. */
+/* Removes one; with `object` NULL, all with this code. */
 void findings_drop(struct findings *findings, const char *source, const char *code,
                    const char *object);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What all changes share: the kernel, the state folder, the audit log, findings. What closes is in
- * the kernel before it is on the disk, and time does not wait for a disk, so state and entries that
- * could not be written are kept here until they can be. What opens is on the disk first, and asks
- * for the error instead.
+ * What all changes share: the kernel, the state folder, the audit log, findings. What closes, and
+ * what time does, reaches the kernel before the disk, so state and audit entries that could not be
+ * written are kept in memory until they can be. What opens is written first; the caller gets the
+ * error and refuses the change.
  */
 
 #include "daemon/gateway.h"
@@ -21,8 +21,8 @@
 #include "daemon/log.h"
 #include "kernel/forwarding.h"
 
-/* A clock that shows an earlier time is wrong: this version did not exist. 2026-11-01T00:00:00Z; it
- * goes forward with each release. */
+/* This version did not exist earlier, so a clock that shows an earlier time is wrong.
+ * 2026-11-01T00:00:00Z; set anew for each release. */
 #define EPOCH (INT64_C(1793491200) * USEC_PER_SEC)
 
 int gateway_new(const struct gateway_options *options, int fd, struct gateway **ret_gateway)
@@ -43,7 +43,7 @@ int gateway_new(const struct gateway_options *options, int fd, struct gateway **
         return r;
     r = conntrack_open(&gateway->conntrack);
     if (r < 0)
-        log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED, "open connections cannot be read: %s",
+        log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED, "cannot read open connections: %s",
                     strerror(-r));
 
     *ret_gateway = TAKE_PTR(gateway);
@@ -112,13 +112,14 @@ void gateway_judge_clock(struct gateway *gateway)
         overrides->clock_floor = known;
     instant_format(overrides->clock_floor, text);
     findings_report(gateway->findings, "clock", "clock-wrong", FINDING_CRITICAL, NULL,
-                    "the clock shows a time before this segd was made: what had ended by %s stays "
-                    "closed, schedules go by the clock; set it",
+                    "the clock shows a time before this version of segd was released: flows that "
+                    "ended by %s stay closed, and schedules follow the wrong clock; set the clock",
                     text);
-    log_message(LOG_CRIT, MESSAGE_CLOCK,
-                "the clock shows a time before this segd was made; what had ended by %s stays "
-                "closed",
-                text);
+    log_message(
+        LOG_CRIT, MESSAGE_CLOCK,
+        "the clock shows a time before this version of segd was released; flows that ended by "
+        "%s stay closed",
+        text);
 }
 
 static int append(struct gateway *gateway, const struct audit_event *event)
@@ -127,9 +128,8 @@ static int append(struct gateway *gateway, const struct audit_event *event)
 
     if (r < 0) {
         if (findings_report(gateway->findings, "storage", "audit-not-written", FINDING_CRITICAL,
-                            NULL, "the audit log cannot be written: %s", strerror(-r)) > 0)
-            log_message(LOG_ERR, MESSAGE_STORAGE, "the audit log cannot be written: %s",
-                        strerror(-r));
+                            NULL, "cannot write the audit log: %s", strerror(-r)) > 0)
+            log_message(LOG_ERR, MESSAGE_STORAGE, "cannot write the audit log: %s", strerror(-r));
         return r;
     }
     findings_drop(gateway->findings, "storage", "audit-not-written", NULL);
@@ -143,7 +143,7 @@ static int append(struct gateway *gateway, const struct audit_event *event)
     return 0;
 }
 
-/* Entries in the order in which things happened, as far as they can be written. */
+/* Writes the entries that were kept, in the order in which things happened, until one fails. */
 static int append_unwritten(struct gateway *gateway)
 {
     struct unwritten *unwritten = &gateway->unwritten;
@@ -164,15 +164,16 @@ static int append_unwritten(struct gateway *gateway)
         cleanup_(json_decrefp) json_t *detail =
             json_pack("{s:I}", "omitted", (json_int_t)unwritten->omitted);
 
-        r = append(gateway, &(struct audit_event){
-                                .actor = {.uid = -1, .name = "storage"},
-                                .action = "entries-lost",
-                                .reason = "more happened than is kept while nothing can be written",
-                                .from = gateway->current.number,
-                                .to = gateway->current.number,
-                                .outcome = "done",
-                                .detail = detail,
-                            });
+        r = append(gateway,
+                   &(struct audit_event){
+                       .actor = {.uid = -1, .name = "storage"},
+                       .action = "entries-lost",
+                       .reason = "too many entries while the audit log could not be written",
+                       .from = gateway->current.number,
+                       .to = gateway->current.number,
+                       .outcome = "done",
+                       .detail = detail,
+                   });
         if (r == 0)
             unwritten->omitted = 0;
     }
@@ -186,7 +187,7 @@ int gateway_audit(struct gateway *gateway, const struct audit_event *event)
     return r < 0 ? r : append(gateway, event);
 }
 
-/* A copy of the event, with the instant at which it happened. */
+/* Keeps a copy of the event, with the instant at which it happened. */
 static int keep_entry(struct unwritten *unwritten, const struct audit_event *event)
 {
     struct audit_event entry = *event;
@@ -235,17 +236,17 @@ static int write_generation(struct gateway *gateway)
     return generations_update(gateway->generations, current);
 }
 
-/* What became of writing the state. */
+/* Turns the result of writing the state into a finding, or drops that. */
 static void note_kept(struct gateway *gateway, int result)
 {
     gateway->unwritten.state = result < 0;
     if (result == 0)
         findings_drop(gateway->findings, "storage", "state-behind", NULL);
     else if (findings_report(gateway->findings, "storage", "state-behind", FINDING_CRITICAL, NULL,
-                             "the state cannot be written: what is enforced would not outlive a "
+                             "cannot write the state, so what is enforced now would not survive a "
                              "reboot: %s",
                              strerror(-result)) > 0)
-        log_message(LOG_ERR, MESSAGE_STORAGE, "the state cannot be written: %s", strerror(-result));
+        log_message(LOG_ERR, MESSAGE_STORAGE, "cannot write the state: %s", strerror(-result));
 }
 
 void gateway_keep_state(struct gateway *gateway)
@@ -283,9 +284,8 @@ void gateway_forward(struct gateway *gateway)
     if (r == 0) {
         findings_drop(gateway->findings, "forwarding", "forwarding-refused", NULL);
     } else if (findings_report(gateway->findings, "forwarding", "forwarding-refused",
-                               FINDING_CRITICAL, setting, "%s could not be switched on: %s",
-                               setting, strerror(-r)) > 0) {
-        log_message(LOG_ERR, MESSAGE_FORWARDING, "%s could not be switched on: %s", setting,
-                    strerror(-r));
+                               FINDING_CRITICAL, setting, "cannot switch on %s: %s", setting,
+                               strerror(-r)) > 0) {
+        log_message(LOG_ERR, MESSAGE_FORWARDING, "cannot switch on %s: %s", setting, strerror(-r));
     }
 }

@@ -15,56 +15,55 @@
 
 /*
  * What is enforced on this machine and what is kept of it: the object that every change changes. It
- * knows no event loop and no client. What must follow a change (timers, findings, the status that
- * systemd shows, followers of the audit log) follows because `changed` is set, in one place
- * (manager.c), whatever the change was.
+ * knows no event loop and no client. A change sets `changed`, and manager.c then does what must
+ * follow (timers, findings, the status that systemd shows, followers of the audit log).
  */
 struct gateway_options {
     const char *policy_path;
-    const char *state_path; /* folder; made where it is not there */
+    const char *state_path; /* folder; made if it does not exist */
 };
 
 /* What could not be written yet, and is written as soon as it can be. */
 struct unwritten {
-    bool state;                  /* state.json, and the overrides beside the generation */
-    struct audit_event *entries; /* of the audit log; texts and details are their own */
+    bool state;                  /* state.json, and the overrides in the generation's record */
+    struct audit_event *entries; /* of the audit log; they own their texts and details */
     size_t n_entries;
     size_t capacity;
-    uint64_t omitted; /* entries beyond UNWRITTEN_ENTRIES_MAX */
+    uint64_t omitted; /* how many entries beyond UNWRITTEN_ENTRIES_MAX were lost */
 };
 #define UNWRITTEN_ENTRIES_MAX 1000
 
 struct gateway {
     struct gateway_options options; /* borrowed texts */
     struct enforcement *enforcement;
-    struct conntrack *conntrack; /* NULL where the kernel has no ctnetlink */
-    struct links *links;         /* NULL where the interfaces cannot be followed */
+    struct conntrack *conntrack; /* NULL if the kernel has no ctnetlink */
+    struct links *links;         /* NULL if interfaces cannot be followed */
 
-    int state_directory; /* -1 where there is none: nothing can be opened then */
+    int state_directory; /* -1: there is none, and no change may open anything */
     struct generations *generations;
     struct audit *audit;
-    struct state state;         /* as it is enforced, and on the disk but for `unwritten` */
-    struct generation current;  /* what is enforced; number 0: lockdown, or files of `unkept` */
-    struct policy_texts unkept; /* what is enforced where no generation can be kept; else empty */
+    struct state state;         /* as enforced; on the disk unless `unwritten` says otherwise */
+    struct generation current;  /* what is enforced; number 0: lockdown, or `unkept` */
+    struct policy_texts unkept; /* enforced policy files of which no generation can be kept */
     struct unwritten unwritten;
 
     struct findings *findings;
     struct drift drift;
     struct agenda agenda;
-    usec_t seen;  /* until which instant what time does by itself has been told */
-    bool changed; /* something that others must follow; taken by gateway_take_changed() */
+    usec_t seen;  /* events of time up to this instant have been told */
+    bool changed; /* since gateway_take_changed() was last called */
 };
 
 /*
- * Opens the kernel of this network namespace. `fd` is the socket that owns the table, left by an
- * earlier process, or -1; it is taken over. Nothing is enforced and nothing is read yet
- * (change/start.h). Returns 0, or -errno; what went wrong has been logged.
+ * Opens the kernel of this network namespace. `fd` is the socket of an earlier process that owns
+ * the table, or -1; it is used or closed. gateway_start() then decides what to enforce. Returns 0,
+ * or -errno after logging it.
  */
 int gateway_new(const struct gateway_options *options, int fd, struct gateway **ret_gateway);
 struct gateway *gateway_free(struct gateway *gateway);
 DEFINE_CLEANUP(struct gateway, gateway_free)
 
-/* Whether something changed since the last call. */
+/* Returns `changed` and resets it. */
 bool gateway_take_changed(struct gateway *gateway);
 
 /* The last instant that is known to have passed: the clock, or where that is certainly wrong
@@ -73,19 +72,20 @@ usec_t gateway_now(const struct gateway *gateway);
 /* Decides whether the clock can be trusted: at the start, and after it was set. */
 void gateway_judge_clock(struct gateway *gateway);
 
-/* Writes to the audit log; a failure becomes a finding and is returned. */
+/* Writes an entry to the audit log. An error becomes a finding and is returned. */
 int gateway_audit(struct gateway *gateway, const struct audit_event *event);
-/* The same for what has happened already: where it cannot be written it is kept, and written before
- * any other entry. */
+/* The same for what has happened already: an entry that cannot be written is kept in memory, and
+ * written before any later one. */
 void gateway_audit_later(struct gateway *gateway, const struct audit_event *event);
-/* Writes state and overrides; where that fails it is tried again by gateway_write_unwritten(), and
- * is a finding until then. */
+/* Writes the state and the generation's record. An error becomes a finding, and
+ * gateway_write_unwritten() tries again. */
 void gateway_keep_state(struct gateway *gateway);
-/* Writes the record of the enforced generation, with the overrides as they are now: from there a
- * start takes them that finds no state. A failure is handled likewise. */
+/* Writes the record of the enforced generation with the present overrides, from which a start reads
+ * them if the state is lost. An error is handled in the same way. */
 void gateway_keep_generation(struct gateway *gateway);
-/* Writes what could not be written before. Returns whether anything is left. */
+/* Writes what could not be written before. Returns whether something is still unwritten. */
 bool gateway_write_unwritten(struct gateway *gateway);
 
-/* Lets the kernel forward, for a policy that leaves it to segd. A failure becomes a finding. */
+/* Switches the kernel's forwarding on, for policies that leave it to segd. An error becomes a
+ * finding. */
 void gateway_forward(struct gateway *gateway);

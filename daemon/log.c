@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Whether standard error is the journal's is told by JOURNAL_STREAM (systemd.exec(5)). Then entries
- * are sent with their fields instead of as bare lines, and appear once.
+ * JOURNAL_STREAM (systemd.exec(5)) tells whether standard error goes to the journal. If so, entries
+ * are sent to the journal with their fields, and not as bare lines too.
  *
- * Programs, interfaces and labels are named by others. A message with a control character or half a
- * character in it is shown as `[72B blob data]`, and one with a new line looks like two: each is
- * one line of text that can be shown.
+ * Messages contain names of programs, interfaces and labels that others chose. The journal shows a
+ * message with a control character or broken UTF-8 as `[72B blob data]`, and one with a newline as
+ * two. So each message is made one line of valid text.
  */
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -36,7 +36,7 @@ static bool standard_error_is_journal(void)
            fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
-/* As much of the text as fits, as text_show() shows it. */
+/* As much of the text as fits, made printable as text_show() does. */
 static void show(const char *text, char shown[LOG_TEXT_MAX])
 {
     size_t size = strlen(text), n = 0;

@@ -5,12 +5,11 @@
 #include <systemd/sd-id128.h>
 
 /*
- * The daemon's log: the only place of the project that writes one. Under systemd entries go to the
- * journal with their message id and fields; elsewhere (tests, containers) to standard error with
- * the priority in words.
+ * The daemon's log. Under systemd entries go to the journal with their message id; elsewhere
+ * (tests, containers) to standard error with the priority in words.
  */
 
-/* Ids of the messages that others look for; `journalctl MESSAGE_ID=…`. */
+/* Message ids, for `journalctl MESSAGE_ID=…`; systemd/segd.catalog.in explains each. */
 #define MESSAGE_POLICY_COMMITTED                                                                   \
     SD_ID128_MAKE(6c, 1f, 6b, 1c, 3f, 8a, 4e, 57, 9d, 1c, 46, 3f, 0b, 2a, 1e, 88)
 #define MESSAGE_POLICY_INVALID                                                                     \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segd: options, and nothing else. Everything it does begins in manager.c.
+ * segd: its options. Everything else begins in manager.c.
  */
 
 #include <errno.h>
@@ -37,16 +37,16 @@ static void print_help(void)
          "                    (default " POLICY_PATH_DEFAULT ")\n"
          "  --state-dir PATH  where generations, overrides and the audit log are kept\n"
          "                    (default " STATE_PATH_DEFAULT ")\n"
-         "  --socket PATH     where segctl and others are answered\n"
+         "  --socket PATH     the control socket of segctl and others\n"
          "                    (default " SOCKET_PATH_DEFAULT ")\n"
-         "  --lock-down       forward nothing where the kernel enforces nothing yet,\n"
-         "                    and leave; for the first instants of a boot\n"
+         "  --lock-down       forward nothing if the kernel enforces nothing yet, and\n"
+         "                    exit; for the beginning of a boot\n"
          "  --help            show this help\n"
          "  --version         show the version\n"
          "\n"
-         "SIGHUP applies the policy files; invalid ones leave what runs. SIGTERM\n"
-         "ends segd and leaves the rules. Without a valid policy and without an\n"
-         "earlier one to go back to nothing passes between zones.");
+         "SIGHUP applies the policy files; invalid ones change nothing. SIGTERM\n"
+         "ends segd and leaves the rules. Without a valid policy or an earlier\n"
+         "one to go back to, nothing passes between zones.");
 }
 
 static int exit_code(int result)
@@ -63,7 +63,7 @@ struct arguments {
     bool lock_down;
 };
 
-/* Returns whether there is more to do; else `*ret_exit` is the exit code. */
+/* Returns whether segd is to run; if not, `*ret_exit` is the exit code. */
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments, int *ret_exit)
 {
     static const struct option options[] = {
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 
     r = privileges_reduce();
     if (r < 0) {
-        fprintf(stderr, "segd: privileges cannot be given up: %s\n", strerror(-r));
+        fprintf(stderr, "segd: cannot give up privileges: %s\n", strerror(-r));
         return EXIT_FAILED;
     }
     if (arguments.lock_down)

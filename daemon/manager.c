@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The daemon decides, the kernel enforces. At the start something is committed before systemd is
- * told READY, so that what is ordered after segd starts with the kernel closed; where no policy is
- * fit, nothing passes and the daemon stays, so that a corrected policy needs no more than to be
- * applied. After that everything is an event: a client, a signal, a timer, the kernel.
+ * The event loop. Something is committed before systemd is told READY, so units that are ordered
+ * after segd start with the kernel closed. If no policy can be enforced, nothing passes and the
+ * daemon goes on running, so that a corrected policy only has to be applied. After that everything
+ * is an event: from a client, a signal, a timer or the kernel.
  *
- * What must follow a change follows in follow_changes(), which runs after every event: no caller
+ * What must follow a change is done by follow_changes(), which runs after every event: no caller
  * has to remember it.
  */
 
@@ -48,10 +48,10 @@ struct manager {
     struct tables_watch *tables;
     struct control control;
     struct server *server;
-    char status[STATUS_MAX]; /* as it was told last */
+    char status[STATUS_MAX]; /* as systemd was told last */
 };
 
-/* What systemd shows of the daemon, told where it is another one; `ready` tells more. */
+/* Tells systemd the status that it shows, where that has changed or `ready` holds more to tell. */
 static void notify_status(struct manager *manager, const char *ready)
 {
     const struct gateway *gateway = manager->gateway;
@@ -60,7 +60,7 @@ static void notify_status(struct manager *manager, const char *ready)
     if (gateway->current.number > 0)
         snprintf(status, sizeof(status), "Enforcing generation %" PRIu64, gateway->current.number);
     else if (enforcement_outline(gateway->enforcement))
-        snprintf(status, sizeof(status), "Enforcing the policy files; nothing can be kept");
+        snprintf(status, sizeof(status), "Enforcing the policy files; no generation can be kept");
     else
         snprintf(status, sizeof(status), "Locked down: no valid policy, see segctl status");
     if (*ready || strcmp(status, manager->status) != 0)
@@ -68,7 +68,6 @@ static void notify_status(struct manager *manager, const char *ready)
     strcpy(manager->status, status);
 }
 
-/* What must follow a change, whoever made it. */
 static void follow_changes(struct manager *manager)
 {
     if (gateway_take_changed(manager->gateway)) {
@@ -123,7 +122,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
-/* Signals are blocked first: sd_event reads them, none is lost before the loop runs. */
+/* Signals are blocked first: sd_event reads them, so none is lost before the loop runs. */
 static int watch_signals(struct manager *manager)
 {
     sigset_t signals;
@@ -144,13 +143,14 @@ static int watch_signals(struct manager *manager)
     return r < 0 ? r : 0;
 }
 
-/* What systemd hands over: the control socket, and what an earlier process left in the store. */
+/* Descriptors that systemd passes: the control socket, and the stored socket that owns the table.
+ */
 struct handed {
     int control;
     int nftables;
 };
 
-/* What is of no use does not take the place in the store of what is. */
+/* Removes an unusable descriptor from systemd's store, where the number of them is limited. */
 static void give_back(int fd, const char *name)
 {
     sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
@@ -184,7 +184,7 @@ static void handed_close(struct handed *handed)
     closep(&handed->nftables);
 }
 
-/* A new gateway; what was stored and is of no use must not be handed over again. */
+/* A stored socket that could not be used must not be passed to the next process. */
 static int open_gateway(struct manager *manager, struct handed *handed)
 {
     int stored = handed->nftables;
@@ -198,7 +198,7 @@ static int open_gateway(struct manager *manager, struct handed *handed)
 static void on_refused(const struct actor *actor, const char *method, const char *why,
                        void *userdata)
 {
-    /* The server counts by itself. */
+    /* The server has its own audit limit, and tells the number of omitted attempts in `why`. */
     control_note_refusal(userdata, actor, method, why, "refused", 0);
 }
 
@@ -216,7 +216,7 @@ static int open_server(struct manager *manager, struct handed *handed)
     options.fd = handed->control >= 0 ? TAKE_FD(handed->control)
                                       : server_listen(manager->options.socket_path);
     if (options.fd < 0) {
-        /* Without a socket the policy is enforced all the same. */
+        /* The policy is enforced without a socket too. */
         log_message(LOG_ERR, MESSAGE_STOPPED, "cannot listen on %s: %s",
                     manager->options.socket_path, strerror(-options.fd));
         findings_report(manager->gateway->findings, "start", "no-socket", FINDING_WARNING, NULL,
@@ -227,7 +227,8 @@ static int open_server(struct manager *manager, struct handed *handed)
     return server_new(&options, &manager->server);
 }
 
-/* What happens without a client. A kernel that cannot be followed is told of and enforces. */
+/* Follows the kernel and the clock. Where the kernel cannot be followed, segd logs it and goes on.
+ */
 static int open_watches(struct manager *manager)
 {
     int r = tables_watch_new(manager->event, manager->gateway, &manager->tables);
@@ -235,7 +236,7 @@ static int open_watches(struct manager *manager)
     if (r == 0)
         r = links_watch_new(manager->event, manager->gateway, &manager->links);
     if (r < 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "changes by others cannot be followed: %s",
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "cannot follow changes of the kernel: %s",
                     strerror(-r));
     r = clock_watch_new(manager->event, manager->gateway, &manager->clock);
     return r < 0 ? r : sd_event_add_post(manager->event, NULL, on_event_done, manager);
@@ -256,7 +257,7 @@ int manager_new(const struct manager_options *options, struct manager **ret_mana
         r = sd_event_new(&manager->event);
     if (r >= 0)
         r = watch_signals(manager);
-    /* Nothing where systemd asks for no sign of life. */
+    /* Does nothing unless systemd asks for a watchdog. */
     if (r >= 0)
         r = sd_event_set_watchdog(manager->event, 1);
     if (r < 0) {
@@ -292,7 +293,7 @@ struct manager *manager_free(struct manager *manager)
     return NULL;
 }
 
-/* The socket that owns the table stays open with systemd when this process ends. */
+/* Has systemd keep the socket that owns the table open when this process ends. */
 static void store_socket(struct manager *manager)
 {
     int fd = enforcement_fd(manager->gateway->enforcement);
@@ -305,7 +306,7 @@ int manager_run(struct manager *manager)
 {
     int r;
 
-    /* Before anything can go wrong: whatever does, the table never is without its owner. */
+    /* First, so that the table keeps its owner whatever happens after it. */
     store_socket(manager);
     r = gateway_start(manager->gateway);
     if (r < 0)
@@ -314,6 +315,6 @@ int manager_run(struct manager *manager)
     notify_status(manager, "READY=1\n");
 
     r = sd_event_loop(manager->event);
-    log_message(LOG_INFO, MESSAGE_STOPPED, "leaving; what is enforced stays in the kernel");
+    log_message(LOG_INFO, MESSAGE_STOPPED, "segd ends; what is enforced stays in the kernel");
     return r;
 }

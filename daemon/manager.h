@@ -5,15 +5,15 @@
 #include "daemon/gateway.h"
 
 /*
- * The running daemon: one event loop around the gateway, the clients of the control socket,
- * signals, and what must follow a change.
+ * The running daemon: one event loop for the gateway, the clients of the control socket, signals,
+ * and what must follow a change.
  *
- *   SIGHUP            apply the policy files; invalid ones leave what runs
- *   SIGTERM, SIGINT   leave; what is enforced stays in the kernel
+ *   SIGHUP            apply the policy files; invalid ones change nothing
+ *   SIGTERM, SIGINT   end; what is enforced stays in the kernel
  */
 struct manager_options {
     struct gateway_options gateway;
-    const char *socket_path; /* of the control socket, where systemd hands none over */
+    const char *socket_path; /* of the control socket, if systemd passes none */
 };
 
 struct manager;
@@ -23,6 +23,6 @@ int manager_new(const struct manager_options *options, struct manager **ret_mana
 struct manager *manager_free(struct manager *manager);
 DEFINE_CLEANUP(struct manager, manager_free)
 
-/* Enforces, tells systemd, and stays until told to leave. Returns 0, or -errno where not even the
+/* Enforces, tells systemd, and runs until a signal ends it. Returns 0, or -errno where not even the
  * lockdown could be committed. */
 int manager_run(struct manager *manager);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The order matters: the bounding set can be emptied only with CAP_SETPCAP, which the last step
- * takes away. A process without it keeps its bounding set, which is of no use to it: it never runs
- * another program, and could get nothing by one.
+ * The order matters: emptying the bounding set needs CAP_SETPCAP, which the last step gives up. A
+ * process that never had it keeps its bounding set, which does no harm: segd never runs another
+ * program, and no_new_privs is set.
  */
 
 #include "daemon/privileges.h"
@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Up to the last capability of this kernel, which may know more than its headers did here. */
+/* Up to the last capability that the running kernel knows; the headers may know fewer. */
 static int empty_bounding_set(void)
 {
     for (unsigned long capability = 0;; capability++) {

@@ -2,10 +2,9 @@
 #pragma once
 
 /*
- * Gives up, for good, every privilege but CAP_NET_ADMIN: of root's capabilities the others, those
- * that a program started from here would get, and what set-user-ID programs could bring. Under
- * systemd the unit has done so before; by hand, as root, nobody has.
+ * Gives up every privilege but CAP_NET_ADMIN, for this process and every program that it might
+ * start. Under systemd the unit has done so already; it matters where root starts segd by hand.
  *
- * Returns 0 or -errno. To be called before the first thread and the first byte of input.
+ * Returns 0 or -errno. To be called before any thread is started and any input is read.
  */
 int privileges_reduce(void);

@@ -4,14 +4,14 @@
 #include <stdbool.h>
 
 /*
- * Marks a step of a change, for tests that kill the daemon exactly there. In a build with
- * -Dsteps=true a daemon with SEGD_KILL_AT=NAME in its environment ends itself by SIGKILL at the
- * step of that name; in every other build this is nothing.
+ * Marks a step of a change, for tests that kill the daemon there. In a build with -Dsteps=true, a
+ * daemon with SEGD_KILL_AT=NAME in its environment kills itself at the step of that name; in every
+ * other build this does nothing.
  */
 #ifdef SEGD_STEPS
 void step_reached(const char *name);
-/* True with SEGD_WITHOUT_OWNER in the environment: as on a kernel that cannot keep others from the
- * table. */
+/* True with SEGD_WITHOUT_OWNER in the environment: segd then acts as on a kernel where a table can
+ * have no owner. */
 bool step_without_owner(void);
 #else
 static inline void step_reached(const char *name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The state folder when the daemon begins. Whatever is broken in it is set aside, told as a
- * finding, and never keeps the daemon from starting.
+ * Opens the state folder at the start. Whatever is damaged in it is set aside and becomes a
+ * finding; it never prevents the start.
  */
 
 #include "daemon/storage.h"
@@ -36,9 +36,9 @@ static int open_folder(int parent, const char *name)
 static void open_audit(struct gateway *gateway)
 {
     static const char *const words[] = {
-        [AUDIT_TORN] = "the last line of the audit log had no end; it was set aside in audit.torn",
+        [AUDIT_TORN] = "the last line of the audit log was incomplete; it was moved to audit.torn",
         [AUDIT_TAMPERED] = "the audit log was changed by others: its chain is broken",
-        [AUDIT_UNREADABLE] = "the audit log cannot be read or written",
+        [AUDIT_UNREADABLE] = "cannot read or write the audit log",
     };
     cleanup_(closep) int folder = open_folder(gateway->state_directory, "audit");
     enum audit_condition condition = AUDIT_UNREADABLE;
@@ -54,7 +54,7 @@ static void open_audit(struct gateway *gateway)
                        words[condition]);
 }
 
-/* Returns 0, -ENOENT where there is no state, or -errno where it cannot be read. */
+/* Returns 0, -ENOENT if there is no state, or -errno if it cannot be read. */
 static int read_state(struct gateway *gateway)
 {
     cleanup_(freep) char *problem = NULL;
@@ -68,15 +68,14 @@ static int read_state(struct gateway *gateway)
     }
     if (gateway->state.next_generation == 0)
         gateway->state.next_generation = 1;
-    /* Connections are numbered anew by each process. */
+    /* Each process numbers its connections from 1. */
     gateway->state.confirmation.actor.connection = 0;
     return r;
 }
 
 /*
- * Without the state, what was closed by hand stays closed as the newest generation that was in
- * force tells; what was granted does not come back. Returns false where there is none: then no
- * state was lost.
+ * Without the state, isolations and suspensions come from the newest generation that was enforced;
+ * grants do not come back. Returns false if there is no such generation: then no state was lost.
  */
 static bool recover_overrides(struct gateway *gateway)
 {
@@ -103,7 +102,7 @@ static bool recover_overrides(struct gateway *gateway)
     return false;
 }
 
-/* Numbers of generations are never used twice, also where the state was lost. */
+/* Numbers of generations are never used twice, also if the state was lost. */
 static void number_generations(struct gateway *gateway)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
@@ -114,10 +113,11 @@ static void number_generations(struct gateway *gateway)
         gateway->state.next_generation = numbers[n - 1] + 1;
 }
 
-/* Every generation was audited: where there are some, a log that begins now is not the first. */
+/* Every generation has audit entries, so if there are generations, an empty log is not the first
+ * one. */
 static void check_audit(struct gateway *gateway)
 {
-    static const char what[] = "the audit log is gone, but generations are there";
+    static const char what[] = "the audit log is missing, but there are generations";
     cleanup_(freep) uint64_t *numbers = NULL;
     size_t n = 0;
 
@@ -143,7 +143,7 @@ bool storage_open(struct gateway *gateway)
 
     gateway->state_directory = open_folder(AT_FDCWD, gateway->options.state_path);
     if (gateway->state_directory < 0) {
-        snprintf(message, sizeof(message), "the state folder %s cannot be used: %s",
+        snprintf(message, sizeof(message), "cannot use the state folder %s: %s",
                  gateway->options.state_path, strerror(-gateway->state_directory));
         gateway->state_directory = -1;
         gateway->state.next_generation = 1;
@@ -156,7 +156,7 @@ bool storage_open(struct gateway *gateway)
     r = read_state(gateway);
     folder = open_folder(gateway->state_directory, "generations");
     if (folder < 0 || generations_open(folder, &gateway->generations) < 0) {
-        storage_report(gateway, "no-generations", "the folder of generations cannot be used");
+        storage_report(gateway, "no-generations", "cannot use the folder of generations");
     } else {
         number_generations(gateway);
         check_audit(gateway);
@@ -164,6 +164,6 @@ bool storage_open(struct gateway *gateway)
     if (r < 0 && gateway->generations)
         lost = recover_overrides(gateway);
     if (r == -ENOENT && lost)
-        storage_report(gateway, "state-missing", "the state is gone, but generations are there");
+        storage_report(gateway, "state-missing", "the state is missing, but there are generations");
     return r == 0 || (r == -ENOENT && !lost);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Changes of the policy: apply and rollback make a target, plan and compare only look. */
+/* Changes of the policy. Apply and rollback make a target; plan and compare change nothing. */
 
 #include "daemon/change/apply.h"
 
@@ -39,21 +39,23 @@ void files_fingerprint(const struct gateway *gateway, char buffer[SHA256_TEXT_MA
         policy_texts_fingerprint(texts.texts, texts.n_texts, buffer);
 }
 
-/* What no change of the policy can do without. */
+/* What every change of the policy needs. */
 static int check_ready(const struct gateway *gateway, struct outcome *outcome)
 {
     if (gateway->state.confirmation.pending)
         return outcome_set(
-            outcome, OUTCOME_BUSY, "generation %" PRIu64 " by %s waits to be confirmed",
+            outcome, OUTCOME_BUSY,
+            "generation %" PRIu64
+            " by %s waits to be confirmed; confirm it first, or wait until it goes back",
             gateway->state.confirmation.generation, gateway->state.confirmation.actor.name);
     if (!gateway->generations || !gateway->audit)
         return outcome_set(outcome, OUTCOME_STORAGE,
-                           "there is no state folder at %s: nothing can be changed",
+                           "there is no state folder at %s: the policy cannot be changed",
                            gateway->options.state_path);
     return 0;
 }
 
-/* The record of the new generation, and the state that goes with it. */
+/* Fills in the record of the new generation and the new state. */
 static int begin(const struct gateway *gateway, const struct actor *actor, const char *action,
                  const char *reason, struct outcome *outcome, struct target *target)
 {
@@ -100,7 +102,7 @@ static void await_confirmation(const struct gateway *gateway, const struct apply
     state_boot_id(confirmation->boot_id);
 }
 
-/* `are_files`: the texts are those of the policy files. */
+/* `are_files`: the texts are the policy files. */
 static int run(struct gateway *gateway, struct target *target, bool are_files,
                struct outcome *outcome)
 {
@@ -116,8 +118,8 @@ static int run(struct gateway *gateway, struct target *target, bool are_files,
     return r > 0 ? 0 : r;
 }
 
-/* Whether these very texts are enforced. The kernel need not be looked at: drift is repaired by
- * itself. */
+/* Whether exactly these texts are enforced. The kernel need not be compared: drift is repaired
+ * anyway. */
 static bool is_enforced_already(const struct gateway *gateway, const struct policy_texts *texts)
 {
     char fingerprint[SHA256_TEXT_MAX];
@@ -126,8 +128,8 @@ static bool is_enforced_already(const struct gateway *gateway, const struct poli
     return gateway->current.number > 0 && strcmp(fingerprint, gateway->current.fingerprint) == 0;
 }
 
-/* Somebody chose again what is enforced: the policy files as they are now do not undo it at the
- * next boot, and what was wrong at the start is settled. */
+/* An operator chose what is enforced already. So the next boot does not apply the present policy
+ * files instead of it, and findings of the start are settled. */
 static int keep_generation(struct gateway *gateway, const struct actor *actor, bool are_files,
                            struct outcome *outcome)
 {
@@ -189,7 +191,8 @@ int change_roll_back(struct gateway *gateway, const struct actor *actor, uint64_
     if (r == 0 && generation == 0)
         generation = gateway->current.previous;
     if (r == 0 && generation == 0)
-        r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "there is no generation before this one");
+        r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND,
+                        "there is no generation before the enforced one");
     if (r == 0)
         r = kept_read(gateway, generation, &source, ret_outcome);
     if (r == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* From a comparison of policies to its record. */
+/* Shows what differs between two policies as structures of the wire and of the audit log. */
 
 #include "daemon/change/changes.h"
 
@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 
-/* Flows that one entry of the audit log names; of more it has the number. */
+/* One entry of the audit log names at most so many flows, and has the number of all. */
 #define NAMED_MAX 100
 
 static int show_fields(struct arena *arena, const struct policy_change *change,

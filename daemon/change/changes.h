@@ -4,13 +4,13 @@
 #include "answer/policy_changes.h"
 #include "record/wire.h"
 
-/* The changes from one policy to another as the control socket and the audit log have them. */
+/* Changes from one policy to another, for the control socket and the audit log. */
 
-/* Fills in `changed`, `changes`, `zones` and `objects`. Lists belong to the arena, texts to the
- * changes. `changes` may be NULL: there are none. Returns 0 or -ENOMEM. */
+/* Fills in `changed`, `changes`, `zones` and `objects`. Lists belong to the arena, texts are
+ * borrowed from `changes`, which may be NULL: there are none. Returns 0 or -ENOMEM. */
 int changes_show(struct arena *arena, const struct policy_changes *changes,
                  struct change_reply *reply);
 
-/* Adds to a detail of the audit log what happens to flows, with the numbers of their approvals, in
- * short. Returns 0 or -ENOMEM. */
+/* Adds a summary of what happens to flows, with the numbers of their approvals, to the detail of an
+ * audit entry. Returns 0 or -ENOMEM. */
 int changes_add_to_detail(const struct policy_changes *changes, struct json_t *detail);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * An isolation is of a zone by its name. A policy that calls the zone otherwise, or gives its
- * networks to another one, would end the isolation without a word, and without a second person. So
- * would a suspended flow that comes under another name. Both are refused: whoever wants that
- * releases the zone or resumes the flow first.
+ * An isolation names its zone. A policy that renames the zone, or gives its networks to another
+ * zone, would end the isolation unnoticed, and without a second person. The same is true of a
+ * suspended flow that a policy renames. Both policies are refused: release the zone or resume the
+ * flow first.
  */
 
 #include "daemon/change/closings.h"
@@ -43,7 +43,7 @@ static int check_name(const char *zone, const struct policy *new, struct outcome
     if (policy_zone_named(new, zone))
         return 0;
     return outcome_set(outcome, OUTCOME_REFUSED,
-                       "zone `%s` is isolated, and this policy does not have it; release it first",
+                       "zone `%s` is isolated, but this policy does not have it; release it first",
                        zone);
 }
 
@@ -55,16 +55,17 @@ static int check_zone(const struct zone *zone, const struct policy *new,
 
         if (!is_isolated(overrides, other) && share_interface(zone, other) &&
             share_addresses(zone, other))
-            return outcome_set(outcome, OUTCOME_REFUSED,
-                               "zone `%s` is isolated, and this policy gives addresses of it to "
-                               "zone `%s`, which is not; release it first",
-                               zone->name, other->name);
+            return outcome_set(
+                outcome, OUTCOME_REFUSED,
+                "zone `%s` is isolated, but this policy gives some of its addresses to "
+                "zone `%s`, which is not isolated; release it first",
+                zone->name, other->name);
     }
     return 0;
 }
 
-/* It has the zone, and no other zone that is not isolated has any of its addresses behind any of
- * its interfaces. */
+/* The new policy must have each isolated zone, and may not give its addresses on its interfaces to
+ * a zone that is not isolated. */
 static int check_isolations(const struct policy *old, const struct policy *new,
                             const struct overrides *overrides, struct outcome *outcome)
 {
@@ -83,7 +84,7 @@ static int check_isolations(const struct policy *old, const struct policy *new,
     return r;
 }
 
-/* A suspended flow that comes again under another name would pass. */
+/* A suspended flow would pass under another name. */
 static int check_suspensions(const struct overrides *overrides,
                              const struct policy_changes *changes, struct outcome *outcome)
 {
@@ -94,7 +95,7 @@ static int check_suspensions(const struct overrides *overrides,
             overrides_find(overrides, OVERRIDE_SUSPENSION, renamed->before) &&
             !overrides_find(overrides, OVERRIDE_SUSPENSION, renamed->name))
             return outcome_set(outcome, OUTCOME_REFUSED,
-                               "flow `%s` is suspended, and would pass under the name `%s`; "
+                               "flow `%s` is suspended, but would pass under its new name `%s`; "
                                "resume it first",
                                renamed->before, renamed->name);
     }
@@ -111,7 +112,7 @@ int closings_check(const struct gateway *gateway, const struct policy *new,
     const struct policy *old = enforcement_outline(gateway->enforcement);
     int r = 0;
 
-    /* After a boot nothing is enforced yet: the zones are those of the generation that was. */
+    /* After a boot nothing is enforced yet: compare with the generation that was enforced. */
     if (!old && gateway->state.generation > 0 && overrides->n_overrides > 0)
         r = kept_read(gateway, gateway->state.generation, &generation, &ignored);
     if (r == 0 && generation.number > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Generations that wait to be confirmed: whoever cut off their own way in cannot confirm. */
+/* Confirmation over a new connection proves that the new policy did not cut off its administrator.
+ */
 
 #include "daemon/change/confirm.h"
 
@@ -36,8 +37,8 @@ int change_confirm(struct gateway *gateway, const struct actor *actor, struct ou
         r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND, "no change waits to be confirmed");
     if (r == 0 && actor->connection <= confirmation->connections)
         r = outcome_set(ret_outcome, OUTCOME_REFUSED,
-                        "confirm over a new connection: one that was open before the change "
-                        "proves nothing");
+                        "confirm over a new connection: one that was open before the change does "
+                        "not prove that segd can still be reached");
     if (r == 0)
         r = transaction_run(gateway, &target, ret_outcome);
     if (r == 0)
@@ -56,10 +57,10 @@ void confirmation_note_failed(const struct gateway *gateway, uint64_t number)
     generation.outcome = GENERATION_UNCONFIRMED;
     if (generations_update(gateway->generations, &generation) < 0)
         log_message(LOG_WARNING, MESSAGE_STORAGE,
-                    "generation %" PRIu64 " could not be noted as unconfirmed", number);
+                    "cannot mark generation %" PRIu64 " as unconfirmed", number);
 }
 
-/* The generation before, under its own number. */
+/* The target is the previous generation, under its own number. */
 static int read_previous(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
     uint64_t previous = gateway->state.confirmation.previous;
@@ -74,12 +75,13 @@ static int read_previous(struct gateway *gateway, struct target *target, struct 
                   : r;
 }
 
-/* What is enforced was valid when it was applied; better that than nothing at all. */
+/* If the previous generation cannot be enforced, the unconfirmed one stays: it is a valid policy.
+ */
 static void stay(struct gateway *gateway, const struct outcome *outcome)
 {
     findings_report(gateway->findings, "change", "not-gone-back", FINDING_CRITICAL, NULL,
                     "generation %" PRIu64
-                    " was not confirmed, but the one before cannot come back: %s",
+                    " was not confirmed, but the previous one cannot be enforced: %s",
                     gateway->state.confirmation.generation, outcome->message);
     gateway->state.confirmation = (struct confirmation){0};
     gateway_keep_state(gateway);
@@ -109,6 +111,6 @@ int change_unconfirmed(struct gateway *gateway)
         stay(gateway, &outcome);
     log_message(LOG_WARNING, MESSAGE_UNCONFIRMED,
                 "generation %" PRIu64 " was not confirmed in time; %s", number,
-                r != 0 ? outcome.message : "the one before is enforced again");
+                r != 0 ? outcome.message : "the previous one is enforced again");
     return 0;
 }

@@ -5,16 +5,16 @@
 #include "daemon/gateway.h"
 
 /*
- * A generation that goes back by itself unless somebody confirms it in time. Return 0, or a
- * negative errno where the daemon itself failed.
+ * Generations that are undone unless somebody confirms them in time. Changes return 0, or a
+ * negative errno if the daemon itself failed.
  */
 
-/* Refused over a connection that was open when the generation was applied. */
+/* Refused over a connection that was already open when the generation was applied. */
 int change_confirm(struct gateway *gateway, const struct actor *actor, struct outcome *ret_outcome);
-/* Nobody confirmed in time: the generation before is enforced again, and where there is none
- * nothing passes. */
+/* Nobody confirmed in time: enforces the previous generation again, or a lockdown if there is none.
+ */
 int change_unconfirmed(struct gateway *gateway);
-/* Whether one waits that belongs to another boot of the machine. */
+/* Whether a generation waits to be confirmed since before this boot of the machine. */
 bool confirmation_is_of_other_boot(const struct gateway *gateway);
-/* Notes beside the generation that it was not confirmed. */
+/* Writes into the record of the generation that it was not confirmed. */
 void confirmation_note_failed(const struct gateway *gateway, uint64_t generation);

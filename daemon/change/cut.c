@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Which open connections a change would cut, as connection tracking has them now. */
+/* Counts the open connections in connection tracking that a change would cut. */
 
 #include "daemon/change/cut.h"
 
 #include "observe/live.h"
 #include "ruleset/compile.h"
 
-/* What is asked of each open connection. */
 struct cut {
     size_t n;
     const struct set *old, *new;
@@ -25,7 +24,7 @@ static bool is_owned(const struct cut *cut, const struct conntrack_entry *connec
     };
     struct decision decision;
 
-    /* An address of no zone is the gateway's own, if it is anybody's. */
+    /* An address in no zone can only be the gateway's own. */
     if (!policy_zone_of_address(policy, packet.family, packet.source, &packet.from))
         packet.from = ZONE_GATEWAY;
     if (!policy_zone_of_address(policy, packet.family, packet.destination, &packet.to))

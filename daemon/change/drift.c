@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Others at work on the table. A notification only says that something happened; what is there now
- * is read from the kernel, compared with what was committed, and put right in one transaction.
+ * Changes of the table by others. A notification only says that something changed; so the table is
+ * dumped, compared with what was committed, and repaired in one transaction.
  */
 
 #include "daemon/change/drift.h"
@@ -16,7 +16,7 @@
 
 #define DIFFERENCE_MAX 256
 
-/* The first difference, in words, into a buffer of DIFFERENCE_MAX that began empty. */
+/* Keeps the first difference as text in a buffer of DIFFERENCE_MAX, which is empty at first. */
 static int note_first(const char *object, const char *message, void *userdata)
 {
     char *text = userdata;
@@ -62,11 +62,10 @@ int drift_repair(struct gateway *gateway, const struct watched *by, bool *ret_is
     if (r < 0) {
         *ret_is_new =
             findings_report(gateway->findings, "drift", "not-repaired", FINDING_CRITICAL, NULL,
-                            "the table was changed by others and could not be repaired: %s",
+                            "somebody changed the table, and segd cannot repair it: %s",
                             strerror(-r)) > 0;
         if (*ret_is_new)
-            log_message(LOG_CRIT, MESSAGE_DRIFT, "the table could not be repaired: %s",
-                        strerror(-r));
+            log_message(LOG_CRIT, MESSAGE_DRIFT, "cannot repair the table: %s", strerror(-r));
         return r;
     }
     findings_drop(gateway->findings, "drift", "not-repaired", NULL);
@@ -76,9 +75,8 @@ int drift_repair(struct gateway *gateway, const struct watched *by, bool *ret_is
 }
 
 /*
- * What differs from a generation that the kernel still holds: time may have gone by, segd may be
- * another version, and somebody may have changed it while nobody watched. All of it is put right by
- * the commit, and written down.
+ * Differences have three causes: time has passed, segd is another version, or somebody changed the
+ * table while segd did not run. The commit repairs all of them.
  */
 void drift_note(struct gateway *gateway, const struct compiled *compiled)
 {
@@ -88,8 +86,8 @@ void drift_note(struct gateway *gateway, const struct compiled *compiled)
     if (enforcement_compare(gateway->enforcement, compiled, note_first, text, &n) < 0 || n == 0)
         return;
     log_message(LOG_WARNING, MESSAGE_DRIFT,
-                "the table differs in %zu places from generation %" PRIu64 " and is put right: %s",
-                n, compiled->generation, text);
+                "the table differed in %zu places from generation %" PRIu64 "; repaired: %s", n,
+                compiled->generation, text);
     gateway_audit_later(gateway, &(struct audit_event){
                                      .actor = {.uid = -1, .name = "boot"},
                                      .action = "repair",

@@ -6,9 +6,9 @@
 
 /* What others changed in the table, found by comparing the kernel with what was committed. */
 
-/* Puts it right in one transaction, and tells. Returns 0, or -errno where it could not be, which is
- * a finding; `*ret_is_new` tells whether it was not one already. */
+/* Repairs the table in one transaction and reports it. Returns 0, or -errno if that failed, which
+ * becomes a finding; `*ret_is_new` tells whether the finding is new. */
 int drift_repair(struct gateway *gateway, const struct watched *by, bool *ret_is_new);
-/* At a start, before what is compiled is committed over the generation that the kernel holds: tells
+/* At a start, before the same generation is committed over the one that the kernel holds: reports
  * what differs. */
 void drift_note(struct gateway *gateway, const struct compiled *compiled);

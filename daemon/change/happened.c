@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What happens without anybody doing it is written down like what people do, by `clock`. */
+/* What time does is written to the audit log like what people do; the actor is `clock`. */
 
 #include "daemon/change/happened.h"
 
@@ -11,7 +11,7 @@
 #include "base/instant.h"
 #include "daemon/log.h"
 
-/* Flows that one entry and one message name; of more it tells the number. */
+/* One entry names at most so many flows, and has the number of all. */
 #define NAMED_MAX 200
 
 static const struct {
@@ -25,7 +25,7 @@ static const struct {
     [AGENDA_WARNED] = {"warn", "expire soon", LOG_WARNING},
 };
 
-/* By event: the ids are constants to the compiler, but no constant expressions. */
+/* Not in the table above, since SD_ID128_MAKE() is no constant expression. */
 static sd_id128_t message_of(enum agenda_event event)
 {
     switch (event) {
@@ -62,7 +62,7 @@ static json_t *detail_of(const struct flow *const *flows, size_t n_flows)
     return json_pack("{s:o, s:I}", "flows", list, "number", (json_int_t)n_flows);
 }
 
-/* `a, b, c`, as far as there is room. */
+/* `a, b, c`, as many as fit. */
 static const char *names_of(const struct flow *const *flows, size_t n_flows, char *buffer,
                             size_t size)
 {
@@ -107,5 +107,5 @@ void happened_tell(struct gateway *gateway, const struct compiled *compiled)
     if (from == 0 || from >= compiled->now)
         return;
     if (agenda_tell(compiled, &gateway->state.overrides, from, compiled->now, tell, gateway) < 0)
-        log_message(LOG_WARNING, MESSAGE_CLOCK, "what time did to the flows cannot be told");
+        log_message(LOG_WARNING, MESSAGE_CLOCK, "no memory to report which flows began or ended");
 }

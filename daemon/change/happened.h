@@ -3,6 +3,6 @@
 
 #include "daemon/gateway.h"
 
-/* Tells the audit log and the journal what time did to the flows of a policy since `gateway->seen`,
- * which moves on to the instant at which it was compiled. */
+/* Reports to the audit log and the journal what time did to the flows of the policy since
+ * `gateway->seen`, and sets that to the instant at which the policy was compiled. */
 void happened_tell(struct gateway *gateway, const struct compiled *compiled);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What the state folder keeps of generations, read for a change. */
+/* Reads generations from the state folder for a change. */
 
 #include "daemon/change/kept.h"
 
@@ -55,7 +55,7 @@ int kept_read_policy(const struct gateway *gateway, const struct generation *gen
         r = policy_parse_texts(texts->texts, texts->n_texts, sources, diagnostics, ret_policy);
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
-                           "generation %" PRIu64 " is no valid policy any more",
+                           "this version of segd finds errors in generation %" PRIu64,
                            generation->number);
     return r;
 }

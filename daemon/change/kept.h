@@ -5,14 +5,14 @@
 #include "daemon/gateway.h"
 
 /*
- * Generations as the state folder keeps them. Both return 0, 1 where they cannot be had (the
- * outcome says why), -ENOMEM or -errno.
+ * Generations that the state folder keeps. Both return 0, 1 if the generation cannot be read (the
+ * outcome says why), or -errno.
  */
 
 /* The record of a generation. */
 int kept_read(const struct gateway *gateway, uint64_t number, struct generation *ret_generation,
               struct outcome *outcome);
-/* Its texts, and where `ret_policy` is not NULL what they mean. */
+/* Its texts, and if `ret_policy` is not NULL, the policy that they describe. */
 int kept_read_policy(const struct gateway *gateway, const struct generation *generation,
                      struct outcome *outcome, struct policy_texts *texts,
                      struct policy **ret_policy);

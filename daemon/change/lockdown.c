@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A kernel that enforces nothing has just booted, or somebody took the table away. Until it is
- * known what may pass, nothing does: however long it takes to read a policy, and whatever a policy
- * does to who reads it.
+ * A kernel that enforces nothing has just booted, or somebody removed the table. Nothing may pass
+ * before the policy is read, however long that takes and even if reading it fails.
  */
 
 #include "daemon/change/lockdown.h"
@@ -21,7 +20,7 @@ int lockdown_begin(struct enforcement *enforcement, struct held *ret_held)
     *ret_held = (struct held){0};
     r = enforcement_read_held(enforcement, ret_held);
     if (r < 0) {
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the table cannot be read: %s", strerror(-r));
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "cannot read the table: %s", strerror(-r));
         return r;
     }
     if (ret_held->enforced)
@@ -29,7 +28,7 @@ int lockdown_begin(struct enforcement *enforcement, struct held *ret_held)
 
     r = enforcement_lock_down(enforcement, &refusal);
     if (r < 0)
-        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "the kernel could not be closed first: %s",
+        log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "cannot commit the lockdown: %s",
                     strerror(-r));
     step_reached("closed-first");
     return r;

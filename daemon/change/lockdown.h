@@ -4,12 +4,12 @@
 #include "daemon/enforcement.h"
 
 /*
- * Looks at what the kernel holds, and where it enforces nothing closes it: nothing is forwarded
- * until something is committed. Returns 0, or -errno; `*ret_held` is always there, and the
- * caller clears it.
+ * Reads what the kernel holds. If it enforces nothing, commits a lockdown: nothing is forwarded
+ * until something else is committed. Returns 0, or -errno; the caller clears `*ret_held` in both
+ * cases.
  */
 int lockdown_begin(struct enforcement *enforcement, struct held *ret_held);
 
-/* The same for a process that does no more than this, as `segd --lock-down`: in time before
- * anything else, and without a policy, a state or a socket. Failures are logged. */
+/* The same for `segd --lock-down`, which does nothing else and needs no policy, state or socket.
+ * Errors are logged. */
 int lockdown_alone(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What the caller of a change is told: an answer in words for each way in which it can end. */
+/* The result of a change, with a message for the caller. */
 
 #include "daemon/change/outcome.h"
 
@@ -43,18 +43,18 @@ int outcome_set(struct outcome *outcome, enum outcome_kind kind, const char *for
 int outcome_set_storage(struct outcome *outcome, const char *what, int error)
 {
     const char *remedy = error == -ENOSPC  ? "; make room and try again"
-                         : error == -EROFS ? "; the folder is read-only"
+                         : error == -EROFS ? "; make the folder writable and try again"
                                            : "";
 
-    return outcome_set(outcome, OUTCOME_STORAGE, "%s could not be written: %s%s", what,
-                       strerror(-error), remedy);
+    return outcome_set(outcome, OUTCOME_STORAGE, "cannot write %s: %s%s", what, strerror(-error),
+                       remedy);
 }
 
 int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error,
                        const struct sources *sources)
 {
     if (error != -EREMOTEIO)
-        return outcome_set(outcome, OUTCOME_KERNEL, "the kernel could not be asked: %s",
+        return outcome_set(outcome, OUTCOME_KERNEL, "cannot talk to the kernel: %s",
                            strerror(-error));
 
     if (sources && refusal->location.line > 0) {

@@ -8,14 +8,14 @@
 #include "base/sha256.h"
 #include "kernel/nftables.h"
 
-/* What became of a change. */
+/* The result of a change. */
 enum outcome_kind {
     OUTCOME_DONE,
     OUTCOME_INVALID,   /* the policy has errors: diagnostics */
-    OUTCOME_BUSY,      /* another change waits to be confirmed: state.confirmation */
+    OUTCOME_BUSY,      /* another generation waits to be confirmed: message, state.confirmation */
     OUTCOME_NOT_FOUND, /* message */
     OUTCOME_REFUSED,   /* message */
-    OUTCOME_KERNEL,    /* message, and the line of the policy where there is one */
+    OUTCOME_KERNEL,    /* message, and the line of the policy if one caused it */
     OUTCOME_STORAGE,   /* message */
 };
 
@@ -24,23 +24,25 @@ struct outcome {
     enum outcome_kind kind;
     char message[512];
     struct diagnostics *diagnostics; /* of an applied policy: its warnings */
-    struct sources *sources;         /* the places of the diagnostics */
+    struct sources *sources;         /* which the diagnostics refer to */
     char *file;                      /* the line that the kernel refused, or NULL */
     uint32_t line;
-    struct policy_changes *changes;    /* of a plan, an apply, a rollback: from what is enforced */
-    size_t cut;                        /* open connections that these cut */
-    bool is_enforced_already;          /* of an apply: no generation was made */
-    char fingerprint[SHA256_TEXT_MAX]; /* of the texts that a plan is about */
-    char *evidence;                    /* of an isolation: the folder within the state's */
+    struct policy_changes *changes;    /* of a plan, apply or rollback: what differs from before */
+    size_t cut;                        /* open connections that the changes cut */
+    bool is_enforced_already;          /* of an apply: it made no generation */
+    char fingerprint[SHA256_TEXT_MAX]; /* of the texts of a plan */
+    char *evidence; /* of an isolation: its folder, relative to the state folder */
 };
 void outcome_clear(struct outcome *outcome);
-/* Gives it diagnostics and sources. Returns 0 or -ENOMEM. */
+/* Allocates diagnostics and sources. Returns 0 or -ENOMEM. */
 int outcome_begin(struct outcome *outcome);
 
-/* Fills in kind and message, and returns 1, so that a step can end with it. */
+/* Fills in kind and message, and returns 1: the positive code of a step that the outcome explains.
+ */
 int outcome_set(struct outcome *outcome, enum outcome_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for an errno of the disk, and for a refusal of the kernel with the line it is about. */
+/* The same for an errno of the disk, and for a refusal of the kernel, with its line of the policy.
+ */
 int outcome_set_storage(struct outcome *outcome, const char *what, int error);
 int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error,
                        const struct sources *sources);

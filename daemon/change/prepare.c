@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* From texts to what can be enforced, and what that would change; nothing has changed yet. */
+/* Compiles texts and compares the result with what is enforced; nothing changes yet. */
 
 #include "daemon/change/prepare.h"
 
@@ -21,7 +21,7 @@ int prepare_compile(const struct gateway *gateway, const struct compiled_input *
     if (r == 0)
         r = compiled_new(&input, outcome->diagnostics, &compiled);
 
-    /* Diagnostics go on with the texts they speak of. */
+    /* The diagnostics refer to these sources, also if there are errors. */
     if (compiled) {
         sources_free(outcome->sources);
         outcome->sources = TAKE_PTR(compiled->sources);
@@ -42,7 +42,7 @@ int prepare_compare(const struct gateway *gateway, const struct compiled *compil
     cleanup_(outcome_clear) struct outcome ignored = {0};
     int r = 0;
 
-    /* A generation that cannot be compared with is no reason not to change. */
+    /* If the enforced generation cannot be read, the change goes on without a comparison. */
     if (gateway->current.number > 0)
         r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, ret_old);
     if (r < 0)

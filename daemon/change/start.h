@@ -3,6 +3,6 @@
 
 #include "daemon/gateway.h"
 
-/* Closes the kernel, opens the state folder, decides what to enforce and commits it. Returns 0, or
- * -errno where not even the lockdown could be committed. */
+/* Commits a lockdown if the kernel enforces nothing, opens the state folder, decides what to
+ * enforce and commits it. Returns 0, or -errno if not even the lockdown could be committed. */
 int gateway_start(struct gateway *gateway);

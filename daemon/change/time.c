@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What changes without anybody asking for it: an override ended, a flow expired, a schedule opened
- * or closed, the clock was set. The kernel ends flows by itself, by the timeouts of `live`; opening
- * is the daemon's. It is done also where nothing can be written to the disk.
+ * What changes by time alone: an override ended, a flow expired, a schedule began or ended, the
+ * clock was set. The kernel ends flows by itself, by the timeouts in `live`; the daemon opens them.
+ * This works also if nothing can be written to the disk.
  */
 
 #include "daemon/change/time.h"
@@ -17,7 +17,7 @@
 
 static const struct actor clock_actor = {.uid = -1, .name = "clock"};
 
-/* Takes the overrides that have ended out of the target, and gives those. */
+/* Moves the overrides that have ended from the target to `ended`. */
 static int end_overrides(const struct gateway *gateway, struct target *target,
                          struct overrides *ended)
 {
@@ -69,7 +69,7 @@ int change_by_time(struct gateway *gateway)
     cleanup_(overrides_clear) struct overrides ended = {0};
     int r;
 
-    /* At least once a day, so that no more than a day is forgotten with the clock. */
+    /* At least once a day, so that a machine that loses its clock loses at most a day. */
     if (gateway->state_directory >= 0 && gateway->state.overrides.clock_floor == 0)
         state_set_instant(gateway->state_directory, calendar_now());
     gateway->changed = true;
@@ -93,8 +93,8 @@ int change_by_time(struct gateway *gateway)
     if (r < 0)
         outcome_set(&outcome, OUTCOME_KERNEL, "%s", strerror(-r));
     findings_report(gateway->findings, "change", "behind-time", FINDING_CRITICAL, NULL,
-                    "what time changes could not be enforced: %s", outcome.message);
-    log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "what time changes could not be enforced: %s",
-                outcome.message);
+                    "cannot enforce what has begun or ended by time: %s", outcome.message);
+    log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED,
+                "cannot enforce what has begun or ended by time: %s", outcome.message);
     return 0;
 }

@@ -3,7 +3,7 @@
 
 #include "daemon/gateway.h"
 
-/* Nothing but time has gone by: what expired goes, what its schedule opens comes, overrides that
- * ended go, and each is told. Also after the clock was set. Returns 0 or -ENOMEM; what could not be
- * enforced is a finding. */
+/* Enforces and reports what time has changed: flows that expired, flows that their schedule opens
+ * or closes, overrides that ended. Also after the clock was set. Returns 0; errors become a
+ * finding. */
 int change_by_time(struct gateway *gateway);

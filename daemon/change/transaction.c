@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * From a target to what is enforced and kept, in one function: transaction_run(). A crash or a
- * power cut between any two of its steps leaves what a start can tell apart: the kernel holds the
- * number of its generation and the closings made by hand, the state names the generation that was
- * decided.
+ * transaction_run() makes a target enforced and kept, in one function. After a crash or a power cut
+ * between any two of its steps, a start can find out what happened: the kernel holds the number of
+ * its generation, isolations and suspensions; the state names the generation that was decided.
  *
- * What opens is on the disk before it is in the kernel, so nothing passes that nobody can account
- * for. What closes is in the kernel first, so nothing goes on passing because a disk is full.
+ * What opens is written to the disk before it is committed to the kernel, so nothing passes without
+ * a record. What closes is committed first, so nothing goes on passing because a disk is full.
  */
 
 #include "daemon/change/transaction.h"
@@ -63,9 +62,9 @@ struct transaction {
     struct target *target;
     struct outcome *outcome;
     struct compiled *compiled; /* of TARGET_POLICY */
-    struct policy *old;        /* that a new generation takes the place of; or NULL */
+    struct policy *old;        /* the policy that a new generation replaces; or NULL */
     struct nftables_cost cost;
-    bool wrote_entry, wrote_generation, wrote_state; /* how far the disk is */
+    bool wrote_entry, wrote_generation, wrote_state; /* what is on the disk */
 };
 
 static void transaction_clear(struct transaction *transaction)
@@ -116,8 +115,7 @@ static int check(struct transaction *transaction)
     return r;
 }
 
-/* The entry of the audit log. What is asked is told when it begins, what became of it at the end.
- */
+/* The audit entry, with `outcome` `begun` or what became of the change. */
 static struct audit_event event_of(const struct transaction *transaction, const char *outcome)
 {
     const struct target *target = transaction->target;
@@ -133,7 +131,7 @@ static struct audit_event event_of(const struct transaction *transaction, const 
         .detail = target->detail,
     };
 
-    /* A confirmation changes neither. */
+    /* A confirmation changes neither generation. */
     if (target->content == TARGET_SAME)
         event.from = transaction->gateway->state.confirmation.previous;
     return event;
@@ -153,7 +151,7 @@ static int write_generation(struct transaction *transaction)
 
     if (r < 0)
         return outcome_set_storage(transaction->outcome, "the generation", r);
-    /* Its number is taken, whatever becomes of it. */
+    /* Its number is used, whatever becomes of it. */
     gateway->state.next_generation = target->state.next_generation;
     transaction->wrote_generation = true;
     step_reached("generation-written");
@@ -171,7 +169,7 @@ static int write_state(struct transaction *transaction)
     return 0;
 }
 
-/* What opens is written down before it is done. */
+/* What opens is written to the disk before it is committed. */
 static int write_before(struct transaction *transaction)
 {
     const struct target *target = transaction->target;
@@ -240,9 +238,9 @@ static int find_reused(const struct policy *old, const struct policy *new,
 }
 
 /*
- * Connections carry the number of their flow. Where a flow of the new policy has the number that
- * another flow had, its connections must not pass for the new one's: the new flow begins suspended,
- * they are forgotten, and it is taken up with a second commit.
+ * Connections are marked with the id of their flow. If a new flow has the id of a different old
+ * flow, the connections of the old one must not pass as those of the new one. So the new flow is
+ * suspended in a first commit, these connections are deleted, and the second commit lets it pass.
  */
 static int commit_reused(const struct transaction *transaction)
 {
@@ -308,7 +306,7 @@ static int enforce(struct transaction *transaction)
     return 0;
 }
 
-/* Puts the disk back to what is enforced, where it was written first. */
+/* Restores the disk to what is enforced, where it was written first. */
 static void take_back(const struct transaction *transaction)
 {
     struct gateway *gateway = transaction->gateway;
@@ -324,7 +322,7 @@ static void take_back(const struct transaction *transaction)
     if (r < 0)
         findings_report(gateway->findings, "storage", "not-taken-back", FINDING_CRITICAL,
                         target->object,
-                        "the state folder holds a change that was not made (%s): %s",
+                        "the state folder still holds a change that failed (%s): %s",
                         target->action, transaction->outcome->message);
 }
 
@@ -355,7 +353,7 @@ void transaction_settle_start(struct gateway *gateway)
     gateway->changed = true;
 }
 
-/* The policy that is enforced now: its times, its texts, its generation. */
+/* Remembers the policy that is enforced now: agenda, texts, generation. */
 static void note_policy(const struct transaction *transaction)
 {
     struct gateway *gateway = transaction->gateway;
@@ -390,11 +388,12 @@ static void note_lockdown(struct gateway *gateway)
     agenda_clear(&gateway->agenda);
     policy_texts_clear(&gateway->unkept);
     generation_clear(&gateway->current);
-    findings_report(gateway->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
-                    "there is no valid policy: nothing passes between zones");
+    findings_report(
+        gateway->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
+        "there is no valid policy: nothing passes between zones; correct the policy and apply it");
 }
 
-/* The kernel has it: what was the target is what is enforced, and is told and kept. */
+/* The kernel enforces the target: remembers, writes and reports it. */
 static void note(struct transaction *transaction)
 {
     struct gateway *gateway = transaction->gateway;
@@ -423,7 +422,7 @@ static void note(struct transaction *transaction)
         gateway_audit_later(gateway, &event);
 }
 
-/* Nothing has changed: whoever asked is told, and the audit log too. */
+/* The change failed and nothing is different: the audit log says so. */
 static void tell_failure(const struct transaction *transaction, int error)
 {
     struct audit_event event =
@@ -454,7 +453,8 @@ int transaction_run(struct gateway *gateway, struct target *target, struct outco
     }
 
     note(&transaction);
-    /* Two policies, a diagram and a ruleset for a moment, and a ruleset alone after that. */
+    /* The change needed memory for two policies, a diagram and a ruleset; the ruleset alone stays.
+     */
     malloc_trim(0);
     return 0;
 }
