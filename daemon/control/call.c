@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* One call: is there such a method, may the caller, do the parameters fit, and then the handler. */
+/* One call: finds the method, checks role and parameters, and runs the handler. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ void call_keep(struct call *call, call_gone on_gone, void *userdata)
     call->userdata = userdata;
 }
 
-/* Sends a reply; `message` is stolen. One without parameters ran out of memory. */
+/* Sends a reply; `message` is stolen, and NULL without memory. */
 static int send_reply(struct call *call, json_t *message)
 {
     int r = message && call->connection ? 0 : -ENOMEM;
@@ -66,14 +66,12 @@ static int send_reply(struct call *call, json_t *message)
     return r;
 }
 
-/* Goes on with a connection whose call was kept. One that could not be answered is closed, since
- * its client would wait for ever. */
-static void end_kept(struct connection *connection, bool good)
+/* Serves a connection again after its kept call was answered. If the answer could not be sent, the
+ * connection is closed, since its client would wait for ever. */
+static void end_kept(struct connection *connection, bool answered)
 {
     connection->call = NULL;
-    if (good)
-        good = sd_event_source_set_io_events(connection->source, EPOLLOUT) >= 0;
-    if (!good)
+    if (!answered || sd_event_source_set_io_events(connection->source, EPOLLOUT) < 0)
         shutdown(connection->fd, SHUT_RDWR);
 }
 
@@ -152,7 +150,7 @@ static int get_description(struct call *call, const json_t *parameters)
     return call_reply_json(call, json_pack("{s:s}", "description", text));
 }
 
-/* What every Varlink service answers, to everybody. */
+/* The methods of every Varlink service, which need no role. */
 static int run_service(struct call *call, const char *method, const json_t *parameters)
 {
     if (strcmp(method, "GetInfo") == 0)
@@ -171,7 +169,7 @@ static const struct method *find_method(const struct server *server, const char 
     return NULL;
 }
 
-/* With its parameters as the structure that it takes; whatever does not fit is told by its path. */
+/* Decodes the parameters and runs the handler; a wrong parameter is named by its path. */
 static int run_handler(struct call *call, const json_t *json)
 {
     const struct method *method = call->method;
@@ -198,7 +196,8 @@ static int run_method(struct call *call, const char *name, const json_t *paramet
     if (!method)
         return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", name));
     if (call->connection->role < method->role) {
-        server_tell_refused(call->connection, call->name, "the role is not enough");
+        server_tell_refused(call->connection, call->name,
+                            "the user does not have the role that this method needs");
         return call_error(call, "NotPermitted",
                           json_pack("{s:s}", "needs", role_to_string(method->role)));
     }
@@ -207,7 +206,7 @@ static int run_method(struct call *call, const char *name, const json_t *paramet
     return run_handler(call, parameters);
 }
 
-/* Splits `INTERFACE.METHOD`. */
+/* Runs `INTERFACE.METHOD`. */
 static int run_named(struct call *call, const json_t *parameters)
 {
     const char *dot = strrchr(call->name, '.');
@@ -259,7 +258,7 @@ int call_run(struct connection *connection, const json_t *message)
     else
         r = run_named(call, parameters);
 
-    /* A call that was kept and has been answered is gone. */
+    /* A call that was kept and has been answered is freed already. */
     if (connection->call != call)
         return 0;
     if (call->kept && r == 0)

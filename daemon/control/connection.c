@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One client. It is read only while nothing waits to be sent to it and no call of it is being
- * answered, so that whoever sends without reading fills the kernel's buffers and then its own. One
- * message is answered in each turn of the event loop, so that whoever sends a thousand waits for
- * everybody else a thousand times; and what else the daemon waits for comes first.
+ * One client. Its socket is read only while nothing waits to be sent to it and none of its calls is
+ * being answered: a client that sends and does not read fills only the buffers of its own socket.
+ * Each iteration of the event loop answers one message of a connection, so that a client with a
+ * thousand messages does not delay the others; and all other events come before clients.
  */
 
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "base/array.h"
 #include "daemon/control/server_private.h"
 
-/* Behind timers and the kernel, whatever clients do; and who only reads behind who acts, who would
- * else wait for hundreds of answers before a zone is cut off. */
+/* After timers and the kernel. Viewers come after operators, so that isolating a zone does not wait
+ * for hundreds of answers to those who only read. */
 #define PRIORITY_ACTS (SD_EVENT_PRIORITY_NORMAL + 10)
 #define PRIORITY_READS (SD_EVENT_PRIORITY_NORMAL + 20)
 
@@ -50,7 +50,7 @@ struct connection *connection_free(struct connection *connection)
     return NULL;
 }
 
-/* Bytes that the connections of this user hold. */
+/* Bytes that wait in all connections of this user. */
 static size_t count_waiting(const struct connection *connection)
 {
     size_t n = 0;
@@ -75,7 +75,7 @@ int connection_send(struct connection *connection, const json_t *message)
     if (connection->actor.uid != 0) {
         size_t waiting = count_waiting(connection);
 
-        /* One answer of any size is fine. */
+        /* A single answer may have any size. */
         if (waiting > 0 && waiting + size > SERVER_WAITING_USER)
             return -ENOBUFS;
     }
@@ -87,7 +87,7 @@ int connection_send(struct connection *connection, const json_t *message)
     return sd_event_source_set_io_events(connection->source, EPOLLOUT);
 }
 
-/* Returns 1 where all has been sent, 0 where some waits, or -errno. */
+/* Returns 1 if all has been sent, 0 if some still waits, or -errno. */
 static int flush(struct connection *connection)
 {
     struct connection_queue *output = &connection->output;
@@ -107,8 +107,8 @@ static int flush(struct connection *connection)
     return 1;
 }
 
-/* Answers the next message of what has been read. Returns 1 where there may be another one, 0 where
- * there is none, or -errno. */
+/* Answers the next message that has been read. Returns 1 if there may be another one, 0 if there
+ * was none, or -errno. */
 static int run_message(struct connection *connection)
 {
     cleanup_(json_decrefp) json_t *message = NULL;
@@ -136,8 +136,8 @@ static int read_input(struct connection *connection)
     return 0;
 }
 
-/* Answers one message, and reads only where there is none. Returns as run_message(). */
-static int take_turn(struct connection *connection)
+/* Answers one message, and reads only if there is none yet. Returns as run_message(). */
+static int answer_one(struct connection *connection)
 {
     int r = run_message(connection);
 
@@ -147,10 +147,11 @@ static int take_turn(struct connection *connection)
     return r < 0 ? r : run_message(connection);
 }
 
-/* What to wait for: to send, or else to read, also while a call is kept, to hear of its end. Where
- * there is another message the socket can be written to, and so it is this connection's turn again
- * when the others had theirs. */
-static int await(struct connection *connection)
+/* Sets what to wait for: to be able to send, the end of the client while a call is kept, or input.
+ * If there is another message already, EPOLLOUT fires at once, after the other connections were
+ * served.
+ */
+static int wait_for_events(struct connection *connection)
 {
     uint32_t events = connection->output.size > 0 ? EPOLLOUT
                       : connection->call          ? EPOLLRDHUP
@@ -165,20 +166,20 @@ int connection_serve(struct connection *connection)
     int r = flush(connection);
 
     if (r == 1 && !connection->call) {
-        r = take_turn(connection);
+        r = answer_one(connection);
         connection->again = r > 0;
     }
     if (r < 0)
         return r;
-    /* Nothing more comes, and nothing is left to say. */
+    /* The client sends nothing more, and everything is answered. */
     if (connection->ended && !connection->again && !connection->call &&
         connection->output.size == 0)
         return -ECONNRESET;
-    return await(connection);
+    return wait_for_events(connection);
 }
 
-/* A client that is gone is answered no more, but what it sent before is done: a call may be one
- * that wants no answer. */
+/* If the client has closed its end, what it sent before is still carried out: such a call may want
+ * no answer. */
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct connection *connection = userdata;
@@ -188,9 +189,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     (void)source;
     (void)fd;
     if (r == -EBADMSG)
-        server_tell_refused(connection, NULL, "it sent no message");
+        server_tell_refused(connection, NULL, "malformed message");
     else if (r == -EMSGSIZE)
-        server_tell_refused(connection, NULL, "it sent a message that is too large");
+        server_tell_refused(connection, NULL, "message too large");
     if (r < 0)
         connection_free(connection);
     return 0;

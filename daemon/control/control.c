@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What was refused to whom, for the audit log. */
+/* Refused attempts, for the audit log. */
 
 #include "daemon/control/control.h"
 

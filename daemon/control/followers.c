@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Clients that are told of each entry of the audit log as it is written. */
+/* Clients that get each entry of the audit log as it is written. */
 
 #include "daemon/control/followers.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* A call that waits for entries after the last one it was given. */
+/* A call that waits for entries after number `after`. */
 struct follower {
     struct followers *followers;
     struct follower *next;
@@ -46,7 +46,7 @@ json_t *followers_read(const struct gateway *gateway, uint64_t *after, size_t li
     return json_pack("{s:o}", "entries", entries);
 }
 
-/* Gives a follower all that it has not seen. */
+/* Sends all entries after number `*after`. */
 static int tell(const struct gateway *gateway, struct call *call, uint64_t *after)
 {
     size_t n;
@@ -61,10 +61,10 @@ static int tell(const struct gateway *gateway, struct call *call, uint64_t *afte
     return r;
 }
 
-/* What was read of the log for one follower, for the others that stand where it stood. */
+/* Entries that were read for one follower, for the others that lack the same ones. */
 struct news {
-    uint64_t after; /* which entry */
-    uint64_t last;  /* of the entries; `after` where there is none */
+    uint64_t after; /* they come after this number */
+    uint64_t last;  /* number of the last one; `after` if there is none */
     json_t *entries;
 };
 
@@ -74,9 +74,9 @@ static void news_clear(struct news *news)
 }
 
 /*
- * The log is a file that is read from its beginning, and this is done before what is written down
- * is done: hundreds of followers must not hold up who cuts off a zone. So nothing is read for one
- * that has all there is, and once for all others, who as a rule lack the same entry.
+ * The log is read from the beginning of a file, and this delays every change, so hundreds of
+ * followers must not cost hundreds of readings. Nothing is read for a follower that has all
+ * entries, and the others share one reading, since they usually lack the same entries.
  */
 static int tell_news(const struct gateway *gateway, struct follower *follower, struct news *news)
 {
@@ -99,13 +99,15 @@ void followers_tell(struct followers *followers, const struct gateway *gateway)
     while (follower) {
         struct follower *next = follower->next;
 
-        /* One that does not read is let go: it can ask again from where it stopped. */
+        /* A client that does not read is cut off; it can ask again from its last entry. */
         if (tell_news(gateway, follower, &news) < 0) {
             struct call *call = follower->call;
 
             unlink_follower(follower);
-            call_error(call, "Refused",
-                       json_pack("{s:s}", "message", "entries were not read in time"));
+            call_error(
+                call, "Refused",
+                json_pack("{s:s}", "message",
+                          "entries were not read in time; ask again from the last one you have"));
         }
         follower = next;
     }

@@ -16,15 +16,15 @@ struct follower;
 struct followers {
     struct follower *first;
 };
-/* Lets go of all of them, without an answer. */
+/* Frees all of them without an answer. */
 void followers_clear(struct followers *followers);
 
-/* Entries after `*after`, at most `limit`, as the parameters of a reply; `*after` moves on with
- * them. NULL without memory or where they cannot be read. */
+/* At most `limit` entries after number `*after`, as the parameters of a reply; `*after` becomes the
+ * number of the last one. NULL without memory or if they cannot be read. */
 json_t *followers_read(const struct gateway *gateway, uint64_t *after, size_t limit);
-/* Gives the call all entries after that number, and keeps it for those to come. Returns 0, -ENOMEM
- * or as call_continue(). */
+/* Answers the call with all entries after the number, and keeps it for later ones. Returns 0,
+ * -ENOMEM or as call_continue(). */
 int followers_add(struct followers *followers, const struct gateway *gateway, struct call *call,
                   uint64_t after);
-/* Gives new entries to those who lack them; one that does not read is let go. */
+/* Sends new entries to all followers; one that does not read is cut off. */
 void followers_tell(struct followers *followers, const struct gateway *gateway);

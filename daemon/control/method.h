@@ -6,7 +6,7 @@
 #include "daemon/control/control.h"
 #include "record/wire.h"
 
-/* What methods take; methods.c says which has which fields. Seconds and numbers may be any, and
+/* Parameters of methods; methods.c says which method has which fields. Numbers are unchecked, and
  * texts that were not given are NULL. */
 struct generation_parameters {
     int64_t generation; /* 0: not given */
@@ -45,8 +45,8 @@ struct grant_parameters {
 };
 
 /*
- * What the files of methods share: what the daemon has, as the types of the wire. Lists belong to
- * the arena and borrow their texts from what they show. Returns of int are 0 or -ENOMEM.
+ * method_show.c and its neighbours: objects of the daemon as structures of the wire. Lists belong
+ * to the arena and borrow their texts from what they show. Functions of int return 0 or -ENOMEM.
  */
 struct generation method_generation(const struct gateway *gateway,
                                     const struct generation *generation);
@@ -59,14 +59,15 @@ int method_zones(struct arena *arena, const struct gateway *gateway, struct wire
 int method_diagnostics(struct arena *arena, const struct outcome *outcome,
                        struct wire_diagnostic **ret_list, size_t *ret_n);
 
-/* Appends to a list in the arena (a pointer to it, and to its length) an element of `size` bytes,
- * zeroed; NULL without memory. The second appends a text, where NULL is no memory. */
+/* Appends a zeroed element of `size` bytes to a list in the arena; `list` points to the list, `n`
+ * to its length. Returns the element, or NULL without memory. The second appends a text; NULL is no
+ * memory. */
 void *method_add(struct arena *arena, void *list, size_t *n, size_t size);
 int method_add_text(struct arena *arena, char ***list, size_t *n, const char *text);
 
-/* Answers a call with what became of a change: `reply` where it is done, else its error. A refused
- * attempt to change something also goes to the audit log. `result` is that of the change: a
- * negative one is returned. */
+/* Answers a call with the outcome of a change: `reply` if it is done, else an error. A refused
+ * attempt to change something is also written to the audit log. `result` is the return value of the
+ * change: a negative one is returned. */
 int method_answer(struct call *call, struct control *control, int result,
                   const struct outcome *outcome, const void *reply);
 /* Answers that the kernel could not be read. */

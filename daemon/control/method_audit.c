@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The audit log for its readers. */
+/* Methods that read and verify the audit log. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 static int fail(struct call *call)
 {
     return call_error(call, "StorageFailed",
-                      json_pack("{s:s}", "message", "the audit log cannot be read"));
+                      json_pack("{s:s}", "message", "cannot read the audit log"));
 }
 
 int method_show_audit(struct call *call, const void *parameters, void *userdata)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Methods that change what is enforced: parameters in, an outcome out. */
+/* Methods that change what is enforced: each passes its parameters to a change and replies with the
+ * outcome. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,11 +14,10 @@
 #include "daemon/control/method.h"
 #include "daemon/control/methods.h"
 
-/* Seconds from outside, which must not overflow: beyond a year nothing is temporary. */
+/* The longest time that a client may give, so that nothing overflows. */
 #define SECONDS_MAX (366 * 86400)
 
-/* Whether the call would have changed something. What only reads is not for the audit log, also
- * where there is nothing to be read. */
+/* Whether the call would have changed something. Refused calls that only read are not audited. */
 static bool is_change(const struct call *call)
 {
     const char *name = strrchr(call_method(call), '.') + 1;
@@ -100,8 +100,8 @@ int method_unreadable(struct call *call, int error)
                       json_pack("{s:s, s:n, s:i}", "message", strerror(-error), "file", "line", 0));
 }
 
-/* Seconds as a span, in `*ret_span`; an outcome where they are no sensible number. */
-static int take_span(int64_t seconds, struct outcome *outcome, usec_t *ret_span)
+/* Converts seconds to a span; refuses a number that is out of range. */
+static int convert_span(int64_t seconds, struct outcome *outcome, usec_t *ret_span)
 {
     if (seconds < 0 || seconds > SECONDS_MAX)
         return outcome_set(outcome, OUTCOME_REFUSED, "a time must be between 0 and %d seconds",
@@ -110,7 +110,7 @@ static int take_span(int64_t seconds, struct outcome *outcome, usec_t *ret_span)
     return 0;
 }
 
-/* Answers with what a change of the policy does, or would do. */
+/* Answers with what a change of the policy did, or would do. */
 static int answer_change(struct call *call, struct control *control, int result,
                          const struct outcome *outcome)
 {
@@ -166,7 +166,7 @@ int method_apply(struct call *call, const void *parameters, void *userdata)
         .reason = asked->reason,
         .connections = call_newest_connection(call),
     };
-    int r = take_span(asked->confirm, &outcome, &request.confirm);
+    int r = convert_span(asked->confirm, &outcome, &request.confirm);
 
     if (r == 0)
         r = change_apply(method_gateway(userdata), call_actor(call), &request, &outcome);
@@ -199,7 +199,7 @@ int method_confirm(struct call *call, const void *parameters, void *userdata)
                          &(struct confirm_reply){gateway->current.number});
 }
 
-/* Answers with the override as it stands now. */
+/* Answers with the override as it is now. */
 static int answer_override(struct call *call, struct control *control, int result,
                            const struct outcome *outcome, enum override_kind kind, const char *name)
 {
@@ -224,7 +224,7 @@ int method_isolate(struct call *call, const void *parameters, void *userdata)
     cleanup_(outcome_clear) struct outcome outcome = {0};
     const struct override_parameters *asked = parameters;
     usec_t span;
-    int r = take_span(asked->seconds, &outcome, &span);
+    int r = convert_span(asked->seconds, &outcome, &span);
 
     if (r == 0)
         r = change_isolate(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
@@ -242,6 +242,18 @@ int method_release(struct call *call, const void *parameters, void *userdata)
     return method_answer(call, userdata, r, &outcome, NULL);
 }
 
+/* A change that ends an override and answers with nothing. */
+static int end_override(struct call *call, const struct override_parameters *asked,
+                        struct control *control,
+                        int (*change)(struct gateway *, const struct actor *, const char *,
+                                      const char *, struct outcome *))
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    int r = change(control->gateway, call_actor(call), asked->name, asked->reason, &outcome);
+
+    return method_answer(call, control, r, &outcome, NULL);
+}
+
 int method_suspend(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
@@ -254,12 +266,7 @@ int method_suspend(struct call *call, const void *parameters, void *userdata)
 
 int method_resume(struct call *call, const void *parameters, void *userdata)
 {
-    cleanup_(outcome_clear) struct outcome outcome = {0};
-    const struct override_parameters *asked = parameters;
-    int r = change_resume(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
-                          &outcome);
-
-    return method_answer(call, userdata, r, &outcome, NULL);
+    return end_override(call, parameters, userdata, change_resume);
 }
 
 int method_grant(struct call *call, const void *parameters, void *userdata)
@@ -276,7 +283,7 @@ int method_grant(struct call *call, const void *parameters, void *userdata)
         .reason = asked->reason,
     };
     usec_t span;
-    int r = take_span(asked->seconds, &outcome, &span);
+    int r = convert_span(asked->seconds, &outcome, &span);
 
     if (r == 0)
         r = change_grant(method_gateway(userdata), call_actor(call), &wish, span, &outcome);
@@ -285,10 +292,5 @@ int method_grant(struct call *call, const void *parameters, void *userdata)
 
 int method_revoke(struct call *call, const void *parameters, void *userdata)
 {
-    cleanup_(outcome_clear) struct outcome outcome = {0};
-    const struct override_parameters *asked = parameters;
-    int r = change_revoke(method_gateway(userdata), call_actor(call), asked->name, asked->reason,
-                          &outcome);
-
-    return method_answer(call, userdata, r, &outcome, NULL);
+    return end_override(call, parameters, userdata, change_revoke);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Refused packets, as the kernel has counted them. */
+/* The method GetDrops: refused packets, as the kernel has counted them. */
 
 #include <errno.h>
 
 #include "daemon/control/method.h"
 #include "observe/drop_counters.h"
 
-/* What is found, in an arena. */
+/* The reply, and the arena that owns its lists. */
 struct drops {
     struct drops_reply reply;
     struct arena *arena;

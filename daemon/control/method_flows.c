@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Flows as they are now: whether each passes and until when, and what it has carried. The policy is
- * not kept in memory; it is read from the generation that is enforced, with the grants behind it,
- * so that what is shown is what the kernel was given.
+ * The method GetFlows: whether each flow passes now and until when, and how much it has carried.
+ * The policy is not kept in memory; it is read from the enforced generation, with the grants after
+ * it, so that this shows what was committed to the kernel.
  */
 
 #include <assert.h>
@@ -12,19 +12,19 @@
 #include <malloc.h>
 #include <string.h>
 
-#include "daemon/change/kept.h"
 #include "base/reason.h"
+#include "daemon/change/kept.h"
 #include "daemon/control/method.h"
 #include "observe/live.h"
 #include "policy/flow_state.h"
 
-/* What the flows are looked at with. */
+/* What is needed to show a flow. */
 struct flows {
     const struct policy *policy;
     const struct overrides *overrides;
     struct flow_states *states;
     struct live_counts counts;
-    bool isolations; /* there is one */
+    bool isolations; /* whether there is any */
 };
 
 static void flows_clear(struct flows *flows)
@@ -48,7 +48,7 @@ static struct wire_count shown_count(struct nftables_count count)
     return (struct wire_count){count.packets, count.bytes};
 }
 
-/* Whether nothing of the flow is left: between some of its zones it may go on. */
+/* Whether isolations close the flow between all of its zones. */
 static bool is_isolated(const struct flows *flows, const struct flow *flow)
 {
     for (size_t i = 0; i < flow->n_from; i++) {
@@ -71,7 +71,7 @@ static bool has_end_in(const struct policy *policy, const struct flow_end *ends,
     return false;
 }
 
-/* When the first of the isolations that the flow may meet ends by itself. */
+/* When the first isolation of a zone of the flow ends. */
 static usec_t isolation_until(const struct flows *flows, const struct flow *flow)
 {
     usec_t until = USEC_NEVER;
@@ -87,7 +87,7 @@ static usec_t isolation_until(const struct flows *flows, const struct flow *flow
     return until;
 }
 
-/* NULL where the flow passes. */
+/* Why the flow does not pass, or NULL. `*ret_until` is when that may change. */
 static const char *why_not(const struct flows *flows, const struct flow *flow, usec_t *ret_until)
 {
     enum flow_state state = flow_states_of(flows->states, flow, ret_until);
@@ -99,7 +99,7 @@ static const char *why_not(const struct flows *flows, const struct flow *flow, u
         *ret_until = until < *ret_until ? until : *ret_until;
         return reason_to_string(REASON_ISOLATED);
     }
-    /* No window opens what a person has closed. */
+    /* The schedule does not open a suspended flow, so its instants do not matter. */
     if (state == FLOW_STATE_SUSPENDED) {
         suspension = overrides_find(flows->overrides, OVERRIDE_SUSPENSION, flow->name);
         *ret_until =
@@ -161,7 +161,8 @@ static int list_flows(struct arena *arena, struct gateway *gateway, const struct
     return r;
 }
 
-/* The policy that is enforced, with its grants. Returns as the steps of a change do. */
+/* Reads the enforced policy with its grants. Returns 0, 1 if the outcome says why not, or -errno.
+ */
 static int read_policy(struct gateway *gateway, struct outcome *outcome, struct policy **ret_policy)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
@@ -185,7 +186,7 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
         *ret_policy = TAKE_PTR(compiled->policy);
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
-                           "generation %" PRIu64 " is no valid policy any more",
+                           "this version of segd finds errors in generation %" PRIu64,
                            gateway->current.number);
     return r;
 }
@@ -218,7 +219,7 @@ int method_get_flows(struct call *call, const void *parameters, void *userdata)
         return call_reply(call, &(struct flows_reply){0});
 
     r = get_flows(call, userdata);
-    /* A large policy was in memory for a moment. */
+    /* Gives the memory of the policy back to the system. */
     malloc_trim(0);
     return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Methods that read: what is enforced, and what was. Nothing here changes anything. */
+/* Methods that read what is enforced, and earlier generations. None of them changes anything. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +29,7 @@ static int list_expiring(struct arena *arena, const struct gateway *gateway,
     return 0;
 }
 
-/* Flows that pass now: each has two elements in the switchboard, one for each direction. */
+/* The number of flows that pass now: `live` has two elements for each, one for each direction. */
 static size_t count_live(const struct gateway *gateway)
 {
     const struct ruleset *ruleset = enforcement_ruleset(gateway->enforcement);
@@ -38,7 +38,7 @@ static size_t count_live(const struct gateway *gateway)
     return live ? live->n_elements / 2 : 0;
 }
 
-/* What is true of a policy and not of a lockdown. */
+/* Fields that are null in a lockdown. */
 static void fill_policy(const struct gateway *gateway, struct status_reply *status)
 {
     const struct generation *current = &gateway->current;
@@ -88,7 +88,7 @@ int method_get_status(struct call *call, const void *parameters, void *userdata)
     return r < 0 ? r : call_reply(call, &status);
 }
 
-/* The generation of the number, with its texts. Returns as the steps of a change do. */
+/* Reads a generation with its texts. Returns 0, 1 if the outcome says why not, or -errno. */
 static int read_generation(struct gateway *gateway, int64_t number, struct generation *generation,
                            struct policy_texts *texts, struct outcome *outcome)
 {
@@ -138,7 +138,7 @@ static void history_clear(struct history_reply *history)
     free(history->generations);
 }
 
-/* The kept generations, newest first; one that cannot be read is left to `status`. */
+/* The kept generations, newest first, without those that cannot be read. */
 int method_get_history(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(history_clear) struct history_reply history = {0};
@@ -162,7 +162,7 @@ int method_get_history(struct call *call, const void *parameters, void *userdata
     return call_reply(call, &history);
 }
 
-/* Differences that are found, in an arena. */
+/* The reply, and the arena that owns its lists. */
 struct verification {
     struct verify_reply reply;
     struct arena *arena;

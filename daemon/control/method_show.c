@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The daemon's objects as the types of the interface's description. */
+/* Objects of the daemon as the structures that methods reply with. */
 
 #include <errno.h>
 #include <string.h>
@@ -43,7 +43,7 @@ void *method_add(struct arena *arena, void *list, size_t *n, size_t size)
 {
     char **elements = list;
 
-    /* Room doubles: there is some unless the number of elements is a power of two. */
+    /* The capacity is the next power of two, so the list is full when its length is one. */
     if ((*n & (*n - 1)) == 0) {
         char *grown = arena_allocate(arena, (*n > 0 ? 2 * *n : 1) * size);
 
@@ -82,8 +82,8 @@ int method_overrides(struct arena *arena, const struct overrides *overrides,
     return 0;
 }
 
-/* The line at a place, without its end; NULL where there is none, or none that JSON can hold, which
- * another diagnostic tells of. Returns 0 or -ENOMEM. */
+/* The source line at a place, without its newline. It stays NULL if there is none, or if the line
+ * is not valid UTF-8, which another diagnostic reports. Returns 0 or -ENOMEM. */
 static int source_line(struct arena *arena, const struct sources *sources, struct location at,
                        char **ret_line)
 {
@@ -102,7 +102,7 @@ static int source_line(struct arena *arena, const struct sources *sources, struc
     return *ret_line ? 0 : -ENOMEM;
 }
 
-/* A place and what is said of it. */
+/* A place, with a message about it. */
 static int place(struct arena *arena, const struct sources *sources, struct location at,
                  char *message, struct wire_place *ret_place)
 {

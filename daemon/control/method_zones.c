@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Zones as they are now: what the policy says of them, and what the kernel says of their
- * interfaces. */
+/* Zones as the policy defines them, with the present state of their interfaces. */
 
 #include <errno.h>
 

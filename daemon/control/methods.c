@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The table of methods: the one place that says who may do what, and what each takes. */
+/* The table of methods: the only place that says which role and which parameters each needs. */
 
 #include "daemon/control/methods.h"
 
 #include "daemon/control/method.h"
 
 #define NULLABLE .null = RECORD_WIRE
-/* What is too little or too much is for the handler to say. */
+/* Any number is decoded; the handler checks the range. */
 #define ANY .least = INT64_MIN
 
 #define GENERATION_FIELDS(...)                                                                     \

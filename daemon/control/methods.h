@@ -5,7 +5,6 @@
 
 #include "daemon/control/server.h"
 
-/* The table of methods: the one place that says who may do what. Userdata of all is a struct
-  control. */
+/* The table of methods; the userdata of their handlers is a struct control. */
 extern const struct method control_methods[];
 extern const size_t control_n_methods;

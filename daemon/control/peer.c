@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Who calls, as the kernel tells: SO_PEERCRED and SO_PEERGROUPS, which the other side cannot forge.
- * Names are those of the machine's own files. A directory service is not asked: at boot there is no
- * network yet, and one that answers slowly or not at all would hold up everybody. Groups are looked
- * up when the server begins; names of users are for people only and decide nothing.
+ * Who calls, by SO_PEERCRED and SO_PEERGROUPS of the kernel, which the client cannot forge. Names
+ * come from /etc/passwd and /etc/group only, not from a directory service: at boot there is no
+ * network yet, and a slow directory service would delay every client. Groups are read when the
+ * server starts; names of users are only shown and decide nothing.
  */
 
 #include <errno.h>
@@ -60,7 +60,7 @@ void roles_resolve(struct roles *roles)
         roles->groups[role] = groups ? find_group(groups, group_names[role]) : (gid_t)-1;
 }
 
-/* The highest role that one of the groups gives. */
+/* The highest role that the group gives. */
 static enum role role_of_group(const struct roles *roles, gid_t group)
 {
     for (enum role role = ROLE_ADMIN; role > ROLE_NONE; role--) {
@@ -84,7 +84,7 @@ static int read_groups(int fd, gid_t **ret_groups, size_t *ret_n)
             *ret_groups = TAKE_PTR(groups);
             return 0;
         }
-        /* It tells the size that it needs. */
+        /* With ERANGE the kernel has set `size` to what it needs. */
         if (errno != ERANGE)
             return -errno;
     }

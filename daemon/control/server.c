@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The listening socket, and how many may connect. */
+/* The listening socket, and the limits of connections. */
 
 #include "daemon/control/server.h"
 
@@ -18,11 +18,11 @@
 
 #include "daemon/control/server_private.h"
 
-/* Without descriptors or memory nobody is let in for so long, instead of asking over and over. */
+/* How long no connection is accepted after accept() failed for lack of descriptors or memory. */
 #define PAUSE_USEC 1000000
 #define BACKLOG 128
 #define DESCRIPTORS_KEPT 256
-/* No user's number: refusals of all who have no role are counted under it. */
+/* The uid under which the audit limit counts all callers without a role. */
 #define NOBODY (-1)
 
 bool server_is_of(const struct connection *connection, int64_t uid, enum role role)
@@ -39,16 +39,17 @@ static size_t count_connections(const struct server *server, int64_t uid, enum r
     return n;
 }
 
-/* Root is never kept out, by nobody, and those who act in an incident not by those who read. */
+/* Whether the limits refuse a connection. Root has none, and viewers cannot use up the connections
+ * of operators and admins. */
 static bool is_full(const struct server *server, const struct actor *actor, enum role role)
 {
-    size_t places = server->connections_max;
+    size_t limit = server->connections_max;
 
     if (actor->uid == 0)
         return false;
     if (role < ROLE_OPERATOR)
-        places -= places / 4;
-    return server->n_connections >= places ||
+        limit -= limit / 4;
+    return server->n_connections >= limit ||
            count_connections(server, actor->uid, role) >= SERVER_CONNECTIONS_USER;
 }
 
@@ -73,7 +74,7 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(server->listening, SD_EVENT_ON);
 }
 
-/* The timer is there from the beginning, since it would need a descriptor. */
+/* The timer was made at the start: a new one might need a descriptor, and there is none. */
 static void pause_listening(struct server *server)
 {
     if (sd_event_source_set_time_relative(server->pause, PAUSE_USEC) >= 0 &&
@@ -95,7 +96,8 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *us
     return 0;
 }
 
-/* Makes room for descriptors as far as it may, and leaves some to root and to the daemon itself. */
+/* Raises the limit of descriptors as far as possible. Returns how many connections fit, with some
+ * descriptors left for root and the daemon itself. */
 static size_t count_possible(void)
 {
     const rlim_t wanted = SERVER_CONNECTIONS_MAX + DESCRIPTORS_KEPT;
@@ -127,7 +129,8 @@ void server_tell_refused(struct connection *connection, const char *method, cons
         !audit_limit_allows(&server->audit_limit, counted, (usec_t)now, &omitted))
         return;
     if (omitted > 0)
-        snprintf(text, sizeof(text), "%s; so were %" PRIu64 " more before", why, omitted);
+        snprintf(text, sizeof(text), "%s; %" PRIu64 " more attempts before it were not written",
+                 why, omitted);
     else
         snprintf(text, sizeof(text), "%s", why);
     server->options.refused(&connection->actor, method, text, server->options.userdata);
@@ -176,7 +179,7 @@ struct server *server_free(struct server *server)
     return NULL;
 }
 
-/* A socket that nobody listens on any more, of a daemon that was killed. */
+/* Removes the socket of a daemon that was killed, on which nobody listens any more. */
 static int remove_stale(const struct sockaddr_un *address, socklen_t length)
 {
     cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

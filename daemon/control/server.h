@@ -10,9 +10,9 @@
 #include "record/types.h"
 
 /*
- * The control socket: connections, who is behind them, and calls given to the methods. Whatever a
- * client does or does not do, it costs that client alone: a connection has bounded buffers, is read
- * only while its answers go out, and one user has a bounded number of them.
+ * The control socket: accepts connections, identifies clients and runs methods. A client that
+ * floods, stalls or sends nonsense hurts only itself: a connection has bounded buffers, is not read
+ * while answers wait for it, and each user has a bounded number of connections.
  */
 enum role {
     ROLE_NONE,     /* may connect and ask what the service is */
@@ -23,42 +23,42 @@ enum role {
 /* `viewer`, … */
 const char *role_to_string(enum role role);
 
-/* Bytes of one message from an admin or operator, who may send a policy with it; and from others.
- * The comment of io.segd.Control.varlink tells both. */
+/* Bytes of one message: from an admin or operator, who may send a policy with it, and from others.
+ * The comment of io.segd.Control.varlink documents both. */
 #define SERVER_MESSAGE_MAX ((size_t)128 * 1024 * 1024)
 #define SERVER_MESSAGE_MAX_VIEWER ((size_t)64 * 1024)
 /* JSON values in one message: a policy of many files has some thousands. */
 #define SERVER_VALUES_MAX 100000
 /*
- * Connections of one user, of those root's are not counted; and of all. The last quarter of them is
- * for operators and admins. Callers without a role count as one user here and in all that follows:
- * whoever has user namespaces can call under thousands of numbers (subuid(5)).
+ * Connections of one user, and of all; root has no limit. The last quarter is reserved for
+ * operators and admins. All callers without a role count as one user in every limit, since one
+ * person may call with thousands of uids (subuid(5)).
  */
 #define SERVER_CONNECTIONS_USER 256
 #define SERVER_CONNECTIONS_MAX 2048
-/* Bytes that all connections of one user, but root, may keep in the daemon: half messages, and
- * answers that were not read. Who goes beyond is let go. */
+/* Bytes of incomplete messages and unread answers that all connections of one user, except root,
+ * may hold. A connection that would exceed this is closed. */
 #define SERVER_WAITING_USER ((size_t)192 * 1024 * 1024)
-/* Bytes of answers that wait for a client that does not read, when its `more` is cut off. */
+/* Bytes of unread answers after which a call with `more` is ended. */
 #define SERVER_OUTPUT_MAX ((size_t)4 * 1024 * 1024)
 
-/* One call of one client, until it has been answered. Handlers get it borrowed. */
+/* One call of one client, until it has been answered; borrowed by handlers. */
 struct call;
 
 /*
- * Answers with call_reply() or call_error(), then or later (where it keeps the call). Parameters
- * are the structure that the method's type describes, borrowed until the handler returns. A
- * negative return is a failure within the daemon and answered as `Failed`.
+ * Answers with call_reply() or call_error(), at once, or later if it keeps the call. `parameters`
+ * is the structure that the method's type describes, borrowed until the handler returns. A negative
+ * return value is an error of the daemon and answered as `Failed`.
  */
 typedef int (*method_handler)(struct call *call, const void *parameters, void *userdata);
 
-/* The table of methods: one array in one file, methods.c. */
+/* A row of the table of methods, methods.c. */
 struct method {
     const char *name; /* without the interface */
-    enum role role;   /* the least that may call it */
+    enum role role;   /* the lowest role that may call it */
     method_handler handler;
-    const struct record_type *parameters; /* NULL: it has none */
-    const struct record_type *reply;      /* NULL: an empty one */
+    const struct record_type *parameters; /* NULL: none */
+    const struct record_type *reply;      /* NULL: empty */
 };
 
 const struct actor *call_actor(const struct call *call);
@@ -67,9 +67,9 @@ const char *call_method(const struct call *call);
 /* The number of the newest connection when the call is made (struct actor, `connection`). */
 uint64_t call_newest_connection(const struct call *call);
 bool call_wants_more(const struct call *call);
-/* The structure that the method's type describes. Returns 0, -ENOMEM, or -ENOBUFS where too many
- * answers of this user wait. A call that was kept is over in any case: one that cannot be answered
- * loses its connection. */
+/* Replies with the structure that the method's type describes. Returns 0, -ENOMEM, or -ENOBUFS if
+ * too many answers wait for this user. A kept call ends in any case: if it cannot be answered, its
+ * connection is closed. */
 int call_reply(struct call *call, const void *reply);
 /* The same for JSON, which is stolen; NULL counts as no memory. */
 int call_reply_json(struct call *call, json_t *parameters);
@@ -77,21 +77,21 @@ int call_reply_json(struct call *call, json_t *parameters);
 int call_error(struct call *call, const char *error, json_t *parameters);
 /* One of several replies, for a call that wants more. -ENOBUFS: the client does not read. */
 int call_continue(struct call *call, json_t *parameters);
-/* Keeps the call beyond its handler. `on_gone` is called when the client has gone; the call is
- * not to be used after that. */
+/* Keeps the call after its handler returns. `on_gone` is called if the client disconnects; the call
+ * must not be used after that. */
 typedef void (*call_gone)(struct call *call, void *userdata);
 void call_keep(struct call *call, call_gone on_gone, void *userdata);
 
 struct server;
 
-/* Called when a client was refused for its role or for what it sent, for the audit log. The method
- * is NULL for what is no call. */
+/* Called when a client is refused for its role or for a malformed message, for the audit log.
+ * `method` is NULL if the message was no call. */
 typedef void (*server_refused)(const struct actor *actor, const char *method, const char *why,
                                void *userdata);
 
 struct server_options {
     sd_event *event;
-    int fd; /* that listens; stolen */
+    int fd; /* the listening socket; stolen */
     const struct method *methods;
     size_t n_methods;
     server_refused refused;
@@ -102,6 +102,7 @@ int server_new(const struct server_options *options, struct server **ret_server)
 struct server *server_free(struct server *server);
 DEFINE_CLEANUP(struct server, server_free)
 
-/* Makes a socket that listens at the path, mode 0666 (roles decide), in place of one that nobody
- * listens on. Returns the descriptor, -EADDRINUSE where somebody does, or -errno. */
+/* Listens on a new socket at the path, with mode 0666, since roles decide. Replaces a socket on
+ * which nobody listens. Returns the descriptor, -EADDRINUSE if somebody listens there, or -errno.
+ */
 int server_listen(const char *path);

@@ -6,7 +6,7 @@
 #include "daemon/control/audit_limit.h"
 #include "daemon/control/server.h"
 
-/* What the files of the server share. */
+/* Shared by server.c, connection.c, call.c and peer.c. */
 
 struct connection_queue {
     char *bytes;
@@ -18,10 +18,10 @@ struct connection_queue {
 struct call {
     struct connection *connection; /* NULL once the client has gone */
     char *name;                    /* of the method, in full */
-    const struct method *method;   /* NULL where it is one of every Varlink service */
+    const struct method *method;   /* NULL: one of every Varlink service */
     bool more, oneway;
     bool answered;
-    bool kept; /* beyond its handler: freed when it is answered or the client goes */
+    bool kept; /* after its handler: freed when it is answered or the client disconnects */
     call_gone on_gone;
     void *userdata;
 };
@@ -35,9 +35,9 @@ struct connection {
     enum role role;
     struct varlink_input input;
     struct connection_queue output;
-    struct call *call; /* that is being answered */
+    struct call *call; /* being answered; or NULL */
     bool ended;        /* the client sends nothing more */
-    bool again;        /* there may be another whole message in what was read */
+    bool again;        /* the input may hold another complete message */
 };
 
 struct roles {
@@ -51,7 +51,7 @@ struct server {
     sd_event_source *pause; /* after accept() failed for lack of something */
     struct connection *connections;
     size_t n_connections;
-    size_t connections_max; /* as many as there are descriptors for */
+    size_t connections_max; /* by the limit of descriptors */
     uint64_t n_accepted;
     struct audit_limit audit_limit;
     struct roles roles;
@@ -61,22 +61,22 @@ struct server {
 void roles_resolve(struct roles *roles);
 int peer_identify(const struct roles *roles, int fd, struct actor *ret_actor, enum role *ret_role);
 
-/* server.c: tells of a refusal, unless there were too many of this user. */
+/* server.c: reports a refused attempt, within the audit limit of the user. */
 void server_tell_refused(struct connection *connection, const char *method, const char *why);
 
-/* server.c: whether limits take a connection for one of this user's. */
+/* server.c: whether limits count the connection as one of this user. */
 bool server_is_of(const struct connection *connection, int64_t uid, enum role role);
 
 /* connection.c */
 int connection_new(struct server *server, int fd, const struct actor *actor, enum role role);
 struct connection *connection_free(struct connection *connection);
-/* Sends what waits, reads what may be read, closes what has ended. */
+/* Sends waiting answers, reads, and answers a message. Returns 0, or -errno if the connection is to
+ * be closed. */
 int connection_serve(struct connection *connection);
-/* Returns 0, -ENOMEM, or -ENOBUFS where too much waits for this user. */
+/* Returns 0, -ENOMEM, or -ENOBUFS if too many bytes wait for this user. */
 int connection_send(struct connection *connection, const json_t *message);
 
-/* call.c: takes a message from a client and has it answered. 0, or -errno where the connection is
- * to be closed. */
+/* call.c: runs the call in a message. Returns 0, or -errno if the connection is to be closed. */
 int call_run(struct connection *connection, const json_t *message);
 struct call *call_free(struct call *call);
 DEFINE_CLEANUP(struct call, call_free)
