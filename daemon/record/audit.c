@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The audit log: entries that are on the disk when their append returns, or not there at all. The
- * file is looked at before each entry: where it is not as it was left, since somebody cut it,
- * replaced it or wrote to it, the log is loaded again and the chain tells what became of it.
+ * The audit log. When an append returns, its entry is on the disk completely or not at all. Before
+ * each entry the file is checked: if somebody truncated it, replaced it or wrote to it since the
+ * last entry, the log is loaded again, and the chain shows what happened.
  */
 
 #include "daemon/record/audit.h"
@@ -30,7 +30,7 @@ struct audit *audit_close(struct audit *audit)
     return NULL;
 }
 
-/* The line without its end. */
+/* The line without its newline. */
 static int make_line(const struct audit_chain *chain, const struct audit_event *event,
                      json_t *detail, char **ret_line, size_t *ret_size)
 {
@@ -76,7 +76,7 @@ static int make_shorter_line(const struct audit_chain *chain, const struct audit
     return make_line(chain, event, detail, ret_line, ret_size);
 }
 
-/* Takes back what was written of an entry. Where even that fails, the log is loaded anew. */
+/* Removes what was written of an entry. If even that fails, the log is loaded again. */
 static void take_back(struct audit *audit)
 {
     if (ftruncate(audit->fd, audit->size) < 0 || fsync(audit->fd) < 0 || audit_remember(audit) < 0)
@@ -95,7 +95,7 @@ static int append(struct audit *audit, const struct audit_event *event)
     if (r < 0)
         return r;
 
-    /* In one write with its end, in the place of the NUL. */
+    /* The newline replaces the NUL, so that one write has all of the line. */
     line[size] = '\n';
     r = file_write_all(audit->fd, line, size + 1);
     if (r >= 0 && fsync(audit->fd) < 0)
@@ -109,7 +109,7 @@ static int append(struct audit *audit, const struct audit_event *event)
     audit->chain.sequence++;
     sha256_text(line, size, audit->chain.head);
 
-    /* The entry is there; who cannot look at the file now will load it for the next. */
+    /* The entry is written; if this fails, the log is loaded again for the next one. */
     audit_remember(audit);
     return 0;
 }
@@ -124,7 +124,7 @@ int audit_remember(struct audit *audit)
     return 0;
 }
 
-/* Whether audit.log is still the file that we have open, and nobody changed it since we did. */
+/* Whether audit.log is still the file that is open, and nobody changed it since the last entry. */
 static bool is_as_left(const struct audit *audit)
 {
     struct stat ours, named;
@@ -136,13 +136,13 @@ static bool is_as_left(const struct audit *audit)
            named.st_dev == ours.st_dev && named.st_ino == ours.st_ino;
 }
 
-/* Makes the file an older one and begins the next. */
+/* Renames audit.log to the name of an older file and begins a new one. */
 static int rotate(struct audit *audit)
 {
     char name[AUDIT_NAME_MAX];
     int old = audit->fd, r;
 
-    /* A name that is taken, by whomever, is no reason to write nothing: this file grows then. */
+    /* If somebody has made a file of that name, audit.log grows beyond its limit instead. */
     audit_file_name(audit->first, name);
     if (faccessat(audit->directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
@@ -163,7 +163,8 @@ static int rotate(struct audit *audit)
     return r;
 }
 
-static int tell_of_break(struct audit *audit)
+/* Appends the entry that reports a broken chain. */
+static int report_break(struct audit *audit)
 {
     cleanup_(json_decrefp) json_t *detail = json_object();
     struct audit_event event = {
@@ -185,7 +186,7 @@ static int tell_of_break(struct audit *audit)
     return 0;
 }
 
-/* From here on the next entry can be written. */
+/* Prepares the log for the next entry. */
 static int make_ready(struct audit *audit)
 {
     int r;
@@ -200,7 +201,7 @@ static int make_ready(struct audit *audit)
             return r;
     }
     if (audit->broken)
-        return tell_of_break(audit);
+        return report_break(audit);
     return audit->size > 0 && (size_t)audit->size >= audit->limit ? rotate(audit) : 0;
 }
 
@@ -221,7 +222,7 @@ int audit_open(int directory, size_t limit, struct audit **ret_audit,
     if (audit->directory < 0)
         return -errno;
 
-    /* Other failures are the condition, and appending tells which. */
+    /* Other errors show in the condition, and the next append returns them. */
     r = make_ready(audit);
     if (r == -ENOMEM)
         return r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Lines of the audit log and the chain they make. A line is the next of a chain where it holds the
- * hash of the one before and the next number, and every field of it is as it is written: the last
- * line has no other to vouch for it.
+ * The lines of the audit log and the chain that they form. A line continues the chain if it holds
+ * the next number and the hash of the line before it. Every field is checked too, since no hash
+ * covers the last line.
  */
 
 #include <errno.h>
@@ -22,7 +22,7 @@ int audit_lines_begin(int fd, struct audit_lines *ret_lines)
 {
     struct audit_lines lines = {.fd = fd};
 
-    /* The longest line with its end. */
+    /* The longest line with its newline. */
     lines.buffer = malloc(AUDIT_LINE_MAX + 1);
     if (!lines.buffer)
         return -ENOMEM;
@@ -116,7 +116,7 @@ static int parse(const char *line, size_t size, struct audit_entry *entry, char 
 
     r = document_parse(line, size, 0, &json, &line_number);
     if (r == -EBADMSG)
-        return problem_tell(ret_problem, "it is no valid JSON");
+        return problem_tell(ret_problem, "it is not valid JSON");
     if (r < 0)
         return r;
     r = record_decode(&audit_entry_type, json, RECORD_DISK, entry, &problem);
@@ -140,11 +140,11 @@ int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bo
     if (r < 0)
         return r;
 
-    /* What begins anew is ours only with a number that we would have given it. */
+    /* A new beginning is accepted only with a number that segd would have given it. */
     begun = may_begin && is_beginning(&entry) && entry.sequence > chain->sequence &&
             entry.sequence <= AUDIT_CLAIM_MAX + 1;
     if (!begun && entry.sequence != chain->sequence + 1)
-        return problem_tell(ret_problem, "entry %llu stands where entry %llu belongs",
+        return problem_tell(ret_problem, "entry %llu is in the place of entry %llu",
                             (unsigned long long)entry.sequence,
                             (unsigned long long)chain->sequence + 1);
     if (!begun && strcmp(entry.previous, chain->head) != 0)
@@ -158,10 +158,10 @@ int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bo
     return 0;
 }
 
-/* The last line of a file that ends as a file of ours does. */
+/* Reads the last line of a file, which must end with a newline. */
 static int read_last_line(int fd, char *buffer, const char **ret_line, size_t *ret_size)
 {
-    /* The line, its end, and the end of the one before. */
+    /* The line, its newline, and the newline before it. */
     const size_t window = AUDIT_LINE_MAX + 2;
     struct stat status;
     const char *before;
@@ -226,7 +226,7 @@ const char *audit_file_name(uint64_t number, char buffer[AUDIT_NAME_MAX])
     return buffer;
 }
 
-/* 0 where it is none of ours. */
+/* The number in the name of an older file; 0: it is no such name. */
 static uint64_t parse_file_name(const char *name, const void *userdata)
 {
     static const char prefix[] = "audit-";

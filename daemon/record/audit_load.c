@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Finding out what the audit log is before it goes on. A power cut can leave one thing only, a last
- * line without an end; anything else that is not as it was written is somebody's doing. Then the
- * file stays as it is under the name of an older one, and the log goes on in a new file whose first
- * entry tells of it, so that no break passes without a word and none stops the log.
+ * Loads the audit log before entries are appended. A power cut can only leave an incomplete last
+ * line; any other damage means that somebody changed the file. Then the file is kept unchanged
+ * under the name of an older one, and the log continues in a new file whose first entry reports the
+ * break: no break goes unreported, and none stops the log.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +17,15 @@
 
 #include "base/file.h"
 #include "daemon/record/audit_private.h"
+#include "daemon/record/document.h"
 
-/* What is found in the folder. */
+/* What was found in the folder. */
 struct loaded {
     struct audit_chain link;  /* the end of the older files */
-    uint64_t newest;          /* number of the newest of them; 0: there is none */
+    uint64_t newest;          /* number in the name of the newest of them; 0: there is none */
     struct audit_chain chain; /* the end of audit.log */
     uint64_t first;           /* number of its first entry */
-    off_t size;               /* of its whole lines */
+    off_t size;               /* of its complete lines */
     bool is_torn;
     char *problem; /* why the chain is broken; or NULL */
 };
@@ -37,26 +37,8 @@ static void loaded_clear(struct loaded *loaded)
 }
 
 /* Keeps the first problem. Returns -EBADMSG or -ENOMEM. */
-static int note(struct loaded *loaded, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int note(struct loaded *loaded, const char *format, ...)
-{
-    va_list arguments;
-    int length;
-
-    if (loaded->problem)
-        return -EBADMSG;
-
-    va_start(arguments, format);
-    length = vasprintf(&loaded->problem, format, arguments);
-    va_end(arguments);
-    if (length >= 0)
-        return -EBADMSG;
-
-    loaded->problem = NULL;
-    return -ENOMEM;
-}
+#define note(loaded, ...)                                                                          \
+    ((loaded)->problem ? -EBADMSG : problem_tell(&(loaded)->problem, __VA_ARGS__))
 
 static void raise_to(uint64_t *sequence, uint64_t claim)
 {
@@ -65,9 +47,9 @@ static void raise_to(uint64_t *sequence, uint64_t claim)
 }
 
 /*
- * Raises a number to the highest that a line of a broken file claims to have: what comes behind the
- * file gets none that is in it. Lines are known by how ours begin, but for the last, which is what
- * the next file will be linked to.
+ * Raises a number to the highest sequence in a broken file, so that no later entry has a number
+ * that is in it. Only the beginning of each line is read, but the last line is parsed, since the
+ * next file is linked to it.
  */
 static int raise_to_claims(int directory, const char *name, uint64_t *sequence)
 {
@@ -99,7 +81,7 @@ static int raise_to_claims(int directory, const char *name, uint64_t *sequence)
     return r == -EBADMSG ? 0 : r;
 }
 
-/* Where the older files end. */
+/* Finds the end of the older files. */
 static int find_link(struct audit *audit, struct loaded *loaded)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
@@ -116,19 +98,19 @@ static int find_link(struct audit *audit, struct loaded *loaded)
     audit_file_name(loaded->newest, name);
     r = audit_chain_of_end(audit->directory, name, &loaded->link, &loaded->problem);
     if (r == 0 && loaded->link.sequence < loaded->newest)
-        r = note(loaded, "%s ends before it begins", name);
+        r = note(loaded, "%s ends with a number before that of its name", name);
     if (r == 0 && loaded->link.sequence > AUDIT_CLAIM_MAX)
-        r = note(loaded, "%s ends with a number that no entry has", name);
+        r = note(loaded, "%s ends with a number that segd never gives", name);
     if (r != -EBADMSG)
         return r;
 
-    /* Nothing can be linked to it. */
+    /* The newest older file is broken, so the chain cannot continue from it. */
     loaded->link.sequence = loaded->newest;
     return raise_to_claims(audit->directory, name, &loaded->link.sequence);
 }
 
-/* One line of audit.log. Returns 1 to go on, 0 where the file ends, or an error. */
-static int take_line(struct audit_lines *lines, uint64_t number, struct loaded *loaded)
+/* Reads one line of audit.log. Returns 1 to go on, 0 at the end of the file, or an error. */
+static int read_line(struct audit_lines *lines, uint64_t number, struct loaded *loaded)
 {
     cleanup_(freep) char *problem = NULL;
     bool begun = false;
@@ -152,7 +134,7 @@ static int take_line(struct audit_lines *lines, uint64_t number, struct loaded *
     if (r < 0)
         return r;
 
-    /* It tells of what is wrong with the older files. */
+    /* This entry has reported the problem of the older files already. */
     if (begun)
         loaded_clear(loaded);
     if (number == 1)
@@ -174,10 +156,10 @@ static int walk(int fd, struct loaded *loaded)
         return r;
 
     for (uint64_t number = 1;; number++) {
-        r = take_line(&lines, number, loaded);
+        r = read_line(&lines, number, loaded);
         if (r <= 0)
             break;
-        /* Behind older files that end wrongly only a new beginning will do. */
+        /* After broken older files the first line must begin a new chain. */
         if (loaded->problem)
             return 0;
     }
@@ -200,8 +182,8 @@ int audit_create(struct audit *audit)
     return audit_remember(audit);
 }
 
-/* What stands behind the last whole line goes to a file of its own. */
-static int set_torn_aside(struct audit *audit, int fd, off_t size)
+/* Moves what follows the last complete line to audit.torn. */
+static int move_torn(struct audit *audit, int fd, off_t size)
 {
     cleanup_(audit_lines_end) struct audit_lines lines = {0};
     cleanup_(closep) int torn = -1;
@@ -231,7 +213,7 @@ static int set_torn_aside(struct audit *audit, int fd, off_t size)
     return 0;
 }
 
-/* Goes on in a new file; the first entry, by audit_append(), will tell why. */
+/* Continues in a new file; the first entry, by audit_append(), will say why. */
 static int begin_anew(struct audit *audit, int fd, struct loaded *loaded)
 {
     char name[AUDIT_NAME_MAX];
@@ -239,7 +221,7 @@ static int begin_anew(struct audit *audit, int fd, struct loaded *loaded)
     int r;
 
     if (fd >= 0) {
-        /* The number that is in its name is taken too. */
+        /* The number in its new name must not be used again either. */
         audit_file_name(loaded->link.sequence + 1, name);
         if (sequence == loaded->link.sequence)
             sequence++;
@@ -262,7 +244,7 @@ static int begin_anew(struct audit *audit, int fd, struct loaded *loaded)
     return audit_create(audit);
 }
 
-/* Whether what is there is what we left, where we know. */
+/* Checks that the log ends with the last entry that this process wrote, if it wrote one. */
 static int check_known(const struct audit *audit, struct loaded *loaded)
 {
     int r;
@@ -271,12 +253,13 @@ static int check_known(const struct audit *audit, struct loaded *loaded)
                              strcmp(loaded->chain.head, audit->chain.head) == 0))
         return 0;
 
-    r = note(loaded, "the log does not end with entry %llu, as it was left",
+    r = note(loaded, "the log does not end with entry %llu, the last one that was written",
              (unsigned long long)audit->chain.sequence);
     return r == -EBADMSG ? 0 : r;
 }
 
-static int take_over(struct audit *audit, int *fd, const struct loaded *loaded)
+/* Continues the log that was found, or begins the first. */
+static int continue_log(struct audit *audit, int *fd, const struct loaded *loaded)
 {
     enum audit_condition condition;
     int r;
@@ -291,7 +274,7 @@ static int take_over(struct audit *audit, int *fd, const struct loaded *loaded)
     if (*fd < 0)
         r = audit_create(audit);
     else
-        r = loaded->is_torn ? set_torn_aside(audit, *fd, loaded->size) : 0;
+        r = loaded->is_torn ? move_torn(audit, *fd, loaded->size) : 0;
     if (r < 0)
         return r;
 
@@ -333,5 +316,5 @@ int audit_load(struct audit *audit)
         audit->condition = AUDIT_TAMPERED;
         return begin_anew(audit, fd, &loaded);
     }
-    return take_over(audit, &fd, &loaded);
+    return continue_log(audit, &fd, &loaded);
 }

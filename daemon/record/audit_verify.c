@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Reading the audit log from its first entry on: to show entries, and to verify the chain through
- * all files up to the entry that was written last. A chain that was begun anew stays a finding: it
- * says that entries before it cannot be trusted, and no later entry makes that good.
+ * Reads the audit log from its first entry: to show entries, and to verify the chain through all
+ * files up to the last entry. The beginning of a new chain remains a problem for ever: it says that
+ * the entries before it cannot be trusted.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "daemon/record/audit_private.h"
 #include "daemon/record/document.h"
 
-/* The older files and then audit.log, by their place among them. */
+/* The older files, and after them audit.log. */
 struct files {
     uint64_t *numbers;
     size_t n_older;
@@ -56,8 +56,8 @@ static int verify_line(struct audit_lines *lines, const char *name, uint64_t num
     if (r < 0)
         return r;
     if (begun)
-        return problem_tell(ret_problem, "%s:%llu: the chain was broken and begins anew here", name,
-                            (unsigned long long)number);
+        return problem_tell(ret_problem, "%s:%llu: the chain was broken, and a new one begins here",
+                            name, (unsigned long long)number);
     return 1;
 }
 
@@ -87,18 +87,16 @@ static int verify_file(struct audit *audit, const char *name, uint64_t first,
     return r;
 }
 
-/* Whether the chain ends where this process knows that it must. */
+/* Checks that the chain ends with the last entry that this process knows. */
 static int verify_end(const struct audit *audit, const struct audit_chain *chain,
                       char **ret_problem)
 {
     if (!audit->is_known ||
         (chain->sequence == audit->chain.sequence && strcmp(chain->head, audit->chain.head) == 0))
         return 0;
-    return problem_tell(ret_problem,
-                        "the log ends with entry %llu and not with entry %llu as it "
-                        "was written",
-                        (unsigned long long)chain->sequence,
-                        (unsigned long long)audit->chain.sequence);
+    return problem_tell(
+        ret_problem, "the log ends with entry %llu, but entry %llu was written last",
+        (unsigned long long)chain->sequence, (unsigned long long)audit->chain.sequence);
 }
 
 int audit_verify(struct audit *audit, uint64_t *ret_entries, char **ret_problem)
@@ -131,7 +129,8 @@ int audit_verify(struct audit *audit, uint64_t *ret_entries, char **ret_problem)
     return 0;
 }
 
-/* Appends the entry where it is one that was asked for. What is no entry is for audit_verify(). */
+/* Appends the entry if it comes after `after`. Damaged lines are left out; audit_verify() reports
+ * them. */
 static int collect(const char *line, size_t size, uint64_t after, json_t *entries)
 {
     cleanup_(json_decrefp) json_t *entry = NULL;
@@ -194,7 +193,7 @@ int audit_read(struct audit *audit, uint64_t after, size_t limit, struct json_t 
     for (size_t i = 0; i <= files.n_older && json_array_size(entries) < limit; i++) {
         char name[AUDIT_NAME_MAX];
 
-        /* The next file begins behind all that this one holds. */
+        /* All entries of this file come before those that were asked for. */
         if (i + 1 < files.n_older && files.numbers[i + 1] <= after + 1)
             continue;
         r = read_file(audit, files_name(&files, i, name), after, limit, entries);

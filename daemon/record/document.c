@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * JSON files with a digest of their content. The form around the content is fixed to the byte, so
- * that each byte of the file either belongs to that form, is a digit of the digest or counts for
- * it: there is none whose change is not seen.
+ * JSON files with a digest of their content. The bytes around the content are fixed, so each byte
+ * of the file is fixed, a digit of the digest, or covered by it: any change of a byte is detected.
  */
 
 #include "daemon/record/document.h"
@@ -63,7 +62,7 @@ static int parse(const char *bytes, size_t size, size_t flags, json_t **ret_json
         return 0;
     }
 
-    /* Where the library found no memory it often says nothing at all. */
+    /* Without memory, jansson often gives no error text. */
     if (json_error_code(&error) == json_error_out_of_memory || !*error.text)
         return -ENOMEM;
     *ret_line = error.line;
@@ -75,12 +74,12 @@ int document_parse(const char *bytes, size_t size, size_t flags, json_t **ret_js
     int r;
 
     r = parse(bytes, size, flags, ret_json, ret_line);
-    /* No memory in the middle of a word looks like a mistake in it. Tried again, it fails at once.
-     */
+    /* If memory runs out within a word, jansson reports a syntax error. A second attempt then fails
+     * with no memory. */
     return r == -EBADMSG ? parse(bytes, size, flags, ret_json, ret_line) : r;
 }
 
-/* Whether all but the content is as it must be. */
+/* Whether the fixed bytes and the digest are right. */
 static bool is_whole(const char *text, size_t size)
 {
     char digest[SHA256_TEXT_MAX];
@@ -103,7 +102,7 @@ static int read_whole(int directory, const char *name, size_t limit, char **ret_
     if (r == -EFBIG)
         return problem_tell(ret_problem, "%s is larger than %zu bytes", name, limit);
     if (r == -EINVAL)
-        return problem_tell(ret_problem, "%s is no regular file", name);
+        return problem_tell(ret_problem, "%s is not a regular file", name);
     return r;
 }
 
@@ -126,13 +125,13 @@ int document_read(int directory, const char *name, size_t limit, const struct re
     r = document_parse(text + CONTENT_OFFSET, size - CONTENT_OFFSET - strlen(TAIL), JSON_ALLOW_NUL,
                        &json, &line);
     if (r == -EBADMSG)
-        return problem_tell(ret_problem, "%s holds no valid JSON at line %d", name, line);
+        return problem_tell(ret_problem, "%s is not valid JSON at line %d", name, line);
     if (r < 0)
         return r;
 
     r = record_decode(type, json, RECORD_DISK, record, &problem);
     if (r == -EBADMSG && strcmp(problem.path, "version") == 0)
-        return problem_tell(ret_problem, "%s is of a later version of segd", name);
+        return problem_tell(ret_problem, "%s was written by a later version of segd", name);
     return problem_tell_record(ret_problem, name, r, &problem);
 }
 
@@ -154,7 +153,7 @@ static int append(const char *bytes, size_t size, void *data)
     return 0;
 }
 
-/* What would not be believed later is not written. */
+/* A record that would be refused when it is read is not written. */
 static int check(const struct record_type *type, const json_t *content)
 {
     struct record_problem problem;

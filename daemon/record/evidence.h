@@ -7,10 +7,10 @@
 #include "observe/links.h"
 
 /*
- * What was the case when a zone was isolated, for those who look into the incident later: a folder
+ * The situation when a zone was isolated, for those who investigate the incident later: a folder
  * `incidents/<instant>-<zone>` with
  *
- *   connections.json   connections with an end in the zone, as they were before they were cut
+ *   connections.json   connections with an end in the zone, before the kernel deletes them
  *   counters.json      packets refused by reason and zone pair, packets and bytes of each flow
  *   links.json         interfaces, their state and addresses
  *   state.json         who, why, generation, fingerprint, overrides, head of the audit log
@@ -18,14 +18,14 @@
  *   ruleset.nft        the ruleset as it was committed
  *   SHA256SUMS         of all these, in the form of sha256sum(1)
  *
- * It is written after the cut, which waits for no disk; connections and counters outlive it.
- * evidence_begin() takes a time that does not grow with the number of flows, evidence_finish() does
- * the rest.
+ * It is written after the commit, which must not wait for a disk; connections and counters are
+ * still in the kernel then. The time that evidence_begin() takes does not depend on the number of
+ * flows; evidence_finish() does the rest.
  */
 struct evidence;
 
 struct evidence_subject {
-    int directory; /* of the state, borrowed */
+    int directory; /* the state folder, borrowed */
     const struct actor *actor;
     const char *zone;
     const char *reason;
@@ -33,16 +33,16 @@ struct evidence_subject {
     const char *fingerprint;
     const char *audit_head;
     struct nftables *nftables;     /* for the counters */
-    const struct ruleset *ruleset; /* that is enforced; NULL: none */
+    const struct ruleset *ruleset; /* the enforced one; NULL: none */
     const struct policy *outline;  /* of its policy; NULL: a lockdown */
     struct conntrack *conntrack;
     const struct links *links;
 };
 
-/* Writes connections, links, state and clock, with fsync. Returns 0, -ENOSPC, or -errno with
- * nothing of it left. `*ret_evidence` goes to evidence_finish() or evidence_free(). */
+/* Writes connections, links, state and clock, with fsync. Returns 0, or with everything removed
+ * -ENOSPC or -errno. `*ret_evidence` goes to evidence_finish() or evidence_free(). */
 int evidence_begin(const struct evidence_subject *subject, struct evidence **ret_evidence);
-/* Writes the rest and the sums. Returns 0 or -errno; what was written stays. */
+/* Writes the rest and the checksums. Returns 0 or -errno; what was written stays. */
 int evidence_finish(struct evidence *evidence);
 struct evidence *evidence_free(struct evidence *evidence);
 DEFINE_CLEANUP(struct evidence, evidence_free)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The folder of generations. A generation is there when its record is, and the record comes last
- * and goes first: texts without a record are what a crash left of a generation that never was, and
- * go when the folder is opened. What is read here may be enforced, at boot without anybody looking,
- * so it is as it was written or it is damaged: the digests of both files, every field, the number
- * in the name, and the fingerprint of the texts.
+ * The folder of generations. A generation exists if its record does. The record is written last and
+ * removed first, so texts without a record are left from a crash and removed when the folder is
+ * opened. What is read here may be enforced at boot without a person watching, so everything is
+ * checked: the digests of both files, every field, the number in the name, and the fingerprint of
+ * the texts.
  */
 
 #include "daemon/record/generation.h"
@@ -78,7 +78,7 @@ int policy_texts_from_sources(const struct sources *sources, struct policy_texts
     return policy_texts_copy(&(struct policy_texts){borrowed, n}, ret_texts);
 }
 
-/* With its length in front, so that no two lists of texts are the same bytes. */
+/* The length comes first, so that different lists of texts never give the same bytes. */
 static void digest_text(crypto_hash_sha256_state *digest, const char *text, size_t size)
 {
     unsigned char length[8];
@@ -89,8 +89,6 @@ static void digest_text(crypto_hash_sha256_state *digest, const char *text, size
     crypto_hash_sha256_update(digest, (const unsigned char *)text, size);
 }
 
-/* Names of files count, since their order is that of the texts; the folders they lie in do not: the
- * same files elsewhere are the same policy. */
 const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_texts,
                                      char buffer[SHA256_TEXT_MAX])
 {
@@ -118,7 +116,7 @@ static const char *generation_file_name(uint64_t number, enum generation_file fi
     return buffer;
 }
 
-/* The number of a file of the given kind; 0 where the name is none of ours. */
+/* The number in the name of a file of the given kind; 0: it is no such name. */
 static uint64_t parse_file_name(const char *name, const void *userdata)
 {
     const enum generation_file file = *(const enum generation_file *)userdata;
@@ -131,7 +129,7 @@ static uint64_t parse_file_name(const char *name, const void *userdata)
         number = number * 10 + (uint64_t)(*digit - '0');
     }
 
-    /* Zeros in front, or something behind: then it is not the name that is written. */
+    /* Names with leading zeros or other bytes after the number are not ours. */
     return strcmp(generation_file_name(number, file, again), name) == 0 ? number : 0;
 }
 
@@ -157,7 +155,7 @@ static int remove_file(int directory, uint64_t number, enum generation_file file
     return unlinkat(directory, generation_file_name(number, file, name), 0) < 0 ? -errno : 0;
 }
 
-/* What crashes left. */
+/* Removes what crashes have left. */
 static int clean(int directory)
 {
     cleanup_(freep) uint64_t *records = NULL, *texts = NULL;
@@ -195,7 +193,7 @@ int generations_open(int directory, struct generations **ret_generations)
         return -ENOMEM;
     generations->directory = directory;
 
-    /* A folder that cannot be written to can still be read. */
+    /* A read-only folder can still be read. */
     r = clean(directory);
     if (r < 0 && r != -EROFS && r != -EACCES && r != -EPERM)
         return r;
@@ -238,7 +236,8 @@ static int forget(struct generations *generations, uint64_t newest, const uint64
             return r;
         left--;
 
-        /* Without its record it is gone; what a failure leaves here goes at the next opening. */
+        /* Without its record it does not exist; texts that remain here are removed at the next
+         * start. */
         remove_file(generations->directory, numbers[i], GENERATION_TEXTS);
     }
     return 0;
@@ -257,7 +256,7 @@ int generations_read(struct generations *generations, uint64_t number,
     if (r < 0)
         return r;
     if (generation.number != number) {
-        r = problem_tell(ret_problem, "%s says that it is number %llu", name,
+        r = problem_tell(ret_problem, "%s holds generation %llu", name,
                          (unsigned long long)generation.number);
         generation_clear(&generation);
         return r;
@@ -285,8 +284,7 @@ int generations_read_texts(struct generations *generations, const struct generat
     policy_texts_fingerprint(texts.texts, texts.n_texts, fingerprint);
     if (strcmp(fingerprint, generation->fingerprint) != 0)
         return problem_tell(ret_problem,
-                            "%s is not the policy of generation %llu: its fingerprint "
-                            "is another",
+                            "%s is not the policy of generation %llu: its fingerprint differs",
                             name, (unsigned long long)generation->number);
 
     *ret_texts = texts;
@@ -303,7 +301,7 @@ static int write_record(struct generations *generations, const struct generation
                           GENERATION_RECORD_MAX, &generation_type, generation);
 }
 
-/* Returns 0, or -EINVAL for texts that JSON cannot hold or that are of no file. */
+/* Returns 0, or -EINVAL for texts that JSON cannot hold or that come from no file. */
 static int check_texts(const struct policy_text *texts, size_t n_texts)
 {
     for (size_t i = 0; i < n_texts; i++) {
@@ -327,13 +325,13 @@ static int write_texts(struct generations *generations, uint64_t number,
 }
 
 /* Returns 0, -EEXIST or -errno. */
-static int check_absent(struct generations *generations, uint64_t number, enum generation_file file)
+static int check_absent(struct generations *generations, uint64_t number)
 {
     char name[GENERATION_NAME_MAX];
     struct stat status;
 
-    if (fstatat(generations->directory, generation_file_name(number, file, name), &status,
-                AT_SYMLINK_NOFOLLOW) >= 0)
+    if (fstatat(generations->directory, generation_file_name(number, GENERATION_RECORD, name),
+                &status, AT_SYMLINK_NOFOLLOW) >= 0)
         return -EEXIST;
     return errno == ENOENT ? 0 : -errno;
 }
@@ -342,7 +340,7 @@ int generations_write(struct generations *generations, const struct generation *
                       const struct policy_text *texts, size_t n_texts, const uint64_t *keep,
                       size_t n_keep)
 {
-    char fingerprint[SHA256_TEXT_MAX], name[GENERATION_NAME_MAX];
+    char fingerprint[SHA256_TEXT_MAX];
     int r;
 
     r = check_texts(texts, n_texts);
@@ -351,7 +349,7 @@ int generations_write(struct generations *generations, const struct generation *
     if (strcmp(policy_texts_fingerprint(texts, n_texts, fingerprint), generation->fingerprint) != 0)
         return -EINVAL;
 
-    r = check_absent(generations, generation->number, GENERATION_RECORD);
+    r = check_absent(generations, generation->number);
     if (r < 0)
         return r;
 
@@ -359,15 +357,14 @@ int generations_write(struct generations *generations, const struct generation *
     if (r >= 0)
         r = write_record(generations, generation);
     if (r < 0) {
-        /* The record too: the last fsync may have failed behind its rename. */
-        unlinkat(generations->directory,
-                 generation_file_name(generation->number, GENERATION_RECORD, name), 0);
-        unlinkat(generations->directory,
-                 generation_file_name(generation->number, GENERATION_TEXTS, name), 0);
+        /* The record too: the last fsync may have failed after its rename. */
+        remove_file(generations->directory, generation->number, GENERATION_RECORD);
+        remove_file(generations->directory, generation->number, GENERATION_TEXTS);
         return r;
     }
 
-    /* The new one is there, which is what was asked for; old ones can be forgotten next time. */
+    /* The new generation is written; if old ones cannot be removed now, the next write tries again.
+     */
     forget(generations, generation->number, keep, n_keep);
     return 0;
 }
@@ -376,7 +373,7 @@ int generations_update(struct generations *generations, const struct generation 
 {
     int r;
 
-    r = check_absent(generations, generation->number, GENERATION_RECORD);
+    r = check_absent(generations, generation->number);
     if (r != -EEXIST)
         return r < 0 ? r : -ENOENT;
     return write_record(generations, generation);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The daemon's own memory in one small file. It decides what is enforced after a restart, so it is
- * believed only where its digest, its version, every field and what must hold between the fields
- * are right; the daemon then knows of no state rather than of a wrong one. What would not be
- * believed is not written either.
+ * The daemon's state in one small file. It decides what is enforced after a restart, so its digest,
+ * its version, every field and the relations between fields are checked; no state is better than a
+ * wrong one. A state that would be refused when it is read is not written.
  */
 
 #include "daemon/record/state.h"
@@ -31,7 +30,7 @@ static const struct record_field state_fields[] = {
     RECORD_FIELD(ONE, struct state, confirmation, .null = RECORD_DISK, .type = &confirmation_type),
 };
 
-/* No generation has a number that was never given to one. */
+/* All generations have numbers below the next one. */
 static const char *check_state(const void *record)
 {
     const struct state *state = record;
@@ -39,7 +38,7 @@ static const char *check_state(const void *record)
     if (state->generation >= state->next_generation ||
         state->confirmation.generation >= state->next_generation ||
         state->confirmation.previous >= state->next_generation)
-        return "has a generation that was never given a number";
+        return "names a generation that does not exist yet";
     return NULL;
 }
 

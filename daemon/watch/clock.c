@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Time. One timer by the time of day fires at the first instant at which anything changes by
- * itself, and at least once a day; one by boot time for a confirmation, which setting the clock
- * must neither hasten nor delay; one for what could not be written yet. A descriptor tells when the
- * clock was set: then timeouts in the kernel, which count on, no longer mean the instants they were
- * set for.
+ * Timers. One by the time of day fires when the next flow or override begins or ends, and at least
+ * once a day. One by boot time is for a confirmation, which setting the clock must neither shorten
+ * nor extend. One is for what could not be written yet. A timerfd reports when the clock was set:
+ * then timeouts in the kernel no longer end at the instants they were set for.
  */
 
 #include "daemon/watch/clock.h"
@@ -22,9 +21,9 @@
 #include "daemon/log.h"
 
 #define DAY (INT64_C(86400) * USEC_PER_SEC)
-/* A failed attempt is made again after so long. */
+/* After how long a failed change by time is tried again. */
 #define RETRY (60 * USEC_PER_SEC)
-/* A disk that was full is tried again after so long. */
+/* After how long a failed write to the disk is tried again. */
 #define RETRY_WRITE (5 * USEC_PER_SEC)
 
 struct clock_watch {
@@ -73,7 +72,7 @@ static int on_unwritten(sd_event_source *source, uint64_t usec, void *userdata)
 
     (void)source;
     (void)usec;
-    /* The timer is set anew where something is left. */
+    /* clock_watch_arm() then writes, and sets the timer again if something is left. */
     watch->gateway->changed = true;
     return 0;
 }
@@ -92,7 +91,7 @@ static int set_timer(struct clock_watch *watch, sd_event_source **timer, clockid
     return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
 }
 
-/* The first instant at which something changes by itself. */
+/* When the timer by the time of day fires next. */
 static usec_t next_change(const struct gateway *gateway)
 {
     const struct overrides *overrides = &gateway->state.overrides;
@@ -126,8 +125,7 @@ void clock_watch_arm(struct clock_watch *watch)
         log_message(LOG_ERR, MESSAGE_CLOCK, "cannot set a timer: %s", strerror(-r));
 }
 
-/* Never fires, however far ahead the clock is put; it is cancelled by each setting of the clock
- * (timerfd_create(2)). */
+/* A timer that never fires: each setting of the clock cancels it (timerfd_create(2)). */
 static int arm_clock(int fd)
 {
     const struct itimerspec never = {.it_value = {.tv_sec = INT64_MAX}};
@@ -148,7 +146,8 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
     if (n < 0 && errno != ECANCELED)
         return 0;
     arm_clock(fd);
-    log_message(LOG_NOTICE, MESSAGE_CLOCK, "the clock was set; timeouts are set anew");
+    log_message(LOG_NOTICE, MESSAGE_CLOCK,
+                "the clock was set; timeouts in the kernel are set again");
     gateway_judge_clock(watch->gateway);
     enforcement_distrust(watch->gateway->enforcement);
     return change_by_time(watch->gateway);
@@ -182,7 +181,7 @@ int clock_watch_new(sd_event *event, struct gateway *gateway, struct clock_watch
     watch->gateway = gateway;
     r = follow_settings(watch);
     if (r < 0)
-        log_message(LOG_ERR, MESSAGE_CLOCK, "settings of the clock cannot be followed: %s",
+        log_message(LOG_ERR, MESSAGE_CLOCK, "cannot follow settings of the clock: %s",
                     strerror(-r));
 
     *ret_watch = TAKE_PTR(watch);

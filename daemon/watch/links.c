@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Interfaces come and go in bursts: they are looked at when they have been quiet for a moment. */
+/* Interfaces change in bursts, so bypasses are looked for a moment after the first change. */
 
 #include "daemon/watch/links.h"
 
@@ -20,7 +20,7 @@ struct links_watch {
     sd_event *event;
     struct gateway *gateway;
     sd_event_source *source;
-    sd_event_source *look; /* when they have settled */
+    sd_event_source *look; /* after SETTLE_USEC */
 };
 
 struct links_watch *links_watch_free(struct links_watch *watch)
@@ -40,7 +40,8 @@ void links_watch_look(struct gateway *gateway)
     const struct policy *outline = enforcement_outline(gateway->enforcement);
     struct bypasses bypasses = {0};
 
-    /* What leads around a lockdown is not looked for: findings of a policy that left go with it. */
+    /* In a lockdown there are no bypasses to look for; findings of the earlier policy are dropped.
+     */
     if (outline &&
         (!gateway->links || arena_new(&arena) < 0 ||
          bypasses_find(outline, gateway->links, enforcement_nftables(gateway->enforcement), arena,
@@ -50,8 +51,9 @@ void links_watch_look(struct gateway *gateway)
     findings_begin(gateway->findings, "bypass");
     for (size_t i = 0; i < bypasses.n_bypasses; i++) {
         const struct bypass *bypass = &bypasses.bypasses[i];
-        /* Nothing passes where nothing is forwarded, and what is not known is not known to be a way
-         * around. */
+        /* Without forwarding nothing passes, and `unknown` means that something could not be
+         * checked.
+         */
         bool harmless =
             strcmp(bypass->code, "forwarding-off") == 0 || strcmp(bypass->code, "unknown") == 0;
         int r = findings_report(gateway->findings, "bypass", bypass->code,
@@ -74,7 +76,7 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Not later than so long after the first change, whatever else changes. */
+/* SETTLE_USEC after the first change; later changes do not delay it. */
 static void look_soon(struct links_watch *watch)
 {
     int enabled = SD_EVENT_OFF;
@@ -99,7 +101,7 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *user
     (void)events;
     if (r < 0) {
         findings_report(findings, "links", "links-unknown", FINDING_WARNING, NULL,
-                        "the interfaces cannot be followed: %s", strerror(-r));
+                        "cannot follow the interfaces: %s", strerror(-r));
         return 0;
     }
     findings_drop(findings, "links", "links-unknown", NULL);

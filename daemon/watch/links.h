@@ -5,12 +5,12 @@
 
 #include "daemon/gateway.h"
 
-/* Follows the interfaces, into `gateway->links`, and looks for ways around the ruleset. */
+/* Follows the interfaces, in `gateway->links`, and looks for bypasses of the ruleset. */
 struct links_watch;
 /* The event loop and the gateway are borrowed. Returns 0 or -errno. */
 int links_watch_new(sd_event *event, struct gateway *gateway, struct links_watch **ret_watch);
 struct links_watch *links_watch_free(struct links_watch *watch);
 DEFINE_CLEANUP(struct links_watch, links_watch_free)
 
-/* Looks now: the findings of the source `bypass` are those of what is enforced. */
+/* Looks for bypasses now, and replaces the findings of the source `bypass`. */
 void links_watch_look(struct gateway *gateway);

@@ -5,7 +5,7 @@
 
 #include "daemon/gateway.h"
 
-/* Follows changes of the table by others, and puts them right. */
+/* Follows changes of the table by others, and repairs them. */
 struct tables_watch;
 /* The event loop and the gateway are borrowed. Returns 0 or -errno. */
 int tables_watch_new(sd_event *event, struct gateway *gateway, struct tables_watch **ret_watch);
