@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Records to JSON. Numbers, texts and lists are found by the offsets of their fields; what a field
- * says of null is said here once for every structure that has one.
+ * Encodes records as JSON. Members are found by the offsets in their fields; the rules for null are
+ * here, once for all structures.
  */
 
 #include "record/record.h"
@@ -22,8 +22,8 @@ static bool is_zero(const char *bytes, size_t size)
     return true;
 }
 
-/* Whether a field holds what null stands for. Members are looked at one by one, since what lies
- * between them may be anything. */
+/* Whether a field holds what null stands for. Members are compared one by one, since the padding
+ * between them has any value. */
 static bool is_nothing(const struct record_field *field, const void *record)
 {
     const char *at = member_at(field, record);
@@ -61,7 +61,7 @@ static bool is_nothing(const struct record_field *field, const void *record)
     return is_zero(at, field->size);
 }
 
-/* JSON as jansson has it ends at INT64_MAX; no counter of ours gets so far. */
+/* Integers of jansson end at INT64_MAX, which no counter reaches. */
 static int64_t load_number(const struct record_field *field, const char *at)
 {
     uint64_t wide;

@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 
 /*
- * Structures described once, field by field, for all that is done with them: writing them to a
- * file, sending them over the control socket, reading both again, copying and freeing.
+ * Structures that are described once, field by field, for everything that is done with them:
+ * writing to a file, sending over the control socket, reading both, copying and freeing.
  */
 enum record_form {
     RECORD_WIRE = 1, /* as io.segd.Control.varlink has it */
@@ -23,7 +23,7 @@ enum record_kind {
     RECORD_BYTES,   /* char * and size_t: a text that may hold NUL, in UTF-8 */
     RECORD_DIGEST,  /* char [SHA256_TEXT_MAX]: 64 hexadecimal digits, or "" */
     RECORD_NUMBER,  /* an integer of 4 or 8 bytes */
-    RECORD_VERSION, /* no member: written as `most`, and read from 1 to `most` */
+    RECORD_VERSION, /* no member: `most` is written, 1 to `most` is accepted */
     RECORD_BOOL,    /* bool */
     RECORD_INSTANT, /* usec_t; nothing: 0 */
     RECORD_END,     /* usec_t; nothing: USEC_NEVER */
@@ -31,8 +31,8 @@ enum record_kind {
     RECORD_ONE,     /* a structure of `type` within this one; nothing: `present` */
     RECORD_TEXTS,   /* char ** and size_t */
     RECORD_MANY,    /* an array of structures of `type`, and size_t */
-    RECORD_OBJECT,  /* json_t *: an object that nobody here takes apart */
-    RECORD_OBJECTS, /* json_t *: a list of those */
+    RECORD_OBJECT,  /* json_t *: an object of any content */
+    RECORD_OBJECTS, /* json_t *: a list of such objects */
 };
 
 /* The words of an enumeration, in the order of its numbers. */
@@ -52,31 +52,31 @@ struct record_field {
     enum record_kind kind;
     size_t offset;
     size_t size;   /* of the member */
-    size_t count;  /* offset of the size_t that belongs to BYTES, TEXTS and MANY */
-    unsigned form; /* where the field is; 0: everywhere */
-    unsigned null; /* where `null` stands for nothing: NULL, 0, "", an empty list */
-    bool optional; /* on the disk absent where it is nothing: it came with a later version */
-    int64_t least,
-        most; /* of NUMBER (`most` 0: what it holds); `least` of texts and their length */
+    size_t count;  /* of BYTES, TEXTS and MANY: offset of the size_t with their length */
+    unsigned form; /* the forms that have the field; 0: all */
+    unsigned null; /* the forms in which null stands for nothing: NULL, 0, "", an empty list */
+    bool optional; /* absent on the disk if it is nothing: for fields of later versions */
+    int64_t least; /* of NUMBER; of texts: their least length */
+    int64_t most;  /* of NUMBER; 0: what the member can hold */
     const struct record_words *words;
     const struct record_type *type;
 };
 
 struct record_type {
-    const char *name; /* in io.segd.Control.varlink, where it has one */
+    const char *name; /* in io.segd.Control.varlink; or NULL */
     size_t size;
     const struct record_field *fields;
     size_t n_fields;
-    /* Offset of a bool, not the first member, that tells whether the record is there at all; 0: it
-     * is there where any field is not nothing. */
+    /* Offset of a bool, not the first member, that says whether the record exists; 0: it exists if
+     * any of its fields is not nothing. */
     size_t present;
-    /* What must hold between fields, of what comes from a file: returns NULL, or what is wrong as
+    /* Checks relations between fields of what was read from a file: returns NULL, or the problem as
      * the end of a sentence (`ends before it begins`). */
     const char *(*check)(const void *record);
 };
 
-/* Tables: RECORD_FIELD(TEXT, struct finding, object, .null = RECORD_WIRE). Where the member has
- * another name than the field, RECORD_NAMED. */
+/* Rows of a table of fields: RECORD_FIELD(TEXT, struct finding, object, .null = RECORD_WIRE).
+ * RECORD_NAMED is for members with another name than the field. */
 #define RECORD_NAMED(kind_, structure, name_, member, ...)                                         \
     {                                                                                              \
         .name = (name_), .kind = RECORD_##kind_, .offset = offsetof(structure, member),            \
@@ -84,7 +84,7 @@ struct record_type {
     }
 #define RECORD_FIELD(kind_, structure, member, ...)                                                \
     RECORD_NAMED(kind_, structure, #member, member, __VA_ARGS__)
-/* Kinds with a count, whose member is called `n_…`. */
+/* For kinds with a count, whose member is called `n_…`. */
 #define RECORD_LIST(kind_, structure, member, ...)                                                 \
     RECORD_FIELD(kind_, structure, member, .count = offsetof(structure, n_##member), __VA_ARGS__)
 /* Defines `structure_type` of `structure_fields`. */
@@ -95,28 +95,27 @@ struct record_type {
                                               .n_fields = ELEMENTS_OF(prefix##_fields),            \
                                               __VA_ARGS__}
 
-/* A new reference; NULL without memory. Bytes of a text that are not UTF-8 become U+FFFD, so that
- * nobody's name keeps a file from being written. */
+/* Returns a new reference, or NULL without memory. Bytes of a text that are not UTF-8 become
+ * U+FFFD, so that a name chosen by others never prevents a file from being written. */
 json_t *record_encode(const struct record_type *type, const void *record, enum record_form form);
 /* The same for one text; NULL becomes null. */
 json_t *record_encode_text(const char *text);
 
-/* What was wrong first: `overrides[2].until`, `is out of range`. */
+/* The first error: `overrides[2].until`, `is out of range`. */
 struct record_problem {
     char path[192]; /* "" for the record itself */
     const char *what;
 };
 
 /*
- * Fills a zeroed structure. What is written is exactly what is read: a key that is unknown, one
- * that is missing, and a value of another type or range are refused. Returns 0, or -EBADMSG
- * (`*ret_problem`) or -ENOMEM with the structure zeroed again.
+ * Fills a zeroed structure. Unknown keys, missing keys, and values of another type or out of range
+ * are refused. Returns 0, or with the structure zeroed -EBADMSG (`*ret_problem`) or -ENOMEM.
  */
 int record_decode(const struct record_type *type, const json_t *json, enum record_form form,
                   void *record, struct record_problem *ret_problem);
-/* The same for a reply of a daemon that may be newer or was taken over: what it does not say, or
- * not as it should, is nothing; a text is then NULL only where null may be sent, and a word that is
- * unknown has the number `n_words`. Returns 0 or -ENOMEM. */
+/* The same for the reply of a daemon that may be of another version or compromised: a missing or
+ * wrong value is nothing, a text is NULL only if its field may be null, and an unknown word has the
+ * number `n_words`. Returns 0 or -ENOMEM. */
 int record_decode_reply(const struct record_type *type, const json_t *json, void *record);
 
 /* Frees what a decoded or copied record owns, and zeroes it. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Records from JSON, which may come from a damaged file, or from anybody who can connect. The first
- * thing that is not as it must be ends it, with the path of the field. What a daemon replies is
- * read with less suspicion, since it may be of another version: there each field stands for itself.
+ * Decodes records from JSON, which may come from a damaged file or from any client. The first error
+ * ends it, with the path of the field. A reply of a daemon is decoded tolerantly, since the daemon
+ * may be of another version: an error affects only its field.
  */
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/sha256.h"
 #include "record/record_private.h"
 
-/* Where in the value the decoder is: a list from the inside out. */
+/* The path of the value that is being decoded, from the innermost part outwards. */
 struct place {
     const struct place *outer;
     const char *name; /* of a field, or NULL: `index` of a list */
@@ -57,15 +57,15 @@ static int fail(const struct decoder *decoder, const struct place *place, const 
 static int decode_record(const struct decoder *decoder, const struct record_type *type,
                          const json_t *json, void *record, const struct place *place);
 
-/* Any text that is none shorter than it must be. */
+/* Checks what all kinds that are strings in JSON have in common. */
 static int check_text(const struct decoder *decoder, const struct record_field *field,
                       const json_t *json, const struct place *place)
 {
     if (!json_is_string(json))
         return fail(decoder, place, "is not a text");
-    /* With a NUL in it, it would be another text for every reader. */
+    /* C functions would end the text at the NUL. */
     if (field->kind != RECORD_BYTES && strlen(json_string_value(json)) != json_string_length(json))
-        return fail(decoder, place, "holds a NUL");
+        return fail(decoder, place, "contains a NUL");
     if (json_string_length(json) < (size_t)field->least)
         return fail(decoder, place, "is empty");
     return 0;
@@ -125,7 +125,7 @@ static int decode_number(const struct decoder *decoder, const struct record_fiel
     return 0;
 }
 
-static int take_bytes(const char *bytes, size_t size, char **ret_text)
+static int copy_text(const char *bytes, size_t size, char **ret_text)
 {
     char *text = malloc(size + 1);
 
@@ -137,7 +137,7 @@ static int take_bytes(const char *bytes, size_t size, char **ret_text)
     return 0;
 }
 
-/* Of lists the count is that of what is decoded, so that the record can be cleared at any time. */
+/* The count grows with each decoded element, so that the record can be cleared at any time. */
 static int decode_list(const struct decoder *decoder, const struct record_field *field,
                        const json_t *json, void *record, const struct place *place)
 {
@@ -162,8 +162,8 @@ static int decode_list(const struct decoder *decoder, const struct record_field 
         else {
             r = check_text(decoder, field, element, &inner);
             if (r == 0)
-                r = take_bytes(json_string_value(element), json_string_length(element),
-                               (char **)(void *)elements + i);
+                r = copy_text(json_string_value(element), json_string_length(element),
+                              (char **)(void *)elements + i);
         }
         if (r < 0)
             return r;
@@ -216,10 +216,10 @@ static int decode_value(const struct decoder *decoder, const struct record_field
         return decode_buffer(decoder, field, json, at, place);
     if (field->kind == RECORD_BYTES)
         *count_at(field, record) = json_string_length(json);
-    return take_bytes(json_string_value(json), json_string_length(json), (char **)(void *)at);
+    return copy_text(json_string_value(json), json_string_length(json), (char **)(void *)at);
 }
 
-/* What null and what is missing stand for. */
+/* Sets the member to what null or a missing key stands for. */
 static void set_nothing(const struct record_field *field, void *record)
 {
     static const usec_t never = USEC_NEVER;
@@ -236,7 +236,7 @@ static int decode_field(const struct decoder *decoder, const struct record_field
     int r = 0;
 
     set_nothing(field, record);
-    /* Varlink takes what is absent as null. */
+    /* In Varlink a missing key means null. */
     if (!json && !(is_wire ? field->null & RECORD_WIRE : field->optional))
         r = fail(decoder, place, "is missing");
     else if (json && !(json_is_null(json) && field->null & decoder->form))
@@ -247,15 +247,15 @@ static int decode_field(const struct decoder *decoder, const struct record_field
     set_nothing(field, record);
     if (field->null & RECORD_WIRE)
         return 0;
-    /* Readers need not look for NULL but where null may be sent. */
+    /* Only fields that may be null may become NULL. */
     if (field->kind == RECORD_ONE)
         return decode_record(decoder, field->type, NULL, member_at(field, record), place);
     if (field->kind == RECORD_TEXT || field->kind == RECORD_BYTES)
-        return take_bytes("", 0, member_at(field, record));
+        return copy_text("", 0, member_at(field, record));
     return 0;
 }
 
-/* A key that no field has taken. */
+/* Refuses a key that no field has. */
 static int refuse_unknown(const struct decoder *decoder, const struct record_type *type,
                           const json_t *json, const struct place *outer)
 {

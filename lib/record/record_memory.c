@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What records own: freed and copied by the same description that says where it is. */
+/* Frees and copies what records own, by their descriptions. */
 
 #include <errno.h>
 #include <string.h>
@@ -42,7 +42,7 @@ void record_clear(const struct record_type *type, void *record)
     memset(record, 0, type->size);
 }
 
-/* Lets go of what belongs to the record that this one is a copy of. */
+/* Clears the pointers of a shallow copy, which still point to what the original owns. */
 static void disown(const struct record_type *type, void *record)
 {
     for (size_t i = 0; i < type->n_fields; i++) {
@@ -59,7 +59,7 @@ static void disown(const struct record_type *type, void *record)
 
 static int copy_owned(const struct record_type *type, const void *record, void *copy);
 
-/* Of lists the count is that of what has been copied. */
+/* The count grows with each copied element, so that the copy can be cleared at any time. */
 static int copy_list(const struct record_field *field, const char *list, size_t n, void *copy)
 {
     size_t size = field->type ? field->type->size : sizeof(char *);

@@ -3,7 +3,7 @@
 
 #include "record/record.h"
 
-/* Where the fields of a record are. */
+/* The members that belong to a field. */
 static inline void *member_at(const struct record_field *field, const void *record)
 {
     return (char *)record + field->offset;
@@ -24,7 +24,7 @@ static inline bool is_json(const struct record_field *field)
     return field->kind == RECORD_OBJECT || field->kind == RECORD_OBJECTS;
 }
 
-/* Whether the member is a pointer to what the record may own. */
+/* Whether the member is a pointer to something that the record may own. */
 static inline bool is_owner(const struct record_field *field)
 {
     return field->kind == RECORD_TEXT || field->kind == RECORD_BYTES ||

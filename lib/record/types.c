@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The descriptions of what is kept and shown, and what must hold between the fields of what comes
- * back from a file: it may be damaged, and a grant opens something.
+ * The descriptions of what is kept and shown, and the checks between fields of what is read from a
+ * file: the file may be damaged, and a grant opens something.
  */
 
 #include "record/types.h"
@@ -49,9 +49,9 @@ static const char *check_override(const void *record)
     if (override->until < override->since)
         return "ends before it begins";
     if (override->n_keep > 0 && override->kind != OVERRIDE_ISOLATION)
-        return "keeps flows and is not an isolation";
+        return "keeps flows but is not an isolation";
     if (is_grant != (override->text != NULL))
-        return is_grant ? "is a grant without a text" : "has a text and is not a grant";
+        return is_grant ? "is a grant without a text" : "has a text but is not a grant";
     if (is_grant && override->until == USEC_NEVER)
         return "is a grant without an end";
     return NULL;
@@ -99,7 +99,7 @@ static const char *check_generation(const void *record)
     const struct generation *generation = record;
 
     if (generation->previous >= generation->number || generation->source >= generation->number)
-        return "comes from a generation after it";
+        return "comes from a later generation";
     return NULL;
 }
 
@@ -120,7 +120,9 @@ static const char *check_confirmation(const void *record)
 {
     const struct confirmation *confirmation = record;
 
-    return confirmation->generation == confirmation->previous ? "goes back to itself" : NULL;
+    return confirmation->generation == confirmation->previous
+               ? "would go back to the same generation"
+               : NULL;
 }
 
 RECORD_TYPE(confirmation, struct confirmation, "Confirmation",

@@ -8,34 +8,34 @@
 #include "record/record.h"
 
 /*
- * What the daemon keeps in memory and in files, and shows: each of these structures has its
- * description, `actor_type` of `struct actor`. Members marked "shown" are filled in for the control
- * socket alone, from the clock or from what is enforced.
+ * What the daemon keeps in memory and in files, and shows. Each structure has its description, such
+ * as `actor_type` for `struct actor`. Members marked "shown" are filled in only for replies of the
+ * control socket.
  */
 
 /*
- * Who does something: a client of the control socket as the kernel told it (SO_PEERCRED), or the
- * daemon itself with pid 0 and the occasion as its name (`boot`, `signal`, `clock`, `confirm`).
+ * Who does something: a client of the control socket, as SO_PEERCRED identifies it, or the daemon
+ * itself, with pid 0 and a name such as `boot`, `signal` or `clock`.
  */
 #define ACTOR_NAME_MAX 64
 
 struct actor {
     int64_t uid; /* -1: the daemon itself */
     pid_t pid;
-    char name[ACTOR_NAME_MAX]; /* login name, or the number as text where there is none */
-    /* The connection it came over, counted from 1 since the daemon began; 0: none. */
+    char name[ACTOR_NAME_MAX]; /* login name, or if there is none the uid as text */
+    /* Number of the connection, counted from 1 since the daemon started; 0: none. */
     uint64_t connection;
 };
 
 /*
- * What an operator changed for a while, beside the policy:
+ * What an operator changed for a while, without a new policy:
  *
- *   isolation   a zone is cut off from all others, but for the flows that were kept
+ *   isolation   a zone is cut off from all others, except for the flows that were kept
  *   suspension  a flow does not pass, though the policy approves it
  *   grant       a flow passes until an instant, though the policy does not approve it
  *
- * They name zones and flows by their names, since they outlive the policy that had them: what a
- * policy does not know means nothing in it. A grant is a flow of the same language as the policy's.
+ * They refer to zones and flows by name, since they outlive the policy; a name that the policy does
+ * not have has no effect. A grant is a flow in the language of the policy.
  */
 enum override_kind {
     OVERRIDE_ISOLATION,
@@ -48,15 +48,15 @@ struct override {
     /* The zone, the flow, or the name of the grant's own flow (`grant-3`). */
     char *name;
     char *reason;
-    int64_t uid; /* who, as the kernel told */
-    char *who;   /* login name, or the number as text */
+    int64_t uid; /* who, by SO_PEERCRED */
+    char *who;   /* the actor's name */
     usec_t since;
-    int64_t age;  /* shown: seconds from then on */
-    usec_t until; /* USEC_NEVER where it stays until it is taken back */
-    char **keep;  /* of an isolation: names of flows that go on */
+    int64_t age;  /* shown: seconds since then */
+    usec_t until; /* USEC_NEVER: until an operator ends it */
+    char **keep;  /* of an isolation: names of flows that still pass */
     size_t n_keep;
     char *text; /* of a grant: its flow as a policy text */
-    /* Of a grant: what was asked for. None where an older segd wrote it. */
+    /* Of a grant: what was asked for. Empty if an older version of segd wrote it. */
     char **from;
     size_t n_from;
     char **to;
@@ -65,12 +65,12 @@ struct override {
     size_t n_services;
 };
 
-/* A zeroed structure is no overrides. All memory is its own. */
+/* A zeroed structure is empty. It owns all of its memory. */
 struct overrides {
     struct override *overrides;
     size_t n_overrides;
     size_t capacity;
-    uint64_t next_grant; /* number of the next grant, from 1; counts up for ever */
+    uint64_t next_grant; /* number of the next grant, from 1; never used twice */
     /* Where the clock is certainly wrong: an instant that has passed whatever the clock shows.
      * Flows that ended by then have expired. 0: the clock is trusted. */
     usec_t clock_floor;
@@ -80,14 +80,14 @@ enum generation_outcome {
     GENERATION_PREPARED,    /* written, but not known to be in the kernel */
     GENERATION_APPLIED,     /* in the kernel, now or before the next one */
     GENERATION_REFUSED,     /* the kernel refused it */
-    GENERATION_UNCONFIRMED, /* taken back, since nobody confirmed it in time */
+    GENERATION_UNCONFIRMED, /* undone, since nobody confirmed it in time */
 };
 
 /* One applied policy. */
 struct generation {
     uint64_t number;   /* from 1 */
-    uint64_t previous; /* which one it took the place of; 0: none */
-    uint64_t source;   /* of a rollback the generation whose policy it is; 0: not one */
+    uint64_t previous; /* the one that it replaced; 0: none */
+    uint64_t source;   /* of a rollback: the generation that has its policy; 0: no rollback */
     char fingerprint[SHA256_TEXT_MAX];
     struct actor actor;
     usec_t when;
@@ -97,26 +97,26 @@ struct generation {
     bool current;               /* shown: it is enforced */
 };
 
-/* A generation that goes back by itself unless it is confirmed in time. */
+/* A generation that is undone unless it is confirmed in time. */
 struct confirmation {
-    uint64_t generation; /* that waits */
+    uint64_t generation; /* the one that waits */
     bool pending;
-    uint64_t previous;    /* that comes back; 0: lockdown */
+    uint64_t previous;    /* enforced again if nobody confirms; 0: lockdown */
     struct actor actor;   /* who applied it */
     uint64_t connections; /* number of the newest connection then; 0: of another process */
     usec_t deadline;      /* by CLOCK_BOOTTIME, which no setting of the clock moves */
-    usec_t deadline_wall; /* the same as a time of day, for people */
-    int64_t seconds;      /* shown: that are left */
-    char boot_id[40];     /* of the boot in which `deadline` counts: another boot is too late */
+    usec_t deadline_wall; /* the same by the time of day, to be shown */
+    int64_t seconds;      /* shown: seconds left */
+    char boot_id[40]; /* of the boot to which `deadline` belongs: after a reboot it is too late */
 };
 
 enum finding_severity {
     FINDING_NOTICE,
     FINDING_WARNING,
-    FINDING_CRITICAL, /* what is enforced is not what was decided, or something goes around it */
+    FINDING_CRITICAL, /* what is enforced is not what was decided, or packets may bypass it */
 };
 
-/* What needs a person. */
+/* A problem that needs a person. */
 struct finding {
     const char *source; /* who found it: a static string */
     const char *code;   /* a static kebab-case word */
@@ -130,38 +130,37 @@ struct finding {
 struct drift {
     uint64_t repairs;
     usec_t last;    /* 0: never */
-    char by[64];    /* the process, as far as the kernel told */
+    char by[64];    /* the process, if the kernel named it */
     char what[256]; /* the first difference */
 };
 
-/* A flow whose last day is near or over. `warning`: 60, 30 or 7 days, the smallest that it is
- * within; 0: it has ended. */
+/* A flow whose end is near or has passed. `warning`: 60, 30 or 7, the smallest number of days
+ * within which it ends; 0: it has ended. */
 struct expiring {
     char *name;
     char *label;
     usec_t expires;
     unsigned warning;
-    int64_t days; /* shown: that are left; negative after the end */
+    int64_t days; /* shown: days left; negative after the end */
 };
 
-/* One file of a policy; what an operator granted stands after those of the policy as texts of its
- * own. */
+/* One file of a policy. Grants are texts of their own, after those of the policy. */
 struct policy_text {
     const char *name; /* what diagnostics call it: the path of the file, or `grant grant-3` */
     const char *text;
     size_t size;
-    /* Instant at which all flows of this text end, for grants; 0: what the text itself says. */
+    /* Of a grant: when its flow ends; 0: as the text says. */
     usec_t expires;
 };
 
-/* Numbers of entries that every reader of JSON takes as they are. */
+/* The largest integer that every reader of JSON keeps exactly. */
 #define AUDIT_SEQUENCE_MAX (UINT64_C(1) << 53)
 
 /* An entry of the audit log. */
 struct audit_entry {
     uint64_t sequence;
     usec_t time;
-    char previous[SHA256_TEXT_MAX]; /* of the line before */
+    char previous[SHA256_TEXT_MAX]; /* digest of the line before */
     int64_t uid;
     pid_t pid;
     const char *who;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The descriptions of what the control socket answers with, in the order of
+ * The descriptions of what the control socket replies with, in the order of
  * io.segd.Control.varlink.
  */
 
 #include "record/wire.h"
 
-/* A field of the wire may be null where it is nothing. */
+/* The field is null on the wire if it is nothing. */
 #define NULLABLE .null = RECORD_WIRE
 
 static const struct record_field wire_interface_fields[] = {
@@ -105,7 +105,9 @@ static const struct record_field wire_difference_fields[] = {
 };
 RECORD_TYPE(wire_difference, struct wire_difference, "Difference");
 
-/* A place within `structure`, at the offset of its member; "" where it is the structure itself. */
+/* The fields of a place that is `member` of `structure`; an empty `member` means the structure
+ * itself.
+ */
 #define PLACE_FIELDS(structure, member)                                                            \
     RECORD_NAMED(TEXT, structure, "file", member file, NULLABLE),                                  \
         RECORD_NAMED(NUMBER, structure, "line", member line, .most = UINT32_MAX),                  \

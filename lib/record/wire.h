@@ -5,9 +5,9 @@
 #include "record/types.h"
 
 /*
- * What the control socket answers with, and nobody keeps: the types of io.segd.Control.varlink that
- * are not in record/types.h, and the replies of its methods. Whoever fills one may borrow all of
- * its texts; what was decoded owns them.
+ * What the control socket replies with and no file keeps: the types of io.segd.Control.varlink that
+ * are not in record/types.h, and the replies of its methods. The daemon fills them with borrowed
+ * texts; a decoded structure owns its texts.
  */
 struct wire_count {
     uint64_t packets;
@@ -36,7 +36,7 @@ struct wire_flow {
     size_t n_from, n_to, n_services;
     bool live;
     char *why;
-    usec_t until; /* USEC_NEVER */
+    usec_t until; /* or USEC_NEVER */
     struct wire_count original, reply;
 };
 
@@ -49,7 +49,7 @@ struct wire_difference {
     char *object, *message;
 };
 
-/* A line of 0 means that there is no place. */
+/* Line 0: there is no place. */
 struct wire_place {
     char *file;
     uint32_t line, column;
@@ -64,7 +64,8 @@ struct wire_diagnostic {
     struct wire_place related;
 };
 
-/* What differs in one key of an object; lists have their first items, and `left_out` more. */
+/* What differs in one key of an object; lists have only their first items, and `left_out` counts
+ * the others. */
 struct wire_field_change {
     char *field, *before, *after;
     char **added, **removed;
@@ -72,8 +73,8 @@ struct wire_field_change {
     uint64_t left_out;
 };
 
-/* What happens to an object from one policy to another: to a flow, which has `before`, `label` and
- * `approval`, or to something else, which has `kind`. */
+/* What differs in an object between two policies. A flow has `before`, `label` and `approval`;
+ * other objects have `kind`. */
 struct wire_change {
     char *kind, *change, *name, *before, *label, *approval, *detail;
     bool packets, widens, narrows;
@@ -89,7 +90,7 @@ struct wire_audit {
 
 struct status_reply {
     char *version, *mode;
-    uint64_t generation; /* 0 and the like: lockdown */
+    uint64_t generation; /* 0 in a lockdown, where later fields are empty too */
     char *fingerprint, *site;
     usec_t since;
     struct actor actor;
@@ -158,12 +159,12 @@ struct verify_audit_reply {
     char *head, *problem;
 };
 
-/* Of Plan, Diff, Apply, Rollback and InvalidPolicy, each of which has some of it. */
+/* Of Plan, Diff, Apply, Rollback and InvalidPolicy; each has some of the fields. */
 struct change_reply {
-    struct generation generation; /* applied */
-    uint64_t compared;            /* with which a plan compares; 0: with nothing */
-    bool made;                    /* a generation */
-    bool changed;                 /* the policies differ in what they mean */
+    struct generation generation; /* that is enforced now */
+    uint64_t compared;            /* of a plan: the generation compared with; 0: none */
+    bool made;                    /* a new generation was made */
+    bool changed;                 /* the policies differ in their meaning */
     struct wire_change *changes;  /* flows */
     size_t n_changes;
     char **zones; /* changes of zones and of the gateway, as sentences */
@@ -198,7 +199,7 @@ extern const struct record_type wire_diagnostic_type;
 extern const struct record_type wire_field_change_type;
 extern const struct record_type wire_flow_change_type;
 extern const struct record_type wire_object_change_type;
-/* Of a flow, what the audit log keeps. */
+/* What the audit log keeps of a flow. */
 extern const struct record_type wire_change_summary_type;
 
 extern const struct record_type status_reply_type;
