@@ -25,20 +25,13 @@ static int compare_expiring(const void *a, const void *b)
     return (x->expires > y->expires) - (x->expires < y->expires);
 }
 
-static void forget_expiring(struct agenda *agenda)
+void agenda_clear(struct agenda *agenda)
 {
     for (size_t i = 0; i < agenda->n_expiring; i++) {
         free(agenda->expiring[i].name);
         free(agenda->expiring[i].label);
     }
     free(agenda->expiring);
-    agenda->expiring = NULL;
-    agenda->n_expiring = 0;
-}
-
-void agenda_clear(struct agenda *agenda)
-{
-    forget_expiring(agenda);
     *agenda = (struct agenda){.until = USEC_NEVER};
 }
 

@@ -7,16 +7,11 @@
 #include "daemon/control/method.h"
 #include "observe/drop_counters.h"
 
-/* The reply, and the arena that owns its lists. */
+/* The reply, and the arena of its lists. */
 struct drops {
     struct drops_reply reply;
     struct arena *arena;
 };
-
-static void drops_clear(struct drops *drops)
-{
-    arena_free(drops->arena);
-}
 
 /* Returns 0 or -ENOMEM. */
 static int copy(struct arena *arena, const char *text, char **ret_copy)
@@ -45,9 +40,10 @@ static int add_drop(const struct drop_counter *counter, void *userdata)
 
 int method_get_drops(struct call *call, const void *parameters, void *userdata)
 {
-    cleanup_(drops_clear) struct drops drops = {0};
+    cleanup_(arena_freep) struct arena *arena = NULL;
     struct gateway *gateway = method_gateway(userdata);
-    int r = arena_new(&drops.arena);
+    int r = arena_new(&arena);
+    struct drops drops = {.arena = arena};
 
     (void)parameters;
     if (r == 0)

@@ -92,20 +92,12 @@ int method_get_status(struct call *call, const void *parameters, void *userdata)
 static int read_generation(struct gateway *gateway, int64_t number, struct generation *generation,
                            struct policy_texts *texts, struct outcome *outcome)
 {
-    cleanup_(freep) char *problem = NULL;
-    int r = -ENOENT;
+    int r;
 
-    if (number > 0 && gateway->generations)
-        r = generations_read(gateway->generations, (uint64_t)number, generation, &problem);
-    if (r == -ENOMEM)
-        return r;
-    if (r == -ENOENT)
-        return outcome_set(
-            outcome, OUTCOME_NOT_FOUND,
-            number > 0 ? "there is no generation %" PRId64 : "no generation is enforced", number);
-    if (r < 0)
-        return outcome_set(outcome, OUTCOME_STORAGE, "%s", problem ? problem : strerror(-r));
-    return kept_read_policy(gateway, generation, outcome, texts, NULL);
+    if (number <= 0 || !gateway->generations)
+        return outcome_set(outcome, OUTCOME_NOT_FOUND, "no generation is enforced");
+    r = kept_read(gateway, (uint64_t)number, generation, outcome);
+    return r == 0 ? kept_read_policy(gateway, generation, outcome, texts, NULL) : r;
 }
 
 int method_get_policy(struct call *call, const void *parameters, void *userdata)
@@ -162,16 +154,11 @@ int method_get_history(struct call *call, const void *parameters, void *userdata
     return call_reply(call, &history);
 }
 
-/* The reply, and the arena that owns its lists. */
+/* The reply, and the arena of its lists. */
 struct verification {
     struct verify_reply reply;
     struct arena *arena;
 };
-
-static void verification_clear(struct verification *verification)
-{
-    arena_free(verification->arena);
-}
 
 static int add_difference(const char *object, const char *message, void *userdata)
 {
@@ -188,10 +175,11 @@ static int add_difference(const char *object, const char *message, void *userdat
 
 int method_verify(struct call *call, const void *parameters, void *userdata)
 {
-    cleanup_(verification_clear) struct verification found = {0};
+    cleanup_(arena_freep) struct arena *arena = NULL;
     struct gateway *gateway = method_gateway(userdata);
     size_t n = 0;
-    int r = arena_new(&found.arena);
+    int r = arena_new(&arena);
+    struct verification found = {.arena = arena};
 
     (void)parameters;
     if (r == 0)
