@@ -221,7 +221,7 @@ START_TEST(reading_tells_what_is_enforced)
     type(&scene, &viewer, 0, "matrix", "a", "b", NULL);
     reads(&scene, "udp/5000");
     type(&scene, &viewer, 0, "expiring", NULL);
-    reads(&scene, "no flow ends within 60 days");
+    reads(&scene, "none ends within 60 days");
     type(&scene, &viewer, 0, "verify", NULL);
     reads(&scene, "the kernel holds exactly what was applied: generation 1");
     type(&scene, &viewer, 0, "audit", "verify", NULL);
@@ -309,6 +309,8 @@ START_TEST(a_zone_is_isolated_and_released_by_another)
     reads(&scene, ": ransomware");
     type(&scene, &viewer, 1, "explain", "left", "right", "udp/5000", NULL);
     reads(&scene, "isolated");
+    type(&scene, &operate, 1, "isolate", "a", "--reason", "me too", NULL);
+    reads(&scene, "`a` is already isolated by 61003 since 20");
     type(&scene, &admin, 1, "release", "a", NULL);
     reads(&scene, "a second person must release it");
     ck_assert(!passes(&scene, PORT));
@@ -316,6 +318,8 @@ START_TEST(a_zone_is_isolated_and_released_by_another)
     reads(&scene, "the role `admin`");
     type(&scene, &root, 0, "release", "a", "--reason", "clean", NULL);
     ck_assert(passes(&scene, PORT));
+    type(&scene, &root, 1, "release", "a", "--reason", "clean", NULL);
+    reads(&scene, "`a` is not isolated");
 
     type(&scene, &root, 0, "isolate", "a", "--reason", "again", "--keep", "open", NULL);
     ck_assert(passes(&scene, PORT));
