@@ -34,25 +34,18 @@ static void print_entry(const struct audit_entry *entry, bool colour)
 {
     char when[WHEN_MAX];
 
-    printf("%" PRIu64 "  %s  ", entry->sequence, reply_when(entry->time, when));
-    words_text(stdout, entry->who);
-    fputs("  ", stdout);
-    words_text(stdout, entry->action);
-    if (entry->object) {
-        putchar(' ');
-        words_text(stdout, entry->object);
-    }
+    words_print(stdout, "%" PRIu64 "  %s  %s  %s", entry->sequence, reply_when(entry->time, when),
+                entry->who, entry->action);
+    if (entry->object)
+        words_print(stdout, " %s", entry->object);
     fputs("  ", stdout);
     if (colour)
         printf("\033[%sm", outcome_colour(entry->outcome));
-    words_text(stdout, entry->outcome);
-    fputs(colour ? "\033[0m" : "", stdout);
+    words_print(stdout, "%s%s", entry->outcome, colour ? "\033[0m" : "");
     if (entry->from != entry->to)
         printf("  %" PRIu64 " → %" PRIu64, entry->from, entry->to);
-    if (entry->reason) {
-        fputs("  ", stdout);
-        words_text(stdout, entry->reason);
-    }
+    if (entry->reason)
+        words_print(stdout, "  %s", entry->reason);
     putchar('\n');
 }
 
@@ -132,12 +125,10 @@ static int print_verified(const void *record, bool colour)
 
     if (reply->ok) {
         words_coloured(stdout, colour, "1;32", "the audit log is whole");
-        printf(": %" PRIu64 " entries, head ", reply->entries);
-        words_text(stdout, reply->head);
+        words_print(stdout, ": %" PRIu64 " entries, head %s", reply->entries, reply->head);
     } else {
         words_coloured(stdout, colour, "1;31", "THE AUDIT LOG IS NOT WHOLE");
-        fputs(": ", stdout);
-        words_text(stdout, reply->problem ? reply->problem : "");
+        words_print(stdout, ": %s", reply->problem ? reply->problem : "");
     }
     putchar('\n');
     return 0;

@@ -62,9 +62,7 @@ static const char *find_meant_service(const struct policy *policy, const char *t
 
 static void describe_unknown(FILE *stream, const char *what, const char *text, const char *meant)
 {
-    fprintf(stream, "the policy has no %s `", what);
-    words_text(stream, text);
-    fputc('`', stream);
+    words_print(stream, "the policy has no %s `%s`", what, text);
     if (meant)
         fprintf(stream, "; did you mean `%s`?", meant);
 }
@@ -72,11 +70,9 @@ static void describe_unknown(FILE *stream, const char *what, const char *text, c
 /* `eltax` has IPv4 */
 static void describe_families(FILE *stream, const char *text, const bool families[FAMILIES])
 {
-    fputc('`', stream);
-    words_text(stream, text);
-    fprintf(stream, "` has %s%s%s", families[FAMILY_IPV4] ? "IPv4" : "",
-            families[FAMILY_IPV4] && families[FAMILY_IPV6] ? " and " : "",
-            families[FAMILY_IPV6] ? "IPv6" : "");
+    words_print(stream, "`%s` has %s%s%s", text, families[FAMILY_IPV4] ? "IPv4" : "",
+                families[FAMILY_IPV4] && families[FAMILY_IPV6] ? " and " : "",
+                families[FAMILY_IPV6] ? "IPv6" : "");
 }
 
 static void describe_end_families(FILE *stream, const struct policy *policy, const char *end)
@@ -131,10 +127,10 @@ static void describe_problem(FILE *stream, const struct question *question,
         fputs(" (or a literal such as tcp/443)", stream);
         return;
     case QUESTION_SERVICE_INVALID:
-        fputc('`', stream);
-        words_text(stream, question->service);
-        fputs("` is not a service: write tcp/443, udp/5000-5010, icmp/echo-request, or any",
-              stream);
+        words_print(
+            stream,
+            "`%s` is not a service: write tcp/443, udp/5000-5010, icmp/echo-request, or any",
+            question->service);
         return;
     case QUESTION_NO_FAMILY:
         fputs("no address family fits what is asked for: ", stream);
@@ -145,10 +141,10 @@ static void describe_problem(FILE *stream, const struct question *question,
         describe_service_families(stream, policy, question->service);
         return;
     case QUESTION_ZONE_UNKNOWN:
-        fputs("no zone owns `", stream);
-        words_text(stream, strcmp(question->from, "gateway") == 0 ? question->to : question->from);
-        fputs("`, and which zone it is in is told by its interface alone: name the zone instead",
-              stream);
+        words_print(stream,
+                    "no zone owns `%s`, and which zone it is in is told by its interface alone: "
+                    "name the zone instead",
+                    strcmp(question->from, "gateway") == 0 ? question->to : question->from);
         return;
     }
 }

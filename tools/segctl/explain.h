@@ -16,13 +16,6 @@ struct explained {
     usec_t now; /* the instant it is judged at */
 };
 
-/* A group, a zone, or a host with several addresses of the family. */
-bool explain_names_many(const struct asked_end *end);
-
-/* The word at the start of a line: `approval` and a gap. */
-#define EXPLAIN_FIELD_WIDTH 10
-void explain_field(const char *name);
-void explain_print_nearest(const struct explained *explained);
 /* For people, to stdout. */
 void explain_print(const struct explained *explained, bool colour);
 /* { "verdict", "flow", "reason", … }, a new reference; NULL without memory. */

@@ -13,9 +13,12 @@
 #include "explain.h"
 #include "words.h"
 
-void explain_field(const char *name)
+/* Columns of the word at the start of a line: `approval` and a gap. */
+#define FIELD_WIDTH 10
+
+static void field(const char *name)
 {
-    printf("  %-*s", EXPLAIN_FIELD_WIDTH, name);
+    printf("  %-*s", FIELD_WIDTH, name);
 }
 
 static const struct policy *policy_of(const struct explained *explained)
@@ -53,18 +56,15 @@ static void print_verdict(const struct explained *explained, bool colour)
     else
         words_coloured(stdout, colour, "1;31",
                        passes_in_part(explanation) ? "DENIED in part" : "DENIED");
-    fputs("  ", stdout);
-    words_text(stdout, explained->question->service);
-    fputs("  ", stdout);
-    words_text(stdout, explained->question->from);
-    fputs(" → ", stdout);
-    words_text(stdout, explained->question->to);
+    words_print(stdout, "  %s  %s → %s", explained->question->service, explained->question->from,
+                explained->question->to);
     if (!explanation->whole)
         words_coloured(stdout, colour, "1;33", "  (for the addresses below; others may differ)");
     fputs("\n\n", stdout);
 }
 
-bool explain_names_many(const struct asked_end *end)
+/* A group, a zone, or a host with several addresses of the family. */
+static bool names_many(const struct asked_end *end)
 {
     return end->kind == ASKED_ZONE || end->kind == ASKED_GROUP ||
            range_set_size(&end->addresses) > 1;
@@ -76,14 +76,14 @@ static void print_end(const struct explained *explained, const char *name,
 {
     char address[ADDRESS_TEXT_MAX];
 
-    explain_field(name);
+    field(name);
     if (end->kind == ASKED_GATEWAY) {
         puts("the gateway itself");
         return;
     }
 
     fputs(address_format(explained->explanation->family, end->address, address), stdout);
-    fputs(!explain_names_many(end)        ? ""
+    fputs(!names_many(end)                ? ""
           : explained->explanation->whole ? " and all of "
                                           : ", first address of ",
           stdout);
@@ -91,7 +91,7 @@ static void print_end(const struct explained *explained, const char *name,
         fputs("group ", stdout);
         words_name(stdout, end->group->name, end->group->label);
     } else if (end->host) {
-        fputs(explain_names_many(end) ? "" : ", ", stdout);
+        fputs(names_many(end) ? "" : ", ", stdout);
         words_name(stdout, end->host->name, end->host->label);
     }
 
@@ -112,7 +112,7 @@ static void print_answers(const struct explained *explained)
     for (size_t i = 0; i < explanation->n_answers; i++) {
         const struct answer *answer = &explanation->answers[i];
 
-        explain_field(i == 0 ? "services" : "");
+        field(i == 0 ? "services" : "");
         words_span(stdout, explanation->family, answer->span);
         if (answer->reason != REASON_NONE)
             printf(": denied, %s", reason_to_string(answer->reason));
@@ -121,9 +121,7 @@ static void print_answers(const struct explained *explained)
         if (answer->decision.flow != NO_FLOW) {
             const struct flow *flow = &policy_of(explained)->flows[answer->decision.flow];
 
-            fputs(" by ", stdout);
-            words_text(stdout, flow->name);
-            fputs("  ", stdout);
+            words_print(stdout, " by %s  ", flow->name);
             words_place(stdout, explained->sources, flow->location);
         }
         putchar('\n');
@@ -149,9 +147,8 @@ static void print_service(const struct explained *explained)
     words_span(stream, explanation->family, explanation->answers[0].span);
     if (fclose(stream) != 0 || strcmp(text, explained->question->service) == 0)
         return;
-    explain_field("service");
-    words_text(stdout, explained->question->service);
-    printf(" = %s\n", text);
+    field("service");
+    words_print(stdout, "%s = %s\n", explained->question->service, text);
 }
 
 static void print_approval(const struct flow *flow)
@@ -159,7 +156,7 @@ static void print_approval(const struct flow *flow)
     const struct approval *approval = &flow->approval;
     const char *separator = "";
 
-    explain_field("approval");
+    field("approval");
     if (!flow->has_approval) {
         puts("none is recorded");
         return;
@@ -170,13 +167,11 @@ static void print_approval(const struct flow *flow)
         separator = ", ";
     }
     if (approval->requester) {
-        printf("%srequested by ", separator);
-        words_text(stdout, approval->requester);
+        words_print(stdout, "%srequested by %s", separator, approval->requester);
         separator = ", ";
     }
     if (approval->approver) {
-        printf("%sapproved by ", separator);
-        words_text(stdout, approval->approver);
+        words_print(stdout, "%sapproved by %s", separator, approval->approver);
         separator = ", ";
     }
     if (approval->has_date) {
@@ -202,7 +197,7 @@ static void print_expiry(const struct explained *explained, const struct flow *f
 {
     const usec_t day = 24 * 3600 * USEC_PER_SEC, now = explained->now;
 
-    explain_field("expires");
+    field("expires");
     if (flow->expires == USEC_NEVER) {
         puts("never");
         return;
@@ -223,10 +218,10 @@ static void print_expiry(const struct explained *explained, const struct flow *f
 
 static void print_flow(const struct explained *explained, const struct flow *flow)
 {
-    explain_field("flow");
+    field("flow");
     words_name(stdout, flow->name, flow->label);
     putchar('\n');
-    explain_field("line");
+    field("line");
     words_place(stdout, explained->sources, flow->location);
     if (flow->implicit)
         fputs(" (made by `intra: allow` of the zone)", stdout);
@@ -236,13 +231,12 @@ static void print_flow(const struct explained *explained, const struct flow *flo
 
     print_approval(flow);
     if (flow->purpose) {
-        explain_field("purpose");
-        words_text(stdout, flow->purpose);
-        putchar('\n');
+        field("purpose");
+        words_print(stdout, "%s\n", flow->purpose);
     }
     print_expiry(explained, flow);
     if (flow->schedule) {
-        explain_field("hours");
+        field("hours");
         words_hours(stdout, flow->schedule);
         putchar('\n');
     }
@@ -258,9 +252,7 @@ static void print_hindrance(const struct explained *explained)
 
     switch (answer->state) {
     case FLOW_STATE_LIVE:
-        fputs(", but zone ", stdout);
-        words_text(stdout, override->name);
-        fputs(" is isolated ", stdout);
+        words_print(stdout, ", but zone %s is isolated ", override->name);
         words_override(stdout, policy_of(explained), override);
         break;
     case FLOW_STATE_SUSPENDED:
@@ -290,7 +282,7 @@ static void print_reason(const struct explained *explained)
     const struct asked *asked = asked_of(explanation);
     const struct answer *answer = explanation->main;
 
-    explain_field("reason");
+    field("reason");
     if (explanation->n_answers > 1) {
         words_span(stdout, explanation->family, answer->span);
         fputs(": ", stdout);
@@ -305,8 +297,8 @@ static void print_reason(const struct explained *explained)
         break;
     case REASON_SUSPENDED:
     case REASON_ISOLATED:
-        fputs(": approved by flow ", stdout);
-        words_text(stdout, policy_of(explained)->flows[answer->decision.flow].name);
+        words_print(stdout, ": approved by flow %s",
+                    policy_of(explained)->flows[answer->decision.flow].name);
         print_hindrance(explained);
         break;
     case REASON_SPOOFED:
@@ -325,11 +317,10 @@ static void print_reason(const struct explained *explained)
 /* The chain of a pair as `nft list` shows it. */
 static void print_pair(const struct policy *policy, const struct pair *pair)
 {
-    fputs("pair/", stdout);
-    words_text(stdout, pair->from == ZONE_GATEWAY ? "gateway" : policy->segments[pair->from].name);
-    putchar('/');
-    words_text(stdout, pair->to == ZONE_GATEWAY ? "gateway" : policy->segments[pair->to].name);
-    fputs(pair->family == FAMILY_IPV4 ? "/ip" : "/ip6", stdout);
+    words_print(stdout, "pair/%s/%s%s",
+                pair->from == ZONE_GATEWAY ? "gateway" : policy->segments[pair->from].name,
+                pair->to == ZONE_GATEWAY ? "gateway" : policy->segments[pair->to].name,
+                pair->family == FAMILY_IPV4 ? "/ip" : "/ip6");
 }
 
 static void print_class(const struct pair *pair, const struct decision *decision)
@@ -347,7 +338,7 @@ static void print_path(const struct explained *explained)
     const struct decision *decision = &explained->explanation->main->decision;
     const struct asked *asked = asked_of(explained->explanation);
 
-    explain_field("path");
+    field("path");
     if (!decision->pair) {
         printf("no pair from %s to %s over %s: nothing at all passes there\n",
                policy_zone_name(policy_of(explained), asked->from.zone),
@@ -378,6 +369,101 @@ static void print_path(const struct explained *explained)
     }
 }
 
+/* `https (tcp/443) from a to b` */
+static void print_content(const struct policy *policy, const struct flow *flow)
+{
+    words_services(stdout, policy, flow);
+    fputs(" from ", stdout);
+    words_ends(stdout, policy, flow->from_names, flow->n_from_names);
+    fputs(" to ", stdout);
+    words_ends(stdout, policy, flow->to_names, flow->n_to_names);
+}
+
+/* Why the flow that owns what was asked for does not pass it: "the flow that …". */
+static const char *owner_word(enum flow_state state)
+{
+    switch (state) {
+    case FLOW_STATE_EXPIRED:
+        return "has expired";
+    case FLOW_STATE_SUSPENDED:
+        return "is suspended";
+    case FLOW_STATE_CLOSED:
+        return "is outside its hours";
+    case FLOW_STATE_LIVE:
+    case FLOW_STATE_DISABLED:
+        break;
+    }
+    return "owns it";
+}
+
+static void print_nearness(const struct explained *explained, const struct near_flow *near)
+{
+    const struct asked *asked = &explained->question->families[explained->explanation->family];
+    const struct policy *policy = policy_of(explained);
+    const struct flow *flow = &policy->flows[near->flow];
+
+    switch (near->nearness) {
+    case NEAR_DISABLED:
+        fputs("would allow it, but it is disabled", stdout);
+        return;
+    case NEAR_BEHIND:
+        printf("would allow it, but the flow that %s comes first and owns it",
+               owner_word(explained->explanation->main->state));
+        return;
+    case NEAR_PART:
+        fputs("allows a part: ", stdout);
+        print_content(policy, flow);
+        return;
+    case NEAR_SERVICE:
+        if (names_many(&asked->from) || names_many(&asked->to)) {
+            fputs("between parts of them: ", stdout);
+            print_content(policy, flow);
+            return;
+        }
+        fputs("same source and destination, but only ", stdout);
+        words_services(stdout, policy, flow);
+        return;
+    case NEAR_REVERSED:
+        fputs("the reverse direction is approved, connections are opened by ", stdout);
+        words_ends(stdout, policy, flow->from_names, flow->n_from_names);
+        fputs(": ", stdout);
+        words_services(stdout, policy, flow);
+        return;
+    case NEAR_DESTINATION:
+        fputs("same source and service, but to ", stdout);
+        words_ends(stdout, policy, flow->to_names, flow->n_to_names);
+        return;
+    case NEAR_SOURCE:
+        fputs("same destination and service, but from ", stdout);
+        words_ends(stdout, policy, flow->from_names, flow->n_from_names);
+        return;
+    case NEAR_ZONES:
+        fputs("same zones: ", stdout);
+        print_content(policy, flow);
+        return;
+    }
+}
+
+static void print_nearest(const struct explained *explained)
+{
+    const struct explanation *explanation = explained->explanation;
+
+    for (size_t i = 0; i < explanation->n_nearest; i++) {
+        const struct near_flow *near = &explanation->nearest[i];
+        const struct flow *flow = &policy_of(explained)->flows[near->flow];
+
+        field(i == 0 ? "nearest" : "");
+        words_name(stdout, flow->name, flow->label);
+        fputs("  ", stdout);
+        words_place(stdout, explained->sources, flow->location);
+        printf("\n  %*s  ", FIELD_WIDTH, "");
+        print_nearness(explained, near);
+        if (!near->live && near->nearness != NEAR_DISABLED)
+            printf(" (%s)", words_hindrance(near->state));
+        putchar('\n');
+    }
+}
+
 static void print_other_family(const struct explained *explained)
 {
     const struct explanation *other = explained->other;
@@ -393,14 +479,12 @@ static void print_other_family(const struct explained *explained)
     if (asked->to.kind != ASKED_GATEWAY)
         address_format(other->family, asked->to.address, to);
 
-    explain_field(family_name(other->family));
+    field(family_name(other->family));
     fputs(other->allowed ? "allowed" : passes_in_part(other) ? "denied in part" : "denied", stdout);
     if (!other->allowed)
         printf(", %s", reason_to_string(other->main->reason));
-    if (other->main->decision.flow != NO_FLOW) {
-        fputs(" by ", stdout);
-        words_text(stdout, policy_of(explained)->flows[other->main->decision.flow].name);
-    }
+    if (other->main->decision.flow != NO_FLOW)
+        words_print(stdout, " by %s", policy_of(explained)->flows[other->main->decision.flow].name);
     printf("  (%s → %s)\n", from, to);
 }
 
@@ -432,10 +516,8 @@ static void print_isolation(const struct explained *explained, const struct aske
     if (!isolation || isolation == explanation_override(explained->explanation))
         return;
 
-    explain_field("note");
-    fputs("zone ", stdout);
-    words_text(stdout, isolation->name);
-    fputs(" is isolated ", stdout);
+    field("note");
+    words_print(stdout, "zone %s is isolated ", isolation->name);
     words_override(stdout, policy_of(explained), isolation);
     putchar('\n');
 }
@@ -447,7 +529,7 @@ static void print_notes(const struct explained *explained)
     const struct asked_end *to = &asked_of(explanation)->to;
 
     if (explanation->unjudged) {
-        explain_field("note");
+        field("note");
         puts(policy_of(explained)->gateway_protect
                  ? "the gateway always reaches itself"
                  : "the policy does not protect the gateway (`gateway: { protect: true }`), so "
@@ -456,7 +538,7 @@ static void print_notes(const struct explained *explained)
     if (explanation->allowed && from->host && from->host->has_mac) {
         const uint8_t *mac = from->host->mac.bytes;
 
-        explain_field("note");
+        field("note");
         printf("where the gateway is its first hop, %s must send from "
                "%02x:%02x:%02x:%02x:%02x:%02x\n",
                from->host->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
@@ -466,11 +548,11 @@ static void print_notes(const struct explained *explained)
         print_isolation(explained, to);
     if (from->has_zone && to->has_zone &&
         share_interface(policy_of(explained), from->zone, to->zone)) {
-        explain_field("note");
+        field("note");
         puts("hosts behind one interface reach each other without the gateway");
     }
     if (!explanation->whole) {
-        explain_field("note");
+        field("note");
         printf("`segctl matrix %s %s` names all flows between the two zones\n",
                policy_zone_name(policy_of(explained), from->zone),
                policy_zone_name(policy_of(explained), to->zone));
@@ -493,7 +575,7 @@ void explain_print(const struct explained *explained, bool colour)
     if (answer->reason != REASON_SPOOFED && asked_of(explanation)->to.has_zone &&
         !explanation->unjudged)
         print_path(explained);
-    explain_print_nearest(explained);
+    print_nearest(explained);
     print_other_family(explained);
     print_notes(explained);
 }

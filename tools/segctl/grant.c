@@ -14,9 +14,7 @@
 static int print_begun(const struct override_reply *reply, const char *command, bool colour)
 {
     reply_print_override(&reply->override, colour);
-    printf("`segctl %s ", command);
-    words_text(stdout, reply->override.name);
-    puts("` ends it");
+    words_print(stdout, "`segctl %s %s` ends it\n", command, reply->override.name);
     return 0;
 }
 

@@ -15,11 +15,9 @@ static int print_isolated(const void *record, bool colour)
     const struct override_reply *reply = record;
 
     reply_print_override(&reply->override, colour);
-    fputs("evidence: ", stdout);
-    words_text(stdout, reply->evidence ? reply->evidence : "none; see `segctl status`");
-    fputs("\na second person ends it: `segctl release ", stdout);
-    words_text(stdout, reply->override.name);
-    puts("`");
+    words_print(stdout, "evidence: %s\na second person ends it: `segctl release %s`\n",
+                reply->evidence ? reply->evidence : "none; see `segctl status`",
+                reply->override.name);
     return 0;
 }
 

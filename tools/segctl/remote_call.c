@@ -37,9 +37,7 @@ static int tell(const struct remote *remote, int exit_code, const char *code, co
     if (remote->json)
         return fail_json(exit_code, code, message, reply);
 
-    fprintf(stderr, "segctl %s: ", remote->command->name);
-    words_text(stderr, message);
-    fputc('\n', stderr);
+    words_print(stderr, "segctl %s: %s\n", remote->command->name, message);
     if (remedy)
         fprintf(stderr, "  %s\n", remedy);
     return exit_code;

@@ -56,8 +56,7 @@ void reply_write_digest(FILE *stream, const char *digest)
 
 void reply_write_actor(FILE *stream, const struct actor *actor)
 {
-    fputs(actor->uid < 0 ? "segd itself (" : "", stream);
-    words_text(stream, actor->name);
+    words_print(stream, "%s%s", actor->uid < 0 ? "segd itself (" : "", actor->name);
     if (actor->uid < 0)
         fputc(')', stream);
     else
@@ -72,8 +71,7 @@ static void write_items(FILE *stream, char *const *list, size_t n, size_t limit)
             fprintf(stream, " and %zu more", n - i);
             return;
         }
-        fputs(i > 0 ? ", " : "", stream);
-        words_text(stream, list[i]);
+        words_print(stream, "%s%s", i > 0 ? ", " : "", list[i]);
     }
 }
 
@@ -146,8 +144,7 @@ static void print_items(char sign, char *const *items, size_t n, unsigned column
             printf(" and %zu more", n - i);
             break;
         }
-        fputs(i > 0 ? ", " : "", stdout);
-        words_text(stdout, items[i]);
+        words_print(stdout, "%s%s", i > 0 ? ", " : "", items[i]);
     }
     putchar('\n');
 }
@@ -158,14 +155,12 @@ static void print_values(const struct wire_field_change *field, unsigned column)
     const char *before = field->before ? field->before : "none";
     const char *after = field->after ? field->after : "none";
 
-    words_text(stdout, before);
-    fputs(" →", stdout);
+    words_print(stdout, "%s →", before);
     if (column + shown_width(before) + shown_width(after) + 3 > LINE_WIDTH)
         printf("\n%*s", (int)column, "");
     else
         putchar(' ');
-    words_text(stdout, after);
-    putchar('\n');
+    words_print(stdout, "%s\n", after);
 }
 
 static void print_field(const struct wire_field_change *field, unsigned width)
@@ -205,10 +200,8 @@ static void print_change(const struct wire_change *change)
     if (change->kind && strcmp(change->kind, change->name) != 0)
         print_padded(change->kind, 0);
     words_name(stdout, change->name, change->label);
-    if (change->before) {
-        fputs(", was ", stdout);
-        words_text(stdout, change->before);
-    }
+    if (change->before)
+        words_print(stdout, ", was %s", change->before);
     puts(passing(change));
 
     for (size_t i = 0; i < change->n_fields; i++) {
@@ -264,17 +257,12 @@ void reply_print_override(const struct override *override, bool colour)
 
     fputs("  ", stdout);
     words_coloured(stdout, colour, "1;33", override_word(override->kind));
-    fputs("  ", stdout);
-    words_text(stdout, override->name);
-    fputs("  by ", stdout);
-    words_text(stdout, override->who);
+    words_print(stdout, "  %s  by %s", override->name, override->who);
     if (override->age > 0)
         printf(" %s ago", reply_span(override->age, span));
     if (override->until != USEC_NEVER)
         printf(", until %s", reply_when(override->until, when));
-    fputs(": ", stdout);
-    words_text(stdout, override->reason);
-    putchar('\n');
+    words_print(stdout, ": %s\n", override->reason);
 
     if (override->n_keep > 0) {
         print_list("             keeps ", override->keep, override->n_keep);

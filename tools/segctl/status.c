@@ -40,10 +40,8 @@ static bool is_locked(const struct status_reply *status)
 /* `安中市: enforcing generation 12 (3f2a9c01be77)` */
 static void print_mode(const struct status_reply *status, bool colour)
 {
-    if (status->site) {
-        words_text(stdout, status->site);
-        fputs(": ", stdout);
-    }
+    if (status->site)
+        words_print(stdout, "%s: ", status->site);
     if (is_locked(status)) {
         words_coloured(stdout, colour, BAD, "LOCKED DOWN");
         puts(", nothing passes between zones: no policy is enforced");
@@ -68,10 +66,8 @@ static void print_since(const struct status_reply *status)
     printf("  since %s (%s ago) by ", reply_when(status->since, when),
            reply_span((calendar_now() - status->since) / USEC_PER_SEC, age));
     reply_write_actor(stdout, &status->actor);
-    if (status->reason) {
-        fputs(": ", stdout);
-        words_text(stdout, status->reason);
-    }
+    if (status->reason)
+        words_print(stdout, ": %s", status->reason);
     putchar('\n');
 }
 
@@ -106,10 +102,8 @@ void status_print_findings(const struct finding *findings, size_t n, bool colour
             words_coloured(stdout, colour, CAUTION, "warning  ");
         else
             fputs("notice   ", stdout);
-        words_text(stdout, findings[i].message);
-        fputs(" [", stdout);
-        words_text(stdout, findings[i].code);
-        printf(", since %s]\n", reply_when(findings[i].since, when));
+        words_print(stdout, "%s [%s, since %s]\n", findings[i].message, findings[i].code,
+                    reply_when(findings[i].since, when));
     }
 }
 
@@ -143,9 +137,8 @@ static void print_interfaces(const struct wire_zone *zone)
 
         if (interface->up)
             continue;
-        fputs(separator, stdout);
-        words_text(stdout, interface->name);
-        fputs(interface->present ? " down" : " missing", stdout);
+        words_print(stdout, "%s%s%s", separator, interface->name,
+                    interface->present ? " down" : " missing");
         separator = ", ";
     }
 }
@@ -167,8 +160,7 @@ static void print_zone(const struct wire_zone *zone, unsigned width, bool colour
     else
         words_coloured(stdout, colour, BAD, "down    ");
 
-    fputs("  ", stdout);
-    words_text(stdout, zone->name);
+    words_print(stdout, "  %s", zone->name);
     if (strcmp(zone->label, zone->name) != 0) {
         printf("%*s  ", (int)(width - shown_width(zone->name)), "");
         words_text(stdout, zone->label);
@@ -203,13 +195,10 @@ static void print_drift(const struct drift *drift, bool colour)
     if (drift->repairs == 0)
         return;
     print_title("drift", colour);
-    printf("  others changed the rules %" PRIu64 " %s, and it was repaired; last %s",
-           drift->repairs, drift->repairs == 1 ? "time" : "times", reply_when(drift->last, when));
-    fputs(*drift->by ? " by " : "", stdout);
-    words_text(stdout, drift->by);
-    fputs(*drift->what ? ": " : "", stdout);
-    words_text(stdout, drift->what);
-    putchar('\n');
+    words_print(
+        stdout, "  others changed the rules %" PRIu64 " %s, and it was repaired; last %s%s%s%s%s\n",
+        drift->repairs, drift->repairs == 1 ? "time" : "times", reply_when(drift->last, when),
+        *drift->by ? " by " : "", drift->by, *drift->what ? ": " : "", drift->what);
 }
 
 /* Days for which the status tells of what ended. */
@@ -278,13 +267,10 @@ static int print_status(const void *reply, bool colour)
     print_ends(status, true, "ended in the last 7 days", colour);
     print_ends(status, false, "expiring", colour);
 
-    fputs("\npolicy ", stdout);
-    words_text(stdout, status->policy);
-    printf(", audit log %" PRIu64 " entries, head ", status->audit.sequence);
+    words_print(stdout, "\npolicy %s, audit log %" PRIu64 " entries, head ", status->policy,
+                status->audit.sequence);
     reply_write_digest(stdout, status->audit.head);
-    fputs(", segd ", stdout);
-    words_text(stdout, status->version);
-    putchar('\n');
+    words_print(stdout, ", segd %s\n", status->version);
     return 0;
 }
 

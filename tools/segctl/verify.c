@@ -23,11 +23,8 @@ static int print_verified(const void *record, bool colour)
     putchar('\n');
 
     for (size_t i = 0; i < reply->n_differences; i++) {
-        fputs("  ", stdout);
-        words_text(stdout, reply->differences[i].object);
-        fputs(": ", stdout);
-        words_text(stdout, reply->differences[i].message);
-        putchar('\n');
+        words_print(stdout, "  %s: %s\n", reply->differences[i].object,
+                    reply->differences[i].message);
     }
     status_print_findings(reply->findings, reply->n_findings, colour);
     return 0;

@@ -7,6 +7,8 @@
 
 #include "words.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,6 +39,26 @@ void words_text(FILE *stream, const char *text)
     text_show(stream, text, strlen(text));
 }
 
+void words_print(FILE *stream, const char *format, ...)
+{
+    static const char number[] = "%" PRIu64;
+    va_list arguments;
+
+    va_start(arguments, format);
+    for (const char *at = format; *at; at++) {
+        if (strncmp(at, "%s", 2) == 0) {
+            words_text(stream, va_arg(arguments, const char *));
+            at++;
+        } else if (strncmp(at, number, sizeof(number) - 1) == 0) {
+            fprintf(stream, number, va_arg(arguments, uint64_t));
+            at += sizeof(number) - 2;
+        } else {
+            fputc(*at, stream);
+        }
+    }
+    va_end(arguments);
+}
+
 void words_coloured(FILE *stream, bool colour, const char *sgr, const char *text)
 {
     if (colour)
@@ -48,11 +70,8 @@ void words_coloured(FILE *stream, bool colour, const char *sgr, const char *text
 void words_name(FILE *stream, const char *name, const char *label)
 {
     words_text(stream, name);
-    if (label && strcmp(name, label) != 0) {
-        fputs(" (", stream);
-        words_text(stream, label);
-        fputc(')', stream);
-    }
+    if (label && strcmp(name, label) != 0)
+        words_print(stream, " (%s)", label);
 }
 
 void words_zone(FILE *stream, const struct policy *policy, size_t zone)
@@ -114,18 +133,14 @@ const char *words_hindrance(enum flow_state state)
 
 void words_override(FILE *stream, const struct policy *policy, const struct override *override)
 {
-    fputs("by ", stream);
-    words_text(stream, override->who ? override->who : "somebody");
-    fputs(" since ", stream);
+    words_print(stream, "by %s since ", override->who ? override->who : "somebody");
     words_instant(stream, policy, override->since);
     if (override->until != USEC_NEVER) {
         fputs(" until ", stream);
         words_instant(stream, policy, override->until);
     }
-    if (override->reason && override->reason[0]) {
-        fputs(": ", stream);
-        words_text(stream, override->reason);
-    }
+    if (override->reason && override->reason[0])
+        words_print(stream, ": %s", override->reason);
 }
 
 void words_place(FILE *stream, const struct sources *sources, struct location location)

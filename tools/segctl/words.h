@@ -21,6 +21,8 @@ bool words_are_japanese(void);
 
 /* Text of any origin, safe for a terminal. */
 void words_text(FILE *stream, const char *text);
+/* printf() whose texts, %s, are of any origin; what else it knows is PRIu64. */
+void words_print(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `text` in the SGR `sgr` where `colour`; both are literals. */
 void words_coloured(FILE *stream, bool colour, const char *sgr, const char *text);
 /* `name (label)`; the label only where there is one. */
