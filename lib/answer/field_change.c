@@ -108,24 +108,13 @@ static bool take_addresses(struct range *range, enum family family, char buffer[
     return false;
 }
 
-/* Over several protocols: the end of the first one, whole ones, the beginning of the last. */
 static bool take_services(struct range *range, enum family family, char buffer[VALUE_MAX])
 {
-    service_number first = (service_number)range->first, last = (service_number)range->last;
-    unsigned protocol = SERVICE_PROTOCOL(first), last_protocol = SERVICE_PROTOCOL(last);
+    struct service_span span = {(service_number)range->first, (service_number)range->last};
+    bool more = service_span_take(&span, family, buffer);
 
-    if (protocol != last_protocol && SERVICE_PORT(first) != 0)
-        last = SERVICE_NUMBER(protocol, UINT16_MAX);
-    else if (protocol != last_protocol && SERVICE_PORT(last) != UINT16_MAX)
-        last = SERVICE_NUMBER(last_protocol - 1, UINT16_MAX);
-    service_range_format(&(struct service_range){.protocol_first = SERVICE_PROTOCOL(first),
-                                                 .protocol_last = SERVICE_PROTOCOL(last),
-                                                 .port_first = SERVICE_PORT(first),
-                                                 .port_last = SERVICE_PORT(last),
-                                                 .families = {true, true}},
-                         family, buffer);
-    range->first = (ip_number)last + 1;
-    return range->first <= range->last;
+    range->first = span.first;
+    return more;
 }
 
 static bool has_item(const struct field_items *items, const char *text)

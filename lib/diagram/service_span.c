@@ -111,3 +111,22 @@ int service_spans_of_flow(const struct policy *policy, const struct flow *flow, 
     *ret_spans = TAKE_PTR(spans);
     return 0;
 }
+
+bool service_span_take(struct service_span *span, enum family family, char buffer[SERVICE_TEXT_MAX])
+{
+    service_number first = span->first, last = span->last;
+    unsigned protocol = SERVICE_PROTOCOL(first), last_protocol = SERVICE_PROTOCOL(last);
+
+    if (protocol != last_protocol && SERVICE_PORT(first) != 0)
+        last = SERVICE_NUMBER(protocol, UINT16_MAX);
+    else if (protocol != last_protocol && SERVICE_PORT(last) != UINT16_MAX)
+        last = SERVICE_NUMBER(last_protocol - 1, UINT16_MAX);
+    service_range_format(&(struct service_range){.protocol_first = SERVICE_PROTOCOL(first),
+                                                 .protocol_last = SERVICE_PROTOCOL(last),
+                                                 .port_first = SERVICE_PORT(first),
+                                                 .port_last = SERVICE_PORT(last),
+                                                 .families = {true, true}},
+                         family, buffer);
+    span->first = last + 1;
+    return last < span->last;
+}

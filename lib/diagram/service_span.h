@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,3 +31,8 @@ int service_spans_of_flow(const struct policy *policy, const struct flow *flow, 
                           struct service_span **ret_spans, size_t *ret_n_spans);
 int service_spans_of_ranges(const struct service_range *ranges, size_t n_ranges, enum family family,
                             struct service_span **ret_spans, size_t *ret_n_spans);
+/* Takes the first services that one text can name off a span, and writes that text: of several
+ * protocols the end of the first one, whole ones, the beginning of the last. Returns whether the
+ * span has more. */
+bool service_span_take(struct service_span *span, enum family family,
+                       char buffer[SERVICE_TEXT_MAX]);
