@@ -40,16 +40,9 @@ static int print_plan(const void *record, bool colour)
     return 0;
 }
 
-int run_plan(const struct command *command, int argc, char **argv)
-{
-    static const struct field fields[] = {
-        {.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY},
-    };
-    static const struct remote_method method = {"Plan", &plan_reply_type, print_plan,
-                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method plan_method = {
+    "Plan", &plan_reply_type, print_plan,
+    .fields = {{.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY}}};
 
 /* What is to be done now. */
 static void print_confirmation(const struct confirmation *waits, bool colour)
@@ -96,18 +89,11 @@ static int print_applied(const void *record, bool colour)
     return 0;
 }
 
-int run_apply(const struct command *command, int argc, char **argv)
-{
-    static const struct field fields[] = {
-        {.option = "confirm", .parameter = "confirm", .kind = FIELD_SPAN},
-        {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
-        {.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY},
-    };
-    static const struct remote_method method = {"Apply", &apply_reply_type, print_applied,
-                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method apply_method = {
+    "Apply", &apply_reply_type, print_applied,
+    .fields = {{.option = "confirm", .parameter = "confirm", .kind = FIELD_SPAN},
+               {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
+               {.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY}}};
 
 static int print_confirmed(const void *record, bool colour)
 {
@@ -118,21 +104,9 @@ static int print_confirmed(const void *record, bool colour)
     return 0;
 }
 
-int run_confirm(const struct command *command, int argc, char **argv)
-{
-    static const struct remote_method method = {"Confirm", &confirm_reply_type, print_confirmed};
+const struct remote_method confirm_method = {"Confirm", &confirm_reply_type, print_confirmed};
 
-    return remote_show(command, argc, argv, &method);
-}
-
-int run_rollback(const struct command *command, int argc, char **argv)
-{
-    static const struct field fields[] = {
-        {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
-        {.title = "N", .parameter = "generation", .kind = FIELD_NUMBER},
-    };
-    static const struct remote_method method = {"Rollback", &rollback_reply_type, print_applied,
-                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method rollback_method = {
+    "Rollback", &rollback_reply_type, print_applied,
+    .fields = {{.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
+               {.title = "N", .parameter = "generation", .kind = FIELD_NUMBER}}};

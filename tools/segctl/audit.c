@@ -102,20 +102,19 @@ static int show_all(struct remote *remote, struct view *view)
 
 static int run_show_audit(const struct command *command, int argc, char **argv)
 {
-    static const struct field fields[] = {
-        {.option = "follow", .parameter = "follow", .kind = FIELD_FLAG},
-        {.option = "after", .parameter = "after", .kind = FIELD_NUMBER},
-    };
+    static const struct remote_method method = {
+        "ShowAudit", .fields = {{.option = "follow", .parameter = "follow", .kind = FIELD_FLAG},
+                                {.option = "after", .parameter = "after", .kind = FIELD_NUMBER}}};
     cleanup_(remote_clear) struct remote remote = {0};
     struct view view = {0};
     int exit_code;
 
-    if (!remote_begin(&remote, command, argc, argv, fields, ELEMENTS_OF(fields), 0, &exit_code))
+    if (!remote_begin(&remote, command, argc, argv, &method, &exit_code))
         return exit_code;
     view.json = remote.json;
     view.colour = wants_colour(stdout);
     if (remote_take_flag(&remote, "follow"))
-        return remote_follow(&remote, "ShowAudit", show, &view);
+        return remote_follow(&remote, method.name, show, &view);
     return show_all(&remote, &view);
 }
 
@@ -177,7 +176,7 @@ int run_audit(const struct command *command, int argc, char **argv)
     if (!word && argc > 1 && strcmp(argv[1], "--help") == 0)
         return command_help(command);
     if (!word)
-        return command_usage(command, "`show` or `verify` is needed");
+        return command_needs(command, "", "`show` or `verify`");
     return strcmp(word, "show") == 0 ? run_show_audit(command, argc - 1, argv + 1)
                                      : run_verify_audit(command, argc - 1, argv + 1);
 }

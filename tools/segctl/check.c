@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 #include "command.h"
-#include "instant.h"
 #include "loaded.h"
 
 /* Whether the flow, if any, passes packets now. */
@@ -24,28 +23,19 @@ static int report_failure(const struct loaded *loaded, const struct expectation 
                           uint32_t flow)
 {
     const struct flow *owner = flow == NO_FLOW ? NULL : &loaded->compiled->policy->flows[flow];
-    int r;
+    const char *remedy = !expectation->allow ? "narrow the flow, or correct the expectation"
+                         : owner             ? "have the flow approved until a later day"
+                                             : "add a flow, or correct the expectation";
+    const char *wanted = expectation->allow ? "pass" : "be denied";
+    const char *found = !expectation->allow ? "` allows it"
+                        : owner             ? "` has expired"
+                                            : "no flow allows it";
+    int r =
+        diagnostics_add(loaded->diagnostics, SEVERITY_ERROR, "expectation", expectation->location,
+                        remedy, "from `%s` to `%s`, `%s` is expected to %s, but %s%s%s",
+                        expectation->from_text, expectation->to_text, expectation->service_text,
+                        wanted, owner ? "flow `" : "", owner ? owner->name : "", found);
 
-    if (expectation->allow && owner)
-        r = diagnostics_add(loaded->diagnostics, SEVERITY_ERROR, "expectation",
-                            expectation->location, "have the flow approved until a later day",
-                            "from `%s` to `%s`, `%s` is expected to pass, but flow `%s` has "
-                            "expired",
-                            expectation->from_text, expectation->to_text, expectation->service_text,
-                            owner->name);
-    else if (expectation->allow)
-        r = diagnostics_add(loaded->diagnostics, SEVERITY_ERROR, "expectation",
-                            expectation->location, "add a flow, or correct the expectation",
-                            "from `%s` to `%s`, `%s` is expected to pass, but no flow allows it",
-                            expectation->from_text, expectation->to_text,
-                            expectation->service_text);
-    else
-        r = diagnostics_add(loaded->diagnostics, SEVERITY_ERROR, "expectation",
-                            expectation->location, "narrow the flow, or correct the expectation",
-                            "from `%s` to `%s`, `%s` is expected to be denied, but flow `%s` "
-                            "allows it",
-                            expectation->from_text, expectation->to_text, expectation->service_text,
-                            owner ? owner->name : "");
     if (r == 0 && owner)
         r = diagnostics_relate(loaded->diagnostics, owner->location, "flow `%s` is defined here",
                                owner->name);
@@ -126,25 +116,12 @@ static int check(const char *path, bool json)
 
 int run_check(const struct command *command, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {0},
-    };
     bool json = false;
-    int option;
+    const struct command_option options[] = {{"json", .flag = &json}};
+    int exit_code;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        switch (option) {
-        case OPTION_JSON:
-            json = true;
-            break;
-        case OPTION_HELP:
-            return command_help(command);
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
+        return exit_code;
     if (argc - optind > 1)
         return command_usage(command, "more than one PATH");
     return check(optind < argc ? argv[optind] : POLICY_PATH_DEFAULT, json);

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct remote_method;
+
 /* What a command is about, as `--help` groups them. */
 enum command_group {
     GROUP_OFFLINE,
@@ -13,8 +15,8 @@ enum command_group {
 };
 
 /*
- * A command of segctl: one row in the table of commands.c and its run function, which reads its own
- * options (argv[0] is the command's name) and returns an exit code.
+ * A command of segctl: one row in the table of commands.c, and its method or its run function
+ * (argv[0] is the command's name), which returns an exit code.
  */
 struct command {
     enum command_group group;
@@ -22,6 +24,8 @@ struct command {
     const char *arguments; /* as in the usage line: `[PATH]` */
     const char *summary;   /* one line */
     const char *options; /* lines that explain arguments and options, each with its end; or NULL */
+    /* One of the two: what it calls of the daemon, or what reads the command line itself. */
+    const struct remote_method *method;
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
@@ -38,16 +42,26 @@ enum exit_code {
 
 #define POLICY_PATH_DEFAULT "/etc/segd/policy.d"
 
-/* Options that every command knows, for its array of struct option. */
-#define OPTION_HELP 'h'
-#define OPTION_JSON 'j'
-#define OPTION_POLICY 'p'
-#define OPTION_SOCKET 's'
+/* An option of a command that asks the daemon nothing, or not always. */
+struct command_option {
+    const char *name;  /* without its `--` */
+    const char **text; /* where its value goes, borrowed; NULL: a flag */
+    bool *flag;        /* set where the flag is given */
+    char letter;       /* its short form, or 0 */
+};
+#define COMMAND_OPTIONS_MAX 8
+
+/* Reads the options, and `--help`, which every command has; the arguments begin at argv[optind].
+ * Returns true to go on; false where `*ret_exit_code` is all that is left to do. */
+bool command_begin(const struct command *command, int argc, char **argv,
+                   const struct command_option *options, size_t n_options, int *ret_exit_code);
 
 /* Print the command's help to stdout; or what is wrong with its usage to stderr. Exit codes. */
 int command_help(const struct command *command);
 int command_usage(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same for what is missing: `isolate needs --reason`, where `--` is the prefix. */
+int command_needs(const struct command *command, const char *prefix, const char *name);
 /* No memory, said to stderr. */
 int command_no_memory(void);
 
@@ -60,22 +74,22 @@ int run_show(const struct command *command, int argc, char **argv);
 int run_explain(const struct command *command, int argc, char **argv);
 int run_matrix(const struct command *command, int argc, char **argv);
 int run_rehearse(const struct command *command, int argc, char **argv);
-int run_status(const struct command *command, int argc, char **argv);
-int run_zones(const struct command *command, int argc, char **argv);
-int run_flows(const struct command *command, int argc, char **argv);
-int run_drops(const struct command *command, int argc, char **argv);
-int run_expiring(const struct command *command, int argc, char **argv);
-int run_plan(const struct command *command, int argc, char **argv);
-int run_apply(const struct command *command, int argc, char **argv);
-int run_confirm(const struct command *command, int argc, char **argv);
-int run_rollback(const struct command *command, int argc, char **argv);
-int run_isolate(const struct command *command, int argc, char **argv);
-int run_release(const struct command *command, int argc, char **argv);
-int run_suspend(const struct command *command, int argc, char **argv);
-int run_resume(const struct command *command, int argc, char **argv);
-int run_grant(const struct command *command, int argc, char **argv);
-int run_revoke(const struct command *command, int argc, char **argv);
-int run_history(const struct command *command, int argc, char **argv);
-int run_diff(const struct command *command, int argc, char **argv);
-int run_verify(const struct command *command, int argc, char **argv);
+extern const struct remote_method status_method;
+extern const struct remote_method zones_method;
+extern const struct remote_method flows_method;
+extern const struct remote_method drops_method;
+extern const struct remote_method expiring_method;
+extern const struct remote_method plan_method;
+extern const struct remote_method apply_method;
+extern const struct remote_method confirm_method;
+extern const struct remote_method rollback_method;
+extern const struct remote_method isolate_method;
+extern const struct remote_method release_method;
+extern const struct remote_method suspend_method;
+extern const struct remote_method resume_method;
+extern const struct remote_method grant_method;
+extern const struct remote_method revoke_method;
+extern const struct remote_method history_method;
+extern const struct remote_method diff_method;
+extern const struct remote_method verify_method;
 int run_audit(const struct command *command, int argc, char **argv);

@@ -12,10 +12,9 @@
 #include <string.h>
 
 #include "command.h"
+#include "control/client.h"
 #include "explain.h"
-#include "instant.h"
 #include "policy/spelling.h"
-#include "running.h"
 #include "words.h"
 
 struct explain_options {
@@ -149,25 +148,12 @@ static void describe_problem(FILE *stream, const struct question *question,
     }
 }
 
-/* The code of `problem` for scripts. */
-static const char *problem_code(enum question_problem problem)
-{
-    switch (problem) {
-    case QUESTION_FROM_UNKNOWN:
-        return "unknown-from";
-    case QUESTION_TO_UNKNOWN:
-        return "unknown-to";
-    case QUESTION_SERVICE_UNKNOWN:
-        return "unknown-service";
-    case QUESTION_SERVICE_INVALID:
-        return "invalid-service";
-    case QUESTION_NO_FAMILY:
-        return "no-common-family";
-    case QUESTION_ZONE_UNKNOWN:
-        return "unknown-zone";
-    }
-    return "";
-}
+/* For scripts. */
+static const char *const problem_codes[] = {
+    [QUESTION_FROM_UNKNOWN] = "unknown-from",       [QUESTION_TO_UNKNOWN] = "unknown-to",
+    [QUESTION_SERVICE_UNKNOWN] = "unknown-service", [QUESTION_SERVICE_INVALID] = "invalid-service",
+    [QUESTION_NO_FAMILY] = "no-common-family",      [QUESTION_ZONE_UNKNOWN] = "unknown-zone",
+};
 
 static int refuse(const struct command *command, const struct question *question,
                   enum question_problem problem, bool json)
@@ -184,7 +170,7 @@ static int refuse(const struct command *command, const struct question *question
 
     if (json)
         return print_json(json_pack("{s:n, s:n, s:n, s:{s:s, s:s}}", "verdict", "flow", "reason",
-                                    "error", "code", problem_code(problem), "message", message),
+                                    "error", "code", problem_codes[problem], "message", message),
                           EXIT_USAGE);
     fprintf(stderr, "segctl %s: %s\n", command->name, message);
     return EXIT_USAGE;
@@ -255,46 +241,23 @@ static int explain(const struct command *command, const struct explain_options *
 
 int run_explain(const struct command *command, int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"policy", required_argument, NULL, OPTION_POLICY},
-        {"socket", required_argument, NULL, OPTION_SOCKET},
-        {"at", required_argument, NULL, 'a'},
-        {"ipv4", no_argument, NULL, '4'},
-        {"ipv6", no_argument, NULL, '6'},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {0},
+    struct explain_options given = {.socket = CONTROL_SOCKET_DEFAULT};
+    bool ipv4 = false, ipv6 = false;
+    const struct command_option options[] = {
+        {"policy", .text = &given.path},
+        {"socket", .text = &given.socket},
+        {"at", .text = &given.at},
+        {"ipv4", .flag = &ipv4, .letter = '4'},
+        {"ipv6", .flag = &ipv6, .letter = '6'},
+        {"json", .flag = &given.json},
     };
-    struct explain_options options = {.socket = CONTROL_SOCKET_DEFAULT, .families = {true, true}};
-    int option;
+    int exit_code;
 
-    while ((option = getopt_long(argc, argv, "46", long_options, NULL)) >= 0) {
-        switch (option) {
-        case OPTION_POLICY:
-            options.path = optarg;
-            break;
-        case OPTION_SOCKET:
-            options.socket = optarg;
-            break;
-        case 'a':
-            options.at = optarg;
-            break;
-        case '4':
-            options.families[FAMILY_IPV6] = false;
-            break;
-        case '6':
-            options.families[FAMILY_IPV4] = false;
-            break;
-        case OPTION_JSON:
-            options.json = true;
-            break;
-        case OPTION_HELP:
-            return command_help(command);
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
+        return exit_code;
     if (argc - optind != 3)
-        return command_usage(command, "FROM, TO and SERVICE are needed");
-    return explain(command, &options, argv + optind);
+        return command_needs(command, "", "FROM, TO and SERVICE");
+    given.families[FAMILY_IPV4] = !ipv6;
+    given.families[FAMILY_IPV6] = !ipv4;
+    return explain(command, &given, argv + optind);
 }

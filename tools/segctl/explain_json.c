@@ -100,17 +100,9 @@ static json_t *expiry_to_json(const struct flow *flow)
 
 static json_t *hours_to_json(const struct flow *flow)
 {
-    cleanup_(freep) char *text = NULL;
-    size_t size;
-    FILE *stream;
+    char text[HOURS_MAX];
 
-    if (!flow->schedule)
-        return json_null();
-    stream = open_memstream(&text, &size);
-    if (!stream)
-        return NULL;
-    words_hours(stream, flow->schedule);
-    return fclose(stream) == 0 ? json_string(text) : NULL;
+    return flow->schedule ? json_string(words_hours(flow->schedule, text)) : json_null();
 }
 
 static json_t *override_to_json(const struct override *override)
@@ -156,22 +148,13 @@ static json_t *details_to_json(const struct explained *explained)
                      override_to_json(explanation_override(explained->explanation)));
 }
 
-static const char *table_word(enum decided_by by)
-{
-    switch (by) {
-    case DECIDED_BY_NONE:
-        return NULL;
-    case DECIDED_BY_EXACT:
-        return "exact";
-    case DECIDED_BY_POOL:
-        return "pool";
-    case DECIDED_BY_CLASS_EXACT:
-        return "class-exact";
-    case DECIDED_BY_CLASS_RANGES:
-        return "class-ranges";
-    }
-    return NULL;
-}
+static const char *const table_words[] = {
+    [DECIDED_BY_NONE] = NULL,
+    [DECIDED_BY_EXACT] = "exact",
+    [DECIDED_BY_POOL] = "pool",
+    [DECIDED_BY_CLASS_EXACT] = "class-exact",
+    [DECIDED_BY_CLASS_RANGES] = "class-ranges",
+};
 
 static const char *segment_name(const struct policy *policy, size_t segment)
 {
@@ -193,7 +176,7 @@ static json_t *path_to_json(const struct explained *explained)
     if (has_class)
         address_format(pair->family, pair->classes[decision->class].first_source, source);
     return json_pack("{s:s, s:s, s:s?, s:s?, s:i}", "from", segment_name(policy, pair->from), "to",
-                     segment_name(policy, pair->to), "table", table_word(decision->by), "class",
+                     segment_name(policy, pair->to), "table", table_words[decision->by], "class",
                      has_class ? source : NULL, "parents", (int)decision->links);
 }
 

@@ -154,6 +154,11 @@ static void print_service(const struct explained *explained)
 static void print_approval(const struct flow *flow)
 {
     const struct approval *approval = &flow->approval;
+    const struct {
+        const char *word, *text;
+    } parts[] = {{"", approval->number},
+                 {"requested by ", approval->requester},
+                 {"approved by ", approval->approver}};
     const char *separator = "";
 
     field("approval");
@@ -162,16 +167,10 @@ static void print_approval(const struct flow *flow)
         return;
     }
 
-    if (approval->number) {
-        words_text(stdout, approval->number);
-        separator = ", ";
-    }
-    if (approval->requester) {
-        words_print(stdout, "%srequested by %s", separator, approval->requester);
-        separator = ", ";
-    }
-    if (approval->approver) {
-        words_print(stdout, "%sapproved by %s", separator, approval->approver);
+    for (size_t i = 0; i < ELEMENTS_OF(parts); i++) {
+        if (!parts[i].text)
+            continue;
+        words_print(stdout, "%s%s%s", separator, parts[i].word, parts[i].text);
         separator = ", ";
     }
     if (approval->has_date) {
@@ -218,6 +217,8 @@ static void print_expiry(const struct explained *explained, const struct flow *f
 
 static void print_flow(const struct explained *explained, const struct flow *flow)
 {
+    char hours[HOURS_MAX];
+
     field("flow");
     words_name(stdout, flow->name, flow->label);
     putchar('\n');
@@ -237,8 +238,7 @@ static void print_flow(const struct explained *explained, const struct flow *flo
     print_expiry(explained, flow);
     if (flow->schedule) {
         field("hours");
-        words_hours(stdout, flow->schedule);
-        putchar('\n');
+        puts(words_hours(flow->schedule, hours));
     }
 }
 
@@ -249,6 +249,7 @@ static void print_hindrance(const struct explained *explained)
     const struct answer *answer = explanation->main;
     const struct flow *flow = &policy_of(explained)->flows[answer->decision.flow];
     const struct override *override = explanation_override(explained->explanation);
+    char hours[HOURS_MAX];
 
     switch (answer->state) {
     case FLOW_STATE_LIVE:
@@ -260,10 +261,8 @@ static void print_hindrance(const struct explained *explained)
         words_override(stdout, policy_of(explained), override);
         break;
     case FLOW_STATE_CLOSED:
-        fputs(", which is outside its hours (", stdout);
-        words_hours(stdout, flow->schedule);
-        fputs(explanation->opens == USEC_NEVER ? ") and ends before they begin" : "), next open ",
-              stdout);
+        printf(", which is outside its hours (%s)%s", words_hours(flow->schedule, hours),
+               explanation->opens == USEC_NEVER ? " and ends before they begin" : ", next open ");
         if (explanation->opens != USEC_NEVER)
             words_instant(stdout, policy_of(explained), explanation->opens);
         break;
@@ -335,6 +334,13 @@ static void print_class(const struct pair *pair, const struct decision *decision
 
 static void print_path(const struct explained *explained)
 {
+    static const char *const rows[] = {
+        [DECIDED_BY_NONE] = " → no row of the tables fits",
+        [DECIDED_BY_EXACT] = " → exact: host to host",
+        [DECIDED_BY_POOL] = " → pool: ranges of source and destination",
+        [DECIDED_BY_CLASS_EXACT] = " → exact: destination and service",
+        [DECIDED_BY_CLASS_RANGES] = " → ranges: destination and service",
+    };
     const struct decision *decision = &explained->explanation->main->decision;
     const struct asked *asked = asked_of(explained->explanation);
 
@@ -350,23 +356,7 @@ static void print_path(const struct explained *explained)
     print_pair(policy_of(explained), decision->pair);
     if (decision->class != NO_CLASS)
         print_class(decision->pair, decision);
-    switch (decision->by) {
-    case DECIDED_BY_NONE:
-        puts(" → no row of the tables fits");
-        break;
-    case DECIDED_BY_EXACT:
-        puts(" → exact: host to host");
-        break;
-    case DECIDED_BY_POOL:
-        puts(" → pool: ranges of source and destination");
-        break;
-    case DECIDED_BY_CLASS_EXACT:
-        puts(" → exact: destination and service");
-        break;
-    case DECIDED_BY_CLASS_RANGES:
-        puts(" → ranges: destination and service");
-        break;
-    }
+    puts(rows[decision->by]);
 }
 
 /* `https (tcp/443) from a to b` */
@@ -382,18 +372,10 @@ static void print_content(const struct policy *policy, const struct flow *flow)
 /* Why the flow that owns what was asked for does not pass it: "the flow that …". */
 static const char *owner_word(enum flow_state state)
 {
-    switch (state) {
-    case FLOW_STATE_EXPIRED:
-        return "has expired";
-    case FLOW_STATE_SUSPENDED:
-        return "is suspended";
-    case FLOW_STATE_CLOSED:
-        return "is outside its hours";
-    case FLOW_STATE_LIVE:
-    case FLOW_STATE_DISABLED:
-        break;
-    }
-    return "owns it";
+    return state == FLOW_STATE_EXPIRED     ? "has expired"
+           : state == FLOW_STATE_SUSPENDED ? "is suspended"
+           : state == FLOW_STATE_CLOSED    ? "is outside its hours"
+                                           : "owns it";
 }
 
 static void print_nearness(const struct explained *explained, const struct near_flow *near)

@@ -14,19 +14,6 @@
 #include "remote.h"
 #include "reply.h"
 
-enum {
-    COLUMN_STATE,
-    COLUMN_FLOW,
-    COLUMN_FROM,
-    COLUMN_TO,
-    COLUMN_SERVICES,
-    COLUMN_UNTIL,
-    COLUMN_THERE,
-    COLUMN_BACK,
-    COLUMN_LABEL,
-    COLUMNS,
-};
-
 #define COUNT_TEXT_MAX 64
 
 /* `1234 (5.6 MB)` */
@@ -56,38 +43,33 @@ static int add_flow(struct table *table, const void *record)
     if (!from || !to || !services)
         return -ENOMEM;
     return table_add(
-        table,
-        (const char *[COLUMNS]){
-            [COLUMN_STATE] = flow->live ? "live" : flow->why,
-            [COLUMN_FLOW] = flow->name,
-            [COLUMN_FROM] = from,
-            [COLUMN_TO] = to,
-            [COLUMN_SERVICES] = services,
-            [COLUMN_UNTIL] = flow->until == USEC_NEVER ? "-" : reply_when(flow->until, until),
-            [COLUMN_THERE] = count_text(&flow->original, there),
-            [COLUMN_BACK] = count_text(&flow->reply, back),
-            [COLUMN_LABEL] = reply_label(flow->name, flow->label),
-        });
+        table, (const char *[]){flow->live ? "live" : flow->why, flow->name, from, to, services,
+                                flow->until == USEC_NEVER ? "-" : reply_when(flow->until, until),
+                                count_text(&flow->original, there), count_text(&flow->reply, back),
+                                reply_label(flow->name, flow->label)});
 }
 
 static int print_flows(const void *record, bool colour)
 {
-    static const char *const titles[COLUMNS] = {"STATE", "FLOW",  "FROM", "TO",   "SERVICES",
-                                                "UNTIL", "THERE", "BACK", "LABEL"};
-    static const enum table_align aligns[COLUMNS] = {
-        [COLUMN_THERE] = TABLE_RIGHT, [COLUMN_BACK] = TABLE_RIGHT};
+    static const char *const titles[] = {"STATE", "FLOW",  "FROM", "TO",   "SERVICES",
+                                         "UNTIL", "THERE", "BACK", "LABEL"};
+    static const enum table_align aligns[ELEMENTS_OF(titles)] = {
+        [6] = TABLE_RIGHT, [7] = TABLE_RIGHT};
     const struct flows_reply *reply = record;
 
-    return reply_print_table(titles, aligns, COLUMNS, reply->flows, reply->n_flows,
+    return reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->flows, reply->n_flows,
                              sizeof(*reply->flows), add_flow, "no flow is approved", colour);
 }
 
 /* Leaves the flows that are named. Returns an exit code. */
 static int choose(const struct remote *remote, json_t *reply)
 {
-    json_t *chosen = json_array(), *flow;
+    json_t *chosen, *flow;
     size_t i;
 
+    if (remote->n_arguments == 0)
+        return EXIT_YES;
+    chosen = json_array();
     for (int k = 0; chosen && k < remote->n_arguments; k++) {
         struct spelling_search search = {.text = remote->arguments[k]};
         bool found = false;
@@ -115,17 +97,5 @@ static int choose(const struct remote *remote, json_t *reply)
     return json_object_set_new(reply, "flows", chosen) < 0 ? command_no_memory() : EXIT_YES;
 }
 
-int run_flows(const struct command *command, int argc, char **argv)
-{
-    static const struct remote_method method = {"GetFlows", &flows_reply_type, print_flows};
-    cleanup_(remote_clear) struct remote remote = {0};
-    cleanup_(json_decrefp) json_t *reply = NULL;
-    int exit_code;
-
-    if (!remote_begin(&remote, command, argc, argv, NULL, 0, argc, &exit_code))
-        return exit_code;
-    exit_code = remote_call(&remote, method.name, &reply);
-    if (exit_code == EXIT_YES && remote.n_arguments > 0)
-        exit_code = choose(&remote, reply);
-    return exit_code == EXIT_YES ? remote_print(&remote, reply, &method) : exit_code;
-}
+const struct remote_method flows_method = {"GetFlows", &flows_reply_type, print_flows,
+                                           .narrow = choose, .more = true};

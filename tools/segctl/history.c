@@ -9,17 +9,6 @@
 #include "remote.h"
 #include "reply.h"
 
-enum {
-    COLUMN_MARK,
-    COLUMN_NUMBER,
-    COLUMN_WHEN,
-    COLUMN_WHO,
-    COLUMN_OUTCOME,
-    COLUMN_FINGERPRINT,
-    COLUMN_REASON,
-    COLUMNS,
-};
-
 #define FINGERPRINT_SHOWN 12
 
 static int add_generation(struct table *table, const void *record)
@@ -31,35 +20,25 @@ static int add_generation(struct table *table, const void *record)
     snprintf(fingerprint, sizeof(fingerprint), "%.*s", FINGERPRINT_SHOWN, generation->fingerprint);
     snprintf(outcome, sizeof(outcome), generation->source > 0 ? "%s, as %" PRIu64 : "%s",
              record_word(&generation_outcomes, generation->outcome), generation->source);
-    return table_add(table, (const char *[COLUMNS]){
-                                [COLUMN_MARK] = generation->current ? "*" : "",
-                                [COLUMN_NUMBER] = number,
-                                [COLUMN_WHEN] = reply_when(generation->when, when),
-                                [COLUMN_WHO] = generation->actor.name,
-                                [COLUMN_OUTCOME] = outcome,
-                                [COLUMN_FINGERPRINT] = fingerprint,
-                                [COLUMN_REASON] = generation->reason,
-                            });
+    return table_add(table,
+                     (const char *[]){generation->current ? "*" : "", number,
+                                      reply_when(generation->when, when), generation->actor.name,
+                                      outcome, fingerprint, generation->reason});
 }
 
 static int print_history(const void *record, bool colour)
 {
-    static const char *const titles[COLUMNS] = {"",        "N",           "WHEN",  "WHO",
-                                                "OUTCOME", "FINGERPRINT", "REASON"};
-    static const enum table_align aligns[COLUMNS] = {[COLUMN_NUMBER] = TABLE_RIGHT};
+    static const char *const titles[] = {"",        "N",           "WHEN",  "WHO",
+                                         "OUTCOME", "FINGERPRINT", "REASON"};
+    static const enum table_align aligns[ELEMENTS_OF(titles)] = {[1] = TABLE_RIGHT};
     const struct history_reply *reply = record;
 
-    return reply_print_table(titles, aligns, COLUMNS, reply->generations, reply->n_generations,
-                             sizeof(*reply->generations), add_generation,
+    return reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->generations,
+                             reply->n_generations, sizeof(*reply->generations), add_generation,
                              "no generation is kept: nothing was applied yet", colour);
 }
 
-int run_history(const struct command *command, int argc, char **argv)
-{
-    static const struct remote_method method = {"GetHistory", &history_reply_type, print_history};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method history_method = {"GetHistory", &history_reply_type, print_history};
 
 static int print_diff(const void *record, bool colour)
 {
@@ -71,14 +50,7 @@ static int print_diff(const void *record, bool colour)
     return 0;
 }
 
-int run_diff(const struct command *command, int argc, char **argv)
-{
-    static const struct field fields[] = {
-        {.title = "N", .parameter = "from", .kind = FIELD_NUMBER, .required = true},
-        {.title = "M", .parameter = "to", .kind = FIELD_NUMBER, .required = true},
-    };
-    static const struct remote_method method = {"Diff", &diff_reply_type, print_diff,
-                                                .fields = fields, .n_fields = ELEMENTS_OF(fields)};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method diff_method = {
+    "Diff", &diff_reply_type, print_diff,
+    .fields = {{.title = "N", .parameter = "from", .kind = FIELD_NUMBER, .required = true},
+               {.title = "M", .parameter = "to", .kind = FIELD_NUMBER, .required = true}}};

@@ -4,7 +4,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "base/calendar.h"
 #include "base/cleanup.h"
+#include "command.h"
 #include "compiled/compiled.h"
 
 /* A policy in a command that judges it itself, and what is wrong with it. A zeroed structure is
@@ -26,6 +28,24 @@ void loaded_clear(struct loaded *loaded);
  */
 int loaded_require(struct loaded *loaded, const char *path, const struct compiled_input *input,
                    bool json);
+
+/*
+ * Compiles the policy files of `path`; if that is NULL, the policy that the daemon at the socket
+ * enforces, with its grants and overrides. Returns an exit code, EXIT_YES if there is a policy;
+ * otherwise it has said what is wrong.
+ */
+int running_or_files(const struct command *command, const char *path, const char *socket, bool json,
+                     struct loaded *loaded);
+
+/*
+ * The instant that `--at DATE` means: the last one of that day, since what is valid until a day
+ * still is on it. NULL is now. Returns an exit code; a wrong date has been said to stderr.
+ */
+int instant_read(const struct command *command, const struct policy *policy, const char *date,
+                 usec_t *ret_instant);
+/* What the policy is at an instant cannot be told: no memory, or its time zone cannot be read. Said
+ * to stderr. Returns an exit code. */
+int instant_failed(int error);
 
 /* Prints the diagnostics to stderr for people. */
 void loaded_print(const struct loaded *loaded);

@@ -5,38 +5,36 @@
  * arrive.
  */
 
+#include <assert.h>
+#include <getopt.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
+#include "base/cleanup.h"
+#include "remote.h"
 
-static const char *group_title(enum command_group group)
-{
-    switch (group) {
-    case GROUP_OFFLINE:
-        return "The policy files, without segd and without root:";
-    case GROUP_READ:
-        return "What is, now:";
-    case GROUP_CHANGE:
-        return "Change it:";
-    case GROUP_EVIDENCE:
-        return "Evidence:";
-    }
-    return "";
-}
+/* Values of getopt_long() for options without a letter. */
+#define OPTION_FIRST 1000
+
+static const char *const group_titles[] = {
+    [GROUP_OFFLINE] = "The policy files, without segd and without root:",
+    [GROUP_READ] = "What is, now:",
+    [GROUP_CHANGE] = "Change it:",
+    [GROUP_EVIDENCE] = "Evidence:",
+};
 
 static void print_help(FILE *stream)
 {
     fputs("Usage: segctl COMMAND [OPTION]... [ARGUMENT]...\n\n", stream);
     for (size_t i = 0; i < n_commands; i++) {
         if (i == 0 || commands[i].group != commands[i - 1].group)
-            fprintf(stream, "%s%s\n", i > 0 ? "\n" : "", group_title(commands[i].group));
+            fprintf(stream, "%s%s\n", i > 0 ? "\n" : "", group_titles[commands[i].group]);
         fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\n"
-          "  --help     show this help; behind a command, that of the command\n"
+          "  --help     show this help; after a command, that of the command\n"
           "  --version  show the version\n"
           "\n"
           "Exit codes: 0 yes, 1 no, 2 wrong usage, 3 policy invalid, 4 daemon unreachable,\n"
@@ -65,10 +63,50 @@ int command_usage(const struct command *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
+int command_needs(const struct command *command, const char *prefix, const char *name)
+{
+    fprintf(stderr, "segctl: %s needs %s%s\nUsage: segctl %s %s\n", command->name, prefix, name,
+            command->name, command->arguments);
+    return EXIT_USAGE;
+}
+
 int command_no_memory(void)
 {
     fputs("segctl: no memory\n", stderr);
     return EXIT_FAILED;
+}
+
+bool command_begin(const struct command *command, int argc, char **argv,
+                   const struct command_option *options, size_t n_options, int *ret_exit_code)
+{
+    struct option long_options[COMMAND_OPTIONS_MAX + 2] = {{"help", no_argument, NULL, 'h'}};
+    char letters[COMMAND_OPTIONS_MAX + 1];
+    size_t n_letters = 0;
+    int value, i;
+
+    assert(n_options <= COMMAND_OPTIONS_MAX);
+    for (i = 0; i < (int)n_options; i++) {
+        long_options[i + 1] =
+            (struct option){options[i].name, options[i].text ? required_argument : no_argument,
+                            NULL, options[i].letter ? options[i].letter : OPTION_FIRST + i};
+        if (options[i].letter)
+            letters[n_letters++] = options[i].letter;
+    }
+    letters[n_letters] = '\0';
+
+    while ((value = getopt_long(argc, argv, letters, long_options, NULL)) >= 0) {
+        for (i = 0; i < (int)n_options && long_options[i + 1].val != value; i++)
+            ;
+        if (i == (int)n_options) {
+            *ret_exit_code = value == 'h' ? command_help(command) : EXIT_USAGE;
+            return false;
+        }
+        if (options[i].text)
+            *options[i].text = optarg;
+        else
+            *options[i].flag = true;
+    }
+    return true;
 }
 
 /* Runs a command under the name by which getopt_long() speaks of it. */
@@ -79,7 +117,8 @@ static int run(const struct command *command, int argc, char **argv)
 
     snprintf(title, sizeof(title), "segctl %s", command->name);
     argv[0] = title;
-    exit_code = command->run(command, argc, argv);
+    exit_code = command->method ? remote_show(command, argc, argv, command->method)
+                                : command->run(command, argc, argv);
 
     /* An answer that did not arrive is no answer. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

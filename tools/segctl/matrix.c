@@ -11,11 +11,10 @@
 #include <string.h>
 
 #include "command.h"
-#include "instant.h"
+#include "control/client.h"
 #include "loaded.h"
 #include "matrix.h"
 #include "policy/spelling.h"
-#include "running.h"
 
 struct matrix_options {
     const char *path; /* policy files; NULL: the policy that is enforced */
@@ -89,44 +88,19 @@ static int matrix(const struct command *command, const struct matrix_options *op
 
 int run_matrix(const struct command *command, int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"policy", required_argument, NULL, OPTION_POLICY},
-        {"socket", required_argument, NULL, OPTION_SOCKET},
-        {"at", required_argument, NULL, 'a'},
-        {"list", no_argument, NULL, 'l'},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {0},
+    struct matrix_options given = {.socket = CONTROL_SOCKET_DEFAULT};
+    const struct command_option options[] = {
+        {"policy", .text = &given.path}, {"socket", .text = &given.socket},
+        {"at", .text = &given.at},       {"list", .flag = &given.list, .letter = 'l'},
+        {"json", .flag = &given.json},
     };
-    struct matrix_options options = {.socket = CONTROL_SOCKET_DEFAULT};
-    int option;
+    int exit_code;
 
-    while ((option = getopt_long(argc, argv, "l", long_options, NULL)) >= 0) {
-        switch (option) {
-        case OPTION_POLICY:
-            options.path = optarg;
-            break;
-        case OPTION_SOCKET:
-            options.socket = optarg;
-            break;
-        case 'a':
-            options.at = optarg;
-            break;
-        case 'l':
-            options.list = true;
-            break;
-        case OPTION_JSON:
-            options.json = true;
-            break;
-        case OPTION_HELP:
-            return command_help(command);
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
+        return exit_code;
     if (argc - optind > 2)
         return command_usage(command, "more than FROM and TO");
     /* Who asks for one zone or one pair wants to see the flows. */
-    options.list = options.list || optind < argc;
-    return matrix(command, &options, argv + optind, argc - optind);
+    given.list = given.list || optind < argc;
+    return matrix(command, &given, argv + optind, argc - optind);
 }

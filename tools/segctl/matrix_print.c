@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The matrix for people. A city has fifteen zones with long labels in Japanese, and a terminal has
- * some hundred columns: so columns are headed by the numbers of the rows, whose names and labels
- * are the legend; labels are cut before columns are, and what still does not fit is printed as a
- * second block below.
+ * The matrix as text and as JSON. A city has fifteen zones with long Japanese labels, and a
+ * terminal has about a hundred columns: the numbers of the rows head the columns, and names and
+ * labels of the rows are the legend; labels are cut before columns are, and what still does not fit
+ * is printed as a second block below. Flow by flow it is a table with a line for each, so that
+ * `grep` works on it.
  */
 
 #include <errno.h>
@@ -12,7 +13,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "loaded.h"
 #include "matrix.h"
+#include "reply.h"
 #include "words.h"
 
 #define GAP 2
@@ -47,14 +50,8 @@ static const char *name_of(const struct matrix_view *view, size_t i)
 
 static const char *label_of(const struct matrix_view *view, size_t i)
 {
-    const char *label = policy_zone_label(view->matrix->policy, matrix_zone(view->matrix, i));
-
-    return strcmp(label, name_of(view, i)) == 0 ? "" : label;
-}
-
-static unsigned shown_width(const char *text)
-{
-    return text_shown_width(text, strlen(text));
+    return reply_label(name_of(view, i),
+                       policy_zone_label(view->matrix->policy, matrix_zone(view->matrix, i)));
 }
 
 static const char *cell_text(const struct matrix_cell *cell, char buffer[CELL_TEXT_MAX])
@@ -102,14 +99,14 @@ static struct layout lay_out(const struct matrix_view *view, unsigned width, boo
     size_t columns, n_blocks;
 
     for (size_t i = 0; i < view->matrix->n_zones; i++) {
-        layout.name_width = max(layout.name_width, shown_width(name_of(view, i)));
-        layout.label_width = max(layout.label_width, shown_width(label_of(view, i)));
+        layout.name_width = max(layout.name_width, words_width(name_of(view, i)));
+        layout.label_width = max(layout.label_width, words_width(label_of(view, i)));
         for (size_t j = 0; j < view->matrix->n_zones; j++) {
             char text[CELL_TEXT_MAX];
 
             layout.cell_width =
                 max(layout.cell_width,
-                    shown_width(cell_text(matrix_cell(view->matrix, i, j), text)) + 1);
+                    words_width(cell_text(matrix_cell(view->matrix, i, j), text)) + 1);
         }
     }
 
@@ -131,7 +128,7 @@ static struct layout lay_out(const struct matrix_view *view, unsigned width, boo
 static void print_fitted(const char *text, unsigned width)
 {
     size_t size = strlen(text), offset = 0;
-    bool cut = shown_width(text) > width;
+    bool cut = words_width(text) > width;
     unsigned room = cut ? width - 1 : width;
 
     while (offset < size) {
@@ -159,7 +156,7 @@ static void print_cell(const struct layout *layout, size_t from, size_t to)
     char buffer[CELL_TEXT_MAX];
     const char *text = cell_text(cell, buffer);
 
-    printf("%*s", (int)(layout->cell_width - shown_width(text)), "");
+    printf("%*s", (int)(layout->cell_width - words_width(text)), "");
     words_coloured(stdout, layout->colour, cell_colour(cell), text);
 }
 
@@ -184,7 +181,7 @@ static void print_block(const struct layout *layout, size_t first, size_t end)
     print_fitted("from \\ to", head_width(layout) - layout->number_width - GAP);
     for (size_t to = first; to < end; to++) {
         snprintf(number, sizeof(number), "%zu", to + 1);
-        printf("%*s", (int)(layout->cell_width - shown_width(number)), "");
+        printf("%*s", (int)(layout->cell_width - words_width(number)), "");
         words_coloured(stdout, layout->colour, "1", number);
     }
     putchar('\n');
@@ -268,4 +265,180 @@ int matrix_print(const struct matrix_view *view, unsigned width, bool colour)
     print_legend(view->matrix);
     print_totals(view);
     return 0;
+}
+
+static void write_services(FILE *stream, const struct policy *policy, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->n_services; i++) {
+        fputs(i > 0 ? ", " : "", stream);
+        words_service(stream, &policy->services[flow->services[i]], false);
+    }
+}
+
+/* Why the flow does not pass between the two zones; NULL where it does. */
+static const char *hindrance(const struct matrix *matrix, const struct flow *flow, size_t from,
+                             size_t to)
+{
+    if (moment_passes(&matrix->moment, flow, matrix_zone(matrix, from), matrix_zone(matrix, to)))
+        return NULL;
+    return words_hindrance(moment_flow_state(&matrix->moment, flow));
+}
+
+/* `2027-03-31 (suspended)`, `disabled`, `-` */
+static void write_until(FILE *stream, const struct policy *policy, const struct flow *flow,
+                        const char *word)
+{
+    if (!flow->enabled || flow->expires == USEC_NEVER) {
+        fputs(word ? word : "-", stream);
+        return;
+    }
+
+    if (flow->has_expires)
+        words_date(stream, flow->expires_date);
+    else
+        words_instant(stream, policy, flow->expires);
+    if (word)
+        fprintf(stream, " (%s)", word);
+}
+
+static int add_flow(struct table *table, const struct matrix_view *view, size_t from, size_t to,
+                    size_t index)
+{
+    const struct flow *flow = &view->matrix->policy->flows[index];
+    cleanup_(freep) char *services = NULL, *until = NULL;
+    size_t services_size, until_size;
+    FILE *stream;
+
+    stream = open_memstream(&services, &services_size);
+    if (!stream)
+        return -ENOMEM;
+    write_services(stream, view->matrix->policy, flow);
+    if (fclose(stream) != 0)
+        return -ENOMEM;
+
+    stream = open_memstream(&until, &until_size);
+    if (!stream)
+        return -ENOMEM;
+    write_until(stream, view->matrix->policy, flow, hindrance(view->matrix, flow, from, to));
+    if (fclose(stream) != 0)
+        return -ENOMEM;
+
+    return table_add(table,
+                     (const char *[]){name_of(view, from), name_of(view, to), flow->name, services,
+                                      until, reply_label(flow->name, flow->label)});
+}
+
+static int add_cell(struct table *table, const struct matrix_view *view, size_t from, size_t to)
+{
+    const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
+    const struct index_list *lists[] = {&cell->flows, &cell->idle};
+
+    for (size_t i = 0; i < ELEMENTS_OF(lists); i++) {
+        for (size_t j = 0; j < lists[i]->n; j++) {
+            int r = add_flow(table, view, from, to, lists[i]->indices[j]);
+
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+/* Says between which zones nothing passes: pairs without a row, or with idle flows only. */
+static void print_empty(const struct matrix_view *view, size_t n_rows, size_t n_empty)
+{
+    size_t n_from = view->from_end - view->from_first, n_to = view->to_end - view->to_first;
+    const char *from = n_from == 1 ? name_of(view, view->from_first) : "any zone";
+    const char *to = n_to == 1 ? name_of(view, view->to_first) : "any zone";
+
+    if (n_empty == n_from * n_to)
+        printf("%snothing passes from %s to %s\n", n_rows > 0 ? "\n" : "", from, to);
+    else if (n_empty > 0)
+        printf("\nnothing passes between %zu other pairs of zones\n", n_empty);
+}
+
+int matrix_print_list(const struct matrix_view *view, bool colour)
+{
+    static const char *const titles[] = {"FROM", "TO", "FLOW", "SERVICES", "UNTIL", "LABEL"};
+    cleanup_(table_freep) struct table *table = NULL;
+    size_t n_rows = 0, n_empty = 0;
+    int r;
+
+    r = table_new(ELEMENTS_OF(titles), titles, NULL, &table);
+    for (size_t from = view->from_first; from < view->from_end; from++) {
+        for (size_t to = view->to_first; r == 0 && to < view->to_end; to++) {
+            const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
+
+            n_empty += cell->flows.n == 0;
+            n_rows += cell->flows.n + cell->idle.n;
+            r = add_cell(table, view, from, to);
+        }
+    }
+    if (r < 0)
+        return r;
+
+    if (n_rows > 0)
+        table_print(table, stdout, colour);
+    print_empty(view, n_rows, n_empty);
+    return 0;
+}
+
+static json_t *flows_to_json(const struct matrix_view *view, const struct index_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->n; i++)
+        array = append_json(array, json_string(view->matrix->policy->flows[list->indices[i]].name));
+    return array;
+}
+
+static json_t *services_to_json(const struct matrix_view *view, const struct index_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->n; i++)
+        array =
+            append_json(array, json_string(view->matrix->policy->services[list->indices[i]].name));
+    return array;
+}
+
+static json_t *cells_to_json(const struct matrix_view *view)
+{
+    json_t *array = json_array();
+
+    for (size_t from = view->from_first; from < view->from_end; from++) {
+        for (size_t to = view->to_first; to < view->to_end; to++) {
+            const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
+            json_t *object =
+                json_pack("{s:s, s:s, s:o, s:o, s:o}", "from", name_of(view, from), "to",
+                          name_of(view, to), "flows", flows_to_json(view, &cell->flows), "idle",
+                          flows_to_json(view, &cell->idle), "services",
+                          services_to_json(view, &cell->services));
+
+            array = append_json(array, object);
+        }
+    }
+    return array;
+}
+
+static json_t *zones_to_json(const struct matrix_view *view)
+{
+    const struct policy *policy = view->matrix->policy;
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < view->matrix->n_zones; i++) {
+        size_t zone = matrix_zone(view->matrix, i);
+        const char *class =
+            zone == ZONE_GATEWAY ? NULL : zone_class_to_string(policy->zones[zone].class);
+
+        array =
+            append_json(array, json_pack("{s:s, s:s, s:s?}", "name", policy_zone_name(policy, zone),
+                                         "label", policy_zone_label(policy, zone), "class", class));
+    }
+    return array;
+}
+
+json_t *matrix_to_json(const struct matrix_view *view)
+{
+    return json_pack("{s:o, s:o}", "zones", zones_to_json(view), "cells", cells_to_json(view));
 }

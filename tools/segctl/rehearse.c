@@ -156,25 +156,12 @@ static int load_and_rehearse(const char *path, bool json)
 
 int run_rehearse(const struct command *command, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {0},
-    };
     bool json = false;
-    int option;
+    const struct command_option options[] = {{"json", .flag = &json}};
+    int exit_code;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        switch (option) {
-        case OPTION_JSON:
-            json = true;
-            break;
-        case OPTION_HELP:
-            return command_help(command);
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
+        return exit_code;
     if (argc - optind > 1)
         return command_usage(command, "more than one PATH");
     return load_and_rehearse(optind < argc ? argv[optind] : POLICY_PATH_DEFAULT, json);

@@ -49,35 +49,28 @@ static const char *const fate_names[] = {
     [FATE_CHANGED] = "changed", [FATE_LEAKED] = "leaked",
 };
 
+static const char *const fate_texts[] = {
+    [FATE_LOST] = "was dropped",
+    [FATE_ARRIVED] = "passed",
+    [FATE_REPEATED] = "came more than once",
+    [FATE_CHANGED] = "came with other addresses or ports",
+    [FATE_LEAKED] = "", /* it depends on where */
+};
+
 /* Why the packet was sent, printed after the name of the flow. */
-static const char *kind_text(enum probe_kind kind)
-{
-    switch (kind) {
-    case PROBE_FLOW:
-        return "as approved";
-    case PROBE_PORT:
-        return "another port";
-    case PROBE_SOURCE:
-        return "a source beside";
-    case PROBE_DESTINATION:
-        return "a destination beside";
-    case PROBE_PROTOCOL:
-        return "another protocol";
-    case PROBE_REVERSED:
-        return "opened by the responder";
-    case PROBE_MAC:
-        return "from another hardware address";
-    case PROBE_ZONE:
-        return "from the wire of another zone";
-    case PROBE_FAMILY:
-        return "the other address family";
-    case PROBE_PAIR:
-        return "a usual service between zones";
-    case PROBE_EXPECTATION:
-        return "expected by the policy";
-    }
-    return "";
-}
+static const char *const kind_texts[] = {
+    [PROBE_FLOW] = "as approved",
+    [PROBE_PORT] = "another port",
+    [PROBE_SOURCE] = "a source beside",
+    [PROBE_DESTINATION] = "a destination beside",
+    [PROBE_PROTOCOL] = "another protocol",
+    [PROBE_REVERSED] = "opened by the responder",
+    [PROBE_MAC] = "from another hardware address",
+    [PROBE_ZONE] = "from the wire of another zone",
+    [PROBE_FAMILY] = "the other address family",
+    [PROBE_PAIR] = "a usual service between zones",
+    [PROBE_EXPECTATION] = "expected by the policy",
+};
 
 /* The line of the policy that a probe tests; without a flow, the line of the source's zone. */
 static struct location place_of(const struct plan *plan, const struct probe *probe)
@@ -151,26 +144,10 @@ static bool is_contradiction(const struct plan *plan, const struct rehearsal_fai
 
 static void print_fate(const struct plan *plan, const struct rehearsal_failure *failure)
 {
-    switch (failure->fate) {
-    case FATE_LOST:
-        printf("was dropped");
-        break;
-    case FATE_ARRIVED:
-        printf("passed");
-        break;
-    case FATE_REPEATED:
-        printf("came more than once");
-        break;
-    case FATE_CHANGED:
-        printf("came with other addresses or ports");
-        break;
-    case FATE_LEAKED:
-        if (failure->wire == WIRE_INSIDE)
-            printf("was taken by the gateway itself");
-        else
-            printf("leaked to %s", wire_text(plan, failure->wire));
-        break;
-    }
+    fputs(fate_texts[failure->fate], stdout);
+    if (failure->fate == FATE_LEAKED)
+        printf(failure->wire == WIRE_INSIDE ? "was taken by the gateway itself" : "leaked to %s",
+               wire_text(plan, failure->wire));
     if (failure->counter)
         printf(" (%s)", failure->counter);
 }
@@ -209,7 +186,7 @@ static void print_failure(const struct plan *plan, const struct rehearsal_failur
         printf("%s:%u: ", sources_name(sources, place.source), place.line);
     if (probe->flow != NO_FLOW)
         printf("flow `%s`, ", plan->policy->flows[probe->flow].name);
-    printf("%s:\n", kind_text(probe->kind));
+    printf("%s:\n", kind_texts[probe->kind]);
     print_packet(plan, failure);
     print_fate(plan, failure);
     if (is_contradiction(plan, failure) && probe->owner != NO_FLOW)

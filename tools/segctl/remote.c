@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The command line of commands that ask the daemon. They differ in their fields alone, so that an
- * option is written, read and refused in one way everywhere.
+ * Commands that ask the daemon differ in their fields alone, so that an option is written, read and
+ * refused in one way everywhere. An error of a call becomes a message that says what to do next, an
+ * exit code, and with `--json` an object with both.
  */
 
 #include "remote.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +21,16 @@
 #include "base/text.h"
 #include "loaded.h"
 #include "policy/texts.h"
+#include "reply.h"
+#include "words.h"
 
-#define FIELDS_MAX 8
-
-/* Values of getopt_long() for fields. */
+/* Values of getopt_long(). */
+#define OPTION_HELP 'h'
+#define OPTION_JSON 'j'
+#define OPTION_SOCKET 's'
 #define OPTION_FIELD 1000
+
+#define NOTHING_CHANGED "nothing has changed: what was enforced is enforced"
 
 void remote_clear(struct remote *remote)
 {
@@ -152,8 +159,7 @@ static int read_field(struct remote *remote, const struct field *field, const ch
 }
 
 /* Options of the command and those of all commands, for getopt_long(). */
-static void list_options(const struct field *fields, size_t n_fields,
-                         struct option options[FIELDS_MAX + 4])
+static void list_options(const struct field *fields, struct option options[FIELDS_MAX + 4])
 {
     static const struct option common[] = {
         {"socket", required_argument, NULL, OPTION_SOCKET},
@@ -163,8 +169,7 @@ static void list_options(const struct field *fields, size_t n_fields,
     };
     size_t n = 0;
 
-    assert(n_fields <= FIELDS_MAX);
-    for (size_t i = 0; i < n_fields; i++) {
+    for (size_t i = 0; fields[i].parameter; i++) {
         if (fields[i].option)
             options[n++] = (struct option){
                 .name = fields[i].option,
@@ -176,13 +181,12 @@ static void list_options(const struct field *fields, size_t n_fields,
 }
 
 /* Files are read last, when all else is known to be right, and `--json` to be wanted. */
-static int read_arguments(struct remote *remote, int argc, char **argv, const struct field *fields,
-                          size_t n_fields, int n_arguments_max)
+static int read_arguments(struct remote *remote, int argc, char **argv,
+                          const struct remote_method *method)
 {
     int next = optind;
 
-    for (size_t i = 0; i < n_fields; i++) {
-        const struct field *field = &fields[i];
+    for (const struct field *field = method->fields; field->parameter; field++) {
         int exit_code = EXIT_YES;
 
         if (!field->option && next < argc)
@@ -190,12 +194,11 @@ static int read_arguments(struct remote *remote, int argc, char **argv, const st
         if (exit_code != EXIT_YES)
             return exit_code;
         if (field->required && !reply_has(remote->parameters, field->parameter))
-            return command_usage(remote->command, "%s%s is needed", field->option ? "--" : "",
+            return command_needs(remote->command, field->option ? "--" : "",
                                  field->option ? field->option : field->title);
     }
-    if (argc - next > n_arguments_max)
-        return command_usage(remote->command, "unexpected argument `%s`",
-                             argv[next + n_arguments_max]);
+    if (next < argc && !method->more)
+        return command_usage(remote->command, "unexpected argument `%s`", argv[next]);
     remote->arguments = argv + next;
     remote->n_arguments = argc - next;
     return EXIT_YES;
@@ -203,12 +206,12 @@ static int read_arguments(struct remote *remote, int argc, char **argv, const st
 
 /* Returns true to go on. */
 static bool read_options(struct remote *remote, int argc, char **argv, const struct field *fields,
-                         size_t n_fields, int *ret_exit_code)
+                         int *ret_exit_code)
 {
     struct option options[FIELDS_MAX + 4] = {0};
     int option;
 
-    list_options(fields, n_fields, options);
+    list_options(fields, options);
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         *ret_exit_code = EXIT_YES;
         if (option == OPTION_SOCKET)
@@ -226,8 +229,7 @@ static bool read_options(struct remote *remote, int argc, char **argv, const str
 }
 
 bool remote_begin(struct remote *remote, const struct command *command, int argc, char **argv,
-                  const struct field *fields, size_t n_fields, int n_arguments_max,
-                  int *ret_exit_code)
+                  const struct remote_method *method, int *ret_exit_code)
 {
     remote->command = command;
     remote->socket = CONTROL_SOCKET_DEFAULT;
@@ -237,9 +239,9 @@ bool remote_begin(struct remote *remote, const struct command *command, int argc
         return false;
     }
 
-    if (!read_options(remote, argc, argv, fields, n_fields, ret_exit_code))
+    if (!read_options(remote, argc, argv, method->fields, ret_exit_code))
         return false;
-    *ret_exit_code = read_arguments(remote, argc, argv, fields, n_fields, n_arguments_max);
+    *ret_exit_code = read_arguments(remote, argc, argv, method);
     return *ret_exit_code == EXIT_YES;
 }
 
@@ -273,4 +275,285 @@ bool reply_has(const json_t *json, const char *key)
     const json_t *value = json_object_get(json, key);
 
     return value && !json_is_null(value);
+}
+
+/* { "ok": false, "error": { "code", "message", … } }, with what the daemon told beside it. */
+static int fail_json(int exit_code, const char *code, const char *message, const json_t *reply)
+{
+    json_t *error = json_pack("{s:s, s:s}", "code", code, "message", message);
+
+    if (reply && json_object_update_missing(error, (json_t *)reply) < 0) {
+        json_decref(error);
+        error = NULL;
+    }
+    return print_json(error ? json_pack("{s:b, s:o}", "ok", 0, "error", error) : NULL, exit_code);
+}
+
+/* What segd sent with an error, `reply`, is in the object of `--json` too. */
+static __attribute__((format(printf, 6, 0))) int tell(const struct remote *remote, int exit_code,
+                                                      const char *code, const char *remedy,
+                                                      const json_t *reply, const char *format,
+                                                      va_list arguments)
+{
+    cleanup_(freep) char *message = NULL;
+
+    if (vasprintf(&message, format, arguments) < 0) {
+        message = NULL;
+        return command_no_memory();
+    }
+    if (remote->json)
+        return fail_json(exit_code, code, message, reply);
+
+    words_print(stderr, "segctl %s: %s\n", remote->command->name, message);
+    if (remedy)
+        fprintf(stderr, "  %s\n", remedy);
+    return exit_code;
+}
+
+int remote_fail(const struct remote *remote, int exit_code, const char *code, const char *remedy,
+                const char *format, ...)
+{
+    va_list arguments;
+    int r;
+
+    va_start(arguments, format);
+    r = tell(remote, exit_code, code, remedy, NULL, format, arguments);
+    va_end(arguments);
+    return r;
+}
+
+static __attribute__((format(printf, 6, 7))) int refused(const struct remote *remote, int exit_code,
+                                                         const char *code, const char *remedy,
+                                                         const json_t *reply, const char *format,
+                                                         ...)
+{
+    va_list arguments;
+    int r;
+
+    va_start(arguments, format);
+    r = tell(remote, exit_code, code, remedy, reply, format, arguments);
+    va_end(arguments);
+    return r;
+}
+
+/* The connection cannot be made, or broke. */
+static int fail_connection(const struct remote *remote, int error)
+{
+    switch (error) {
+    case -ENOMEM:
+        return command_no_memory();
+    case -ENOENT:
+    case -ECONNREFUSED:
+        return remote_fail(remote, EXIT_UNREACHABLE, "unreachable",
+                           "is segd running? systemctl status segd",
+                           "segd does not answer at %s: %s", remote->socket, strerror(-error));
+    case -EACCES:
+    case -EPERM:
+        return remote_fail(remote, EXIT_NOT_PERMITTED, "not-permitted", NULL,
+                           "you may not connect to %s", remote->socket);
+    case -ECONNRESET:
+        return remote_fail(remote, EXIT_UNREACHABLE, "unreachable",
+                           "is segd running? systemctl status segd; what it did: segctl history",
+                           "segd closed the connection before it answered");
+    case -EPROTO:
+        return remote_fail(remote, EXIT_UNREACHABLE, "unreachable", NULL,
+                           "what answers at %s does not speak as segd does", remote->socket);
+    default:
+        return remote_fail(remote, EXIT_UNREACHABLE, "unreachable", NULL,
+                           "segd cannot be asked at %s: %s", remote->socket, strerror(-error));
+    }
+}
+
+/* Who has a role, for the one who needs it. */
+static const char *role_groups(const char *role)
+{
+    if (strcmp(role, "viewer") == 0)
+        return "members of the groups segd-view, segd-operate and segd-admin have it, and root";
+    if (strcmp(role, "operator") == 0)
+        return "members of the groups segd-operate and segd-admin have it, and root";
+    return "members of the group segd-admin have it, and root";
+}
+
+static int tell_busy(const struct remote *remote, const json_t *reply)
+{
+    struct confirmation waits = {0};
+    char when[WHEN_MAX], left[SPAN_TEXT_MAX];
+    int r;
+
+    if (record_decode_reply(&confirmation_type, json_object_get(reply, "confirmation"), &waits) < 0)
+        return command_no_memory();
+    r = refused(remote, EXIT_FAILED, "busy",
+                "`segctl confirm` keeps it; else it goes back by itself, and you may go on", reply,
+                "generation %" PRIu64 " by %s waits to be confirmed until %s (%s)",
+                waits.generation, waits.actor.name, reply_when(waits.deadline_wall, when),
+                reply_span(waits.seconds, left));
+    record_clear(&confirmation_type, &waits);
+    return r;
+}
+
+static int tell_kernel(const struct remote *remote, const json_t *reply)
+{
+    const char *message = reply_text(reply, "message");
+
+    if (!reply_has(reply, "file"))
+        return refused(remote, EXIT_FAILED, "kernel-refused", NOTHING_CHANGED, reply,
+                       "the kernel refused: %s", message);
+    return refused(remote, EXIT_FAILED, "kernel-refused", NOTHING_CHANGED, reply,
+                   "%s:%" JSON_INTEGER_FORMAT ": the kernel refused: %s", reply_text(reply, "file"),
+                   reply_number(reply, "line"), message);
+}
+
+/* The same diagnostics as `check` prints, in the same form. */
+static int tell_invalid(const struct remote *remote, const json_t *reply)
+{
+    json_t *diagnostics = json_object_get(reply, "diagnostics");
+    struct change_reply invalid = {0};
+    int r;
+
+    if (remote->json)
+        return print_json(json_pack("{s:b, s:{s:s, s:s}, s:O?}", "ok", 0, "error", "code",
+                                    "invalid-policy", "message", "the policy has errors",
+                                    "diagnostics", diagnostics),
+                          EXIT_POLICY_INVALID);
+    r = record_decode_reply(&invalid_policy_type, reply, &invalid);
+    if (r == 0)
+        r = reply_print_diagnostics(invalid.diagnostics, invalid.n_diagnostics);
+    record_clear(&invalid_policy_type, &invalid);
+    if (r < 0)
+        return command_no_memory();
+    fprintf(stderr, "segctl %s: " NOTHING_CHANGED "\n", remote->command->name);
+    return EXIT_POLICY_INVALID;
+}
+
+/* Errors that every Varlink service may give. */
+static int tell_service(const struct remote *remote, const char *error, const json_t *reply)
+{
+    const char *word = strrchr(error, '.');
+
+    if (word && strcmp(word, ".InvalidParameter") == 0)
+        return remote_fail(remote, EXIT_USAGE, "invalid-parameter", NULL,
+                           "segd does not take this as `%s`", reply_text(reply, "parameter"));
+    if (word && strcmp(word, ".MethodNotFound") == 0)
+        return remote_fail(remote, EXIT_FAILED, "unknown-method",
+                           "segd and segctl are of different versions: restart segd",
+                           "segd does not know `%s`", reply_text(reply, "method"));
+    return remote_fail(remote, EXIT_FAILED, "failed", "journalctl -u segd may tell more",
+                       "segd failed: %s", error);
+}
+
+int remote_refused(const struct remote *remote, const char *error, const json_t *reply)
+{
+    const char *word = error, *message;
+
+    if (strncmp(error, VARLINK_INTERFACE ".", strlen(VARLINK_INTERFACE ".")) == 0)
+        word += strlen(VARLINK_INTERFACE ".");
+
+    message = reply_text(reply, "message");
+    if (strcmp(word, "InvalidPolicy") == 0)
+        return tell_invalid(remote, reply);
+    if (strcmp(word, "NotPermitted") == 0)
+        return refused(remote, EXIT_NOT_PERMITTED, "not-permitted",
+                       role_groups(reply_text(reply, "needs")), reply,
+                       "not permitted: this needs the role `%s`", reply_text(reply, "needs"));
+    if (strcmp(word, "Busy") == 0)
+        return tell_busy(remote, reply);
+    if (strcmp(word, "NotFound") == 0)
+        return refused(remote, EXIT_NO, "not-found", NULL, reply, "%s", message);
+    if (strcmp(word, "Refused") == 0)
+        return refused(remote, EXIT_NO, "refused", NULL, reply, "%s", message);
+    if (strcmp(word, "KernelRefused") == 0)
+        return tell_kernel(remote, reply);
+    if (strcmp(word, "StorageFailed") == 0)
+        return refused(remote, EXIT_FAILED, "storage-failed", NOTHING_CHANGED, reply, "%s",
+                       message);
+    if (strcmp(word, "Failed") == 0)
+        return remote_fail(remote, EXIT_FAILED, "failed", "journalctl -u segd may tell more",
+                           "segd failed: %s", message);
+    return tell_service(remote, error, reply);
+}
+
+/* What became of a call, as an exit code. */
+static int judge(const struct remote *remote, int result, const char *error, const json_t *reply)
+{
+    if (result >= 0)
+        return EXIT_YES;
+    if (result == -EREMOTEIO && error)
+        return remote_refused(remote, error, reply);
+    return fail_connection(remote, result);
+}
+
+int remote_call(struct remote *remote, const char *method, json_t **ret_reply)
+{
+    cleanup_(client_closep) struct client *client = NULL;
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(freep) char *error = NULL;
+    int r, exit_code;
+
+    r = client_connect(remote->socket, &client);
+    if (r == 0)
+        r = client_call(client, method, TAKE_PTR(remote->parameters), &reply, &error);
+    exit_code = judge(remote, r, error, reply);
+    if (exit_code == EXIT_YES && r == 0)
+        *ret_reply = TAKE_PTR(reply);
+    return exit_code;
+}
+
+/* A reply as the structure that it is. Returns 0 or -ENOMEM. */
+static int print_record(const struct remote *remote, const json_t *reply,
+                        const struct remote_method *method, int *ret_exit_code)
+{
+    void *record = calloc(1, method->reply->size);
+    int r = record ? record_decode_reply(method->reply, reply, record) : -ENOMEM;
+
+    if (r == 0 && method->judge)
+        *ret_exit_code = method->judge(record);
+    if (r == 0 && !remote->json)
+        r = method->print(record, wants_colour(stdout));
+    if (record)
+        record_clear(method->reply, record);
+    free(record);
+    return r;
+}
+
+int remote_print(const struct remote *remote, json_t *reply, const struct remote_method *method)
+{
+    int exit_code = EXIT_YES, r = 0;
+
+    if (method->reply)
+        r = print_record(remote, reply, method, &exit_code);
+    else if (!remote->json)
+        puts(method->done);
+    if (r < 0)
+        return command_no_memory();
+    return remote->json ? print_json(json_incref(reply), exit_code) : exit_code;
+}
+
+int remote_show(const struct command *command, int argc, char **argv,
+                const struct remote_method *method)
+{
+    cleanup_(remote_clear) struct remote remote = {0};
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    int exit_code;
+
+    if (!remote_begin(&remote, command, argc, argv, method, &exit_code))
+        return exit_code;
+    exit_code = remote_call(&remote, method->name, &reply);
+    if (exit_code == EXIT_YES && method->narrow)
+        exit_code = method->narrow(&remote, reply);
+    return exit_code == EXIT_YES ? remote_print(&remote, reply, method) : exit_code;
+}
+
+int remote_follow(struct remote *remote, const char *method, client_handler handler, void *userdata)
+{
+    cleanup_(client_closep) struct client *client = NULL;
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(freep) char *error = NULL;
+    int r;
+
+    r = client_connect(remote->socket, &client);
+    if (r == 0)
+        r = client_follow(client, method, TAKE_PTR(remote->parameters), handler, userdata, &reply,
+                          &error);
+    /* Who reads has gone: main() finds that the answer did not arrive. */
+    return r == -EPIPE ? EXIT_FAILED : judge(remote, r, error, reply);
 }

@@ -21,6 +21,8 @@ enum field_kind {
     FIELD_POLICY, /* a path: the texts of its files */
 };
 
+#define FIELDS_MAX 8
+
 /* One option or argument of a command. */
 struct field {
     const char *option;    /* without its `--`; NULL: the next argument */
@@ -30,16 +32,30 @@ struct field {
     bool required;
 };
 
-/* A command that is at it. A zeroed structure is none. */
+/* A command that runs. A zeroed structure is none. */
 struct remote {
     const struct command *command;
     const char *socket;
     bool json;
     json_t *parameters; /* what the options and arguments said */
-    /* What stands behind the arguments that have a field; borrowed. */
+    /* The arguments after those that have a field; borrowed. */
     char *const *arguments;
     int n_arguments;
 };
+
+/* A method that a command calls, and what becomes of its reply. */
+struct remote_method {
+    const char *name;
+    const struct record_type *reply; /* NULL: an empty one */
+    int (*print)(const void *reply, bool colour);
+    int (*judge)(const void *reply); /* the exit code; NULL: EXIT_YES */
+    /* Leaves of a reply what was asked for, or NULL: all of it. Returns an exit code. */
+    int (*narrow)(const struct remote *remote, json_t *reply);
+    const char *done;                    /* what is said of an empty reply */
+    bool more;                           /* arguments after those that have a field, any number */
+    struct field fields[FIELDS_MAX + 1]; /* up to the first without a parameter */
+};
+
 void remote_clear(struct remote *remote);
 
 /*
@@ -47,24 +63,13 @@ void remote_clear(struct remote *remote);
  * false where `*ret_exit_code` is all that is left to do.
  */
 bool remote_begin(struct remote *remote, const struct command *command, int argc, char **argv,
-                  const struct field *fields, size_t n_fields, int n_arguments_max,
-                  int *ret_exit_code);
+                  const struct remote_method *method, int *ret_exit_code);
 /* Takes a parameter away that is none of the method. */
 bool remote_take_flag(struct remote *remote, const char *parameter);
 
 /* Calls the method with the parameters. Returns EXIT_YES and a new reference; else an exit code,
  * and what went wrong has been said. */
 int remote_call(struct remote *remote, const char *method, json_t **ret_reply);
-/* A method that a command calls, and what becomes of its reply. */
-struct remote_method {
-    const char *name;
-    const struct record_type *reply; /* NULL: an empty one */
-    int (*print)(const void *reply, bool colour);
-    int (*judge)(const void *reply); /* the exit code; NULL: EXIT_YES */
-    const char *done;                /* what is said of an empty reply */
-    const struct field *fields;
-    size_t n_fields;
-};
 /* Reads the command line, calls the method, and prints its reply: all of a command that has nothing
  * else to do. Returns an exit code. */
 int remote_show(const struct command *command, int argc, char **argv,

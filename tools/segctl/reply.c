@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Instants, people, changes and overrides as the daemon tells them, for people. What it tells came
- * from people once, so all of it goes to the terminal as glyphs. */
+/* Instants, people, changes, overrides and diagnostics as the daemon sends them, for people. People
+ * once wrote what it sends, so all of it goes to the terminal as glyphs. */
 
 #include "reply.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/diagnostics.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "loaded.h"
 #include "remote.h"
 #include "words.h"
 
@@ -119,15 +122,10 @@ int reply_print_table(const char *const *titles, const enum table_align *aligns,
     return 0;
 }
 
-static unsigned shown_width(const char *text)
-{
-    return text_shown_width(text, strlen(text));
-}
-
 /* The text and what is left of `width` columns, and a space more than that. */
 static void print_padded(const char *text, unsigned width)
 {
-    unsigned shown = shown_width(text);
+    unsigned shown = words_width(text);
 
     words_text(stdout, text);
     printf("%*s", (int)(width > shown ? width - shown : 0) + 1, "");
@@ -139,7 +137,7 @@ static void print_items(char sign, char *const *items, size_t n, unsigned column
     printf("%c ", sign);
     column += 2;
     for (size_t i = 0; i < n; i++) {
-        column += shown_width(items[i]) + 2;
+        column += words_width(items[i]) + 2;
         if (i > 0 && column + (i + 1 < n ? MORE_WIDTH : 0) > LINE_WIDTH) {
             printf(" and %zu more", n - i);
             break;
@@ -156,7 +154,7 @@ static void print_values(const struct wire_field_change *field, unsigned column)
     const char *after = field->after ? field->after : "none";
 
     words_print(stdout, "%s →", before);
-    if (column + shown_width(before) + shown_width(after) + 3 > LINE_WIDTH)
+    if (column + words_width(before) + words_width(after) + 3 > LINE_WIDTH)
         printf("\n%*s", (int)column, "");
     else
         putchar(' ');
@@ -205,7 +203,7 @@ static void print_change(const struct wire_change *change)
     puts(passing(change));
 
     for (size_t i = 0; i < change->n_fields; i++) {
-        unsigned length = shown_width(change->fields[i].field) + 1;
+        unsigned length = words_width(change->fields[i].field) + 1;
 
         width = length > width ? length : width;
     }
@@ -274,4 +272,89 @@ void reply_print_override(const struct override *override, bool colour)
         print_list(": ", override->services, override->n_services);
         putchar('\n');
     }
+}
+
+/* Lines that are made to get to those that are shown, in all. Beyond, places are told without. */
+#define LINES_MAX 4000000
+
+/* What is being made of a reply. */
+struct made {
+    struct sources *sources;
+    struct diagnostics *diagnostics;
+    uint32_t n_lines;
+};
+
+/* A file of one line at its number. */
+static int add_source(struct made *made, const struct wire_place *place, uint32_t *ret_source)
+{
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream)
+        return -ENOMEM;
+    if (place->source && place->line <= LINES_MAX - made->n_lines) {
+        for (uint32_t i = 1; i < place->line; i++)
+            fputc('\n', stream);
+        fprintf(stream, "%s\n", place->source);
+        made->n_lines += place->line;
+    }
+    if (fclose(stream) != 0)
+        return -ENOMEM;
+    return sources_add(made->sources, place->file, text, size, ret_source);
+}
+
+/* Where it is; nowhere where it says no file. */
+static int take_place(struct made *made, const struct wire_place *place,
+                      struct location *ret_location)
+{
+    *ret_location = (struct location){0};
+    if (!place->file || place->line < 1)
+        return 0;
+    ret_location->line = place->line;
+    ret_location->column = place->column > 0 ? place->column : 1;
+    return add_source(made, place, &ret_location->source);
+}
+
+/* A code is one of segd's words, and is printed as it is. */
+static const char *code_of(const char *code)
+{
+    return code[strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-")] ? "?" : code;
+}
+
+static int add_diagnostic(struct made *made, const struct wire_diagnostic *told)
+{
+    enum severity severity = told->severity == SEVERITY_WARNING ? SEVERITY_WARNING : SEVERITY_ERROR;
+    struct location location;
+    int r = take_place(made, &told->place, &location);
+
+    if (r == 0)
+        r = diagnostics_add(made->diagnostics, severity, code_of(told->code), location,
+                            told->remedy, "%s", told->place.message);
+    if (r == 0 && told->related.message) {
+        r = take_place(made, &told->related, &location);
+        if (r == 0)
+            r = diagnostics_relate(made->diagnostics, location, "%s", told->related.message);
+    }
+    return r;
+}
+
+static void made_clear(struct made *made)
+{
+    sources_free(made->sources);
+    diagnostics_free(made->diagnostics);
+}
+
+int reply_print_diagnostics(const struct wire_diagnostic *list, size_t n)
+{
+    cleanup_(made_clear) struct made made = {0};
+    int r = sources_new(&made.sources);
+
+    if (r == 0)
+        r = diagnostics_new(&made.diagnostics);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = add_diagnostic(&made, &list[i]);
+    if (r == 0)
+        diagnostics_print(made.diagnostics, made.sources, stderr, wants_colour(stderr));
+    return r;
 }

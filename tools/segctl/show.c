@@ -14,8 +14,6 @@
 #include "loaded.h"
 #include "ruleset/ruleset.h"
 
-#define OPTION_NFTABLES 'n'
-
 /* Prints the policy, or the table that it becomes. Returns 0, -EIO or -ENOMEM. */
 static int print_form(const struct loaded *loaded, bool nftables, FILE *stream)
 {
@@ -64,34 +62,17 @@ static int show(const char *path, bool json, bool nftables)
 
 int run_show(const struct command *command, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"policy", required_argument, NULL, OPTION_POLICY},
-        {"nftables", no_argument, NULL, OPTION_NFTABLES},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {0},
-    };
     const char *path = POLICY_PATH_DEFAULT;
     bool json = false, nftables = false;
-    int option;
+    const struct command_option options[] = {
+        {"policy", .text = &path},
+        {"nftables", .flag = &nftables},
+        {"json", .flag = &json},
+    };
+    int exit_code;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        switch (option) {
-        case OPTION_POLICY:
-            path = optarg;
-            break;
-        case OPTION_NFTABLES:
-            nftables = true;
-            break;
-        case OPTION_JSON:
-            json = true;
-            break;
-        case OPTION_HELP:
-            return command_help(command);
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
+        return exit_code;
     if (optind < argc)
         return command_usage(command, "unexpected argument `%s`", argv[optind]);
     return show(path, json, nftables);

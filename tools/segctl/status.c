@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segctl status: the daemon in one look, and `expiring`, a part of it. It is read in the middle of
- * the night by somebody who was woken: what needs a person comes first, and what is well takes one
+ * segctl status, its part `expiring`, and verify, which shares its findings. Somebody who was woken
+ * in the middle of the night reads it: what needs a person comes first, and what is well takes one
  * line.
  */
 
@@ -15,7 +15,6 @@
 #include "loaded.h"
 #include "remote.h"
 #include "reply.h"
-#include "status.h"
 #include "words.h"
 
 #define BOLD "1"
@@ -23,7 +22,7 @@
 #define CAUTION "1;33"
 #define BAD "1;31"
 
-bool status_is_critical(const struct finding *findings, size_t n)
+static bool is_critical(const struct finding *findings, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (findings[i].severity == FINDING_CRITICAL)
@@ -90,7 +89,7 @@ static void print_confirmation(const struct confirmation *waits, bool colour)
     puts(" unless somebody runs: segctl confirm");
 }
 
-void status_print_findings(const struct finding *findings, size_t n, bool colour)
+static void print_findings(const struct finding *findings, size_t n, bool colour)
 {
     char when[WHEN_MAX];
 
@@ -143,11 +142,6 @@ static void print_interfaces(const struct wire_zone *zone)
     }
 }
 
-static unsigned shown_width(const char *text)
-{
-    return text_shown_width(text, strlen(text));
-}
-
 static void print_zone(const struct wire_zone *zone, unsigned width, bool colour)
 {
     fputs("  ", stdout);
@@ -162,7 +156,7 @@ static void print_zone(const struct wire_zone *zone, unsigned width, bool colour
 
     words_print(stdout, "  %s", zone->name);
     if (strcmp(zone->label, zone->name) != 0) {
-        printf("%*s  ", (int)(width - shown_width(zone->name)), "");
+        printf("%*s  ", (int)(width - words_width(zone->name)), "");
         words_text(stdout, zone->label);
     }
     print_interfaces(zone);
@@ -174,7 +168,7 @@ static void print_zones(const struct status_reply *status, bool colour)
     unsigned width = 0;
 
     for (size_t i = 0; i < status->n_zones; i++) {
-        unsigned n = shown_width(status->zones[i].name);
+        unsigned n = words_width(status->zones[i].name);
 
         width = n > width ? n : width;
     }
@@ -260,7 +254,7 @@ static int print_status(const void *reply, bool colour)
     print_confirmation(&status->confirmation, colour);
     if (status->n_findings > 0)
         print_title("findings", colour);
-    status_print_findings(status->findings, status->n_findings, colour);
+    print_findings(status->findings, status->n_findings, colour);
     print_overrides(status, colour);
     print_zones(status, colour);
     print_drift(&status->drift, colour);
@@ -278,17 +272,12 @@ static int judge_status(const void *reply)
 {
     const struct status_reply *status = reply;
 
-    return is_locked(status) || status_is_critical(status->findings, status->n_findings) ? EXIT_NO
-                                                                                         : EXIT_YES;
+    return is_locked(status) || is_critical(status->findings, status->n_findings) ? EXIT_NO
+                                                                                  : EXIT_YES;
 }
 
-int run_status(const struct command *command, int argc, char **argv)
-{
-    static const struct remote_method method = {"GetStatus", &status_reply_type, print_status,
-                                                .judge = judge_status};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method status_method = {"GetStatus", &status_reply_type, print_status,
+                                            .judge = judge_status};
 
 static int print_expiring(const void *reply, bool colour)
 {
@@ -301,18 +290,46 @@ static int print_expiring(const void *reply, bool colour)
                              "no flow has ended, and none ends within 60 days", colour);
 }
 
-int run_expiring(const struct command *command, int argc, char **argv)
+static int keep_expiring(const struct remote *remote, json_t *reply)
 {
-    static const struct remote_method method = {"GetStatus", &status_reply_type, print_expiring};
-    cleanup_(remote_clear) struct remote remote = {0};
-    cleanup_(json_decrefp) json_t *status = NULL, *part = NULL;
-    int exit_code;
+    json_t *expiring = json_incref(json_object_get(reply, "expiring"));
 
-    if (!remote_begin(&remote, command, argc, argv, NULL, 0, 0, &exit_code))
-        return exit_code;
-    exit_code = remote_call(&remote, method.name, &status);
-    if (exit_code != EXIT_YES)
-        return exit_code;
-    part = json_pack("{s:O?}", "expiring", json_object_get(status, "expiring"));
-    return part ? remote_print(&remote, part, &method) : command_no_memory();
+    (void)remote;
+    json_object_clear(reply);
+    return json_object_set_new(reply, "expiring", expiring ? expiring : json_null()) < 0
+               ? command_no_memory()
+               : EXIT_YES;
 }
+
+const struct remote_method expiring_method = {"GetStatus", &status_reply_type, print_expiring,
+                                              .narrow = keep_expiring};
+
+static int print_verified(const void *record, bool colour)
+{
+    const struct verify_reply *reply = record;
+
+    if (reply->n_differences == 0)
+        words_coloured(stdout, colour, "1;32", "the kernel holds exactly what was applied");
+    else
+        words_coloured(stdout, colour, "1;31", "THE KERNEL DOES NOT HOLD WHAT WAS APPLIED");
+    if (reply->generation > 0)
+        printf(": generation %" PRIu64, reply->generation);
+    putchar('\n');
+
+    for (size_t i = 0; i < reply->n_differences; i++) {
+        words_print(stdout, "  %s: %s\n", reply->differences[i].object,
+                    reply->differences[i].message);
+    }
+    print_findings(reply->findings, reply->n_findings, colour);
+    return 0;
+}
+
+static int judge(const void *record)
+{
+    const struct verify_reply *reply = record;
+
+    return reply->ok && !is_critical(reply->findings, reply->n_findings) ? EXIT_YES : EXIT_NO;
+}
+
+const struct remote_method verify_method = {"Verify", &verify_reply_type, print_verified,
+                                            .judge = judge};

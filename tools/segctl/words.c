@@ -39,6 +39,11 @@ void words_text(FILE *stream, const char *text)
     text_show(stream, text, strlen(text));
 }
 
+unsigned words_width(const char *text)
+{
+    return text_shown_width(text, strlen(text));
+}
+
 void words_print(FILE *stream, const char *format, ...)
 {
     static const char number[] = "%" PRIu64;
@@ -104,31 +109,26 @@ void words_instant(FILE *stream, const struct policy *policy, usec_t instant)
     fprintf(stream, " %02d:%02d", tm.tm_hour, tm.tm_min);
 }
 
-void words_hours(FILE *stream, const struct schedule *schedule)
+const char *words_hours(const struct schedule *schedule, char buffer[HOURS_MAX])
 {
-    char text[SCHEDULE_TEXT_MAX];
-    const char *days = schedule_days_format(schedule, text);
+    char days[SCHEDULE_TEXT_MAX], hours[SCHEDULE_TEXT_MAX];
+    bool has_hours = schedule_hours_format(schedule, hours) != NULL;
 
-    fputs(days ? days : "every day", stream);
-    if (schedule_hours_format(schedule, text))
-        fprintf(stream, " %s", text);
+    snprintf(buffer, HOURS_MAX, has_hours ? "%s %s" : "%s",
+             schedule_days_format(schedule, days) ? days : "every day", hours);
+    return buffer;
 }
 
 const char *words_hindrance(enum flow_state state)
 {
-    switch (state) {
-    case FLOW_STATE_LIVE:
-        return reason_to_string(REASON_ISOLATED);
-    case FLOW_STATE_DISABLED:
-        return "disabled";
-    case FLOW_STATE_EXPIRED:
-        return "expired";
-    case FLOW_STATE_SUSPENDED:
-        return "suspended";
-    case FLOW_STATE_CLOSED:
-        return "outside its hours";
-    }
-    return "";
+    static const char *const words[] = {
+        [FLOW_STATE_DISABLED] = "disabled",
+        [FLOW_STATE_EXPIRED] = "expired",
+        [FLOW_STATE_SUSPENDED] = "suspended",
+        [FLOW_STATE_CLOSED] = "outside its hours",
+    };
+
+    return state == FLOW_STATE_LIVE ? reason_to_string(REASON_ISOLATED) : words[state];
 }
 
 void words_override(FILE *stream, const struct policy *policy, const struct override *override)
@@ -210,35 +210,13 @@ void words_services(FILE *stream, const struct policy *policy, const struct flow
     }
 }
 
-static void write_range(FILE *stream, enum family family, service_number first, service_number last)
-{
-    const struct service_range range = {
-        .protocol_first = SERVICE_PROTOCOL(first),
-        .protocol_last = SERVICE_PROTOCOL(last),
-        .port_first = SERVICE_PORT(first),
-        .port_last = SERVICE_PORT(last),
-        .families = {true, true},
-    };
-    char text[SERVICE_TEXT_MAX];
-
-    fputs(service_range_format(&range, family, text), stream);
-}
-
 void words_span(FILE *stream, enum family family, struct service_span span)
 {
-    unsigned first = SERVICE_PROTOCOL(span.first), last = SERVICE_PROTOCOL(span.last);
+    char text[SERVICE_TEXT_MAX];
+    bool more = true;
 
-    /* Over several protocols: the end of the first one, whole ones, the beginning of the last. */
-    if (first != last && SERVICE_PORT(span.first) != 0) {
-        write_range(stream, family, span.first, SERVICE_NUMBER(first, UINT16_MAX));
-        fputs(", ", stream);
-        words_span(stream, family, (struct service_span){SERVICE_NUMBER(first + 1, 0), span.last});
-    } else if (first != last && SERVICE_PORT(span.last) != UINT16_MAX) {
-        words_span(stream, family,
-                   (struct service_span){span.first, SERVICE_NUMBER(last - 1, UINT16_MAX)});
-        fputs(", ", stream);
-        write_range(stream, family, SERVICE_NUMBER(last, 0), span.last);
-    } else {
-        write_range(stream, family, span.first, span.last);
+    while (more) {
+        more = service_span_take(&span, family, text);
+        fprintf(stream, more ? "%s, " : "%s", text);
     }
 }

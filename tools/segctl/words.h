@@ -21,6 +21,8 @@ bool words_are_japanese(void);
 
 /* Text of any origin, safe for a terminal. */
 void words_text(FILE *stream, const char *text);
+/* Columns that it takes. */
+unsigned words_width(const char *text);
 /* printf() whose texts, %s, are of any origin; what else it knows is PRIu64. */
 void words_print(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `text` in the SGR `sgr` where `colour`; both are literals. */
@@ -33,8 +35,9 @@ void words_zone(FILE *stream, const struct policy *policy, size_t zone);
 void words_date(FILE *stream, struct date date);
 /* A date and a time of day on the clocks of the policy's time zone. */
 void words_instant(FILE *stream, const struct policy *policy, usec_t instant);
-/* `mon-fri 08:30-17:15`. */
-void words_hours(FILE *stream, const struct schedule *schedule);
+/* `mon-fri 08:30-17:15`. Returns `buffer`. */
+#define HOURS_MAX (2 * SCHEDULE_TEXT_MAX)
+const char *words_hours(const struct schedule *schedule, char buffer[HOURS_MAX]);
 /* Why a flow does not pass: `expired`; `isolated` where it is live. */
 const char *words_hindrance(enum flow_state state);
 /* `by tanaka since 2026-11-23 02:11: ransomware`. */

@@ -59,12 +59,7 @@ static int print_zones(const void *record, bool colour)
                              "no policy is enforced, so there are no zones", colour);
 }
 
-int run_zones(const struct command *command, int argc, char **argv)
-{
-    static const struct remote_method method = {"GetZones", &zones_reply_type, print_zones};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method zones_method = {"GetZones", &zones_reply_type, print_zones};
 
 /* What the reason does not tell is a dash. */
 static int add_drop(struct table *table, const void *record)
@@ -97,9 +92,4 @@ static int print_drops(const void *record, bool colour)
                              "nothing was refused", colour);
 }
 
-int run_drops(const struct command *command, int argc, char **argv)
-{
-    static const struct remote_method method = {"GetDrops", &drops_reply_type, print_drops};
-
-    return remote_show(command, argc, argv, &method);
-}
+const struct remote_method drops_method = {"GetDrops", &drops_reply_type, print_drops};
