@@ -21,7 +21,7 @@
 /* Services next to each other that have one answer. */
 struct answer {
     struct service_span span;
-    enum reason reason; /* one of those that the policy and operators can tell */
+    enum reason reason; /* one that follows from the policy and the overrides */
     /* By the diagram, of the span's first service. Its flow owns all of the span. */
     struct decision decision;
     enum flow_state state; /* of that flow; FLOW_STATE_LIVE where none owns it */

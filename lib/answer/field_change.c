@@ -19,7 +19,7 @@
 /* Items of a list that the line for people names. */
 #define ITEMS_DESCRIBED 3
 
-/* One comparison. The first failure stays in `r`, and then nothing of it is used. */
+/* One comparison. A failure stays in `r`, and then the result is not used. */
 struct comparison {
     struct arena *arena;
     const struct policy *old, *new;
@@ -127,7 +127,7 @@ static bool has_item(const struct field_items *items, const char *text)
 }
 
 /* The numbers of one set that the other has not. Most services are the same in both families, and
- * told once. */
+ * are added once. */
 static void add_rest(struct comparison *comparison, struct field_items *items, enum family family,
                      const struct range_set *set, const struct range_set *without, take_text take)
 {
@@ -629,7 +629,7 @@ const char *field_changes_key(enum policy_subject subject, size_t i)
     return i < subjects[subject].n_keys ? subjects[subject].keys[i].name : NULL;
 }
 
-/* What comes and goes in the lists of other objects is told by the flows that name them. */
+/* The flows that name another object show what comes and goes in its lists. */
 static void judge(const struct field_key *key, enum policy_subject subject, const void *old,
                   const void *new, struct field_change *change)
 {

@@ -15,7 +15,7 @@
 #include "diagram/service_span.h"
 
 static const char *const nearness_words[] = {
-    [NEAR_DISABLED] = "disabled",   [NEAR_BEHIND] = "behind",
+    [NEAR_DISABLED] = "disabled",   [NEAR_LATER] = "behind",
     [NEAR_PART] = "part",           [NEAR_SERVICE] = "other-service",
     [NEAR_REVERSED] = "reversed",   [NEAR_DESTINATION] = "other-destination",
     [NEAR_SOURCE] = "other-source", [NEAR_ZONES] = "same-zones",
@@ -141,7 +141,7 @@ static bool find_nearness(const struct likeness_of_flow *like, bool enabled,
     bool service = like->service == SAME_SERVICE;
 
     if (service && like->source == MEETS_ADDRESS && like->destination == MEETS_ADDRESS)
-        *ret_nearness = enabled ? NEAR_BEHIND : NEAR_DISABLED;
+        *ret_nearness = enabled ? NEAR_LATER : NEAR_DISABLED;
     else if (service && source && destination)
         *ret_nearness = NEAR_PART;
     else if (source && destination)
@@ -213,7 +213,7 @@ static int try_flow(struct search *search, uint32_t index)
         return r;
     if (!find_nearness(&like, flow->enabled, &near.nearness))
         return 0;
-    if (search->owner != NO_FLOW && near.nearness > NEAR_BEHIND)
+    if (search->owner != NO_FLOW && near.nearness > NEAR_LATER)
         return 0;
 
     keep(search, measure(&like, &near), &near);
@@ -223,8 +223,8 @@ static int try_flow(struct search *search, uint32_t index)
 /* Whether one flow adds nothing to a better one. */
 static bool is_noise(enum nearness best, enum nearness other)
 {
-    if (best <= NEAR_BEHIND)
-        return other > NEAR_BEHIND;
+    if (best <= NEAR_LATER)
+        return other > NEAR_LATER;
     return best != NEAR_ZONES && other == NEAR_ZONES;
 }
 

@@ -3,8 +3,8 @@
 /*
  * A client of the control socket, for programs that have nothing to do until the answer is there.
  * What comes back is framed and bounded as the daemon's own input is; beyond that the daemon is
- * trusted, so a reply is not checked against the interface's description, and whoever reads it
- * takes a field that is missing as none.
+ * trusted, so a reply is not checked against the interface's description, and the reader treats a
+ * missing field as empty.
  */
 
 #include "control/client.h"
@@ -21,7 +21,7 @@
 /* Bytes of one reply: a policy of the greatest size in JSON, where each byte may take six. */
 #define REPLY_MAX ((size_t)512 * 1024 * 1024)
 /* JSON values of one reply, each of which takes memory: ten times those of the flows of a policy of
- * 50,000. A daemon that was taken over does not take the machine's memory by what it answers. */
+ * 50,000. A compromised daemon cannot fill the memory of the machine with its answer. */
 #define REPLY_VALUES_MAX ((size_t)16 * 1024 * 1024)
 
 struct client {
@@ -63,7 +63,7 @@ int client_connect(const char *path, struct client **ret_client)
     return 0;
 }
 
-/* Sends it all. A daemon that closes early may have said why, so that is for the reader to find. */
+/* Sends it all. A daemon that closes early may have sent a reply before, which receive() reads. */
 static int send_all(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {
@@ -101,7 +101,7 @@ static int send_call(struct client *client, const char *method, json_t *paramete
     return text ? send_all(client->fd, text, size) : -ENOMEM;
 }
 
-/* Waits until the socket has something to read, or its end. */
+/* Waits until the socket has input or is closed. */
 static int wait_for_input(int fd)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -135,7 +135,7 @@ static int receive(struct client *client, json_t **ret_message)
     }
 }
 
-/* Takes a reply apart; `message` is stolen. */
+/* Splits a reply; `message` is stolen. */
 static int take_reply(json_t *message, json_t **ret_reply, char **ret_error, bool *ret_continues)
 {
     const json_t *error = json_object_get(message, "error");
@@ -177,7 +177,7 @@ int client_call(struct client *client, const char *method, json_t *parameters, j
     if (r == 0)
         r = take_reply(message, ret_reply, ret_error, &continues);
 
-    /* Only who asks for more gets more. */
+    /* A call without `more` has one reply. */
     if (r == 0 && continues) {
         json_decref(*ret_reply);
         *ret_reply = NULL;

@@ -19,12 +19,12 @@ struct client *client_close(struct client *client);
 DEFINE_CLEANUP(struct client, client_close)
 
 /*
- * Calls a method of io.segd.Control. `parameters` is stolen; NULL for none. Waits without end: the
- * daemon answers or its end is noticed.
- * Returns 0 and the reply's parameters in `*ret_reply` (a new reference); -EREMOTEIO where the
- * reply is an error, with its full name in `*ret_error` (owned by the caller) and its parameters in
- * `*ret_reply`; -EPROTO where what came is no reply; -ECONNRESET where the daemon went; -ENOMEM; or
- * -errno.
+ * Calls a method of io.segd.Control. `parameters` is stolen; NULL for none. Waits without limit:
+ * the daemon answers, or the connection ends. Returns 0 and the reply's parameters in `*ret_reply`
+ * (a new reference); -EREMOTEIO where the reply is an error, with its full name in `*ret_error`
+ * (owned by the caller) and its parameters in
+ * `*ret_reply`; -EPROTO where the message is no reply; -ECONNRESET where the daemon closed the
+ * connection; -ENOMEM; or -errno.
  */
 int client_call(struct client *client, const char *method, json_t *parameters, json_t **ret_reply,
                 char **ret_error);

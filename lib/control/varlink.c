@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Framing: JSON objects with a NUL behind each. What comes from a socket is bounded and checked
- * before anybody looks at it. */
+/* Framing: JSON objects with a NUL after each. Input from a socket is limited and checked before it
+ * is used. */
 
 #include "control/varlink.h"
 
@@ -20,7 +20,7 @@ void varlink_input_clear(struct varlink_input *input)
     *input = (struct varlink_input){.limit = input->limit, .values = input->values};
 }
 
-/* Gives memory back: a connection that idles holds next to nothing. */
+/* Frees an empty buffer: an idle connection uses almost no memory. */
 static void shrink(struct varlink_input *input)
 {
     if (input->size > 0)
@@ -36,7 +36,7 @@ int varlink_input_read(struct varlink_input *input, int fd)
     ssize_t n;
     int r;
 
-    /* What is there holds no whole message: it may not grow for ever. */
+    /* The buffer holds no whole message, and must not grow without limit. */
     if (input->searched > input->limit)
         return -EMSGSIZE;
     r = array_reserve(&input->bytes, &input->capacity, input->size + room, 1);
@@ -78,9 +78,9 @@ static bool is_too_deep(const json_t *json, unsigned depth)
 }
 
 /*
- * Whether the text has more values than it may, by what stands between values outside of texts. A
- * list of empty lists needs fifty times its own size in memory, so this is found out before it is
- * parsed. Of what is no JSON it may say anything.
+ * Whether the text has more values than it may, counted by the signs between values outside of
+ * strings. A list of empty lists needs fifty times its own size in memory, so this is checked
+ * before the text is parsed. For input that is not JSON the result does not matter.
  */
 static bool has_too_many(const char *bytes, size_t size, size_t limit)
 {

@@ -35,12 +35,12 @@ struct varlink_input {
     size_t values;   /* JSON values of one message, each of which takes memory; 0: any number */
 };
 void varlink_input_clear(struct varlink_input *input);
-/* Reads once from the socket what is there. Returns 1, 0 at the end of the stream, -EAGAIN,
+/* Reads once what the socket has. Returns 1, 0 at the end of the stream, -EAGAIN,
  * -EMSGSIZE where a message goes beyond the limit, -ENOMEM or -errno. */
 int varlink_input_read(struct varlink_input *input, int fd);
 /* Takes the next whole message. Returns 1 and a new reference, 0 where there is none yet, -EBADMSG
- * for what is no JSON object (duplicate keys, NUL in a text, too deep, …), -EMSGSIZE for one that
- * is beyond the limits, or -ENOMEM. */
+ * for what is not a JSON object (duplicate keys, NUL in a text, too deep, …), -EMSGSIZE for one
+ * that is beyond the limits, or -ENOMEM. */
 int varlink_input_next(struct varlink_input *input, json_t **ret_message);
 
 /* The message as it goes over the wire, with its NUL, owned by the caller. NULL without memory. */

@@ -80,8 +80,8 @@ expect 2 0 "segctl show: option '--policy' requires an argument" show --policy
 
 # Where no daemon answers.
 expect 4 0 'is segd running? systemctl status segd' status --socket "$work/none"
-expect 4 0 'without segd, with policy files: --policy PATH' explain --socket "$work/none" a b tcp/1
-expect 4 0 'without segd, with policy files: --policy PATH' matrix --socket "$work/none"
+expect 4 0 'to read policy files without segd: --policy PATH' explain --socket "$work/none" a b tcp/1
+expect 4 0 'to read policy files without segd: --policy PATH' matrix --socket "$work/none"
 expect 4 - '' flows --json --socket "$work/none"
 grep -q '"code": "unreachable"' "$work/out" || complain "does not tell programs why"
 expect 4 0 'File name too long' status --socket "/$(printf '%0200d' 0)"

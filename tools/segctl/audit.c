@@ -49,7 +49,7 @@ static void print_entry(const struct audit_entry *entry, bool colour)
     putchar('\n');
 }
 
-/* Returns 0, -ENOMEM, or -EPIPE where nobody reads. */
+/* Returns 0, -ENOMEM, or -EPIPE where the reader has closed. */
 static int show(json_t *reply, void *userdata)
 {
     struct view *view = userdata;
@@ -153,7 +153,7 @@ static bool is_word(const char *text)
     return strcmp(text, "show") == 0 || strcmp(text, "verify") == 0;
 }
 
-/* Brings the word to the front, also where options stand before it. */
+/* Moves the word to the front, also where options come before it. */
 static const char *take_word(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -162,7 +162,7 @@ static const char *take_word(int argc, char **argv)
         if (!is_word(word))
             continue;
         memmove(argv + 2, argv + 1, (size_t)(i - 1) * sizeof(*argv));
-        /* getopt_long() speaks of the command by its first word. */
+        /* The messages of getopt_long() begin with the first word. */
         argv[1] = argv[0];
         return word;
     }

@@ -52,7 +52,7 @@ struct command_option {
 #define COMMAND_OPTIONS_MAX 8
 
 /* Reads the options, and `--help`, which every command has; the arguments begin at argv[optind].
- * Returns true to go on; false where `*ret_exit_code` is all that is left to do. */
+ * Returns true to go on; false where the command ends with `*ret_exit_code`. */
 bool command_begin(const struct command *command, int argc, char **argv,
                    const struct command_option *options, size_t n_options, int *ret_exit_code);
 
@@ -62,7 +62,7 @@ int command_usage(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same for what is missing: `isolate needs --reason`, where `--` is the prefix. */
 int command_needs(const struct command *command, const char *prefix, const char *name);
-/* No memory, said to stderr. */
+/* Prints to stderr that there is no memory. An exit code. */
 int command_no_memory(void);
 
 /* All of them, in the order in which `--help` shows them. */

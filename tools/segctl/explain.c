@@ -141,7 +141,7 @@ static void describe_problem(FILE *stream, const struct question *question,
         return;
     case QUESTION_ZONE_UNKNOWN:
         words_print(stream,
-                    "no zone owns `%s`, and which zone it is in is told by its interface alone: "
+                    "no zone owns `%s`, so only its interface decides which zone it is in: "
                     "name the zone instead",
                     strcmp(question->from, "gateway") == 0 ? question->to : question->from);
         return;

@@ -308,7 +308,7 @@ static void print_reason(const struct explained *explained)
     case REASON_UNKNOWN_INTERFACE:
     case REASON_LIMITED:
     case REASON_LOCKDOWN:
-        putchar('\n'); /* told of packets, not of a policy */
+        putchar('\n'); /* reasons of packets, not of a policy */
         break;
     }
 }
@@ -388,7 +388,7 @@ static void print_nearness(const struct explained *explained, const struct near_
     case NEAR_DISABLED:
         fputs("would allow it, but it is disabled", stdout);
         return;
-    case NEAR_BEHIND:
+    case NEAR_LATER:
         printf("would allow it, but the flow that %s comes first and owns it",
                owner_word(explained->explanation->main->state));
         return;
@@ -531,7 +531,7 @@ static void print_notes(const struct explained *explained)
     if (from->has_zone && to->has_zone &&
         share_interface(policy_of(explained), from->zone, to->zone)) {
         field("note");
-        puts("hosts behind one interface reach each other without the gateway");
+        puts("hosts on one interface reach each other without the gateway");
     }
     if (!explanation->whole) {
         field("note");

@@ -234,7 +234,7 @@ static int load(struct loaded *loaded, const json_t *json)
     return r < 0 ? r : compiled_new(&input, loaded->diagnostics, &loaded->compiled);
 }
 
-/* Says why there is no policy. Returns an exit code. */
+/* Prints why there is no policy. Returns an exit code. */
 static int fail(const struct remote *remote, const struct loaded *loaded, int error)
 {
     if (error == -ENOMEM)
@@ -261,7 +261,7 @@ int running_or_files(const struct command *command, const char *path, const char
 
     exit_code = remote_call(&remote, "GetPolicy", &reply);
     if (exit_code == EXIT_UNREACHABLE && !json)
-        fputs("  without segd, with policy files: --policy PATH\n", stderr);
+        fputs("  to read policy files without segd: --policy PATH\n", stderr);
     if (exit_code != EXIT_YES)
         return exit_code;
 

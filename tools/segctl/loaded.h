@@ -32,19 +32,20 @@ int loaded_require(struct loaded *loaded, const char *path, const struct compile
 /*
  * Compiles the policy files of `path`; if that is NULL, the policy that the daemon at the socket
  * enforces, with its grants and overrides. Returns an exit code, EXIT_YES if there is a policy;
- * otherwise it has said what is wrong.
+ * otherwise the error has been printed.
  */
 int running_or_files(const struct command *command, const char *path, const char *socket, bool json,
                      struct loaded *loaded);
 
 /*
  * The instant that `--at DATE` means: the last one of that day, since what is valid until a day
- * still is on it. NULL is now. Returns an exit code; a wrong date has been said to stderr.
+ * still is on it. NULL is now. Returns an exit code; the error of a wrong date has been printed to
+ * stderr.
  */
 int instant_read(const struct command *command, const struct policy *policy, const char *date,
                  usec_t *ret_instant);
-/* What the policy is at an instant cannot be told: no memory, or its time zone cannot be read. Said
- * to stderr. Returns an exit code. */
+/* Prints why the policy cannot be judged at an instant: no memory, or its time zone cannot be
+ * read. Returns an exit code. */
 int instant_failed(int error);
 
 /* Prints the diagnostics to stderr for people. */

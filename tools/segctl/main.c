@@ -109,7 +109,7 @@ bool command_begin(const struct command *command, int argc, char **argv,
     return true;
 }
 
-/* Runs a command under the name by which getopt_long() speaks of it. */
+/* Runs a command; the messages of getopt_long() begin with its name. */
 static int run(const struct command *command, int argc, char **argv)
 {
     char title[64];
@@ -120,7 +120,7 @@ static int run(const struct command *command, int argc, char **argv)
     exit_code = command->method ? remote_show(command, argc, argv, command->method)
                                 : command->run(command, argc, argv);
 
-    /* An answer that did not arrive is no answer. */
+    /* A command whose answer could not be written has failed. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("segctl: standard output");
         return EXIT_FAILED;

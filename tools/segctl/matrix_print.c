@@ -201,11 +201,11 @@ static void print_legend(const struct matrix *matrix)
     }
 
     puts("  " NOTHING "  nothing passes");
-    puts("  1  so many services pass, each between the hosts of its flows");
+    puts("  1  that many services pass, each between the hosts of its flows");
     if (any)
         puts("any  everything passes between the hosts of a flow; within a zone, `intra: allow`");
     if (idle)
-        puts("  0  nothing passes: what flows there are is disabled, has expired or is held back");
+        puts("  0  nothing passes: the flows there are disabled, expired or held back");
 }
 
 static void print_count(const char *separator, size_t n, const char *singular, const char *plural)

@@ -20,7 +20,7 @@
 #include "matrix.h"
 #include "rehearse.h"
 
-/* Says why there is no rehearsal, to people or programs. Returns the exit code. */
+/* Prints why there is no rehearsal, for people or programs. Returns the exit code. */
 static int refuse(bool json, int exit_code, const char *why)
 {
     if (json)

@@ -357,10 +357,10 @@ static int fail_connection(const struct remote *remote, int error)
                            "segd closed the connection before it answered");
     case -EPROTO:
         return remote_fail(remote, EXIT_UNREACHABLE, "unreachable", NULL,
-                           "what answers at %s does not speak as segd does", remote->socket);
+                           "the program at %s does not speak the protocol of segd", remote->socket);
     default:
         return remote_fail(remote, EXIT_UNREACHABLE, "unreachable", NULL,
-                           "segd cannot be asked at %s: %s", remote->socket, strerror(-error));
+                           "cannot call segd at %s: %s", remote->socket, strerror(-error));
     }
 }
 
@@ -382,11 +382,11 @@ static int tell_busy(const struct remote *remote, const json_t *reply)
 
     if (record_decode_reply(&confirmation_type, json_object_get(reply, "confirmation"), &waits) < 0)
         return command_no_memory();
-    r = refused(remote, EXIT_FAILED, "busy",
-                "`segctl confirm` keeps it; else it goes back by itself, and you may go on", reply,
-                "generation %" PRIu64 " by %s waits to be confirmed until %s (%s)",
-                waits.generation, waits.actor.name, reply_when(waits.deadline_wall, when),
-                reply_span(waits.seconds, left));
+    r = refused(
+        remote, EXIT_FAILED, "busy",
+        "`segctl confirm` keeps it; otherwise it goes back by itself, and then you can repeat this",
+        reply, "generation %" PRIu64 " by %s waits to be confirmed until %s (%s)", waits.generation,
+        waits.actor.name, reply_when(waits.deadline_wall, when), reply_span(waits.seconds, left));
     record_clear(&confirmation_type, &waits);
     return r;
 }
@@ -432,7 +432,8 @@ static int tell_service(const struct remote *remote, const char *error, const js
 
     if (word && strcmp(word, ".InvalidParameter") == 0)
         return remote_fail(remote, EXIT_USAGE, "invalid-parameter", NULL,
-                           "segd does not take this as `%s`", reply_text(reply, "parameter"));
+                           "segd does not accept this value of `%s`",
+                           reply_text(reply, "parameter"));
     if (word && strcmp(word, ".MethodNotFound") == 0)
         return remote_fail(remote, EXIT_FAILED, "unknown-method",
                            "segd and segctl are of different versions: restart segd",
@@ -554,6 +555,6 @@ int remote_follow(struct remote *remote, const char *method, client_handler hand
     if (r == 0)
         r = client_follow(client, method, TAKE_PTR(remote->parameters), handler, userdata, &reply,
                           &error);
-    /* Who reads has gone: main() finds that the answer did not arrive. */
+    /* The reader of stdout has closed: main() finds that. */
     return r == -EPIPE ? EXIT_FAILED : judge(remote, r, error, reply);
 }

@@ -14,10 +14,10 @@
  */
 enum field_kind {
     FIELD_TEXT,   /* a text */
-    FIELD_TEXTS,  /* a text, and the option may stand there several times: a list */
+    FIELD_TEXTS,  /* a text, and the option may be given several times: a list */
     FIELD_NUMBER, /* a whole number that is not negative */
     FIELD_SPAN,   /* `2m`: seconds */
-    FIELD_FLAG,   /* true where it stands there */
+    FIELD_FLAG,   /* true where it is given */
     FIELD_POLICY, /* a path: the texts of its files */
 };
 
@@ -60,15 +60,15 @@ void remote_clear(struct remote *remote);
 
 /*
  * Reads the command line. `--socket`, `--json` and `--help` need no field. Returns true to go on;
- * false where `*ret_exit_code` is all that is left to do.
+ * false where the command ends with `*ret_exit_code`.
  */
 bool remote_begin(struct remote *remote, const struct command *command, int argc, char **argv,
                   const struct remote_method *method, int *ret_exit_code);
-/* Takes a parameter away that is none of the method. */
+/* Removes a flag that is no parameter of the method. Returns whether it was given. */
 bool remote_take_flag(struct remote *remote, const char *parameter);
 
 /* Calls the method with the parameters. Returns EXIT_YES and a new reference; else an exit code,
- * and what went wrong has been said. */
+ * and the error has been printed. */
 int remote_call(struct remote *remote, const char *method, json_t **ret_reply);
 /* Reads the command line, calls the method, and prints its reply: all of a command that has nothing
  * else to do. Returns an exit code. */
@@ -77,15 +77,16 @@ int remote_show(const struct command *command, int argc, char **argv,
 /* Prints a reply, or its JSON where that is wanted. Returns an exit code. */
 int remote_print(const struct remote *remote, json_t *reply, const struct remote_method *method);
 /* Calls a method with `more`; the handler's negative return ends it: -ENOMEM, or -EPIPE where
- * nobody reads. */
+ * the reader has closed. */
 int remote_follow(struct remote *remote, const char *method, client_handler handler,
                   void *userdata);
 
-/* Says what went wrong: to people with what to do about it (may be NULL), to programs as JSON.
+/* Prints an error: for people with what to do about it (may be NULL), for programs as JSON.
  * Returns `exit_code`. */
 int remote_fail(const struct remote *remote, int exit_code, const char *code, const char *remedy,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Says an error of the daemon by its full name; `reply` are its parameters. Returns an exit code.
+/* Prints an error of the daemon, given by its full name; `reply` are its parameters. Returns an
+ * exit code.
  */
 int remote_refused(const struct remote *remote, const char *error, const json_t *reply);
 

@@ -66,7 +66,7 @@ void reply_write_actor(FILE *stream, const struct actor *actor)
         fprintf(stream, " (uid %" PRId64 ")", actor->uid);
 }
 
-/* The first items; what is left over is told by its number, unless that is one. */
+/* The first items and how many more there are; if that is one, it is written too. */
 static void write_items(FILE *stream, char *const *list, size_t n, size_t limit)
 {
     for (size_t i = 0; i < n; i++) {
@@ -274,10 +274,13 @@ void reply_print_override(const struct override *override, bool colour)
     }
 }
 
-/* Lines that are made to get to those that are shown, in all. Beyond, places are told without. */
+/* Empty lines made before those that are shown, in all; places after that show no line. */
 #define LINES_MAX 4000000
 
-/* What is being made of a reply. */
+/*
+ * Diagnostics of a policy that the daemon read. It sends each with its line; sources made of just
+ * these lines print as `check` prints them.
+ */
 struct made {
     struct sources *sources;
     struct diagnostics *diagnostics;
@@ -304,7 +307,7 @@ static int add_source(struct made *made, const struct wire_place *place, uint32_
     return sources_add(made->sources, place->file, text, size, ret_source);
 }
 
-/* Where it is; nowhere where it says no file. */
+/* The location; no location where the place has no file. */
 static int take_place(struct made *made, const struct wire_place *place,
                       struct location *ret_location)
 {

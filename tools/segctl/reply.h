@@ -21,7 +21,7 @@ const char *reply_when(usec_t instant, char buffer[WHEN_MAX]);
 const char *reply_span(int64_t seconds, char *buffer);
 
 /* The first digits of a SHA-256, which is what people compare by eye, as glyphs like all that the
- * daemon tells: it may have been taken over. */
+ * daemon sends, which may be compromised. */
 void reply_write_digest(FILE *stream, const char *digest);
 /* `tanaka (uid 1000)`; `segd itself (boot)`. */
 void reply_write_actor(FILE *stream, const struct actor *actor);

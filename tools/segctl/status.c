@@ -195,7 +195,7 @@ static void print_drift(const struct drift *drift, bool colour)
         *drift->by ? " by " : "", drift->by, *drift->what ? ": " : "", drift->what);
 }
 
-/* Days for which the status tells of what ended. */
+/* Days for which status shows flows that ended. */
 #define ENDED_DAYS 7
 
 static bool has_ended(const struct expiring *flow)

@@ -17,7 +17,7 @@
 #include "base/reason.h"
 #include "base/text.h"
 
-/* Longer lists are told by their first names: who wants all of them opens the line. */
+/* Of longer lists the first names are shown; the line in the policy has them all. */
 #define LIST_SHOWN 4
 
 bool words_are_japanese(void)

@@ -61,7 +61,7 @@ static int print_zones(const void *record, bool colour)
 
 const struct remote_method zones_method = {"GetZones", &zones_reply_type, print_zones};
 
-/* What the reason does not tell is a dash. */
+/* A dash where the reason has no zone. */
 static int add_drop(struct table *table, const void *record)
 {
     const struct wire_drop *drop = record;
@@ -84,7 +84,7 @@ static int print_drops(const void *record, bool colour)
     const struct drops_reply *reply = record;
     bool any = false;
 
-    /* Counters that stand at 0 tell nothing; for programs they are there. */
+    /* People are not shown counters at 0; programs get them. */
     for (size_t i = 0; i < reply->n_drops; i++)
         any |= reply->drops[i].packets > 0;
     return reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->drops,
