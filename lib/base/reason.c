@@ -7,25 +7,26 @@
 #include <stddef.h>
 #include <string.h>
 
-#define WORDS(name)                                                                                \
+#define WORDS(name, detail)                                                                        \
     {                                                                                              \
-        name, "segd " name " ", "drop/" name                                                       \
+        name, "segd " name " ", "drop/" name, REASON_DETAIL_##detail                               \
     }
 
 static const struct {
     const char *name, *log_prefix, *chain;
+    enum reason_detail detail;
 } reasons[REASONS] = {
-    [REASON_NO_FLOW] = WORDS("no-flow"),
-    [REASON_SUSPENDED] = WORDS("suspended"),
-    [REASON_SPOOFED] = WORDS("spoofed"),
-    [REASON_MAC_MISMATCH] = WORDS("mac-mismatch"),
-    [REASON_INVALID] = WORDS("invalid"),
-    [REASON_UNKNOWN_INTERFACE] = WORDS("unknown-interface"),
-    [REASON_LIMITED] = WORDS("limited"),
+    [REASON_NO_FLOW] = WORDS("no-flow", PAIR),
+    [REASON_SUSPENDED] = WORDS("suspended", PAIR),
+    [REASON_SPOOFED] = WORDS("spoofed", ZONE),
+    [REASON_MAC_MISMATCH] = WORDS("mac-mismatch", ZONE),
+    [REASON_INVALID] = WORDS("invalid", PAIR),
+    [REASON_UNKNOWN_INTERFACE] = WORDS("unknown-interface", NONE),
+    [REASON_LIMITED] = WORDS("limited", FLOW),
     /* An isolation stands beside the ruleset, with a chain of its own. */
     [REASON_ISOLATED] = {REASON_NAME_ISOLATED, "segd " REASON_NAME_ISOLATED " ",
-                         REASON_NAME_ISOLATED "/drop"},
-    [REASON_LOCKDOWN] = WORDS("lockdown"),
+                         REASON_NAME_ISOLATED "/drop", REASON_DETAIL_ZONE},
+    [REASON_LOCKDOWN] = WORDS("lockdown", NONE),
 };
 
 const char *reason_to_string(enum reason reason)
@@ -41,6 +42,11 @@ const char *reason_log_prefix(enum reason reason)
 const char *reason_chain(enum reason reason)
 {
     return reasons[reason].chain;
+}
+
+enum reason_detail reason_detail(enum reason reason)
+{
+    return reasons[reason].detail;
 }
 
 enum reason reason_of_counter(const char *name, const char **ret_rest)

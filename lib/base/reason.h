@@ -19,6 +19,14 @@ enum reason {
 };
 #define REASONS 10
 
+/* What stands after a reason in the names of its counters. */
+enum reason_detail {
+    REASON_DETAIL_NONE, /* nothing: one counter, `REASON` */
+    REASON_DETAIL_ZONE, /* `REASON/ZONE` */
+    REASON_DETAIL_PAIR, /* `REASON/FROM/TO`, both zones */
+    REASON_DETAIL_FLOW, /* `REASON/FLOW` */
+};
+
 /* The name that starts those of all parts of the ruleset which isolate a zone. */
 #define REASON_NAME_ISOLATED "isolated"
 
@@ -27,10 +35,10 @@ const char *reason_to_string(enum reason reason);
 const char *reason_log_prefix(enum reason reason);
 /* The chain in which packets refused for it end. */
 const char *reason_chain(enum reason reason);
+enum reason_detail reason_detail(enum reason reason);
 
 /*
  * The reason whose packets a counter of the table counts; REASON_NONE where it counts none.
- * Counters are named by the reason, and where there are several by `REASON/FROM/TO`, `REASON/ZONE`
- * or `limited/FLOW`; `*ret_rest` borrows from the name what follows the first slash, or is "".
+ * `*ret_rest` borrows from the name what follows the first slash, or is "".
  */
 enum reason reason_of_counter(const char *name, const char **ret_rest);

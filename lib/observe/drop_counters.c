@@ -21,22 +21,28 @@ struct reading {
 static int hand_out(const char *name, struct nftables_count count, void *userdata)
 {
     const struct reading *reading = userdata;
-    char buffer[NFT_NAME_MAXLEN], *parts = buffer;
+    char buffer[NFT_NAME_MAXLEN], *parts;
     struct drop_counter counter = {.name = name, .count = count};
-    const char *rest, *first;
+    const char *rest;
 
     counter.reason = reason_of_counter(name, &rest);
     if (counter.reason == REASON_NONE)
         return 0;
 
     snprintf(buffer, sizeof(buffer), "%s", rest);
-    first = *rest ? strsep(&parts, "/") : NULL;
-    if (counter.reason == REASON_LIMITED)
-        counter.flow = first;
-    else
-        counter.from = first;
-    if (first && parts)
+    parts = *rest ? buffer : NULL;
+    switch (reason_detail(counter.reason)) {
+    case REASON_DETAIL_NONE:
+        break;
+    case REASON_DETAIL_ZONE:
+    case REASON_DETAIL_PAIR:
+        counter.from = strsep(&parts, "/");
         counter.to = strsep(&parts, "/");
+        break;
+    case REASON_DETAIL_FLOW:
+        counter.flow = strsep(&parts, "/");
+        break;
+    }
     return reading->handler(&counter, reading->userdata);
 }
 

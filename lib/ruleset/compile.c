@@ -465,7 +465,7 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
         return r;
     compiler.ruleset = ruleset;
 
-    compile_drop(&compiler, REASON_LOCKDOWN, true);
+    compile_drop(&compiler, REASON_LOCKDOWN);
     compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
     compiler_rule(&compiler, compiler_refuse(REASON_LOCKDOWN));
     if (compiler.error < 0)

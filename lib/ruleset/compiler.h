@@ -102,9 +102,10 @@ bool compiler_limits(const struct compiler *compiler);
 #define DROP_LOG_RATE 100
 #define DROP_LOG_BURST 200
 #define DROP_LOG_SNAPLEN 128
-/* In drop.c: the chain in which what is refused for a reason ends, logged and, where `counted`,
- * counted; those of all reasons that need nothing else; the statement that sends there. */
-void compile_drop(struct compiler *compiler, enum reason reason, bool counted);
+/* In drop.c: the chain in which packets refused for a reason end. It logs, and counts them where
+ * the reason has only one counter. Then the chains of all reasons that need nothing else, and the
+ * statement that sends a packet there. */
+void compile_drop(struct compiler *compiler, enum reason reason);
 void compile_drops(struct compiler *compiler);
 struct statement compiler_refuse(enum reason reason);
 /* A chain that accepts neighbour discovery and returns the rest. */

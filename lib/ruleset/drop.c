@@ -37,10 +37,11 @@ struct statement compiler_refuse(enum reason reason)
     return statement_go(VERDICT_GOTO, reason_chain(reason));
 }
 
-void compile_drop(struct compiler *compiler, enum reason reason, bool counted)
+void compile_drop(struct compiler *compiler, enum reason reason)
 {
     compiler_chain(compiler, "%s", reason_chain(reason));
-    if (counted) {
+    /* Where a counter has a detail, the rule that refuses the packet counts it. */
+    if (reason_detail(reason) == REASON_DETAIL_NONE) {
         compiler_counter(compiler, reason_to_string(reason));
         compiler_rule(compiler, statement_counter(reason_to_string(reason)));
     }
@@ -53,5 +54,5 @@ void compile_drops(struct compiler *compiler)
 {
     /* The others come with what refuses for them: limits, isolations, the lockdown. */
     for (enum reason reason = REASON_NO_FLOW; reason <= REASON_UNKNOWN_INTERFACE; reason++)
-        compile_drop(compiler, reason, reason == REASON_UNKNOWN_INTERFACE);
+        compile_drop(compiler, reason);
 }

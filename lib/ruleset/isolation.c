@@ -196,7 +196,7 @@ static void compile_bases(struct compiler *compiler, const struct isolation *iso
 {
     size_t n_bases = compiler->policy->gateway_protect ? ELEMENTS_OF(bases) : 1;
 
-    compile_drop(compiler, REASON_ISOLATED, false);
+    compile_drop(compiler, REASON_ISOLATED);
     if (compiler->policy->gateway_protect)
         compile_neighbour_discovery(compiler, REASON_NAME_ISOLATED "/neighbour-discovery");
     for (size_t i = 0; i < n_bases; i++) {

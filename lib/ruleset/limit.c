@@ -137,7 +137,7 @@ void compile_limits(struct compiler *compiler)
                           (struct element){.verdict = VERDICT_JUMP, .target = target});
     }
 
-    compile_drop(compiler, REASON_LIMITED, false);
+    compile_drop(compiler, REASON_LIMITED);
 
     for (size_t i = 0; i < policy->n_flows; i++)
         if (has_limit(&policy->flows[i]))
