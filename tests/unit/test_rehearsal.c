@@ -178,6 +178,64 @@ START_TEST(flows_with_limits_are_rehearsed)
 }
 END_TEST
 
+static bool is_zone(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; name && i < policy->n_zones; i++) {
+        if (strcmp(policy->zones[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* By which everybody reads a counter's name. */
+START_TEST(counters_are_named_as_the_table_of_reasons_says)
+{
+    static const char text[] =
+        "segd: 1\n"
+        "zones:\n"
+        "  a: { class: lgwan, interfaces: [vlan10], networks: [10.10.0.0/16] }\n"
+        "  b: { class: lgwan, interfaces: [vlan20], networks: [10.20.0.0/16] }\n"
+        "hosts:\n"
+        "  bound: { zone: a, address: 10.10.0.5, mac: '00:00:5e:00:53:05' }\n"
+        "flows:\n"
+        "  f: { from: bound, to: b, services: [tcp/443], limit: { new: 1/h } }\n";
+    cleanup_(fixture_clear) struct fixture fixture = furnish(text);
+    size_t named[REASONS] = {0};
+
+    for (size_t i = 0; i < fixture.ruleset->n_counters; i++) {
+        cleanup_(freep) char *copy = NULL;
+        const char *rest;
+        enum reason reason = reason_of_counter(fixture.ruleset->counters[i].name, &rest);
+        char *parts;
+
+        named[reason]++;
+        if (reason == REASON_NONE)
+            continue;
+        copy = strdup(rest);
+        ck_assert_ptr_nonnull(copy);
+        parts = copy;
+        switch (reason_detail(reason)) {
+        case REASON_DETAIL_NONE:
+            ck_assert_str_eq(parts, "");
+            break;
+        case REASON_DETAIL_PAIR:
+            ck_assert(is_zone(fixture.policy, strsep(&parts, "/")));
+            ck_assert(is_zone(fixture.policy, parts));
+            break;
+        case REASON_DETAIL_ZONE:
+            ck_assert(is_zone(fixture.policy, parts));
+            break;
+        case REASON_DETAIL_FLOW:
+            ck_assert_str_eq(parts, "f");
+            break;
+        }
+    }
+    /* An isolation and the lockdown have rulesets of their own. */
+    for (enum reason reason = REASON_NO_FLOW; reason < REASON_ISOLATED; reason++)
+        ck_assert_uint_gt(named[reason], 0);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
@@ -187,4 +245,5 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, an_expectation_against_the_flows_is_reported);
     tcase_add_test(tests, hosts_without_an_address_are_rehearsed);
     tcase_add_test(tests, flows_with_limits_are_rehearsed);
+    tcase_add_test(tests, counters_are_named_as_the_table_of_reasons_says);
 }
