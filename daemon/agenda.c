@@ -99,7 +99,7 @@ void agenda_read(struct agenda *agenda, const struct compiled *compiled)
             !add_expiring(agenda, flow, warning_of(flow->expires - now)))
             break;
     }
-    if (agenda->n_expiring > 1)
+    if (agenda->expiring)
         qsort(agenda->expiring, agenda->n_expiring, sizeof(*agenda->expiring), compare_expiring);
 }
 

@@ -223,7 +223,7 @@ int method_isolate(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
     const struct override_parameters *asked = parameters;
-    usec_t span;
+    usec_t span = 0;
     int r = convert_span(asked->seconds, &outcome, &span);
 
     if (r == 0)
@@ -282,7 +282,7 @@ int method_grant(struct call *call, const void *parameters, void *userdata)
         .n_services = asked->n_services,
         .reason = asked->reason,
     };
-    usec_t span;
+    usec_t span = 0;
     int r = convert_span(asked->seconds, &outcome, &span);
 
     if (r == 0)

@@ -6,6 +6,7 @@
  * covers the last line.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -125,6 +126,7 @@ static int parse(const char *line, size_t size, struct audit_entry *entry, char 
 
 static bool is_beginning(const struct audit_entry *entry)
 {
+    assert(entry->action);
     return strcmp(entry->action, AUDIT_ACTION_TAMPERED) == 0 &&
            strcmp(entry->previous, AUDIT_NO_HEAD) == 0;
 }
