@@ -193,6 +193,8 @@ static void write_evidence(struct gateway *gateway, const struct target *target,
         outcome->evidence = strdup(evidence_path(evidence));
     if (r == 0)
         r = evidence_finish(evidence);
+    if (outcome->evidence)
+        json_object_set_new(target->detail, "evidence", json_string(outcome->evidence));
     if (r < 0)
         findings_report(gateway->findings, "storage", "evidence-incomplete", FINDING_WARNING,
                         target->object, "the evidence of the isolation of `%s` is incomplete: %s",

@@ -272,6 +272,21 @@ START_TEST(the_audit_log_names_the_flows_and_their_approvals)
 }
 END_TEST
 
+START_TEST(the_audit_log_holds_the_whole_isolation)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+    cleanup_(json_decrefp) json_t *detail = NULL;
+
+    calls_do(segd, "Isolate",
+             calls_parameters("{'zone': 'a', 'reason': 'virus', 'keep': ['x'], 'seconds': 600}"));
+    detail = last_detail(segd, "isolate");
+    assert_json(json_object_get(detail, "keep"), json_pack("[s]", "x"));
+    ck_assert(json_is_string(json_object_get(detail, "until")));
+    ck_assert_ptr_nonnull(
+        strstr(json_string_value(json_object_get(detail, "evidence")), "incidents/"));
+}
+END_TEST
+
 /* Who asks later what was open reads it in the log alone. */
 START_TEST(the_audit_log_holds_the_whole_grant_when_it_comes_and_goes)
 {
@@ -301,6 +316,7 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_test(tests, the_audit_log_names_the_flows_and_their_approvals);
+    tcase_add_test(tests, the_audit_log_holds_the_whole_isolation);
     tcase_add_test(tests, the_audit_log_holds_the_whole_grant_when_it_comes_and_goes);
     tcase_add_test(tests, apply_of_what_is_enforced_makes_no_generation);
     tcase_add_test(tests, apply_of_what_is_enforced_switches_forwarding_on);
