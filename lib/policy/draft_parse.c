@@ -7,6 +7,7 @@
  * here knows what a text means.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -290,10 +291,12 @@ static int parse_objects(struct parser *parser, const struct token *start,
 static int parse_value(struct parser *parser, const struct grammar_key *key,
                        const struct token *token, void *fields)
 {
-    void *field = (char *)fields + key->offset;
     struct arena *arena = parser->arena;
+    void *field;
     int r;
 
+    assert(key);
+    field = (char *)fields + key->offset;
     switch (key->kind) {
     case KEY_TEXT:
         return token->kind == TOKEN_SCALAR ? parse_scalar(parser, token, key->name, field)

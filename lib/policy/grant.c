@@ -7,6 +7,7 @@
  * characters that could begin a line, which the parser then refuses with a word to that effect.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,6 +194,7 @@ static void write_item(FILE *stream, const char *text)
 
 static void write_groups(FILE *stream, const struct policy *policy, const struct grant_side *side)
 {
+    assert(side->groups);
     for (size_t zone = 0; zone < policy->n_zones; zone++) {
         if (!side->groups[zone])
             continue;
@@ -211,6 +213,7 @@ static void write_groups(FILE *stream, const struct policy *policy, const struct
 
 static void write_side(FILE *stream, const struct policy *policy, const struct grant_side *side)
 {
+    assert(side->groups);
     fprintf(stream, "    %s:\n", side->word);
     for (size_t i = 0; i < side->n_ends; i++) {
         if (side->ends[i].zone == NO_ZONE)
