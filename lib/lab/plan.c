@@ -363,7 +363,7 @@ static int add_wrong_macs(struct plan *plan, uint32_t flow, const struct packet 
 static int add_family(struct plan *plan, uint32_t flow, const struct packet *inside)
 {
     struct packet packet = *inside;
-    struct address_sample sources, destinations;
+    struct address_sample sources = {0}, destinations = {0};
     int r;
 
     packet.family = inside->family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
