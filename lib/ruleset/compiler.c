@@ -124,11 +124,11 @@ void compiler_chain(struct compiler *compiler, const char *format, ...)
 void compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
                          int32_t priority)
 {
-    struct chain *chain;
+    struct chain *chain = NULL;
 
     if (compiler->error == 0)
         compiler->error = ruleset_add_chain(compiler->ruleset, name, &chain);
-    if (compiler->error < 0)
+    if (compiler->error != 0)
         return;
     chain->hook = hook;
     chain->priority = priority;

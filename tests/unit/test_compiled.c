@@ -57,10 +57,13 @@ static void add_grant(const char *name, const char *text)
 static int compile(const char *policy)
 {
     const struct policy_text text = {"policy.yaml", policy, strlen(policy), 0};
+    int r;
 
     input.texts = &text;
     input.n_texts = 1;
-    return compiled_new(&input, diagnostics, &compiled);
+    r = compiled_new(&input, diagnostics, &compiled);
+    input.texts = NULL;
+    return r;
 }
 
 static bool has_flow(const char *name)
