@@ -331,12 +331,14 @@ static int adopt_held(struct start *start)
 {
     struct gateway *gateway = start->gateway;
 
-    if (start->held.generation == 0)
-        return 0;
-    if (start->is_known && gateway->state.generation == 0)
-        storage_report(gateway, "state-missing",
-                       "the kernel enforces a policy, but the state is missing");
-    drop_revoked(start);
+    /* A table without a generation has closings too, if its policy could not be kept; but that a
+     * lockdown holds no grant does not mean that it was revoked. */
+    if (start->held.generation > 0) {
+        if (start->is_known && gateway->state.generation == 0)
+            storage_report(gateway, "state-missing",
+                           "the kernel enforces a policy, but the state is missing");
+        drop_revoked(start);
+    }
     start->held.ruleset = ruleset_free(start->held.ruleset);
     return adopt_closings(start);
 }

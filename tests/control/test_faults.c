@@ -308,6 +308,37 @@ START_TEST(closing_that_was_not_written_outlives_the_daemon)
 }
 END_TEST
 
+/* Nor a generation: a policy that could not be kept is enforced from its files. */
+START_TEST(closing_of_a_policy_that_is_not_kept_outlives_the_daemon)
+{
+    char folder[] = "/var/tmp/segd-faults-XXXXXX", filler[64];
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    struct segd *segd;
+
+    enter_disk(folder);
+    snprintf(filler, sizeof(filler), "%s/filler", folder);
+    segd = segd_start(FIRST);
+    segd_stop(segd);
+    ck_assert_int_eq(
+        sandbox_run((const char *const[]){"rm", "-r", segd_state_path(segd), NULL}, NULL, NULL), 0);
+    sandbox_nft("delete table inet segd\n");
+    fill(folder);
+    segd_start_again(segd);
+    calls_finding(segd, "policy-not-kept", true);
+    ck_assert(kept_passes(lab));
+    closings[_i].close(segd);
+    ck_assert(!kept_passes(lab));
+    segd_kill(segd);
+    segd_start_again(segd);
+    ck_assert(!kept_passes(lab));
+    calls_finding(segd, "closing-adopted", true);
+
+    ck_assert_int_eq(unlink(filler), 0);
+    segd_free(segd);
+    leave_disk(folder);
+}
+END_TEST
+
 START_TEST(grant_that_was_revoked_without_a_disk_does_not_come_back)
 {
     char folder[] = "/var/tmp/segd-faults-XXXXXX", filler[64];
@@ -454,6 +485,8 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, read_only_disk_refuses_what_opens_and_enforces);
     tcase_add_loop_test(tests, closing_needs_no_disk, 0, (int)ELEMENTS_OF(closings));
     tcase_add_loop_test(tests, closing_that_was_not_written_outlives_the_daemon, 0,
+                        (int)ELEMENTS_OF(closings));
+    tcase_add_loop_test(tests, closing_of_a_policy_that_is_not_kept_outlives_the_daemon, 0,
                         (int)ELEMENTS_OF(closings));
     tcase_add_test(tests, grant_that_was_revoked_without_a_disk_does_not_come_back);
     tcase_add_loop_test(tests, kernel_that_does_not_listen_changes_nothing, 0,
