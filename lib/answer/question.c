@@ -14,15 +14,6 @@
 
 #include "diagram/service_span.h"
 
-static const struct host *host_named(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->n_hosts; i++) {
-        if (strcmp(policy->hosts[i].name, name) == 0)
-            return &policy->hosts[i];
-    }
-    return NULL;
-}
-
 static const struct host *host_of_address(const struct policy *policy, enum family family,
                                           ip_number address)
 {
@@ -33,15 +24,6 @@ static const struct host *host_of_address(const struct policy *policy, enum fami
             if (host->addresses[j].family == family && host->addresses[j].address == address)
                 return host;
         }
-    }
-    return NULL;
-}
-
-static const struct group *group_named(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->n_groups; i++) {
-        if (strcmp(policy->groups[i].name, name) == 0)
-            return &policy->groups[i];
     }
     return NULL;
 }
@@ -65,13 +47,13 @@ static int add_host(struct asked_end *end, const struct host *host, enum family 
 static int parse_name(const struct policy *policy, const char *text, enum family family,
                       struct asked_end *end)
 {
-    end->host = host_named(policy, text);
+    end->host = policy_host_named(policy, text);
     if (end->host) {
         end->kind = ASKED_HOST;
         return add_host(end, end->host, family);
     }
 
-    end->group = group_named(policy, text);
+    end->group = policy_group_named(policy, text);
     if (end->group) {
         end->kind = ASKED_GROUP;
         return range_set_add_set(&end->addresses, &end->group->addresses.by_family[family]);

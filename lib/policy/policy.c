@@ -53,13 +53,29 @@ const char *policy_zone_label(const struct policy *policy, size_t zone)
     return zone == ZONE_GATEWAY ? "gateway" : policy->zones[zone].label;
 }
 
-const struct zone *policy_zone_named(const struct policy *policy, const char *name)
+/* Of objects whose first member is their name. */
+static const void *find_named(const void *objects, size_t n_objects, size_t size, const char *name)
 {
-    for (size_t i = 0; policy && i < policy->n_zones; i++) {
-        if (strcmp(policy->zones[i].name, name) == 0)
-            return &policy->zones[i];
+    for (const char *object = objects; n_objects > 0; object += size, n_objects--) {
+        if (strcmp(*(const char *const *)(const void *)object, name) == 0)
+            return object;
     }
     return NULL;
+}
+
+const struct zone *policy_zone_named(const struct policy *policy, const char *name)
+{
+    return policy ? find_named(policy->zones, policy->n_zones, sizeof(struct zone), name) : NULL;
+}
+
+const struct host *policy_host_named(const struct policy *policy, const char *name)
+{
+    return find_named(policy->hosts, policy->n_hosts, sizeof(struct host), name);
+}
+
+const struct group *policy_group_named(const struct policy *policy, const char *name)
+{
+    return find_named(policy->groups, policy->n_groups, sizeof(struct group), name);
 }
 
 const char *policy_end_name(const struct policy *policy, const struct end_name *name)
@@ -83,20 +99,13 @@ bool policy_zone_of_address(const struct policy *policy, enum family family, ip_
 {
     const struct policy_store *store = (const struct policy_store *)policy;
     const struct zone_range *ranges = store->zone_ranges[family];
-    size_t low = 0, high = store->n_zone_ranges[family];
+    size_t n_ranges = store->n_zone_ranges[family];
+    size_t i = ranges_find(ranges, n_ranges, sizeof(*ranges), address);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (ranges[middle].range.last < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == store->n_zone_ranges[family] || ranges[low].range.first > address)
+    if (i == n_ranges || ranges[i].range.first > address)
         return false;
 
-    *ret_zone = ranges[low].zone;
+    *ret_zone = ranges[i].zone;
     return true;
 }
 
@@ -207,25 +216,16 @@ static int host_first_address(const struct host *host, enum family family, ip_nu
 static int find_named_end(const struct policy *policy, const char *name, enum family family,
                           size_t *ret_zone, ip_number *ret_address)
 {
-    for (size_t i = 0; i < policy->n_hosts; i++) {
-        if (strcmp(policy->hosts[i].name, name) == 0) {
-            *ret_zone = policy->hosts[i].zone;
-            return host_first_address(&policy->hosts[i], family, ret_address);
-        }
-    }
-    for (size_t i = 0; i < policy->n_groups; i++) {
-        if (strcmp(policy->groups[i].name, name) == 0) {
-            *ret_zone = policy->groups[i].zone;
-            return first_address(&policy->groups[i].addresses, family, ret_address);
-        }
-    }
-    for (size_t i = 0; i < policy->n_zones; i++) {
-        if (strcmp(policy->zones[i].name, name) == 0) {
-            *ret_zone = i;
-            return first_address(&policy->zones[i].addresses, family, ret_address);
-        }
-    }
-    return -ENOENT;
+    const struct host *host = policy_host_named(policy, name);
+    const struct group *group = host ? NULL : policy_group_named(policy, name);
+    const struct zone *zone = host || group ? NULL : policy_zone_named(policy, name);
+
+    if (!host && !group && !zone)
+        return -ENOENT;
+    *ret_zone = host ? host->zone : group ? group->zone : (size_t)(zone - policy->zones);
+    if (host)
+        return host_first_address(host, family, ret_address);
+    return first_address(group ? &group->addresses : &zone->addresses, family, ret_address);
 }
 
 int policy_find_end(const struct policy *policy, const char *text, enum family family,

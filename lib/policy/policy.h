@@ -300,8 +300,11 @@ const char *sanitize_method_to_string(enum sanitize_method method);
 /* `gateway`, or the zone's name or label; borrowed from the policy. */
 const char *policy_zone_name(const struct policy *policy, size_t zone);
 const char *policy_zone_label(const struct policy *policy, size_t zone);
-/* The zone of that name; NULL where there is none, or no policy. Borrowed. */
+/* The zone of that name; NULL where there is none, or no policy. Borrowed. The same of hosts and
+ * groups of a policy. */
 const struct zone *policy_zone_named(const struct policy *policy, const char *name);
+const struct host *policy_host_named(const struct policy *policy, const char *name);
+const struct group *policy_group_named(const struct policy *policy, const char *name);
 /* What a name of a `from` or `to` list is: `gateway`, or the name of the zone, host or group.
  * Borrowed from the policy. */
 const char *policy_end_name(const struct policy *policy, const struct end_name *name);
