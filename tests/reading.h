@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "tests/parse_policy.h"
 
 /* A policy read from text within a test, with what was said about it. */
 struct reading {
@@ -18,7 +19,7 @@ static inline int read_text(struct reading *reading, const char *text)
 {
     ck_assert_int_eq(sources_new(&reading->sources), 0);
     ck_assert_int_eq(diagnostics_new(&reading->diagnostics), 0);
-    return policy_parse("test.yaml", text, strlen(text), reading->sources, reading->diagnostics,
+    return parse_policy("test.yaml", text, strlen(text), reading->sources, reading->diagnostics,
                         &reading->policy);
 }
 

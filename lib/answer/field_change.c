@@ -624,11 +624,6 @@ const char *policy_subject_to_string(enum policy_subject subject)
     return subjects[subject].word;
 }
 
-const char *field_changes_key(enum policy_subject subject, size_t i)
-{
-    return i < subjects[subject].n_keys ? subjects[subject].keys[i].name : NULL;
-}
-
 /* The flows that name another object show what comes and goes in its lists. */
 static void judge(const struct field_key *key, enum policy_subject subject, const void *old,
                   const void *new, struct field_change *change)

@@ -66,6 +66,3 @@ int field_changes_find(struct arena *arena, enum policy_subject subject,
  * the arena; NULL without memory. */
 const char *field_changes_describe(struct arena *arena, const struct field_change *fields,
                                    size_t n_fields);
-
-/* The name of key `i` of a kind of object; NULL beyond the last. */
-const char *field_changes_key(enum policy_subject subject, size_t i);

@@ -279,9 +279,6 @@ struct policy {
  */
 int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
                 struct policy **ret_policy);
-/* The same from text in memory that diagnostics call `name`. */
-int policy_parse(const char *name, const char *text, size_t size, struct sources *sources,
-                 struct diagnostics *diagnostics, struct policy **ret_policy);
 struct policy *policy_free(struct policy *policy);
 DEFINE_CLEANUP(struct policy, policy_free)
 

@@ -234,13 +234,6 @@ int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct s
     return parse_sources(sources, first, ends, complete, diagnostics, ret_policy);
 }
 
-int policy_parse(const char *name, const char *text, size_t size, struct sources *sources,
-                 struct diagnostics *diagnostics, struct policy **ret_policy)
-{
-    return policy_parse_texts(&(const struct policy_text){.name = name, .text = text, .size = size},
-                              1, sources, diagnostics, ret_policy);
-}
-
 int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
                 struct policy **ret_policy)
 {

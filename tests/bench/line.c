@@ -16,6 +16,7 @@
 #include "diagram/diagram.h"
 #include "policy/policy.h"
 #include "ruleset/compile.h"
+#include "tests/parse_policy.h"
 
 static uint64_t clock_usec(void)
 {
@@ -69,7 +70,7 @@ int line_compile(const char *text, size_t size, struct ruleset **ret_ruleset,
     if (r < 0)
         return r;
 
-    r = policy_parse("policy.yaml", text, size, sources, diagnostics, &policy);
+    r = parse_policy("policy.yaml", text, size, sources, diagnostics, &policy);
     cost->text_bytes += size;
     cost->parse += lap(&clock);
     if (r == 0)

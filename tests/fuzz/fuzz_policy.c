@@ -16,6 +16,7 @@
 #include "diagram/diagram.h"
 #include "policy/policy.h"
 #include "ruleset/compile.h"
+#include "tests/parse_policy.h"
 
 struct reading {
     struct sources *sources;
@@ -35,7 +36,7 @@ static bool reading_make(struct reading *reading, const char *text, size_t size)
 {
     if (sources_new(&reading->sources) < 0 || diagnostics_new(&reading->diagnostics) < 0)
         abort();
-    return policy_parse("fuzz.yaml", text, size, reading->sources, reading->diagnostics,
+    return parse_policy("fuzz.yaml", text, size, reading->sources, reading->diagnostics,
                         &reading->policy) == 0;
 }
 

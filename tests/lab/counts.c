@@ -13,10 +13,11 @@
 #include <string.h>
 
 #include "diagram/diagram.h"
-#include "segd.h"
 #include "lab/lab.h"
+#include "parse_policy.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
+#include "segd.h"
 
 struct wanted {
     const char *name; /* NULL: all */
@@ -176,7 +177,7 @@ void segd_commit(const char *policy, usec_t now)
     ck_assert(!lab_in_root_namespace());
     ck_assert_int_eq(sources_new(&sources), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    r = policy_parse("policy", policy, strlen(policy), sources, diagnostics, &read);
+    r = parse_policy("policy", policy, strlen(policy), sources, diagnostics, &read);
     if (r == 0)
         r = diagram_new(read, diagnostics, &diagram);
     if (r < 0)

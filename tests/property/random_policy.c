@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
+#include "tests/parse_policy.h"
 
 #define SMALL_ZONES 3
 
@@ -209,7 +210,7 @@ void random_case_make(uint64_t seed, struct random_case *ret_case)
 
         ck_assert_int_eq(sources_new(&ret_case->sources), 0);
         ck_assert_int_eq(diagnostics_new(&ret_case->diagnostics), 0);
-        r = policy_parse("random.yaml", text, strlen(text), ret_case->sources,
+        r = parse_policy("random.yaml", text, strlen(text), ret_case->sources,
                          ret_case->diagnostics, &ret_case->policy);
         if (r == 0)
             r = diagram_new(ret_case->policy, ret_case->diagnostics, &ret_case->diagram);

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "checks.h"
+#include "tests/parse_policy.h"
 #include "tests/property/random_policy.h"
 
 #define POLICIES 400
@@ -105,7 +106,7 @@ START_TEST(flows_are_shadowed_exactly_when_they_own_nothing)
     random_case_make((uint64_t)_i, &c);
     ck_assert_int_eq(sources_new(&sources), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    ck_assert_int_eq(policy_parse("random.yaml", text, strlen(text), sources, diagnostics, &whole),
+    ck_assert_int_eq(parse_policy("random.yaml", text, strlen(text), sources, diagnostics, &whole),
                      0);
 
     for (size_t from = 0; from < 3; from++) {

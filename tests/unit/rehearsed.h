@@ -7,6 +7,7 @@
 
 #include "lab/rehearsal.h"
 #include "ruleset/compile.h"
+#include "tests/parse_policy.h"
 
 /* A policy with one of everything, and its rehearsal: for the two programs that test rehearsals. */
 
@@ -63,7 +64,7 @@ static inline struct fixture furnish(const char *policy)
 
     ck_assert_int_eq(sources_new(&fixture.sources), 0);
     ck_assert_int_eq(diagnostics_new(&fixture.diagnostics), 0);
-    r = policy_parse("test", policy, strlen(policy), fixture.sources, fixture.diagnostics,
+    r = parse_policy("test", policy, strlen(policy), fixture.sources, fixture.diagnostics,
                      &fixture.policy);
     if (r == 0)
         r = diagram_new(fixture.policy, fixture.diagnostics, &fixture.diagram);

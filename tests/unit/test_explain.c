@@ -9,6 +9,7 @@
 #include "answer/explain.h"
 #include "base/cleanup.h"
 #include "checks.h"
+#include "tests/parse_policy.h"
 
 static const char policy_text[] =
     "segd: 1\n"
@@ -56,7 +57,7 @@ static void set_up(void)
 {
     ck_assert_int_eq(sources_new(&sources), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    if (policy_parse("policy.yaml", policy_text, strlen(policy_text), sources, diagnostics,
+    if (parse_policy("policy.yaml", policy_text, strlen(policy_text), sources, diagnostics,
                      &policy) < 0)
         diagnostics_print(diagnostics, sources, stderr, false);
     ck_assert_ptr_nonnull(policy);
@@ -493,7 +494,7 @@ START_TEST(an_unprotected_gateway_is_not_judged)
     cleanup_(diagram_freep) struct diagram *bare_diagram = NULL;
     cleanup_(explanation_freep) struct explanation *explanation = NULL;
 
-    ck_assert_int_eq(policy_parse("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
+    ck_assert_int_eq(parse_policy("bare.yaml", text, strlen(text), sources, diagnostics, &bare), 0);
     ck_assert_int_eq(diagram_new(bare, diagnostics, &bare_diagram), 0);
     ck_assert_int_eq(question_parse(bare, "z", "gateway", "tcp/22", &question), 0);
     ck_assert_int_eq(explanation_new(bare_diagram, NULL, &question, FAMILY_IPV4, 0, &explanation),

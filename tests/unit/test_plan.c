@@ -15,6 +15,7 @@
 #include "lab/layout.h"
 #include "lab/plan.h"
 #include "lab/sample.h"
+#include "tests/parse_policy.h"
 
 struct fixture {
     struct sources *sources;
@@ -42,7 +43,7 @@ static struct fixture furnish(const char *text)
 
     ck_assert_int_eq(sources_new(&fixture.sources), 0);
     ck_assert_int_eq(diagnostics_new(&fixture.diagnostics), 0);
-    r = policy_parse("test", text, strlen(text), fixture.sources, fixture.diagnostics,
+    r = parse_policy("test", text, strlen(text), fixture.sources, fixture.diagnostics,
                      &fixture.policy);
     if (r == 0)
         r = diagram_new(fixture.policy, fixture.diagnostics, &fixture.diagram);

@@ -161,7 +161,7 @@ START_TEST(a_policy_of_too_many_bytes_is_not_even_looked_at)
 
     ck_assert_int_eq(sources_new(&reading.sources), 0);
     ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
-    ck_assert_int_eq(policy_parse("large.yaml", "", POLICY_SIZE_MAX + 1, reading.sources,
+    ck_assert_int_eq(parse_policy("large.yaml", "", POLICY_SIZE_MAX + 1, reading.sources,
                                   reading.diagnostics, &reading.policy),
                      -EBADMSG);
     ck_assert(has_diagnostic(reading.diagnostics, "too-large"));
@@ -264,7 +264,7 @@ static void read_anything(const char *text, size_t size)
 
     ck_assert_int_eq(sources_new(&reading.sources), 0);
     ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
-    r = policy_parse("any.yaml", text, size, reading.sources, reading.diagnostics, &reading.policy);
+    r = parse_policy("any.yaml", text, size, reading.sources, reading.diagnostics, &reading.policy);
     if (r == 0)
         ck_assert_uint_eq(diagnostics_count(reading.diagnostics, SEVERITY_ERROR), 0);
     else

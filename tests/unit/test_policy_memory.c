@@ -47,7 +47,7 @@ START_TEST(no_memory_comes_back_as_an_error)
         ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
 
         failing_memory_start(failures);
-        r = policy_parse("test.yaml", text, strlen(text), reading.sources, reading.diagnostics,
+        r = parse_policy("test.yaml", text, strlen(text), reading.sources, reading.diagnostics,
                          &reading.policy);
         again = failing_memory_stop(r, &failures);
         ck_assert_int_eq(r == 0, reading.policy != NULL);

@@ -14,6 +14,7 @@
 #include "checks.h"
 #include "diagram/diagram.h"
 #include "diagram/shadowed.h"
+#include "tests/parse_policy.h"
 
 static const char policy_text[] =
     "segd: 1\n"
@@ -48,7 +49,7 @@ START_TEST(flows_not_settled_are_overlapped_and_a_warning_says_so)
 
     ck_assert_int_eq(sources_new(&sources), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    ck_assert_int_eq(policy_parse("policy.yaml", policy_text, strlen(policy_text), sources,
+    ck_assert_int_eq(parse_policy("policy.yaml", policy_text, strlen(policy_text), sources,
                                   diagnostics, &policy),
                      0);
     ck_assert_int_eq(diagram_new(policy, diagnostics, &diagram), 0);
