@@ -29,14 +29,8 @@ static void borders_clear(struct borders *borders)
 
 static int borders_add(struct borders *borders, service_number service)
 {
-    int r = array_reserve(&borders->services, &borders->capacity, borders->n_services + 1,
-                          sizeof(*borders->services));
-
-    if (r < 0)
-        return r;
-
-    borders->services[borders->n_services++] = service;
-    return 0;
+    return array_append(&borders->services, &borders->n_services, &borders->capacity, &service,
+                        sizeof(service));
 }
 
 static bool ends_have_zone(const struct flow_end *ends, size_t n_ends, size_t zone)
@@ -110,7 +104,6 @@ static int append_answer(struct explanation *explanation, size_t *capacity,
 {
     struct answer *last =
         explanation->n_answers > 0 ? &explanation->answers[explanation->n_answers - 1] : NULL;
-    int r;
 
     if (last && last->span.last + 1 == answer->span.first && last->reason == answer->reason &&
         last->decision.flow == answer->decision.flow) {
@@ -118,13 +111,8 @@ static int append_answer(struct explanation *explanation, size_t *capacity,
         return 0;
     }
 
-    r = array_reserve(&explanation->answers, capacity, explanation->n_answers + 1,
-                      sizeof(*explanation->answers));
-    if (r < 0)
-        return r;
-
-    explanation->answers[explanation->n_answers++] = *answer;
-    return 0;
+    return array_append(&explanation->answers, &explanation->n_answers, capacity, answer,
+                        sizeof(*answer));
 }
 
 /* What becomes of the packets that the flow owns. */

@@ -15,13 +15,7 @@
 
 static int list_append(struct index_list *list, size_t index)
 {
-    int r = array_reserve(&list->indices, &list->capacity, list->n + 1, sizeof(*list->indices));
-
-    if (r < 0)
-        return r;
-
-    list->indices[list->n++] = index;
-    return 0;
+    return array_append(&list->indices, &list->n, &list->capacity, &index, sizeof(index));
 }
 
 size_t matrix_zone(const struct matrix *matrix, size_t i)

@@ -14,25 +14,19 @@
 
 int collection_add(struct collection *collection, enum family family, struct range range)
 {
-    int r = array_reserve(&collection->ranges[family], &collection->capacities[family],
-                          collection->n_ranges[family] + 1, sizeof(struct range));
-
-    if (r < 0)
-        return r;
-
-    collection->ranges[family][collection->n_ranges[family]++] = range;
-    return 0;
+    return array_append(&collection->ranges[family], &collection->n_ranges[family],
+                        &collection->capacities[family], &range, sizeof(range));
 }
 
 int collection_add_set(struct collection *collection, const struct address_set *set)
 {
     for (enum family family = 0; family < FAMILIES; family++) {
-        for (size_t i = 0; i < set->by_family[family].n_ranges; i++) {
-            int r = collection_add(collection, family, set->by_family[family].ranges[i]);
+        const struct range_set *more = &set->by_family[family];
 
-            if (r < 0)
-                return r;
-        }
+        if (array_append_all(&collection->ranges[family], &collection->n_ranges[family],
+                             &collection->capacities[family], more->ranges, more->n_ranges,
+                             sizeof(*more->ranges)) < 0)
+            return -ENOMEM;
     }
     return 0;
 }

@@ -42,14 +42,9 @@ static void host_claims_clear(struct host_claims *claims)
 
 static int add_claim(struct claims *claims, struct claim claim)
 {
-    int r = array_reserve(&claims->claims, &claims->capacity, claims->n_claims + 1, sizeof(claim));
-
-    if (r < 0)
-        return r;
-
     claim.order = claims->n_claims;
-    claims->claims[claims->n_claims++] = claim;
-    return 0;
+    return array_append(&claims->claims, &claims->n_claims, &claims->capacity, &claim,
+                        sizeof(claim));
 }
 
 /* Reports an address, or the first of a range, that is not in the zone. */

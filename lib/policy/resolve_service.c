@@ -23,15 +23,9 @@ static int report_literal(struct resolver *resolver, const struct draft_text *te
 /* Adds a service to the array; its index. */
 static int add_service(struct resolver *resolver, const struct service *service, size_t *ret_index)
 {
-    int r = array_reserve(&resolver->services, &resolver->services_capacity,
-                          resolver->n_services + 1, sizeof(*service));
-
-    if (r < 0)
-        return r;
-
     *ret_index = resolver->n_services;
-    resolver->services[resolver->n_services++] = *service;
-    return 0;
+    return array_append(&resolver->services, &resolver->n_services, &resolver->services_capacity,
+                        service, sizeof(*service));
 }
 
 _Static_assert(sizeof(struct service_range) == 6 + FAMILIES,

@@ -44,18 +44,6 @@ static const struct {
     {FAMILY_IPV6, {IPV6(0xff00), ~(ip_number)0}, "ff00::/8, multicast"},
 };
 
-static int add_network(struct resolver *resolver, struct network network)
-{
-    int r = array_reserve(&resolver->networks, &resolver->networks_capacity,
-                          resolver->n_networks + 1, sizeof(network));
-
-    if (r < 0)
-        return r;
-
-    resolver->networks[resolver->n_networks++] = network;
-    return 0;
-}
-
 static int resolve_any(struct resolver *resolver, const struct draft_text *text)
 {
     int r;
@@ -98,7 +86,8 @@ static int resolve_network(struct resolver *resolver, const struct draft_text *t
                                 "the network `%s` has addresses that no zone can own (%s)",
                                 text->text, unusable[i].name);
     }
-    return add_network(resolver, network);
+    return array_append(&resolver->networks, &resolver->n_networks, &resolver->networks_capacity,
+                        &network, sizeof(network));
 }
 
 static int resolve_networks(struct resolver *resolver, const struct draft_text *list)
