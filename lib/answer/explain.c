@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "diagram/service_span.h"
 
 /* The first services of what may have another answer than the service before it. */
@@ -62,7 +63,7 @@ static int compare_services(const void *a, const void *b)
 {
     const service_number *x = a, *y = b;
 
-    return (*x > *y) - (*x < *y);
+    return COMPARE(*x, *y);
 }
 
 static bool asks_for_ranges(const struct asked *asked)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 static int list_append(struct index_list *list, size_t index)
 {
@@ -45,44 +46,30 @@ static bool range_is_any(const struct service_range *range)
            range->port_first == 0 && range->port_last == UINT16_MAX;
 }
 
-static int compare_numbers(unsigned a, unsigned b)
-{
-    return (a > b) - (a < b);
-}
-
 static int compare_ranges(const struct service_range *a, const struct service_range *b)
 {
-    int r = compare_numbers(a->protocol_first, b->protocol_first);
-
-    for (enum family family = 0; r == 0 && family < FAMILIES; family++)
-        r = compare_numbers(a->families[family], b->families[family]);
-    if (r == 0)
-        r = compare_numbers(a->protocol_last, b->protocol_last);
-    if (r == 0)
-        r = compare_numbers(a->port_first, b->port_first);
-    return r == 0 ? compare_numbers(a->port_last, b->port_last) : r;
+    return COMPARE(a->protocol_first, b->protocol_first)
+               ?: COMPARE(a->families[FAMILY_IPV4], b->families[FAMILY_IPV4])
+               ?: COMPARE(a->families[FAMILY_IPV6], b->families[FAMILY_IPV6])
+               ?: COMPARE(a->protocol_last, b->protocol_last)
+               ?: COMPARE(a->port_first, b->port_first) ?: COMPARE(a->port_last, b->port_last);
 }
 
 /* 0 where the two mean the same. */
 static int compare_meaning(const struct service *a, const struct service *b)
 {
-    if (a->n_ranges != b->n_ranges)
-        return a->n_ranges < b->n_ranges ? -1 : 1;
+    int r = COMPARE(a->n_ranges, b->n_ranges);
 
-    for (size_t i = 0; i < a->n_ranges; i++) {
-        int r = compare_ranges(&a->ranges[i], &b->ranges[i]);
-
-        if (r != 0)
-            return r;
-    }
-    return 0;
+    for (size_t i = 0; r == 0 && i < a->n_ranges; i++)
+        r = compare_ranges(&a->ranges[i], &b->ranges[i]);
+    return r;
 }
 
 static int compare_indices(const void *a, const void *b)
 {
     const size_t *x = a, *y = b;
 
-    return (*x > *y) - (*x < *y);
+    return COMPARE(*x, *y);
 }
 
 /* Those that mean the same become neighbours, in the order of the policy. */
@@ -90,9 +77,8 @@ static int compare_services(const void *a, const void *b, void *policy_)
 {
     const struct policy *policy = policy_;
     const size_t *x = a, *y = b;
-    int r = compare_meaning(&policy->services[*x], &policy->services[*y]);
 
-    return r == 0 ? compare_indices(a, b) : r;
+    return compare_meaning(&policy->services[*x], &policy->services[*y]) ?: compare_indices(a, b);
 }
 
 /* Keeps one of the services that mean the same. */

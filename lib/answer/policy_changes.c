@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "base/name_index.h"
 
 const char *policy_change_kind_to_string(enum policy_change_kind kind)
@@ -135,9 +136,9 @@ struct loose {
 static int compare_loose(const void *a, const void *b)
 {
     const struct loose *x = a, *y = b;
-    int order = memcmp(x->flow->digest, y->flow->digest, sizeof(x->flow->digest));
 
-    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+    return memcmp(x->flow->digest, y->flow->digest, sizeof(x->flow->digest))
+               ?: COMPARE(x->index, y->index);
 }
 
 /* Flows of a side that have no partner, by content, which a disabled one has none of. */

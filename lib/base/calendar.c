@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/compare.h"
 
 #define SECONDS_PER_HOUR 3600
 #define SECONDS_PER_DAY (24 * SECONDS_PER_HOUR)
@@ -155,11 +156,7 @@ int date_parse(const char *text, struct date *ret_date)
 
 int date_compare(struct date a, struct date b)
 {
-    if (a.year != b.year)
-        return a.year < b.year ? -1 : 1;
-    if (a.month != b.month)
-        return a.month < b.month ? -1 : 1;
-    return a.day < b.day ? -1 : a.day > b.day;
+    return COMPARE(a.year, b.year) ?: COMPARE(a.month, b.month) ?: COMPARE(a.day, b.day);
 }
 
 const char *date_format_iso(struct date date, char buffer[DATE_TEXT_MAX])

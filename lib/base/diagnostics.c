@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 #define DIAGNOSTICS_MAX 1000
 
@@ -65,25 +66,11 @@ struct diagnostics *diagnostics_free(struct diagnostics *diagnostics)
     return NULL;
 }
 
-static int compare_numbers(uint32_t a, uint32_t b)
+int location_compare(struct location a, struct location b)
 {
-    return a < b ? -1 : a > b;
-}
-
-/* What has no place comes last. */
-static int location_compare(struct location a, struct location b)
-{
-    int order;
-
     if (a.line == 0 || b.line == 0)
         return (a.line == 0) - (b.line == 0);
-
-    order = compare_numbers(a.source, b.source);
-    if (order == 0)
-        order = compare_numbers(a.line, b.line);
-    if (order == 0)
-        order = compare_numbers(a.column, b.column);
-    return order;
+    return COMPARE(a.source, b.source) ?: COMPARE(a.line, b.line) ?: COMPARE(a.column, b.column);
 }
 
 /* After all that are at the same place, so that these stay in order of adding. */

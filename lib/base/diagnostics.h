@@ -36,6 +36,8 @@ const char *sources_text(const struct sources *sources, uint32_t source, size_t 
  * line means that end. Returns 0, or -ENOENT where there is no such file or line.
  */
 int sources_find(const struct sources *sources, struct location location, size_t *ret_offset);
+/* Less than 0, 0 or more, as the places follow each other; what has no place comes last. */
+int location_compare(struct location a, struct location b);
 
 enum severity {
     SEVERITY_ERROR,

@@ -21,6 +21,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/compare.h"
 
 #define TEMPORARY_SUFFIX ".tmp"
 
@@ -255,7 +256,7 @@ static int compare_numbers(const void *a, const void *b)
 {
     uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
 
-    return (first > second) - (first < second);
+    return COMPARE(first, second);
 }
 
 int file_list_numbers(int directory, file_number number, const void *userdata,

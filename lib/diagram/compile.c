@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "diagram/diagram.h"
 #include "diagram/pair.h"
 #include "diagram/shadowed.h"
@@ -73,15 +74,10 @@ static int compare_listings(const void *a, const void *b)
 {
     const struct listing *x = a, *y = b;
 
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    if (x->to != y->to)
-        return x->to < y->to ? -1 : 1;
-    if (x->flow != y->flow)
-        return x->flow < y->flow ? -1 : 1;
-    if (x->from_end != y->from_end)
-        return x->from_end < y->from_end ? -1 : 1;
-    return (x->to_end > y->to_end) - (x->to_end < y->to_end);
+    return COMPARE(x->from, y->from)
+               ?: COMPARE(x->to, y->to)
+               ?: COMPARE(x->flow, y->flow)
+               ?: COMPARE(x->from_end, y->from_end) ?: COMPARE(x->to_end, y->to_end);
 }
 
 static int compiler_list_flows(struct compiler *compiler)

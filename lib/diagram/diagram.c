@@ -10,28 +10,24 @@
 
 #include <stdlib.h>
 
+#include "base/compare.h"
+
 int exact_row_compare(const void *a, const void *b)
 {
     const struct exact_row *x = a, *y = b;
 
-    if (x->source != y->source)
-        return x->source < y->source ? -1 : 1;
-    if (x->destination != y->destination)
-        return x->destination < y->destination ? -1 : 1;
-    if (x->service != y->service)
-        return x->service < y->service ? -1 : 1;
-    return (x->flow > y->flow) - (x->flow < y->flow);
+    return COMPARE(x->source, y->source)
+               ?: COMPARE(x->destination, y->destination)
+               ?: COMPARE(x->service, y->service) ?: COMPARE(x->flow, y->flow);
 }
 
 int range_row_compare(const void *a, const void *b)
 {
     const struct range_row *x = a, *y = b;
 
-    if (x->source.first != y->source.first)
-        return x->source.first < y->source.first ? -1 : 1;
-    if (x->destination.first != y->destination.first)
-        return x->destination.first < y->destination.first ? -1 : 1;
-    return (x->services.first > y->services.first) - (x->services.first < y->services.first);
+    return COMPARE(x->source.first, y->source.first)
+               ?: COMPARE(x->destination.first, y->destination.first)
+               ?: COMPARE(x->services.first, y->services.first);
 }
 
 /* The first row that is not before `wanted`. */
@@ -241,11 +237,7 @@ static int compare_pairs(const void *a, const void *b)
 {
     const struct pair *x = a, *y = b;
 
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    if (x->to != y->to)
-        return x->to < y->to ? -1 : 1;
-    return (x->family > y->family) - (x->family < y->family);
+    return COMPARE(x->from, y->from) ?: COMPARE(x->to, y->to) ?: COMPARE(x->family, y->family);
 }
 
 const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from, size_t to,

@@ -12,12 +12,13 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/compare.h"
 
 static int compare_spans(const void *a, const void *b)
 {
     const struct service_span *x = a, *y = b;
 
-    return (x->first > y->first) - (x->first < y->first);
+    return COMPARE(x->first, y->first);
 }
 
 /* Sorts spans and merges those that touch. Returns how many are left. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 /* The thresholds of this folder can be set from outside, so that tests exercise with small policies
  * what otherwise only large ones have: tests/property/meson.build. */
@@ -90,11 +91,8 @@ static int compare_entries(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
 
-    if (x->prefix.address != y->prefix.address)
-        return x->prefix.address < y->prefix.address ? -1 : 1;
-    if (x->prefix.length != y->prefix.length)
-        return x->prefix.length < y->prefix.length ? -1 : 1;
-    return (x->part > y->part) - (x->part < y->part);
+    return COMPARE(x->prefix.address, y->prefix.address)
+               ?: COMPARE(x->prefix.length, y->prefix.length) ?: COMPARE(x->part, y->part);
 }
 
 static int tree_collect(struct tree *tree, const uint32_t *members, size_t n_members)
@@ -277,7 +275,7 @@ static int compare_members(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;
 
-    return (*x > *y) - (*x < *y);
+    return COMPARE(*x, *y);
 }
 
 /* Puts what the node would get from the classes that it is linked to into `*members`. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compare.h"
 #include "diagram/interval_map.h"
 
 struct border {
@@ -68,9 +69,7 @@ static int compare_borders(const void *a, const void *b)
 {
     const struct border *x = a, *y = b;
 
-    if (x->at != y->at)
-        return x->at < y->at ? -1 : 1;
-    return (x->member > y->member) - (x->member < y->member);
+    return COMPARE(x->at, y->at) ?: COMPARE(x->member, y->member);
 }
 
 /* A border is at the first value of a range and at the one after its last; at none after the last

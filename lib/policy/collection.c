@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 int collection_add(struct collection *collection, enum family family, struct range range)
 {
@@ -35,7 +36,7 @@ static int compare_ranges(const void *a, const void *b)
 {
     const struct range *left = a, *right = b;
 
-    return (left->first > right->first) - (left->first < right->first);
+    return COMPARE(left->first, right->first);
 }
 
 /* Melts sorted ranges that overlap or touch, in place. Returns how many are left. */

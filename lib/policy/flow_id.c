@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compare.h"
 #include "policy/resolver.h"
 
 typedef crypto_generichash_state digest;
@@ -89,15 +90,11 @@ static int compare_services(const void *a, const void *b)
 {
     const struct service_range *left = a, *right = b;
 
-    if (left->families[FAMILY_IPV4] != right->families[FAMILY_IPV4])
-        return left->families[FAMILY_IPV4] ? 1 : -1;
-    if (left->families[FAMILY_IPV6] != right->families[FAMILY_IPV6])
-        return left->families[FAMILY_IPV6] ? 1 : -1;
-    if (left->protocol_first != right->protocol_first)
-        return left->protocol_first < right->protocol_first ? -1 : 1;
-    if (left->protocol_last != right->protocol_last)
-        return left->protocol_last < right->protocol_last ? -1 : 1;
-    return (left->port_first > right->port_first) - (left->port_first < right->port_first);
+    return COMPARE(left->families[FAMILY_IPV4], right->families[FAMILY_IPV4])
+               ?: COMPARE(left->families[FAMILY_IPV6], right->families[FAMILY_IPV6])
+               ?: COMPARE(left->protocol_first, right->protocol_first)
+               ?: COMPARE(left->protocol_last, right->protocol_last)
+               ?: COMPARE(left->port_first, right->port_first);
 }
 
 /* Melts sorted ranges that are one but for their ports. Returns how many are left. */

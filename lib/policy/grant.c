@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/compare.h"
 #include "policy/overrides.h"
 
 /* An address, prefix or range that somebody typed goes into a group of its zone. */
@@ -49,9 +50,7 @@ static int compare_owners(const void *a, const void *b)
 {
     const struct owner *left = a, *right = b;
 
-    if (left->family != right->family)
-        return left->family < right->family ? -1 : 1;
-    return (left->address > right->address) - (left->address < right->address);
+    return COMPARE(left->family, right->family) ?: COMPARE(left->address, right->address);
 }
 
 static int owners_init(struct owners *owners, const struct policy *policy, struct arena *arena)

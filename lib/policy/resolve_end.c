@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compare.h"
 #include "policy/resolver.h"
 
 #define END_KINDS (KIND(KNOWN_GATEWAY) | KINDS_OF_ENDS)
@@ -99,9 +100,7 @@ static int compare_listed(const void *a, const void *b)
 {
     const struct listed *left = a, *right = b;
 
-    if (left->zone != right->zone)
-        return left->zone < right->zone ? -1 : 1;
-    return (left->known > right->known) - (left->known < right->known);
+    return COMPARE(left->zone, right->zone) ?: COMPARE(left->known, right->known);
 }
 
 /* Melts the names of each zone, by which they are sorted, into one end. */

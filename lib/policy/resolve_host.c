@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 
@@ -197,11 +198,8 @@ static int compare_claims(const void *a, const void *b)
 {
     const struct claim *left = a, *right = b;
 
-    if (left->family != right->family)
-        return left->family < right->family ? -1 : 1;
-    if (left->number != right->number)
-        return left->number < right->number ? -1 : 1;
-    return (left->order > right->order) - (left->order < right->order);
+    return COMPARE(left->family, right->family)
+               ?: COMPARE(left->number, right->number) ?: COMPARE(left->order, right->order);
 }
 
 /* Reports what two hosts claim, at the later of them. */

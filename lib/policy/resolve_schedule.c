@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compare.h"
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 
@@ -151,8 +152,7 @@ static int compare_parts(const void *a, const void *b)
 {
     const struct part *left = a, *right = b;
 
-    return (left->hours.first_minute > right->hours.first_minute) -
-           (left->hours.first_minute < right->hours.first_minute);
+    return COMPARE(left->hours.first_minute, right->hours.first_minute);
 }
 
 /* Two parts of a day are one where they touch and can be written as one. */

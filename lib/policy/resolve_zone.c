@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 #include "policy/store.h"
@@ -218,33 +219,21 @@ static int resolve_zone(struct resolver *resolver, struct known *known)
     return 0;
 }
 
-static bool is_before(struct location a, struct location b)
-{
-    if (a.source != b.source)
-        return a.source < b.source;
-    if (a.line != b.line)
-        return a.line < b.line;
-    return a.column < b.column;
-}
-
 static int compare_networks(const void *a, const void *b)
 {
     const struct network *left = a, *right = b;
 
-    if (left->family != right->family)
-        return left->family < right->family ? -1 : 1;
-    if (left->range.first != right->range.first)
-        return left->range.first < right->range.first ? -1 : 1;
-    if (left->range.last != right->range.last)
-        return left->range.last > right->range.last ? -1 : 1;
-    return is_before(right->location, left->location) - is_before(left->location, right->location);
+    return COMPARE(left->family, right->family)
+               ?: COMPARE(left->range.first, right->range.first)
+               ?: COMPARE(right->range.last, left->range.last)
+               ?: location_compare(left->location, right->location);
 }
 
 /* Reports two networks with an address in common, at the one that was written later. */
 static int report_overlap(struct resolver *resolver, const struct network *a,
                           const struct network *b)
 {
-    const struct network *first = is_before(a->location, b->location) ? a : b;
+    const struct network *first = location_compare(a->location, b->location) < 0 ? a : b;
     const struct network *second = first == a ? b : a;
     int r;
 
@@ -341,7 +330,7 @@ static int compare_zone_ranges(const void *a, const void *b)
 {
     const struct zone_range *left = a, *right = b;
 
-    return (left->range.first > right->range.first) - (left->range.first < right->range.first);
+    return COMPARE(left->range.first, right->range.first);
 }
 
 /* Who owns an address: the ranges of all zones in one sorted array per family. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compare.h"
 #include "policy/resolver.h"
 
 /* An interface of one zone; several with one name are one interface. */
@@ -29,26 +30,24 @@ struct carrier {
 static int compare_attachments(const void *a, const void *b)
 {
     const struct attachment *left = a, *right = b;
-    int order = strcmp(left->interface, right->interface);
 
-    return order ? order : (left->order > right->order) - (left->order < right->order);
+    return strcmp(left->interface, right->interface) ?: COMPARE(left->order, right->order);
 }
 
 static int compare_zones(const struct carrier *left, const struct carrier *right)
 {
     for (size_t i = 0; i < left->n_zones && i < right->n_zones; i++) {
         if (left->zones[i] != right->zones[i])
-            return left->zones[i] < right->zones[i] ? -1 : 1;
+            return COMPARE(left->zones[i], right->zones[i]);
     }
-    return (left->n_zones > right->n_zones) - (left->n_zones < right->n_zones);
+    return COMPARE(left->n_zones, right->n_zones);
 }
 
 static int compare_carriers(const void *a, const void *b)
 {
     const struct carrier *left = a, *right = b;
-    int order = compare_zones(left, right);
 
-    return order ? order : (left->order > right->order) - (left->order < right->order);
+    return compare_zones(left, right) ?: COMPARE(left->order, right->order);
 }
 
 /* The interfaces of all zones, sorted by name, in zone order where a name repeats. */
