@@ -18,11 +18,8 @@
 #include "words.h"
 
 struct explain_options {
-    const char *path; /* policy files; NULL: the policy that is enforced */
-    const char *socket;
-    bool json;
+    struct judged judged;
     bool families[FAMILIES]; /* those that may be judged */
-    const char *at;          /* a date, or NULL for now */
 };
 
 /* For a name that was not found: the name whose label it is, or the most similar name, or NULL. */
@@ -206,7 +203,7 @@ static int explain_families(const struct loaded *loaded, const struct question *
                                         now};
 
     exit_code = explanation->allowed ? EXIT_YES : EXIT_NO;
-    if (options->json)
+    if (options->judged.json)
         return print_json(explain_to_json(&explained), exit_code);
     explain_print(&explained, wants_colour(stdout));
     return exit_code;
@@ -220,9 +217,7 @@ static int explain(const struct command *command, const struct explain_options *
     usec_t now;
     int r;
 
-    r = running_or_files(command, options->path, options->socket, options->json, &loaded);
-    if (r == EXIT_YES)
-        r = instant_read(command, loaded.compiled->policy, options->at, &now);
+    r = running_or_files(command, &options->judged, &loaded, &now);
     if (r != EXIT_YES)
         return r;
 
@@ -234,22 +229,19 @@ static int explain(const struct command *command, const struct explain_options *
         !is_asked(&question, options, FAMILY_IPV6))
         r = QUESTION_NO_FAMILY;
     if (r > 0)
-        return refuse(command, &question, (enum question_problem)r, options->json);
+        return refuse(command, &question, (enum question_problem)r, options->judged.json);
 
     return explain_families(&loaded, &question, options, now);
 }
 
 int run_explain(const struct command *command, int argc, char **argv)
 {
-    struct explain_options given = {.socket = CONTROL_SOCKET_DEFAULT};
+    struct explain_options given = {.judged.socket = CONTROL_SOCKET_DEFAULT};
     bool ipv4 = false, ipv6 = false;
     const struct command_option options[] = {
-        {"policy", .text = &given.path},
-        {"socket", .text = &given.socket},
-        {"at", .text = &given.at},
-        {"ipv4", .flag = &ipv4, .letter = '4'},
-        {"ipv6", .flag = &ipv6, .letter = '6'},
-        {"json", .flag = &given.json},
+        {"policy", .text = &given.judged.path}, {"socket", .text = &given.judged.socket},
+        {"at", .text = &given.judged.at},       {"ipv4", .flag = &ipv4, .letter = '4'},
+        {"ipv6", .flag = &ipv6, .letter = '6'}, {"json", .flag = &given.judged.json},
     };
     int exit_code;
 

@@ -173,8 +173,8 @@ int print_json(json_t *object, int exit_code)
     return exit_code;
 }
 
-int instant_read(const struct command *command, const struct policy *policy, const char *text,
-                 usec_t *ret_instant)
+static int read_instant(const struct command *command, const struct policy *policy,
+                        const char *text, usec_t *ret_instant)
 {
     struct date date;
     usec_t end;
@@ -248,23 +248,30 @@ static int fail(const struct remote *remote, const struct loaded *loaded, int er
                        "the policy that is enforced is not valid for this segctl");
 }
 
-int running_or_files(const struct command *command, const char *path, const char *socket, bool json,
-                     struct loaded *loaded)
+static int read_running(const struct command *command, const struct judged *judged,
+                        struct loaded *loaded)
 {
-    struct remote remote = {.command = command, .socket = socket, .json = json};
+    struct remote remote = {.command = command, .socket = judged->socket, .json = judged->json};
     cleanup_(json_decrefp) json_t *reply = NULL;
     int exit_code, r;
 
-    if (path)
-        return loaded_require(loaded, path, &(struct compiled_input){.last = COMPILED_DIAGRAM},
-                              json);
-
     exit_code = remote_call(&remote, "GetPolicy", &reply);
-    if (exit_code == EXIT_UNREACHABLE && !json)
+    if (exit_code == EXIT_UNREACHABLE && !judged->json)
         fputs("  to read policy files without segd: --policy PATH\n", stderr);
     if (exit_code != EXIT_YES)
         return exit_code;
 
     r = load(loaded, reply);
     return r < 0 ? fail(&remote, loaded, r) : EXIT_YES;
+}
+
+int running_or_files(const struct command *command, const struct judged *judged,
+                     struct loaded *loaded, usec_t *ret_instant)
+{
+    const struct compiled_input input = {.last = COMPILED_DIAGRAM};
+    int r = judged->path ? loaded_require(loaded, judged->path, &input, judged->json)
+                         : read_running(command, judged, loaded);
+
+    return r == EXIT_YES ? read_instant(command, loaded->compiled->policy, judged->at, ret_instant)
+                         : r;
 }

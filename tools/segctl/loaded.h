@@ -29,21 +29,22 @@ void loaded_clear(struct loaded *loaded);
 int loaded_require(struct loaded *loaded, const char *path, const struct compiled_input *input,
                    bool json);
 
-/*
- * Compiles the policy files of `path`; if that is NULL, the policy that the daemon at the socket
- * enforces, with its grants and overrides. Returns an exit code, EXIT_YES if there is a policy;
- * otherwise the error has been printed.
- */
-int running_or_files(const struct command *command, const char *path, const char *socket, bool json,
-                     struct loaded *loaded);
+/* Which policy is judged, and when. */
+struct judged {
+    const char *path; /* of policy files; NULL: the policy that is enforced */
+    const char *socket;
+    const char *at; /* a date, or NULL for now */
+    bool json;
+};
 
 /*
- * The instant that `--at DATE` means: the last one of that day, since what is valid until a day
- * still is on it. NULL is now. Returns an exit code; the error of a wrong date has been printed to
- * stderr.
+ * Compiles the policy files of the path, or the policy that the daemon at the socket enforces, with
+ * its grants and overrides. A date means its last instant, since what is valid until a day still is
+ * on it. Returns an exit code, EXIT_YES if there is a policy and an instant; otherwise the error
+ * has been printed.
  */
-int instant_read(const struct command *command, const struct policy *policy, const char *date,
-                 usec_t *ret_instant);
+int running_or_files(const struct command *command, const struct judged *judged,
+                     struct loaded *loaded, usec_t *ret_instant);
 /* Prints why the policy cannot be judged at an instant: no memory, or its time zone cannot be
  * read. Returns an exit code. */
 int instant_failed(int error);

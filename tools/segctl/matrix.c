@@ -16,14 +16,6 @@
 #include "matrix.h"
 #include "policy/spelling.h"
 
-struct matrix_options {
-    const char *path; /* policy files; NULL: the policy that is enforced */
-    const char *socket;
-    const char *at;
-    bool list;
-    bool json;
-};
-
 /* Narrows rows or columns to the zone that is named. Returns an exit code. */
 static int choose(const struct command *command, const struct matrix *matrix, const char *name,
                   size_t *first, size_t *end)
@@ -46,19 +38,19 @@ static int choose(const struct command *command, const struct matrix *matrix, co
     return command_usage(command, "the policy has no zone `%s`", name);
 }
 
-static int show(const struct matrix_view *view, const struct matrix_options *options)
+static int show(const struct matrix_view *view, bool list, bool json)
 {
     int r;
 
-    if (options->json)
+    if (json)
         return print_json(matrix_to_json(view), EXIT_YES);
 
-    r = options->list ? matrix_print_list(view, wants_colour(stdout))
-                      : matrix_print(view, terminal_width(), wants_colour(stdout));
+    r = list ? matrix_print_list(view, wants_colour(stdout))
+             : matrix_print(view, terminal_width(), wants_colour(stdout));
     return r < 0 ? command_no_memory() : EXIT_YES;
 }
 
-static int matrix(const struct command *command, const struct matrix_options *options,
+static int matrix(const struct command *command, const struct judged *judged, bool list,
                   char *const *zones, int n_zones)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
@@ -67,9 +59,7 @@ static int matrix(const struct command *command, const struct matrix_options *op
     usec_t now;
     int r;
 
-    r = running_or_files(command, options->path, options->socket, options->json, &loaded);
-    if (r == EXIT_YES)
-        r = instant_read(command, loaded.compiled->policy, options->at, &now);
+    r = running_or_files(command, judged, &loaded, &now);
     if (r != EXIT_YES)
         return r;
 
@@ -83,15 +73,16 @@ static int matrix(const struct command *command, const struct matrix_options *op
         r = choose(command, matrix, zones[0], &view.from_first, &view.from_end);
     if (r == EXIT_YES && n_zones > 1)
         r = choose(command, matrix, zones[1], &view.to_first, &view.to_end);
-    return r == EXIT_YES ? show(&view, options) : r;
+    return r == EXIT_YES ? show(&view, list, judged->json) : r;
 }
 
 int run_matrix(const struct command *command, int argc, char **argv)
 {
-    struct matrix_options given = {.socket = CONTROL_SOCKET_DEFAULT};
+    struct judged given = {.socket = CONTROL_SOCKET_DEFAULT};
+    bool list = false;
     const struct command_option options[] = {
         {"policy", .text = &given.path}, {"socket", .text = &given.socket},
-        {"at", .text = &given.at},       {"list", .flag = &given.list, .letter = 'l'},
+        {"at", .text = &given.at},       {"list", .flag = &list, .letter = 'l'},
         {"json", .flag = &given.json},
     };
     int exit_code;
@@ -101,6 +92,6 @@ int run_matrix(const struct command *command, int argc, char **argv)
     if (argc - optind > 2)
         return command_usage(command, "more than FROM and TO");
     /* Who asks for one zone or one pair wants to see the flows. */
-    given.list = given.list || optind < argc;
-    return matrix(command, &given, argv + optind, argc - optind);
+    list = list || optind < argc;
+    return matrix(command, &given, list, argv + optind, argc - optind);
 }
