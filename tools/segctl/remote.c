@@ -289,15 +289,17 @@ static int fail_json(int exit_code, const char *code, const char *message, const
     return print_json(error ? json_pack("{s:b, s:o}", "ok", 0, "error", error) : NULL, exit_code);
 }
 
-/* What segd sent with an error, `reply`, is in the object of `--json` too. */
-static __attribute__((format(printf, 6, 0))) int tell(const struct remote *remote, int exit_code,
-                                                      const char *code, const char *remedy,
-                                                      const json_t *reply, const char *format,
-                                                      va_list arguments)
+int remote_fail_with(const struct remote *remote, int exit_code, const char *code,
+                     const char *remedy, const json_t *reply, const char *format, ...)
 {
     cleanup_(freep) char *message = NULL;
+    va_list arguments;
+    int r;
 
-    if (vasprintf(&message, format, arguments) < 0) {
+    va_start(arguments, format);
+    r = vasprintf(&message, format, arguments);
+    va_end(arguments);
+    if (r < 0) {
         message = NULL;
         return command_no_memory();
     }
@@ -308,32 +310,6 @@ static __attribute__((format(printf, 6, 0))) int tell(const struct remote *remot
     if (remedy)
         fprintf(stderr, "  %s\n", remedy);
     return exit_code;
-}
-
-int remote_fail(const struct remote *remote, int exit_code, const char *code, const char *remedy,
-                const char *format, ...)
-{
-    va_list arguments;
-    int r;
-
-    va_start(arguments, format);
-    r = tell(remote, exit_code, code, remedy, NULL, format, arguments);
-    va_end(arguments);
-    return r;
-}
-
-static __attribute__((format(printf, 6, 7))) int refused(const struct remote *remote, int exit_code,
-                                                         const char *code, const char *remedy,
-                                                         const json_t *reply, const char *format,
-                                                         ...)
-{
-    va_list arguments;
-    int r;
-
-    va_start(arguments, format);
-    r = tell(remote, exit_code, code, remedy, reply, format, arguments);
-    va_end(arguments);
-    return r;
 }
 
 /* The connection cannot be made, or broke. */
@@ -382,7 +358,7 @@ static int tell_busy(const struct remote *remote, const json_t *reply)
 
     if (record_decode_reply(&confirmation_type, json_object_get(reply, "confirmation"), &waits) < 0)
         return command_no_memory();
-    r = refused(
+    r = remote_fail_with(
         remote, EXIT_FAILED, "busy",
         "`segctl confirm` keeps it; otherwise it goes back by itself, and then you can repeat this",
         reply, "generation %" PRIu64 " by %s waits to be confirmed until %s (%s)", waits.generation,
@@ -396,11 +372,11 @@ static int tell_kernel(const struct remote *remote, const json_t *reply)
     const char *message = reply_text(reply, "message");
 
     if (!reply_has(reply, "file"))
-        return refused(remote, EXIT_FAILED, "kernel-refused", NOTHING_CHANGED, reply,
-                       "the kernel refused: %s", message);
-    return refused(remote, EXIT_FAILED, "kernel-refused", NOTHING_CHANGED, reply,
-                   "%s:%" JSON_INTEGER_FORMAT ": the kernel refused: %s", reply_text(reply, "file"),
-                   reply_number(reply, "line"), message);
+        return remote_fail_with(remote, EXIT_FAILED, "kernel-refused", NOTHING_CHANGED, reply,
+                                "the kernel refused: %s", message);
+    return remote_fail_with(remote, EXIT_FAILED, "kernel-refused", NOTHING_CHANGED, reply,
+                            "%s:%" JSON_INTEGER_FORMAT ": the kernel refused: %s",
+                            reply_text(reply, "file"), reply_number(reply, "line"), message);
 }
 
 /* The same diagnostics as `check` prints, in the same form. */
@@ -453,20 +429,20 @@ int remote_refused(const struct remote *remote, const char *error, const json_t 
     if (strcmp(word, "InvalidPolicy") == 0)
         return tell_invalid(remote, reply);
     if (strcmp(word, "NotPermitted") == 0)
-        return refused(remote, EXIT_NOT_PERMITTED, "not-permitted",
-                       role_groups(reply_text(reply, "needs")), reply,
-                       "not permitted: this needs the role `%s`", reply_text(reply, "needs"));
+        return remote_fail_with(
+            remote, EXIT_NOT_PERMITTED, "not-permitted", role_groups(reply_text(reply, "needs")),
+            reply, "not permitted: this needs the role `%s`", reply_text(reply, "needs"));
     if (strcmp(word, "Busy") == 0)
         return tell_busy(remote, reply);
     if (strcmp(word, "NotFound") == 0)
-        return refused(remote, EXIT_NO, "not-found", NULL, reply, "%s", message);
+        return remote_fail_with(remote, EXIT_NO, "not-found", NULL, reply, "%s", message);
     if (strcmp(word, "Refused") == 0)
-        return refused(remote, EXIT_NO, "refused", NULL, reply, "%s", message);
+        return remote_fail_with(remote, EXIT_NO, "refused", NULL, reply, "%s", message);
     if (strcmp(word, "KernelRefused") == 0)
         return tell_kernel(remote, reply);
     if (strcmp(word, "StorageFailed") == 0)
-        return refused(remote, EXIT_FAILED, "storage-failed", NOTHING_CHANGED, reply, "%s",
-                       message);
+        return remote_fail_with(remote, EXIT_FAILED, "storage-failed", NOTHING_CHANGED, reply, "%s",
+                                message);
     if (strcmp(word, "Failed") == 0)
         return remote_fail(remote, EXIT_FAILED, "failed", "journalctl -u segd may tell more",
                            "segd failed: %s", message);

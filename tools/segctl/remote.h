@@ -81,10 +81,13 @@ int remote_print(const struct remote *remote, json_t *reply, const struct remote
 int remote_follow(struct remote *remote, const char *method, client_handler handler,
                   void *userdata);
 
-/* Prints an error: for people with what to do about it (may be NULL), for programs as JSON.
- * Returns `exit_code`. */
-int remote_fail(const struct remote *remote, int exit_code, const char *code, const char *remedy,
-                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Prints an error: for people with what to do about it (may be NULL), for programs as JSON, with
+ * what segd sent with it, where that is not NULL. Returns `exit_code`. */
+int remote_fail_with(const struct remote *remote, int exit_code, const char *code,
+                     const char *remedy, const json_t *reply, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+#define remote_fail(remote, exit_code, code, remedy, ...)                                          \
+    remote_fail_with((remote), (exit_code), (code), (remedy), NULL, __VA_ARGS__)
 /* Prints an error of the daemon, given by its full name; `reply` are its parameters. Returns an
  * exit code.
  */
