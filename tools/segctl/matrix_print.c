@@ -383,27 +383,24 @@ int matrix_print_list(const struct matrix_view *view, bool colour)
     return 0;
 }
 
-static json_t *flows_to_json(const struct matrix_view *view, const struct index_list *list)
+/* The names of those flows, or services, that a list has. */
+static json_t *names_to_json(const struct policy *policy, const struct index_list *list,
+                             bool services)
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; i < list->n; i++)
-        array = append_json(array, json_string(view->matrix->policy->flows[list->indices[i]].name));
-    return array;
-}
+    for (size_t i = 0; i < list->n; i++) {
+        size_t index = list->indices[i];
 
-static json_t *services_to_json(const struct matrix_view *view, const struct index_list *list)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < list->n; i++)
-        array =
-            append_json(array, json_string(view->matrix->policy->services[list->indices[i]].name));
+        array = append_json(array, json_string(services ? policy->services[index].name
+                                                        : policy->flows[index].name));
+    }
     return array;
 }
 
 static json_t *cells_to_json(const struct matrix_view *view)
 {
+    const struct policy *policy = view->matrix->policy;
     json_t *array = json_array();
 
     for (size_t from = view->from_first; from < view->from_end; from++) {
@@ -411,9 +408,9 @@ static json_t *cells_to_json(const struct matrix_view *view)
             const struct matrix_cell *cell = matrix_cell(view->matrix, from, to);
             json_t *object =
                 json_pack("{s:s, s:s, s:o, s:o, s:o}", "from", name_of(view, from), "to",
-                          name_of(view, to), "flows", flows_to_json(view, &cell->flows), "idle",
-                          flows_to_json(view, &cell->idle), "services",
-                          services_to_json(view, &cell->services));
+                          name_of(view, to), "flows", names_to_json(policy, &cell->flows, false),
+                          "idle", names_to_json(policy, &cell->idle, false), "services",
+                          names_to_json(policy, &cell->services, true));
 
             array = append_json(array, object);
         }

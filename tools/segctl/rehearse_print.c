@@ -18,43 +18,31 @@
 /* More failures than people read; JSON has all. */
 #define FAILURES_SHOWN_MAX 50
 
-static const char *const total_names[] = {
-    [REHEARSED_PASS] = "must pass",
-    [REHEARSED_REPLY] = "replies",
-    [REHEARSED_REFUSAL] = "must not pass",
-    [REHEARSED_EXPECTATION] = "expectations",
+/* What something is called in JSON, and what is printed of it. */
+struct wording {
+    const char *key;
+    const char *text;
 };
 
-static const char *const total_keys[] = {
-    [REHEARSED_PASS] = "pass",
-    [REHEARSED_REPLY] = "replies",
-    [REHEARSED_REFUSAL] = "refusals",
-    [REHEARSED_EXPECTATION] = "expectations",
+static const struct wording total_texts[] = {
+    [REHEARSED_PASS] = {"pass", "must pass"},
+    [REHEARSED_REPLY] = {"replies", "replies"},
+    [REHEARSED_REFUSAL] = {"refusals", "must not pass"},
+    [REHEARSED_EXPECTATION] = {"expectations", "expectations"},
 };
 
-static const char *const leg_names[] = {
-    [LEG_REQUEST] = "request",
-    [LEG_FORGED_REPLY] = "forged-reply",
-    [LEG_REPLY] = "reply",
+static const struct wording leg_texts[] = {
+    [LEG_REQUEST] = {"request", ""},
+    [LEG_FORGED_REPLY] = {"forged-reply", "forged reply to "},
+    [LEG_REPLY] = {"reply", "reply to "},
 };
 
-static const char *const leg_texts[] = {
-    [LEG_REQUEST] = "",
-    [LEG_FORGED_REPLY] = "forged reply to ",
-    [LEG_REPLY] = "reply to ",
-};
-
-static const char *const fate_names[] = {
-    [FATE_LOST] = "lost",       [FATE_ARRIVED] = "arrived", [FATE_REPEATED] = "repeated",
-    [FATE_CHANGED] = "changed", [FATE_LEAKED] = "leaked",
-};
-
-static const char *const fate_texts[] = {
-    [FATE_LOST] = "was dropped",
-    [FATE_ARRIVED] = "passed",
-    [FATE_REPEATED] = "came more than once",
-    [FATE_CHANGED] = "came with other addresses or ports",
-    [FATE_LEAKED] = "", /* it depends on where */
+static const struct wording fate_texts[] = {
+    [FATE_LOST] = {"lost", "was dropped"},
+    [FATE_ARRIVED] = {"arrived", "passed"},
+    [FATE_REPEATED] = {"repeated", "came more than once"},
+    [FATE_CHANGED] = {"changed", "came with other addresses or ports"},
+    [FATE_LEAKED] = {"leaked", ""}, /* it depends on where */
 };
 
 /* Why the packet was sent, printed after the name of the flow. */
@@ -144,7 +132,7 @@ static bool is_contradiction(const struct plan *plan, const struct rehearsal_fai
 
 static void print_fate(const struct plan *plan, const struct rehearsal_failure *failure)
 {
-    fputs(fate_texts[failure->fate], stdout);
+    fputs(fate_texts[failure->fate].text, stdout);
     if (failure->fate == FATE_LEAKED)
         printf(failure->wire == WIRE_INSIDE ? "was taken by the gateway itself" : "leaked to %s",
                wire_text(plan, failure->wire));
@@ -157,7 +145,7 @@ static void print_packet(const struct plan *plan, const struct rehearsal_failure
     char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], service[SERVICE_TEXT_MAX];
     const struct packet *packet = &failure->probe->packet;
 
-    printf("  %s%s → %s, %s → %s, %s: ", leg_texts[failure->leg],
+    printf("  %s%s → %s, %s → %s, %s: ", leg_texts[failure->leg].text,
            policy_zone_name(plan->policy, packet->from), policy_zone_name(plan->policy, packet->to),
            end_text(packet, packet->from, packet->source, source),
            end_text(packet, packet->to, packet->destination, destination),
@@ -207,7 +195,7 @@ static int print_totals(const struct rehearsal *rehearsal, bool colour)
 
         snprintf(sent, sizeof(sent), "%zu", rehearsal->totals[i].sent);
         snprintf(failed, sizeof(failed), "%zu", rehearsal->totals[i].failed);
-        r = table_add(table, (const char *const[]){total_names[i], sent, failed});
+        r = table_add(table, (const char *const[]){total_texts[i].text, sent, failed});
     }
     return r < 0 ? r : table_print(table, stdout, colour);
 }
@@ -274,12 +262,12 @@ static json_t *failure_to_json(const struct plan *plan, const struct rehearsal_f
         place.line > 0 ? sources_name(sources, place.source) : NULL, "line", (int)place.line,
         "column", (int)place.column, "flow",
         probe->flow == NO_FLOW ? NULL : plan->policy->flows[probe->flow].name, "packet",
-        leg_names[failure->leg], "from", policy_zone_name(plan->policy, packet->from), "to",
+        leg_texts[failure->leg].key, "from", policy_zone_name(plan->policy, packet->from), "to",
         policy_zone_name(plan->policy, packet->to), "source",
         end_text(packet, packet->from, packet->source, source), "destination",
         end_text(packet, packet->to, packet->destination, destination), "service",
         service_text(packet, service), "expected", expected_text(failure), "fate",
-        fate_names[failure->fate], "interface",
+        fate_texts[failure->fate].key, "interface",
         failure->fate == FATE_LEAKED ? wire_text(plan, failure->wire) : NULL, "counter",
         failure->counter);
 }
@@ -292,7 +280,7 @@ static json_t *totals_to_json(const struct rehearsal *rehearsal)
         json_t *total = json_pack("{s:I, s:I}", "sent", (json_int_t)rehearsal->totals[i].sent,
                                   "failed", (json_int_t)rehearsal->totals[i].failed);
 
-        if (json_object_set_new(object, total_keys[i], total) < 0) {
+        if (json_object_set_new(object, total_texts[i].key, total) < 0) {
             json_decref(object);
             return NULL;
         }

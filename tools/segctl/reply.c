@@ -85,18 +85,14 @@ void reply_write_list(FILE *stream, char *const *list, size_t n)
 
 char *reply_list_text(char *const *list, size_t n)
 {
-    char *text = NULL;
+    cleanup_(freep) char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
 
     if (!stream)
         return NULL;
     write_items(stream, list, n, LIST_SHOWN);
-    if (fclose(stream) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return fclose(stream) == 0 ? TAKE_PTR(text) : NULL;
 }
 
 const char *reply_label(const char *name, const char *label)

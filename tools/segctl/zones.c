@@ -14,7 +14,7 @@
 /* `vlan110 up, vlan120 down`. The caller frees it; NULL without memory. */
 static char *interfaces_text(const struct wire_zone *zone)
 {
-    char *text = NULL;
+    cleanup_(freep) char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
 
@@ -28,11 +28,7 @@ static char *interfaces_text(const struct wire_zone *zone)
                 : interface->up     ? "up"
                                     : "down");
     }
-    if (fclose(stream) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return fclose(stream) == 0 ? TAKE_PTR(text) : NULL;
 }
 
 static int add_zone(struct table *table, const void *record)
