@@ -64,32 +64,14 @@ struct differ {
     bool marker; /* it is the turn of the chains that name the generation, not of the others */
 };
 
-static struct walk walk_chains(const struct differ *differ)
-{
-    return (struct walk){.old = (const char *)differ->old->chains,
-                         .new = (const char *)differ->new->chains,
-                         .n_old = differ->old->n_chains,
-                         .n_new = differ->new->n_chains,
-                         .size = sizeof(struct chain)};
-}
-
-static struct walk walk_sets(const struct differ *differ)
-{
-    return (struct walk){.old = (const char *)differ->old->sets,
-                         .new = (const char *)differ->new->sets,
-                         .n_old = differ->old->n_sets,
-                         .n_new = differ->new->n_sets,
-                         .size = sizeof(struct set)};
-}
-
-static struct walk walk_counters(const struct differ *differ)
-{
-    return (struct walk){.old = (const char *)differ->old->counters,
-                         .new = (const char *)differ->new->counters,
-                         .n_old = differ->old->n_counters,
-                         .n_new = differ->new->n_counters,
-                         .size = sizeof(struct counter)};
-}
+/* Of the chains, sets or counters of both. */
+#define WALK(differ, objects)                                                                      \
+    (struct walk)                                                                                  \
+    {                                                                                              \
+        .old = (const char *)(differ)->old->objects, .new = (const char *)(differ)->new->objects,  \
+        .n_old = (differ)->old->n_##objects, .n_new = (differ)->new->n_##objects,                  \
+        .size = sizeof(*(differ)->old->objects)                                                    \
+    }
 
 static int difference_add(struct difference *difference, const struct change *change)
 {
@@ -183,7 +165,7 @@ static int change_chains(struct differ *differ, enum change_kind kind)
 {
     bool rules = kind == CHANGE_FLUSH_CHAIN || kind == CHANGE_ADD_RULES;
     bool goes = kind == CHANGE_FLUSH_CHAIN || kind == CHANGE_DELETE_CHAIN;
-    struct walk walk = walk_chains(differ);
+    struct walk walk = WALK(differ, chains);
     const void *old, *new;
     int r = 0;
 
@@ -204,7 +186,7 @@ static enum phase set_phase(const struct differ *differ, const struct set *old,
 
 static int change_sets(struct differ *differ, enum change_kind kind)
 {
-    struct walk walk = walk_sets(differ);
+    struct walk walk = WALK(differ, sets);
     const void *old, *new;
     int r = 0;
 
@@ -221,7 +203,7 @@ static int change_sets(struct differ *differ, enum change_kind kind)
 
 static int change_counters(struct differ *differ, enum change_kind kind)
 {
-    struct walk walk = walk_counters(differ);
+    struct walk walk = WALK(differ, counters);
     const void *old, *new;
     int r = 0;
 
@@ -312,7 +294,7 @@ static int collect_elements(const struct differ *differ, const struct set *old,
 
 static int change_elements(struct differ *differ, enum change_kind kind)
 {
-    struct walk walk = walk_sets(differ);
+    struct walk walk = WALK(differ, sets);
     const void *old, *new;
 
     while (walk_next(&walk, &old, &new)) {
@@ -393,7 +375,7 @@ static bool elements_equal(const struct set *old, const struct set *new)
 
 static bool is_calm(const struct differ *differ)
 {
-    struct walk walk = walk_sets(differ);
+    struct walk walk = WALK(differ, sets);
     const void *old, *new;
 
     while (walk_next(&walk, &old, &new)) {
