@@ -187,37 +187,27 @@ static size_t items_max(const struct policy_changes *changes)
     return changes->n_items < CHANGE_ITEMS_ALL ? CHANGE_ITEMS_MAX : CHANGE_ITEMS_FEW;
 }
 
-static const char *keep(struct arena *arena, const char *text, int *r)
-{
-    const char *copy = text ? arena_string(arena, text) : NULL;
-
-    if (text && !copy)
-        *r = -ENOMEM;
-    return copy;
-}
-
 /* Adds a copy; `fields` are in the arena as far as they point elsewhere. */
 static int add_change(struct policy_changes *changes, const struct policy_change *change,
                       const struct field_change *fields, size_t n_fields)
 {
     struct policy_change kept = *change;
-    int r = array_reserve(&changes->changes, &changes->capacity, changes->n_changes + 1,
-                          sizeof(*changes->changes));
+    const char **texts[] = {&kept.name, &kept.before, &kept.label, &kept.approval};
 
-    kept.name = keep(changes->arena, change->name, &r);
-    kept.before = keep(changes->arena, change->before, &r);
-    kept.label = keep(changes->arena, change->label, &r);
-    kept.approval = keep(changes->arena, change->approval, &r);
+    for (size_t i = 0; i < ELEMENTS_OF(texts); i++) {
+        if (arena_keep_string(changes->arena, texts[i]) < 0)
+            return -ENOMEM;
+    }
     for (size_t i = 0; i < n_fields; i++)
         changes->n_items += fields[i].added.n + fields[i].removed.n;
     kept.fields = arena_copy(changes->arena, fields, n_fields * sizeof(*fields));
     kept.n_fields = n_fields;
     if (n_fields > 0)
         kept.detail = field_changes_describe(changes->arena, fields, n_fields);
-    if (r < 0 || !kept.fields || (n_fields > 0 && !kept.detail))
+    if (!kept.fields || (n_fields > 0 && !kept.detail))
         return -ENOMEM;
-    changes->changes[changes->n_changes++] = kept;
-    return 0;
+    return array_append(&changes->changes, &changes->n_changes, &changes->capacity, &kept,
+                        sizeof(kept));
 }
 
 /* What packets see of a change: as much as passed before, and as much as passes then. */

@@ -12,17 +12,7 @@
 #include "policy/store.h"
 #include "policy/texts.h"
 
-/* The functions below take a copy that still points to the policy, and copy what it points to. NULL
- * stays NULL. */
-static int copy_text(struct arena *arena, const char **text)
-{
-    if (!*text)
-        return 0;
-
-    *text = arena_string(arena, *text);
-    return *text ? 0 : -ENOMEM;
-}
-
+/* The functions below take a copy that still points to the policy, and copy what it points to. */
 static int copy_names(struct arena *arena, const char *const **names, size_t n_names)
 {
     const char **copy = arena_copy(arena, *names, n_names * sizeof(*copy));
@@ -31,7 +21,7 @@ static int copy_names(struct arena *arena, const char *const **names, size_t n_n
         return -ENOMEM;
 
     for (size_t i = 0; i < n_names; i++) {
-        if (copy_text(arena, &copy[i]) < 0)
+        if (arena_keep_string(arena, &copy[i]) < 0)
             return -ENOMEM;
     }
     *names = copy;
@@ -48,7 +38,7 @@ static int copy_zone(struct arena *arena, struct zone *zone)
         if (!set->ranges)
             return -ENOMEM;
     }
-    if (copy_text(arena, &zone->name) < 0 || copy_text(arena, &zone->label) < 0)
+    if (arena_keep_string(arena, &zone->name) < 0 || arena_keep_string(arena, &zone->label) < 0)
         return -ENOMEM;
     return copy_names(arena, &zone->interfaces, zone->n_interfaces);
 }
@@ -56,7 +46,7 @@ static int copy_zone(struct arena *arena, struct zone *zone)
 static int copy_segment(struct arena *arena, struct segment *segment)
 {
     segment->zones = arena_copy(arena, segment->zones, segment->n_zones * sizeof(*segment->zones));
-    if (!segment->zones || copy_text(arena, &segment->name) < 0)
+    if (!segment->zones || arena_keep_string(arena, &segment->name) < 0)
         return -ENOMEM;
     return copy_names(arena, &segment->interfaces, segment->n_interfaces);
 }
@@ -116,9 +106,9 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
         .segments = policy->segments,
         .n_segments = policy->n_segments,
     };
-    r = copy_text(arena, &outline->policy.site);
+    r = arena_keep_string(arena, &outline->policy.site);
     if (r == 0)
-        r = copy_text(arena, &outline->policy.timezone);
+        r = arena_keep_string(arena, &outline->policy.timezone);
     if (r == 0)
         r = copy_zones(arena, &outline->policy);
     if (r == 0)
