@@ -299,57 +299,29 @@ static void print_approval(struct line *line, const struct approval *approval)
     fputs(" }", line->stream);
 }
 
-/* `mon-fri`, `mon, wed, sat-sun`: days that follow each other within a week are a range. Adds them,
- * where `items` is not NULL, and returns how many they are. */
-static size_t list_days(uint8_t days, struct items *items)
+/* The items of a text that has commas between them; nothing where there is no text. */
+static void line_split(struct line *line, const char *key, const char *text)
 {
-    static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-    size_t n = 0;
+    char rest[SCHEDULE_TEXT_MAX], *position = rest, *item;
+    struct items items;
+    size_t n = 1;
 
-    for (unsigned first = 0, last; first < ELEMENTS_OF(names); first = last + 1) {
-        char text[sizeof("mon-tue")];
-
-        last = first;
-        if (!(days >> first & 1))
-            continue;
-        while (days >> (last + 1) & 1)
-            last++;
-        snprintf(text, sizeof(text), "%s%s%s", names[first], last > first ? "-" : "",
-                 last > first ? names[last] : "");
-        if (items)
-            items_add(items, text);
-        n++;
-    }
-    return n;
-}
-
-static void print_hours(struct line *line, const struct schedule *schedule)
-{
-    struct items items = items_begin(line, "hours", schedule->n_hours);
-
-    for (size_t i = 0; i < schedule->n_hours; i++) {
-        unsigned first = schedule->hours[i].first_minute, end = schedule->hours[i].end_minute;
-        char text[32];
-
-        if (end > DAY_MINUTES)
-            end -= DAY_MINUTES;
-        snprintf(text, sizeof(text), "%02u:%02u-%02u:%02u", first / 60, first % 60, end / 60,
-                 end % 60);
-        items_add(&items, text);
-    }
+    if (!text)
+        return;
+    for (const char *c = strcpy(rest, text); *c; c++)
+        n += *c == ',';
+    items = items_begin(line, key, n);
+    while ((item = strsep(&position, ",")))
+        items_add(&items, item + strspn(item, " "));
 }
 
 static void print_schedule(struct line *line, const struct schedule *schedule)
 {
     struct line inner = inner_begin(line, "schedule");
-    struct items items;
+    char text[SCHEDULE_TEXT_MAX];
 
-    if (schedule->days != SCHEDULE_DAYS_ALL) {
-        items = items_begin(&inner, "days", list_days(schedule->days, NULL));
-        list_days(schedule->days, &items);
-    }
-    if (schedule->hours[0].end_minute - schedule->hours[0].first_minute < DAY_MINUTES)
-        print_hours(&inner, schedule);
+    line_split(&inner, "days", schedule_days_format(schedule, text));
+    line_split(&inner, "hours", schedule_hours_format(schedule, text));
     fputs(" }", line->stream);
 }
 
