@@ -318,15 +318,14 @@ static json_t *addresses_json(const struct link *link)
 
 static json_t *link_json(const struct link *link)
 {
-    const uint8_t *mac = link->mac;
+    char mac[MAC_TEXT_MAX];
 
     /* The name of an interface may be any bytes. */
-    return json_pack("{s:i, s:b, s:i, s:i, s:o, s:b, s:o, s:o, s:o}", "index", link->index, "up",
+    return json_pack("{s:i, s:b, s:i, s:i, s:s, s:b, s:o, s:o, s:o}", "index", link->index, "up",
                      link->up, "master", link->master, "lower", link->lower, "mac",
-                     json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-                                  mac[4], mac[5]),
-                     "xdp", link->xdp, "addresses", addresses_json(link), "name",
-                     record_encode_text(link->name), "kind", record_encode_text(link->kind));
+                     mac_format(link->mac, mac), "xdp", link->xdp, "addresses",
+                     addresses_json(link), "name", record_encode_text(link->name), "kind",
+                     record_encode_text(link->kind));
 }
 
 static int write_links(FILE *stream, struct evidence *evidence, const void *userdata)

@@ -509,17 +509,7 @@ static void list_literals(struct comparison *comparison, const void *old, const 
                   &(struct flow){.services = &b, .n_services = 1}, change);
 }
 
-static const char *host_mac(const struct policy *policy, const void *object, char buffer[VALUE_MAX])
-{
-    const struct host *host = object;
-    const uint8_t *b = host->mac.bytes;
-
-    (void)policy;
-    snprintf(buffer, VALUE_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4],
-             b[5]);
-    return host->has_mac ? buffer : NULL;
-}
-
+VALUE(host_mac, struct host, it->has_mac ? mac_format(it->mac.bytes, buffer) : NULL)
 VALUE(host_zone, struct host, policy_zone_name(policy, it->zone))
 VALUE(host_label, struct host, label_text(it->name, it->label))
 INCLUDES(mac_includes, struct host, !a->has_mac || a == b)

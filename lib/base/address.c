@@ -405,6 +405,13 @@ bool address_set_contains(const struct address_set *set, enum family family, ip_
     return range_set_contains(&set->by_family[family], address);
 }
 
+const char *mac_format(const uint8_t bytes[sizeof(struct mac)], char buffer[MAC_TEXT_MAX])
+{
+    snprintf(buffer, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
+             bytes[3], bytes[4], bytes[5]);
+    return buffer;
+}
+
 int mac_parse(const char *text, struct mac *ret_mac)
 {
     struct mac mac;

@@ -115,3 +115,6 @@ bool address_set_contains(const struct address_set *set, enum family family, ip_
 
 /* Parses `00:00:5e:00:53:11` (hex digits of either case). Returns 0 or -EINVAL. */
 int mac_parse(const char *text, struct mac *ret_mac);
+/* The same the other way, in lower case. Returns `buffer`. */
+#define MAC_TEXT_MAX sizeof("00:00:5e:00:53:11")
+const char *mac_format(const uint8_t bytes[sizeof(struct mac)], char buffer[MAC_TEXT_MAX]);

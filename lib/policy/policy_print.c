@@ -207,13 +207,8 @@ static void print_hosts(const struct policy *policy, FILE *stream)
         for (size_t j = 0; j < host->n_addresses; j++)
             items_add(&items,
                       address_format(host->addresses[j].family, host->addresses[j].address, text));
-        if (host->has_mac) {
-            const uint8_t *b = host->mac.bytes;
-
-            line_key(&line, "mac");
-            fprintf(stream, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", b[0], b[1], b[2], b[3], b[4],
-                    b[5]);
-        }
+        if (host->has_mac)
+            line_text(&line, "mac", mac_format(host->mac.bytes, text));
         print_label(&line, host->name, host->label);
         fputs(" }\n", stream);
     }

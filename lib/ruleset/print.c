@@ -52,8 +52,7 @@ static void print_field(FILE *stream, enum datatype type, const uint8_t *bytes)
         fputs(address_format(FAMILY_IPV6, address_from_bytes(FAMILY_IPV6, bytes), text), stream);
         break;
     case DATATYPE_ETHER_ADDR:
-        fprintf(stream, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-                bytes[4], bytes[5]);
+        fputs(mac_format(bytes, text), stream);
         break;
     case DATATYPE_INET_PROTO:
         print_word(stream, bytes[0], protocols, ELEMENTS_OF(protocols));

@@ -518,12 +518,11 @@ static void print_notes(const struct explained *explained)
                    "segd lets this pass");
     }
     if (explanation->allowed && from->host && from->host->has_mac) {
-        const uint8_t *mac = from->host->mac.bytes;
+        char mac[MAC_TEXT_MAX];
 
         field("note");
-        printf("where the gateway is its first hop, %s must send from "
-               "%02x:%02x:%02x:%02x:%02x:%02x\n",
-               from->host->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        printf("where the gateway is its first hop, %s must send from %s\n", from->host->name,
+               mac_format(from->host->mac.bytes, mac));
     }
     print_isolation(explained, from);
     if (!from->has_zone || from->zone != to->zone)
