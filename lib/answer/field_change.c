@@ -19,11 +19,13 @@
 /* Items of a list that the line for people names. */
 #define ITEMS_DESCRIBED 3
 
-/* One comparison. A failure stays in `r`, and then the result is not used. */
+/* One comparison, and what it found of the key at hand. A failure stays in `r`, and then the result
+ * is not used. */
 struct comparison {
     struct arena *arena;
     const struct policy *old, *new;
     size_t items_max;
+    struct field_change change;
     int r;
 };
 
@@ -33,8 +35,7 @@ struct field_key {
     /* Of a key with one value: as the language writes it, in the buffer or borrowed, or NULL. */
     const char *(*text)(const struct policy *policy, const void *object, char buffer[VALUE_MAX]);
     /* Of a key with a list: adds the items that come and go. */
-    void (*list)(struct comparison *comparison, const void *old, const void *new,
-                 struct field_change *change);
+    void (*list)(struct comparison *comparison, const void *old, const void *new);
     /* Whether all passes with the value of `object` that passes with that of `other`; where it is
      * NULL neither more nor less does. */
     bool (*includes)(const void *object, const void *other);
@@ -59,13 +60,10 @@ struct field_key {
         return (expression);                                                                       \
     }
 
-static const char *keep(struct comparison *comparison, const char *text)
+static void keep(struct comparison *comparison, const char **text)
 {
-    const char *copy = text ? arena_string(comparison->arena, text) : NULL;
-
-    if (text && !copy)
+    if (arena_keep_string(comparison->arena, text) < 0)
         comparison->r = -ENOMEM;
-    return copy;
 }
 
 static void *allocate(struct comparison *comparison, size_t n, size_t size)
@@ -93,8 +91,9 @@ static void add_item(struct comparison *comparison, struct field_items *items, c
             memcpy(more, items->items, items->n * sizeof(*more));
         items->items = more;
     }
-    items->items[items->n] = keep(comparison, text);
-    items->n += items->items[items->n] != NULL;
+    items->items[items->n] = text;
+    keep(comparison, &items->items[items->n]);
+    items->n += comparison->r == 0;
 }
 
 /* Lists of addresses and services: sets of numbers. */
@@ -158,15 +157,15 @@ static void addresses_clear(struct address_set *set)
 }
 
 static void compare_sets(struct comparison *comparison, const struct address_set *old,
-                         const struct address_set *new, take_text take, struct field_change *change)
+                         const struct address_set *new, take_text take)
 {
     for (enum family family = 0; family < FAMILIES; family++) {
         const struct range_set *before = &old->by_family[family], *after = &new->by_family[family];
 
         if (range_set_equal(before, after))
             continue;
-        add_rest(comparison, &change->added, family, after, before, take);
-        add_rest(comparison, &change->removed, family, before, after, take);
+        add_rest(comparison, &comparison->change.added, family, after, before, take);
+        add_rest(comparison, &comparison->change.removed, family, before, after, take);
     }
 }
 
@@ -193,7 +192,7 @@ static void add_texts(struct comparison *comparison, struct field_items *items,
 }
 
 static void compare_texts(struct comparison *comparison, const char *const *old, size_t n_old,
-                          const char *const *new, size_t n_new, struct field_change *change)
+                          const char *const *new, size_t n_new)
 {
     size_t i = 0;
 
@@ -201,8 +200,8 @@ static void compare_texts(struct comparison *comparison, const char *const *old,
         i++;
     if (i == n_old && i == n_new)
         return;
-    add_texts(comparison, &change->added, new, n_new, old, n_old);
-    add_texts(comparison, &change->removed, old, n_old, new, n_new);
+    add_texts(comparison, &comparison->change.added, new, n_new, old, n_old);
+    add_texts(comparison, &comparison->change.removed, old, n_old, new, n_new);
 }
 
 /* Flows. */
@@ -269,21 +268,15 @@ static bool is_same_content(const struct flow *old, const struct flow *new)
     return old->enabled && memcmp(old->digest, new->digest, sizeof(old->digest)) == 0;
 }
 
-static bool has_gateway(const struct flow_end *ends, size_t n_ends)
-{
-    /* The highest zone index: always last. */
-    return ends[n_ends - 1].zone == ZONE_GATEWAY;
-}
-
 static void compare_ends(struct comparison *comparison, bool same, const struct end *old,
-                         const struct end *new, bool by_link, struct field_change *change)
+                         const struct end *new, bool by_link)
 {
     const char **before, **after;
 
     if (!same) {
-        add_end(comparison, &change->added, new, old);
-        add_end(comparison, &change->removed, old, new);
-        if (change->added.n + change->removed.n > 0)
+        add_end(comparison, &comparison->change.added, new, old);
+        add_end(comparison, &comparison->change.removed, old, new);
+        if (comparison->change.added.n + comparison->change.removed.n > 0)
             return;
     }
     /* The same addresses. Only where the gateway is the other end it matters to packets whether a
@@ -291,8 +284,8 @@ static void compare_ends(struct comparison *comparison, bool same, const struct 
     before = end_names(comparison, old);
     after = end_names(comparison, new);
     if (before && after)
-        compare_texts(comparison, before, old->n_names, after, new->n_names, change);
-    change->packets = by_link && !same;
+        compare_texts(comparison, before, old->n_names, after, new->n_names);
+    comparison->change.packets = by_link && !same;
 }
 
 #define END(key, policy_, flow)                                                                    \
@@ -301,22 +294,20 @@ static void compare_ends(struct comparison *comparison, bool same, const struct 
         policy_, (flow)->key, (flow)->n_##key, (flow)->key##_names, (flow)->n_##key##_names        \
     }
 
-static void list_from(struct comparison *comparison, const void *old, const void *new,
-                      struct field_change *change)
+static void list_from(struct comparison *comparison, const void *old, const void *new)
 {
     const struct flow *a = old, *b = new;
 
     compare_ends(comparison, is_same_content(a, b), END(from, comparison->old, a),
-                 END(from, comparison->new, b), has_gateway(b->to, b->n_to), change);
+                 END(from, comparison->new, b), flow_ends_have_gateway(b->to, b->n_to));
 }
 
-static void list_to(struct comparison *comparison, const void *old, const void *new,
-                    struct field_change *change)
+static void list_to(struct comparison *comparison, const void *old, const void *new)
 {
     const struct flow *a = old, *b = new;
 
     compare_ends(comparison, is_same_content(a, b), END(to, comparison->old, a),
-                 END(to, comparison->new, b), has_gateway(b->from, b->n_from), change);
+                 END(to, comparison->new, b), flow_ends_have_gateway(b->from, b->n_from));
 }
 
 /* Numbers of services in place of addresses. */
@@ -336,8 +327,7 @@ static void service_numbers(struct comparison *comparison, const struct policy *
     }
 }
 
-static void list_services(struct comparison *comparison, const void *old, const void *new,
-                          struct field_change *change)
+static void list_services(struct comparison *comparison, const void *old, const void *new)
 {
     cleanup_(addresses_clear) struct address_set before = {0}, after = {0};
 
@@ -345,7 +335,7 @@ static void list_services(struct comparison *comparison, const void *old, const 
         return;
     service_numbers(comparison, comparison->old, old, &before);
     service_numbers(comparison, comparison->new, new, &after);
-    compare_sets(comparison, &before, &after, take_services, change);
+    compare_sets(comparison, &before, &after, take_services);
 }
 
 static const char *number_text(unsigned number, const char *unit, char buffer[VALUE_MAX])
@@ -430,28 +420,25 @@ static const struct field_key flow_keys[] = {
 
 /* Zones. */
 
-static void list_interfaces(struct comparison *comparison, const void *old, const void *new,
-                            struct field_change *change)
+static void list_interfaces(struct comparison *comparison, const void *old, const void *new)
 {
     const struct zone *a = old, *b = new;
 
-    compare_texts(comparison, a->interfaces, a->n_interfaces, b->interfaces, b->n_interfaces,
-                  change);
+    compare_texts(comparison, a->interfaces, a->n_interfaces, b->interfaces, b->n_interfaces);
 }
 
 /* What `any` stands for changes with the other zones, and is not a change of this one. */
-static void list_networks(struct comparison *comparison, const void *old, const void *new,
-                          struct field_change *change)
+static void list_networks(struct comparison *comparison, const void *old, const void *new)
 {
     static const struct address_set none;
     const struct zone *a = old, *b = new;
 
     if (b->any && !a->any)
-        add_item(comparison, &change->added, "any");
+        add_item(comparison, &comparison->change.added, "any");
     if (a->any && !b->any)
-        add_item(comparison, &change->removed, "any");
+        add_item(comparison, &comparison->change.removed, "any");
     compare_sets(comparison, a->any ? &none : &a->addresses, b->any ? &none : &b->addresses,
-                 take_addresses, change);
+                 take_addresses);
 }
 
 VALUE(zone_label, struct zone, label_text(it->name, it->label))
@@ -481,32 +468,29 @@ static void host_addresses(struct comparison *comparison, const struct host *hos
     }
 }
 
-static void list_addresses(struct comparison *comparison, const void *old, const void *new,
-                           struct field_change *change)
+static void list_addresses(struct comparison *comparison, const void *old, const void *new)
 {
     cleanup_(addresses_clear) struct address_set before = {0}, after = {0};
 
     host_addresses(comparison, old, &before);
     host_addresses(comparison, new, &after);
-    compare_sets(comparison, &before, &after, take_addresses, change);
+    compare_sets(comparison, &before, &after, take_addresses);
 }
 
-static void list_members(struct comparison *comparison, const void *old, const void *new,
-                         struct field_change *change)
+static void list_members(struct comparison *comparison, const void *old, const void *new)
 {
     compare_sets(comparison, &((const struct group *)old)->addresses,
-                 &((const struct group *)new)->addresses, take_addresses, change);
+                 &((const struct group *)new)->addresses, take_addresses);
 }
 
 /* As of a flow that has this service alone. */
-static void list_literals(struct comparison *comparison, const void *old, const void *new,
-                          struct field_change *change)
+static void list_literals(struct comparison *comparison, const void *old, const void *new)
 {
     size_t a = (size_t)((const struct service *)old - comparison->old->services);
     size_t b = (size_t)((const struct service *)new - comparison->new->services);
 
     list_services(comparison, &(struct flow){.services = &a, .n_services = 1},
-                  &(struct flow){.services = &b, .n_services = 1}, change);
+                  &(struct flow){.services = &b, .n_services = 1});
 }
 
 VALUE(host_mac, struct host, it->has_mac ? mac_format(it->mac.bytes, buffer) : NULL)
@@ -535,12 +519,11 @@ static const struct field_key service_keys[] = {
 
 /* The gateway and the policy itself. */
 
-static void list_rules(struct comparison *comparison, const void *old, const void *new,
-                       struct field_change *change)
+static void list_rules(struct comparison *comparison, const void *old, const void *new)
 {
     const struct policy *a = old, *b = new;
 
-    compare_texts(comparison, a->rules, a->n_rules, b->rules, b->n_rules, change);
+    compare_texts(comparison, a->rules, a->n_rules, b->rules, b->n_rules);
 }
 
 static const char **expectation_texts(struct comparison *comparison, const struct policy *policy)
@@ -560,15 +543,14 @@ static const char **expectation_texts(struct comparison *comparison, const struc
     return texts;
 }
 
-static void list_expectations(struct comparison *comparison, const void *old, const void *new,
-                              struct field_change *change)
+static void list_expectations(struct comparison *comparison, const void *old, const void *new)
 {
     const struct policy *a = old, *b = new;
     const char **before = expectation_texts(comparison, a);
     const char **after = expectation_texts(comparison, b);
 
     if (before && after)
-        compare_texts(comparison, before, a->n_expectations, after, b->n_expectations, change);
+        compare_texts(comparison, before, a->n_expectations, after, b->n_expectations);
 }
 
 VALUE(gateway_protect, struct policy, it->gateway_protect ? "true" : "false")
@@ -634,29 +616,29 @@ int field_changes_find(struct arena *arena, enum policy_subject subject,
                        const struct policy *new_policy, const void *new, size_t items_max,
                        struct field_change ret_fields[FIELD_CHANGES_MAX], size_t *ret_n_fields)
 {
-    struct comparison comparison = {arena, old_policy, new_policy, items_max, 0};
+    struct comparison comparison = {arena, old_policy, new_policy, items_max, {0}, 0};
+    struct field_change *change = &comparison.change;
     char before[VALUE_MAX], after[VALUE_MAX];
     size_t n = 0;
 
     for (size_t i = 0; comparison.r == 0 && i < subjects[subject].n_keys; i++) {
         const struct field_key *key = &subjects[subject].keys[i];
-        struct field_change change = {.field = key->name, .packets = key->packets};
-
+        *change = (struct field_change){.field = key->name, .packets = key->packets};
         if (key->list) {
-            key->list(&comparison, old, new, &change);
-            if (change.added.n + change.removed.n == 0)
+            key->list(&comparison, old, new);
+            if (change->added.n + change->removed.n == 0)
                 continue;
         } else {
-            const char *was = key->text(old_policy, old, before);
-            const char *is = key->text(new_policy, new, after);
+            const char *was = change->before = key->text(old_policy, old, before);
+            const char *is = change->after = key->text(new_policy, new, after);
 
             if (was == is || (was && is && strcmp(was, is) == 0))
                 continue;
-            change.before = keep(&comparison, was);
-            change.after = keep(&comparison, is);
+            keep(&comparison, &change->before);
+            keep(&comparison, &change->after);
         }
-        judge(key, subject, old, new, &change);
-        ret_fields[n++] = change;
+        judge(key, subject, old, new, change);
+        ret_fields[n++] = *change;
     }
     *ret_n_fields = n;
     return comparison.r;

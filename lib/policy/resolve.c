@@ -24,17 +24,13 @@ static int resolve_version(struct resolver *resolver)
 
 static int resolve_rules(struct resolver *resolver)
 {
-    const char **rules;
+    const char **rules =
+        arena_allocate(resolver->arena, count_texts(resolver->draft->rules) * sizeof(*rules));
     size_t n_rules = 0;
     int r, result = 0;
 
-    for (const struct draft_text *text = resolver->draft->rules; text; text = text->next)
-        n_rules++;
-    rules = arena_allocate(resolver->arena, n_rules * sizeof(*rules));
     if (!rules)
         return -ENOMEM;
-
-    n_rules = 0;
     for (const struct draft_text *text = resolver->draft->rules; text; text = text->next) {
         if (text->text[strspn(text->text, "abcdefghijklmnopqrstuvwxyz0123456789-")])
             r = report_text(&resolver->report, text, "name of a rule pack", "invalid-name",

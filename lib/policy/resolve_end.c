@@ -193,11 +193,9 @@ int resolve_ends(struct resolver *resolver, const struct draft_text *list,
 {
     struct listed listed = {0};
     struct end_name name, *names;
-    size_t n = 0;
+    size_t n = count_texts(list);
     int r;
 
-    for (const struct draft_text *text = list; text; text = text->next)
-        n++;
     if (n > 1)
         return resolve_many(resolver, list, n, ret_ends);
 

@@ -13,6 +13,15 @@
 #include "policy/resolver.h"
 #include "policy/spelling.h"
 
+size_t count_texts(const struct draft_text *list)
+{
+    size_t n = 0;
+
+    for (; list; list = list->next)
+        n++;
+    return n;
+}
+
 int keep_text(struct resolver *resolver, const struct draft_text *text, const char **ret_text)
 {
     const char *kept;

@@ -173,11 +173,9 @@ static int resolve_details(struct flow_context *context, const struct draft_flow
 static int resolve_flow_services(struct resolver *resolver, const struct draft_text *list,
                                  struct flow *flow)
 {
-    size_t *services, n = 0;
+    size_t *services, n = count_texts(list);
     int r, result = 0;
 
-    for (const struct draft_text *text = list; text; text = text->next)
-        n++;
     if (n > SERVICES_MAX)
         return report_error(&resolver->report, "too-long", list->location,
                             "write ranges of ports, or divide the flow",

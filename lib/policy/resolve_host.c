@@ -116,11 +116,9 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
 {
     const struct draft_host *draft = (const struct draft_host *)known->object;
     struct host_address *addresses;
-    size_t n = 0;
+    size_t n = count_texts(draft->address);
     int result = 0;
 
-    for (const struct draft_text *text = draft->address; text; text = text->next)
-        n++;
     if (n > HOST_ADDRESSES_MAX)
         return report_error(&resolver->report, "too-long", draft->address->location,
                             "make it a group", "a host with %zu addresses; the most is %d", n,

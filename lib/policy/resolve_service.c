@@ -64,11 +64,9 @@ static int resolve_literals(struct resolver *resolver, const struct draft_servic
                             struct service *service)
 {
     struct service_range *ranges;
-    size_t n = 0, n_ranges = 0;
+    size_t n = count_texts(draft->literals), n_ranges = 0;
     int result = 0;
 
-    for (const struct draft_text *text = draft->literals; text; text = text->next)
-        n++;
     if (n > SERVICE_LITERALS_MAX)
         return report_error(&resolver->report, "too-long", draft->literals->location,
                             "write ranges of ports", "a service of %zu literals; the most is %d", n,

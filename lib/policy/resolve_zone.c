@@ -131,17 +131,13 @@ static int check_interface(struct resolver *resolver, const struct draft_text *t
 static int resolve_interfaces(struct resolver *resolver, const struct draft_text *list,
                               struct zone *zone)
 {
-    const char **interfaces;
+    const char **interfaces =
+        arena_allocate(resolver->arena, count_texts(list) * sizeof(*interfaces));
     size_t n = 0;
     int r, result = 0;
 
-    for (const struct draft_text *text = list; text; text = text->next)
-        n++;
-    interfaces = arena_allocate(resolver->arena, n * sizeof(*interfaces));
     if (!interfaces)
         return -ENOMEM;
-
-    n = 0;
     for (const struct draft_text *text = list; text; text = text->next) {
         bool again = false;
 

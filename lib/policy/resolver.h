@@ -114,6 +114,8 @@ int resolve_segments(struct resolver *resolver);
  * Values of single keys. Where a key is absent, `text` is NULL, they return 0 and write nothing.
  */
 
+/* How many texts a list has; 0 where there is none. */
+size_t count_texts(const struct draft_text *list);
 /* Copies into the policy. */
 int keep_text(struct resolver *resolver, const struct draft_text *text, const char **ret_text);
 /* One of `n_words` words; writes its index. `key` is the key it stands under. */
