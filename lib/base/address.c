@@ -232,19 +232,9 @@ bool range_is_prefix(struct range range, unsigned bits, struct prefix *ret_prefi
 
 size_t ranges_find(const void *items, size_t n, size_t size, ip_number address)
 {
-    size_t low = 0, high = n;
+    const char *bytes = items;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct range *range =
-            (const struct range *)(const void *)((const char *)items + middle * size);
-
-        if (range->last < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return BISECT(n, i, ((const struct range *)(const void *)(bytes + i * size))->last < address);
 }
 
 static size_t range_set_find(const struct range_set *set, ip_number address)

@@ -18,3 +18,20 @@ int array_insert(void *array, size_t *n, size_t *capacity, size_t position, cons
 int array_append(void *array, size_t *n, size_t *capacity, const void *element, size_t size);
 int array_append_all(void *array, size_t *n, size_t *capacity, const void *elements,
                      size_t n_elements, size_t size);
+
+/*
+ * Bisects `n` sorted elements: the index of the first for which `is_before`, an expression with the
+ * index `i`, is false; `n` where it is true for all.
+ */
+#define BISECT(n, i, is_before)                                                                    \
+    __extension__({                                                                                \
+        size_t low_ = 0, high_ = (n);                                                              \
+        while (low_ < high_) {                                                                     \
+            size_t i = low_ + (high_ - low_) / 2;                                                  \
+            if (is_before)                                                                         \
+                low_ = i + 1;                                                                      \
+            else                                                                                   \
+                high_ = i;                                                                         \
+        }                                                                                          \
+        low_;                                                                                      \
+    })

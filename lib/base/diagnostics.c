@@ -76,17 +76,8 @@ int location_compare(struct location a, struct location b)
 /* After all that are at the same place, so that these stay in order of adding. */
 static size_t diagnostics_position(const struct diagnostics *diagnostics, struct location location)
 {
-    size_t low = 0, high = diagnostics->n_list;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (location_compare(diagnostics->list[middle].location, location) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return BISECT(diagnostics->n_list, i,
+                  location_compare(diagnostics->list[i].location, location) <= 0);
 }
 
 static void diagnostics_drop_last_warning(struct diagnostics *diagnostics)

@@ -159,17 +159,10 @@ static bool is_behind(const struct checkpoint *place, struct location location)
 static const struct checkpoint *find_checkpoint(const struct source *source,
                                                 struct location location)
 {
-    size_t low = 0, high = source->n_checkpoints;
+    const struct checkpoint *after = source->checkpoints + 1;
 
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-
-        if (is_behind(&source->checkpoints[middle], location))
-            high = middle;
-        else
-            low = middle;
-    }
-    return &source->checkpoints[low];
+    return source->checkpoints +
+           BISECT(source->n_checkpoints - 1, i, !is_behind(&after[i], location));
 }
 
 int sources_find(const struct sources *sources, struct location location, size_t *ret_offset)

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/compare.h"
 
 int exact_row_compare(const void *a, const void *b)
@@ -34,17 +35,7 @@ int range_row_compare(const void *a, const void *b)
 static size_t find_exact(const struct exact_row *rows, size_t n_rows,
                          const struct exact_row *wanted)
 {
-    size_t low = 0, high = n_rows;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (exact_row_compare(&rows[middle], wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return BISECT(n_rows, i, exact_row_compare(&rows[i], wanted) < 0);
 }
 
 size_t class_find_exact(const struct class *class, ip_number destination, service_number service)
@@ -55,17 +46,7 @@ size_t class_find_exact(const struct class *class, ip_number destination, servic
 
 size_t class_find_range(const struct class *class, ip_number destination)
 {
-    size_t low = 0, high = class->n_ranges;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (class->reach[middle] < destination)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return BISECT(class->n_ranges, i, class->reach[i] < destination);
 }
 
 struct range_row class_row(const struct class *class, size_t i)

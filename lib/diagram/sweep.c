@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/compare.h"
 #include "diagram/interval_map.h"
 
@@ -104,26 +105,16 @@ static int sweep_collect_borders(struct sweep *sweep, size_t n_members)
 
 static void sweep_cross(struct sweep *sweep, const struct border *border)
 {
-    size_t low = 0, high = sweep->n_active;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (sweep->active[middle] < border->member)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t place = BISECT(sweep->n_active, i, sweep->active[i] < border->member);
+    uint32_t *at = sweep->active + place;
 
     if (border->begins) {
-        memmove(sweep->active + low + 1, sweep->active + low,
-                (sweep->n_active - low) * sizeof(*sweep->active));
-        sweep->active[low] = border->member;
+        memmove(at + 1, at, (sweep->n_active - place) * sizeof(*at));
+        *at = border->member;
         sweep->n_active++;
     } else {
         sweep->n_active--;
-        memmove(sweep->active + low, sweep->active + low + 1,
-                (sweep->n_active - low) * sizeof(*sweep->active));
+        memmove(at, at + 1, (sweep->n_active - place) * sizeof(*at));
     }
 }
 

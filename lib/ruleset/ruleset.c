@@ -273,18 +273,10 @@ bool ruleset_has_base_chains(const struct ruleset *held, const struct ruleset *w
 
 const struct element *set_find_element(const struct set *set, const struct element *wanted)
 {
-    size_t low = 0, high = set ? set->n_elements : 0;
+    size_t n = set ? set->n_elements : 0;
+    size_t place = BISECT(n, i, element_compare(set, &set->elements[i], wanted) < 0);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = element_compare(set, &set->elements[middle], wanted);
-
-        if (order == 0)
-            return &set->elements[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    return place < n && element_compare(set, &set->elements[place], wanted) == 0
+               ? &set->elements[place]
+               : NULL;
 }
