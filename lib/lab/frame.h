@@ -41,10 +41,8 @@ struct frame {
     uint32_t tag;               /* carried in the payload; identifies the probe */
 };
 
-#define FRAME_TCP_FIN 0x01
 #define FRAME_TCP_SYN 0x02
 #define FRAME_TCP_RST 0x04
-#define FRAME_TCP_PSH 0x08
 #define FRAME_TCP_ACK 0x10
 
 /* How frames may be bent, for tests of evasion. Zero is a plain frame. */

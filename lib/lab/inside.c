@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
+#include "kernel/netlink.h"
 
 /* Where the kernel allows it; INSIDE_WINDOW packets fit into the smallest buffer. */
 #define RECEIVE_BUFFER (1024 * 1024)
@@ -50,13 +51,12 @@ static bool ears_have(const struct ears *ears, enum family family, uint16_t numb
 /* Takes the descriptor where it succeeds. */
 static int ears_add(struct ears *ears, enum family family, uint16_t number, int *fd)
 {
-    int r = array_reserve(&ears->ears, &ears->capacity, ears->n_ears + 1, sizeof(*ears->ears));
+    const struct ear ear = {.family = family, .number = number, .fd = *fd};
+    int r = array_append(&ears->ears, &ears->n_ears, &ears->capacity, &ear, sizeof(ear));
 
-    if (r < 0)
-        return r;
-    ears->ears[ears->n_ears++] =
-        (struct ear){.family = family, .number = number, .fd = TAKE_FD(*fd)};
-    return 0;
+    if (r == 0)
+        TAKE_FD(*fd);
+    return r;
 }
 
 static void ears_close(struct ears *ears)
@@ -155,15 +155,14 @@ int inside_send(struct inside *inside, const char *interface, const struct frame
 int inside_listen(struct inside *inside, enum family family, uint8_t protocol)
 {
     cleanup_(closep) int fd = -1;
-    int on = 1, size = RECEIVE_BUFFER;
+    int on = 1;
 
     if (ears_have(&inside->ears, family, protocol))
         return 0;
     fd = socket(domain(family), SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    netlink_set_receive_queue(fd, RECEIVE_BUFFER);
     /* Of IPv6 the header does not come, so the destination must be asked for. */
     if (family == FAMILY_IPV6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) < 0)

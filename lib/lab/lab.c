@@ -121,7 +121,7 @@ static int open_raw(const struct sock_fprog *filter)
 {
     cleanup_(closep) int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-    int on = 1, size = RECEIVE_BUFFER;
+    int on = 1;
 
     if (fd < 0)
         return -errno;
@@ -131,8 +131,7 @@ static int open_raw(const struct sock_fprog *filter)
     if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0)
         return -errno;
     /* Helpful, not needed: lab_send() never has more on the way than the least buffer takes. */
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    netlink_set_receive_queue(fd, RECEIVE_BUFFER);
     if (bind(fd, (const struct sockaddr *)&all, sizeof(all)) < 0)
         return -errno;
     return TAKE_FD(fd);
@@ -322,16 +321,6 @@ struct lab *lab_free(struct lab *lab)
     return NULL;
 }
 
-struct mac lab_gateway_mac(const struct lab *lab, size_t interface)
-{
-    return lab->wires[interface].mac;
-}
-
-struct mac lab_far_mac(const struct lab *lab, size_t interface)
-{
-    return lab->wires[interface].far_mac;
-}
-
 int lab_add_route(struct lab *lab, size_t interface, enum family family, struct range range)
 {
     struct prefix prefix;
@@ -395,24 +384,18 @@ static bool find_wire(const struct lab *lab, int far_ifindex, size_t *ret_wire)
 static int take_in(struct lab *lab, int far_ifindex, const uint8_t *bytes, size_t size)
 {
     struct frame_packet packet;
-    struct frame frame;
-    size_t wire;
-    int r;
+    struct received received;
 
-    if (!find_wire(lab, far_ifindex, &wire) || frame_split(bytes, size, &packet) < 0)
+    if (!find_wire(lab, far_ifindex, &received.interface) || frame_split(bytes, size, &packet) < 0)
         return 0;
-    if (packet.fragment && reassembly_add(lab->reassembly, wire, &packet) <= 0)
+    if (packet.fragment && reassembly_add(lab->reassembly, received.interface, &packet) <= 0)
         return 0;
-    if (frame_read(&packet, &frame) < 0)
+    if (frame_read(&packet, &received.frame) < 0)
         return 0;
 
     if (lab->head == lab->n_queue)
         lab->head = lab->n_queue = 0;
-    r = array_reserve(&lab->queue, &lab->capacity, lab->n_queue + 1, sizeof(*lab->queue));
-    if (r < 0)
-        return r;
-    lab->queue[lab->n_queue++] = (struct received){frame, wire};
-    return 0;
+    return array_append(&lab->queue, &lab->n_queue, &lab->capacity, &received, sizeof(received));
 }
 
 /* Reads all that the far ends have now. */

@@ -53,10 +53,6 @@ DEFINE_CLEANUP(struct lab, lab_free)
 #define LAB_FAR_IPV4 ((ip_number)0xa9fefefe)
 #define LAB_FAR_IPV6 (((ip_number)0xfe80000000000000 << 64) | 0x5e9d)
 
-/* Hardware address of the gateway's end and of the far end of a wire. */
-struct mac lab_gateway_mac(const struct lab *lab, size_t interface);
-struct mac lab_far_mac(const struct lab *lab, size_t interface);
-
 /*
  * Makes `range` reachable by the interface: a route to each of its prefixes, by a neighbour that
  * is the far end. The longest prefix wins, as ever. 0, -EEXIST where there is a route to one of

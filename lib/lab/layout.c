@@ -135,13 +135,10 @@ static int connect_zones(struct layout *layout)
 
 static int routes_add(struct routes *routes, struct range range, size_t zone)
 {
-    int r = array_reserve(&routes->routes, &routes->capacity, routes->n_routes + 1,
-                          sizeof(*routes->routes));
+    const struct route route = {range, zone, 0};
 
-    if (r < 0)
-        return r;
-    routes->routes[routes->n_routes++] = (struct route){range, zone, 0};
-    return 0;
+    return array_append(&routes->routes, &routes->n_routes, &routes->capacity, &route,
+                        sizeof(route));
 }
 
 static ip_number range_size(struct range range)

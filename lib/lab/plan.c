@@ -140,16 +140,12 @@ static int plan_add(struct plan *plan, struct probe probe)
     if (!can_send(plan, &probe))
         return 0;
     r = place_ends(plan, &probe);
-    if (r == 0)
-        r = array_reserve(&plan->probes, &plan->capacity, plan->n_probes + 1,
-                          sizeof(*plan->probes));
     if (r < 0)
         return r;
 
     probe.owner = decide(plan, &probe.packet);
     probe.expected = judge(plan, &probe);
-    plan->probes[plan->n_probes++] = probe;
-    return 0;
+    return array_append(&plan->probes, &plan->n_probes, &plan->capacity, &probe, sizeof(probe));
 }
 
 static int add_neighbour(struct plan *plan, enum probe_kind kind, uint32_t flow,

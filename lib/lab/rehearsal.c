@@ -83,13 +83,8 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
 
 static int add_failure(struct rehearsal *rehearsal, const struct rehearsal_failure *failure)
 {
-    int r = array_reserve(&rehearsal->failures, &rehearsal->capacity, rehearsal->n_failures + 1,
-                          sizeof(*rehearsal->failures));
-
-    if (r < 0)
-        return r;
-    rehearsal->failures[rehearsal->n_failures++] = *failure;
-    return 0;
+    return array_append(&rehearsal->failures, &rehearsal->n_failures, &rehearsal->capacity, failure,
+                        sizeof(*failure));
 }
 
 enum reason probe_leg_reason(const struct plan *plan, const struct probe *probe, enum leg leg)
@@ -258,13 +253,8 @@ static void counts_clear(struct counts *counts)
 
 static int counts_add(struct counts *counts, const struct count *count)
 {
-    int r = array_reserve(&counts->counts, &counts->capacity, counts->n_counts + 1,
-                          sizeof(*counts->counts));
-
-    if (r < 0)
-        return r;
-    counts->counts[counts->n_counts++] = *count;
-    return 0;
+    return array_append(&counts->counts, &counts->n_counts, &counts->capacity, count,
+                        sizeof(*count));
 }
 
 static int take_counter(const char *name, struct nftables_count count, void *userdata)

@@ -25,7 +25,6 @@
 #include "base/array.h"
 #include "kernel/attributes.h"
 #include "kernel/netlink.h"
-#include "observe/conntrack.h"
 
 #define REQUEST_MAX 256
 /* A tuple of IPv6 with its zone takes some 80 bytes. */
