@@ -194,9 +194,7 @@ int change_roll_back(struct gateway *gateway, const struct actor *actor, uint64_
         r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND,
                         "there is no generation before the enforced one");
     if (r == 0)
-        r = kept_read(gateway, generation, &source, ret_outcome);
-    if (r == 0)
-        r = kept_read_policy(gateway, &source, ret_outcome, &target.texts, NULL);
+        r = kept_read(gateway, generation, &source, ret_outcome, &target.texts, NULL);
     if (r != 0)
         return r > 0 ? 0 : r;
 
@@ -242,9 +240,7 @@ int change_compare(struct gateway *gateway, uint64_t from, uint64_t to, struct o
         cleanup_(generation_clear) struct generation generation = {0};
         cleanup_(policy_texts_clear) struct policy_texts texts = {0};
 
-        r = kept_read(gateway, numbers[i], &generation, ret_outcome);
-        if (r == 0)
-            r = kept_read_policy(gateway, &generation, ret_outcome, &texts, policies[i]);
+        r = kept_read(gateway, numbers[i], &generation, ret_outcome, &texts, policies[i]);
     }
     if (r == 0)
         r = policy_changes_new(old, new, &ret_outcome->changes);

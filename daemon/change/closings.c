@@ -114,9 +114,7 @@ int closings_check(const struct gateway *gateway, const struct policy *new,
 
     /* After a boot nothing is enforced yet: compare with the generation that was enforced. */
     if (!old && gateway->state.generation > 0 && overrides->n_overrides > 0)
-        r = kept_read(gateway, gateway->state.generation, &generation, &ignored);
-    if (r == 0 && generation.number > 0)
-        r = kept_read_policy(gateway, &generation, &ignored, &texts, &last);
+        r = kept_read(gateway, gateway->state.generation, &generation, &ignored, &texts, &last);
     if (r < 0)
         return r;
     r = check_isolations(old ? old : last, new, overrides, outcome);

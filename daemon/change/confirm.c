@@ -64,15 +64,12 @@ void confirmation_note_failed(const struct gateway *gateway, uint64_t number)
 static int read_previous(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
     uint64_t previous = gateway->state.confirmation.previous;
-    int r;
 
     if (previous == 0) {
         target->content = TARGET_LOCKDOWN;
         return 0;
     }
-    r = kept_read(gateway, previous, &target->generation, outcome);
-    return r == 0 ? kept_read_policy(gateway, &target->generation, outcome, &target->texts, NULL)
-                  : r;
+    return kept_read(gateway, previous, &target->generation, outcome, &target->texts, NULL);
 }
 
 /* If the previous generation cannot be enforced, the unconfirmed one stays: it is a valid policy.

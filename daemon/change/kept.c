@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int kept_read(const struct gateway *gateway, uint64_t number, struct generation *ret_generation,
-              struct outcome *outcome)
+int kept_read(const struct gateway *gateway, uint64_t number, struct generation *generation,
+              struct outcome *outcome, struct policy_texts *texts, struct policy **ret_policy)
 {
     cleanup_(freep) char *problem = NULL;
     int r;
 
     if (!gateway->generations)
         return outcome_set(outcome, OUTCOME_STORAGE, "there is no state folder");
-    r = generations_read(gateway->generations, number, ret_generation, &problem);
+    r = generations_read(gateway->generations, number, generation, &problem);
     if (r == -ENOENT)
         return outcome_set(outcome, OUTCOME_NOT_FOUND,
                            "there is no generation %" PRIu64 "; `segctl history` lists them",
@@ -25,7 +25,20 @@ int kept_read(const struct gateway *gateway, uint64_t number, struct generation 
     if (r < 0 && r != -ENOMEM)
         return outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 ": %s", number,
                            problem ? problem : strerror(-r));
-    return r;
+    return r < 0 ? r : kept_read_policy(gateway, generation, outcome, texts, ret_policy);
+}
+
+int kept_parse(const struct policy_texts *texts, struct policy **ret_policy)
+{
+    cleanup_(sources_freep) struct sources *sources = NULL;
+    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
+    int r = sources_new(&sources);
+
+    if (r == 0)
+        r = diagnostics_new(&diagnostics);
+    return r < 0
+               ? r
+               : policy_parse_texts(texts->texts, texts->n_texts, sources, diagnostics, ret_policy);
 }
 
 int kept_read_policy(const struct gateway *gateway, const struct generation *generation,
@@ -33,8 +46,6 @@ int kept_read_policy(const struct gateway *gateway, const struct generation *gen
                      struct policy **ret_policy)
 {
     cleanup_(freep) char *problem = NULL;
-    cleanup_(sources_freep) struct sources *sources = NULL;
-    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
     int r;
 
     if (!gateway->generations)
@@ -45,14 +56,7 @@ int kept_read_policy(const struct gateway *gateway, const struct generation *gen
     if (r < 0)
         return outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 " cannot be read: %s",
                            generation->number, problem ? problem : strerror(-r));
-    if (!ret_policy)
-        return 0;
-
-    r = sources_new(&sources);
-    if (r == 0)
-        r = diagnostics_new(&diagnostics);
-    if (r == 0)
-        r = policy_parse_texts(texts->texts, texts->n_texts, sources, diagnostics, ret_policy);
+    r = ret_policy ? kept_parse(texts, ret_policy) : 0;
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
                            "this version of segd finds errors in generation %" PRIu64,

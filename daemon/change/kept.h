@@ -5,14 +5,18 @@
 #include "daemon/gateway.h"
 
 /*
- * Generations that the state folder keeps. Both return 0, 1 if the generation cannot be read (the
- * outcome says why), or -errno.
+ * Generations that the state folder keeps. The first two return 0, 1 if the generation cannot be
+ * read (the outcome says why), or -errno.
  */
 
-/* The record of a generation. */
-int kept_read(const struct gateway *gateway, uint64_t number, struct generation *ret_generation,
-              struct outcome *outcome);
-/* Its texts, and if `ret_policy` is not NULL, the policy that they describe. */
+/* The texts of a generation, and if `ret_policy` is not NULL, the policy that they describe. */
 int kept_read_policy(const struct gateway *gateway, const struct generation *generation,
                      struct outcome *outcome, struct policy_texts *texts,
                      struct policy **ret_policy);
+/* The same of a number, and before it the record of the generation; the caller clears `generation`
+ * also after an error. */
+int kept_read(const struct gateway *gateway, uint64_t number, struct generation *generation,
+              struct outcome *outcome, struct policy_texts *texts, struct policy **ret_policy);
+/* The policy of texts that were compiled before, without its diagnostics. Returns 0, -EBADMSG if it
+ * has errors, or -ENOMEM. */
+int kept_parse(const struct policy_texts *texts, struct policy **ret_policy);

@@ -251,21 +251,6 @@ static int check_second_person(const struct target *target, bool alone, struct o
     return 0;
 }
 
-int change_release(struct gateway *gateway, const struct actor *actor, const char *zone,
-                   const char *reason, bool alone, struct outcome *ret_outcome)
-{
-    const struct operation release = {alone ? "release-alone" : "release", OVERRIDE_ISOLATION,
-                                      TARGET_ISOLATIONS};
-    cleanup_(target_clear) struct target target = {0};
-    int r = begin(gateway, &release, actor, zone, reason, ret_outcome, &target);
-
-    if (r == 0)
-        r = check_second_person(&target, alone, ret_outcome);
-    if (r == 0)
-        r = run(gateway, &release, &target, NULL, ret_outcome);
-    return r > 0 ? 0 : r;
-}
-
 int change_suspend(struct gateway *gateway, const struct actor *actor, const char *flow,
                    const char *reason, struct outcome *ret_outcome)
 {
@@ -286,17 +271,28 @@ int change_suspend(struct gateway *gateway, const struct actor *actor, const cha
     return r > 0 ? 0 : r;
 }
 
-/* An operation that takes an override away, and has nothing else to check. */
+/* An operation that takes an override away. `alone` is said of an isolation. */
 static int take_away(struct gateway *gateway, const struct operation *operation,
-                     const struct actor *actor, const char *object, const char *reason,
+                     const struct actor *actor, const char *object, const char *reason, bool alone,
                      struct outcome *outcome)
 {
     cleanup_(target_clear) struct target target = {0};
     int r = begin(gateway, operation, actor, object, reason, outcome, &target);
 
+    if (r == 0 && operation->kind == OVERRIDE_ISOLATION)
+        r = check_second_person(&target, alone, outcome);
     if (r == 0)
         r = run(gateway, operation, &target, NULL, outcome);
     return r > 0 ? 0 : r;
+}
+
+int change_release(struct gateway *gateway, const struct actor *actor, const char *zone,
+                   const char *reason, bool alone, struct outcome *ret_outcome)
+{
+    const struct operation release = {alone ? "release-alone" : "release", OVERRIDE_ISOLATION,
+                                      TARGET_ISOLATIONS};
+
+    return take_away(gateway, &release, actor, zone, reason, alone, ret_outcome);
 }
 
 int change_resume(struct gateway *gateway, const struct actor *actor, const char *flow,
@@ -304,7 +300,7 @@ int change_resume(struct gateway *gateway, const struct actor *actor, const char
 {
     static const struct operation resume = {"resume", OVERRIDE_SUSPENSION, TARGET_POLICY};
 
-    return take_away(gateway, &resume, actor, flow, reason, ret_outcome);
+    return take_away(gateway, &resume, actor, flow, reason, false, ret_outcome);
 }
 
 int change_revoke(struct gateway *gateway, const struct actor *actor, const char *grant,
@@ -313,23 +309,16 @@ int change_revoke(struct gateway *gateway, const struct actor *actor, const char
     static const struct operation revoke = {"revoke", OVERRIDE_GRANT, TARGET_POLICY,
                                             .closes = true};
 
-    return take_away(gateway, &revoke, actor, grant, reason, ret_outcome);
+    return take_away(gateway, &revoke, actor, grant, reason, false, ret_outcome);
 }
 
 /* Writes the grant as the text of a flow. Wrong ends and services are for the parser to report. */
 static int write_grant(const struct target *target, const struct grant_wish *wish,
                        struct outcome *outcome, char **ret_text)
 {
-    cleanup_(sources_freep) struct sources *sources = NULL;
-    cleanup_(diagnostics_freep) struct diagnostics *diagnostics = NULL;
     cleanup_(policy_freep) struct policy *policy = NULL;
-    int r = sources_new(&sources);
+    int r = kept_parse(&target->texts, &policy);
 
-    if (r == 0)
-        r = diagnostics_new(&diagnostics);
-    if (r == 0)
-        r = policy_parse_texts(target->texts.texts, target->texts.n_texts, sources, diagnostics,
-                               &policy);
     if (r == 0)
         r = grant_write(policy, wish, ret_text);
     if (r == -ENOENT)

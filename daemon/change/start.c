@@ -82,11 +82,8 @@ static int enforce_again(struct gateway *gateway, uint64_t number, bool is_held,
                          struct outcome *outcome)
 {
     cleanup_(target_clear) struct target target = {.is_held = is_held};
-    int r;
+    int r = kept_read(gateway, number, &target.generation, outcome, &target.texts, NULL);
 
-    r = kept_read(gateway, number, &target.generation, outcome);
-    if (r == 0)
-        r = kept_read_policy(gateway, &target.generation, outcome, &target.texts, NULL);
     return r == 0 ? enforce(gateway, &target, outcome) : r;
 }
 

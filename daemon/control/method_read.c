@@ -88,18 +88,6 @@ int method_get_status(struct call *call, const void *parameters, void *userdata)
     return r < 0 ? r : call_reply(call, &status);
 }
 
-/* Reads a generation with its texts. Returns 0, 1 if the outcome says why not, or -errno. */
-static int read_generation(struct gateway *gateway, int64_t number, struct generation *generation,
-                           struct policy_texts *texts, struct outcome *outcome)
-{
-    int r;
-
-    if (number <= 0 || !gateway->generations)
-        return outcome_set(outcome, OUTCOME_NOT_FOUND, "no generation is enforced");
-    r = kept_read(gateway, (uint64_t)number, generation, outcome);
-    return r == 0 ? kept_read_policy(gateway, generation, outcome, texts, NULL) : r;
-}
-
 int method_get_policy(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
@@ -112,8 +100,10 @@ int method_get_policy(struct call *call, const void *parameters, void *userdata)
     struct policy_reply reply = {.n_overrides = gateway->state.overrides.n_overrides};
     int r = arena_new(&arena);
 
+    if (r == 0 && (number <= 0 || !gateway->generations))
+        r = outcome_set(&outcome, OUTCOME_NOT_FOUND, "no generation is enforced");
     if (r == 0)
-        r = read_generation(gateway, number, &generation, &texts, &outcome);
+        r = kept_read(gateway, (uint64_t)number, &generation, &outcome, &texts, NULL);
     if (r == 0)
         r = method_overrides(arena, &gateway->state.overrides, &reply.overrides);
     reply.generation = generation.number;
