@@ -66,7 +66,8 @@ static int open_nftables(int fd, struct nftables **ret_nftables)
     return nftables_open(ret_nftables);
 }
 
-int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing)
+/* `*ret_missing` is what the kernel lacks, with -EOPNOTSUPP. */
+static int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing)
 {
     cleanup_(enforcement_freep) struct enforcement *enforcement = calloc(1, sizeof(*enforcement));
     int r;
@@ -462,21 +463,13 @@ static bool is_of_elements(const struct change *change)
            change->kind == CHANGE_DELETE_ELEMENTS;
 }
 
-static const char *object_name(const struct change *change)
-{
-    if (change->chain)
-        return change->chain->name;
-    if (change->set)
-        return change->set->name;
-    return change->counter ? change->counter->name : RULESET_TABLE;
-}
-
 /* Calls the handler with each line that describes the change. */
 static int report_change(const struct change *change, enforcement_handler handler, void *userdata)
 {
     cleanup_(freep) char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
+    const char *name;
     char *rest;
     int r;
 
@@ -486,10 +479,11 @@ static int report_change(const struct change *change, enforcement_handler handle
     if (fclose(stream) != 0 || r < 0)
         return -ENOMEM;
 
+    change_object(change, &name);
     rest = text;
     for (char *line; r == 0 && (line = strsep(&rest, "\n"));) {
         if (*line)
-            r = handler(object_name(change), line, userdata);
+            r = handler(name ? name : RULESET_TABLE, line, userdata);
     }
     return r;
 }

@@ -19,11 +19,8 @@ struct enforcement;
 /*
  * Opens nftables of the current network namespace. `fd` is the socket that an earlier process of
  * this daemon left in systemd's file-descriptor store and that may own the table, or -1; it is used
- * or closed. Returns 0, -EPERM, -EOPNOTSUPP with `*ret_missing` the sentence that says what the
- * kernel lacks, or -errno.
+ * or closed. Logs errors. Returns 0, -EPERM, -EOPNOTSUPP if the kernel lacks something, or -errno.
  */
-int enforcement_new(int fd, struct enforcement **ret_enforcement, const char **ret_missing);
-/* The same, and logs errors. */
 int enforcement_open(int fd, struct enforcement **ret_enforcement);
 /* What is enforced stays enforced. Returns NULL. */
 struct enforcement *enforcement_free(struct enforcement *enforcement);

@@ -62,9 +62,8 @@ static inline void scene_enforce(struct scene *scene)
     cleanup_(compiled_freep) struct compiled *compiled = NULL;
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
-    const char *missing = NULL;
 
-    ck_assert_int_eq(enforcement_new(-1, &scene->enforcement, &missing), 0);
+    ck_assert_int_eq(enforcement_open(-1, &scene->enforcement), 0);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
     ck_assert_int_eq(compiled_new(
                          &(struct compiled_input){

@@ -53,11 +53,10 @@ static const struct meddling meddlings[] = {
 static struct enforcement *start(int i)
 {
     struct enforcement *enforcement = NULL;
-    const char *missing;
 
     sandbox_enter();
     meddler.now = meddlings[i];
-    ck_assert_int_eq(enforcement_new(-1, &enforcement, &missing), 0);
+    ck_assert_int_eq(enforcement_open(-1, &enforcement), 0);
     return enforcement;
 }
 

@@ -51,7 +51,6 @@ static int apply(const char *flow)
     struct policy_text text = {.name = "policy"};
     struct nftables_refusal refusal;
     struct nftables_cost cost;
-    const char *missing;
     char policy[1024];
     int r;
 
@@ -60,7 +59,7 @@ static int apply(const char *flow)
     text.text = policy;
     text.size = strlen(policy);
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
-    ck_assert_int_eq(enforcement_new(-1, &enforcement, &missing), 0);
+    ck_assert_int_eq(enforcement_open(-1, &enforcement), 0);
     input.texts = &text;
     input.sctp_missing = nftables_features_missing_sctp(enforcement_features(enforcement));
     r = compiled_new(&input, diagnostics, &compiled);
