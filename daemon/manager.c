@@ -195,20 +195,13 @@ static int open_gateway(struct manager *manager, struct handed *handed)
     return r;
 }
 
-static void on_refused(const struct actor *actor, const char *method, const char *why,
-                       void *userdata)
-{
-    /* The server has its own audit limit, and tells the number of omitted attempts in `why`. */
-    control_note_refusal(userdata, actor, method, why, "refused", 0);
-}
-
 static int open_server(struct manager *manager, struct handed *handed)
 {
     struct server_options options = {
         .event = manager->event,
         .methods = control_methods,
         .n_methods = control_n_methods,
-        .refused = on_refused,
+        .refused = control_note_refusal,
         .userdata = &manager->control,
     };
 

@@ -116,6 +116,12 @@ int call_error(struct call *call, const char *error, json_t *parameters)
     return fail(call, name, parameters);
 }
 
+void call_tell_refused(const struct call *call, const char *why, const char *outcome)
+{
+    if (call->connection)
+        server_tell_refused(call->connection, call->name, why, outcome);
+}
+
 int call_continue(struct call *call, json_t *parameters)
 {
     if (call->connection && call->connection->output.size > SERVER_OUTPUT_MAX) {
@@ -197,7 +203,7 @@ static int run_method(struct call *call, const char *name, const json_t *paramet
         return fail(call, ERROR_NOT_FOUND, json_pack("{s:s}", "method", name));
     if (call->connection->role < method->role) {
         server_tell_refused(call->connection, call->name,
-                            "the user does not have the role that this method needs");
+                            "the user does not have the role that this method needs", "refused");
         return call_error(call, "NotPermitted",
                           json_pack("{s:s}", "needs", role_to_string(method->role)));
     }

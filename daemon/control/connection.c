@@ -189,9 +189,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     (void)source;
     (void)fd;
     if (r == -EBADMSG)
-        server_tell_refused(connection, NULL, "malformed message");
+        server_tell_refused(connection, NULL, "malformed message", "refused");
     else if (r == -EMSGSIZE)
-        server_tell_refused(connection, NULL, "message too large");
+        server_tell_refused(connection, NULL, "message too large", "refused");
     if (r < 0)
         connection_free(connection);
     return 0;

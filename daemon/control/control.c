@@ -5,13 +5,13 @@
 #include "daemon/control/control.h"
 
 #include <jansson.h>
-#include <time.h>
 
 #include "daemon/log.h"
 
-void control_note_refusal(struct control *control, const struct actor *actor, const char *method,
-                          const char *why, const char *outcome, uint64_t omitted)
+void control_note_refusal(const struct actor *actor, const char *method, const char *why,
+                          const char *outcome, uint64_t omitted, void *userdata)
 {
+    struct control *control = userdata;
     const struct gateway *gateway = control->gateway;
     cleanup_(json_decrefp) json_t *detail = NULL;
 
@@ -29,14 +29,4 @@ void control_note_refusal(struct control *control, const struct actor *actor, co
                                         .outcome = outcome,
                                         .detail = detail,
                                     });
-}
-
-void control_refuse(struct control *control, const struct actor *actor, const char *method,
-                    const char *why, const char *outcome)
-{
-    uint64_t omitted;
-
-    if (audit_limit_allows(&control->audit_limit, actor->uid, calendar_clock(CLOCK_MONOTONIC),
-                           &omitted))
-        control_note_refusal(control, actor, method, why, outcome, omitted);
 }

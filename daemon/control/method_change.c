@@ -31,12 +31,11 @@ static bool is_change(const struct call *call)
     return true;
 }
 
-static int refuse(struct call *call, struct control *control, const char *error,
-                  const struct outcome *outcome, json_t *parameters)
+static int refuse(struct call *call, const char *error, const struct outcome *outcome,
+                  json_t *parameters)
 {
     if (is_change(call))
-        control_refuse(control, call_actor(call), call_method(call), outcome->message,
-                       outcome_to_string(outcome));
+        call_tell_refused(call, outcome->message, outcome_to_string(outcome));
     return call_error(call, error, parameters);
 }
 
@@ -74,20 +73,20 @@ int method_answer(struct call *call, struct control *control, int result,
     case OUTCOME_DONE:
         return call_reply(call, reply);
     case OUTCOME_INVALID:
-        return refuse(call, control, "InvalidPolicy", outcome, diagnostics_of(outcome));
+        return refuse(call, "InvalidPolicy", outcome, diagnostics_of(outcome));
     case OUTCOME_BUSY:
-        return refuse(call, control, "Busy", outcome, confirmation_of(control->gateway));
+        return refuse(call, "Busy", outcome, confirmation_of(control->gateway));
     case OUTCOME_NOT_FOUND:
-        return refuse(call, control, "NotFound", outcome, message_of(outcome));
+        return refuse(call, "NotFound", outcome, message_of(outcome));
     case OUTCOME_REFUSED:
-        return refuse(call, control, "Refused", outcome, message_of(outcome));
+        return refuse(call, "Refused", outcome, message_of(outcome));
     case OUTCOME_KERNEL:
-        return refuse(call, control, "KernelRefused", outcome,
+        return refuse(call, "KernelRefused", outcome,
                       json_pack("{s:o, s:o, s:i}", "message", record_encode_text(outcome->message),
                                 "file", record_encode_text(outcome->file), "line",
                                 (int)outcome->line));
     case OUTCOME_STORAGE:
-        return refuse(call, control, "StorageFailed", outcome, message_of(outcome));
+        return refuse(call, "StorageFailed", outcome, message_of(outcome));
     }
     return -EINVAL;
 }

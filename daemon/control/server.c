@@ -5,9 +5,7 @@
 #include "daemon/control/server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -117,23 +115,18 @@ static size_t count_possible(void)
                                                  : limit.rlim_cur / 2;
 }
 
-void server_tell_refused(struct connection *connection, const char *method, const char *why)
+void server_tell_refused(struct connection *connection, const char *method, const char *why,
+                         const char *outcome)
 {
     struct server *server = connection->server;
     int64_t counted = connection->role == ROLE_NONE ? NOBODY : connection->actor.uid;
     uint64_t now = 1, omitted;
-    char text[160];
 
     sd_event_now(server->event, CLOCK_MONOTONIC, &now);
-    if (!server->options.refused ||
-        !audit_limit_allows(&server->audit_limit, counted, (usec_t)now, &omitted))
-        return;
-    if (omitted > 0)
-        snprintf(text, sizeof(text), "%s; %" PRIu64 " more attempts before it were not written",
-                 why, omitted);
-    else
-        snprintf(text, sizeof(text), "%s", why);
-    server->options.refused(&connection->actor, method, text, server->options.userdata);
+    if (server->options.refused &&
+        audit_limit_allows(&server->audit_limit, counted, (usec_t)now, &omitted))
+        server->options.refused(&connection->actor, method, why, outcome, omitted,
+                                server->options.userdata);
 }
 
 int server_new(const struct server_options *options, struct server **ret_server)

@@ -75,6 +75,8 @@ int call_reply(struct call *call, const void *reply);
 int call_reply_json(struct call *call, json_t *parameters);
 /* An error of io.segd.Control by its short name (`NotFound`). */
 int call_error(struct call *call, const char *error, json_t *parameters);
+/* Tells of a call that its handler refuses (`server_refused`); it is still to be answered. */
+void call_tell_refused(const struct call *call, const char *why, const char *outcome);
 /* One of several replies, for a call that wants more. -ENOBUFS: the client does not read. */
 int call_continue(struct call *call, json_t *parameters);
 /* Keeps the call after its handler returns. `on_gone` is called if the client disconnects; the call
@@ -84,10 +86,13 @@ void call_keep(struct call *call, call_gone on_gone, void *userdata);
 
 struct server;
 
-/* Called when a client is refused for its role or for a malformed message, for the audit log.
- * `method` is NULL if the message was no call. */
+/*
+ * Called for the audit log when a client is refused, within the rate limit of the user
+ * (audit_limit.h): for its role, for a malformed message, or by a handler. `method` is NULL if the
+ * message was no call; `omitted` attempts before this one were not told.
+ */
 typedef void (*server_refused)(const struct actor *actor, const char *method, const char *why,
-                               void *userdata);
+                               const char *outcome, uint64_t omitted, void *userdata);
 
 struct server_options {
     sd_event *event;

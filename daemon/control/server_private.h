@@ -62,7 +62,8 @@ void roles_resolve(struct roles *roles);
 int peer_identify(const struct roles *roles, int fd, struct actor *ret_actor, enum role *ret_role);
 
 /* server.c: reports a refused attempt, within the audit limit of the user. */
-void server_tell_refused(struct connection *connection, const char *method, const char *why);
+void server_tell_refused(struct connection *connection, const char *method, const char *why,
+                         const char *outcome);
 
 /* server.c: whether limits count the connection as one of this user. */
 bool server_is_of(const struct connection *connection, int64_t uid, enum role role);

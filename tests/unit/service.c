@@ -187,14 +187,24 @@ static int say_nothing(struct call *call, const void *parameters, void *userdata
     return 0;
 }
 
+static int refuse(struct call *call, const void *parameters, void *userdata)
+{
+    (void)parameters;
+    (void)userdata;
+    call_tell_refused(call, "not now", "refused");
+    return call_error(call, "Refused", json_object());
+}
+
 static void on_refused(const struct actor *actor, const char *method, const char *why,
-                       void *userdata)
+                       const char *outcome, uint64_t omitted, void *userdata)
 {
     struct books *books = userdata;
 
     (void)actor;
     (void)method;
     (void)why;
+    (void)outcome;
+    (void)omitted;
     books->refused++;
 }
 
@@ -209,6 +219,7 @@ static const struct method methods[] = {
     {"Verify", ROLE_NONE, break_down, NULL, NULL},
     {"VerifyAudit", ROLE_NONE, say_nothing, NULL, NULL},
     {"Confirm", ROLE_ADMIN, get_zones, NULL, NULL},
+    {"Revoke", ROLE_NONE, refuse, NULL, NULL},
 };
 
 static void limit_descriptors(rlim_t n)

@@ -24,6 +24,7 @@
  *   Verify()             fails with EIO
  *   VerifyAudit()        does not answer
  *   Confirm()            for admins
+ *   Revoke()             refuses, by its handler
  */
 struct service {
     char folder[64];
