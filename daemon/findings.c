@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 struct entry {
     struct finding finding;
@@ -187,9 +188,7 @@ static int compare(const void *a, const void *b)
 {
     const struct finding *x = a, *y = b;
 
-    if (x->severity != y->severity)
-        return x->severity > y->severity ? -1 : 1;
-    return (x->since > y->since) - (x->since < y->since);
+    return COMPARE(y->severity, x->severity) ?: COMPARE(x->since, y->since);
 }
 
 size_t findings_list(const struct findings *findings, const struct finding **ret_list)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 /* How many addresses of a network are tried for one that is not in use. */
 #define TRIES_MAX 4096
@@ -173,7 +174,7 @@ static int compare_routes(const void *a, const void *b)
 {
     const struct route *x = a, *y = b;
 
-    return (x->range.first > y->range.first) - (x->range.first < y->range.first);
+    return COMPARE(x->range.first, y->range.first);
 }
 
 static void sort_routes(struct routes *routes, size_t first)
@@ -237,9 +238,7 @@ static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
 
-    if (x->family != y->family)
-        return x->family < y->family ? -1 : 1;
-    return (x->address > y->address) - (x->address < y->address);
+    return COMPARE(x->family, y->family) ?: COMPARE(x->address, y->address);
 }
 
 /* The place of the address; NULL where there is none. */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "base/string_table.h"
 #include "diagram/part.h"
 #include "lab/sample.h"
@@ -624,21 +625,15 @@ static int compare_ends(const struct packet *a, const struct packet *b)
     ip_number high_b = b->source < b->destination ? b->destination : b->source;
     int protocol_a = SERVICE_PROTOCOL(a->service), protocol_b = SERVICE_PROTOCOL(b->service);
 
-    if (a->family != b->family)
-        return a->family < b->family ? -1 : 1;
-    if (protocol_a != protocol_b)
-        return protocol_a < protocol_b ? -1 : 1;
-    if (low_a != low_b)
-        return low_a < low_b ? -1 : 1;
-    return (high_a > high_b) - (high_a < high_b);
+    return COMPARE(a->family, b->family) ?: COMPARE(protocol_a, protocol_b)
+               ?: COMPARE(low_a, low_b) ?: COMPARE(high_a, high_b);
 }
 
 static int compare_queued(const void *a, const void *b)
 {
     const struct queued *x = a, *y = b;
-    int order = compare_ends(x->packet, y->packet);
 
-    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+    return compare_ends(x->packet, y->packet) ?: COMPARE(x->index, y->index);
 }
 
 static int number_rounds(struct plan *plan)

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "lab/rehearsal_private.h"
 #include "ruleset/compile.h"
 #include "ruleset/difference.h"
@@ -289,9 +290,7 @@ static int compare_counts(const void *a, const void *b)
         return x->name ? -1 : 1;
     if (x->name)
         return strcmp(x->name, y->name);
-    if (x->mark != y->mark)
-        return x->mark < y->mark ? -1 : 1;
-    return x->direction - y->direction;
+    return COMPARE(x->mark, y->mark) ?: COMPARE(x->direction, y->direction);
 }
 
 /* All counters, sorted: named ones, then those of flows. */
@@ -456,9 +455,7 @@ static int compare_failures(const void *a, const void *b)
 {
     const struct rehearsal_failure *x = a, *y = b;
 
-    if (x->probe != y->probe)
-        return x->probe < y->probe ? -1 : 1;
-    return (x->leg > y->leg) - (x->leg < y->leg);
+    return COMPARE(x->probe, y->probe) ?: COMPARE(x->leg, y->leg);
 }
 
 static int run(struct stage *stage, const struct ruleset *ruleset, usec_t now)

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 
 /* The kernel's MODULE_NAME_LEN, which bounds the names of kinds. */
 #define KIND_MAX 64
@@ -231,11 +232,8 @@ static int take_link(struct link_table *table, struct nlmsghdr *message)
 
 static int compare_addresses(const struct link_address *a, const struct link_address *b)
 {
-    if (a->family != b->family)
-        return a->family < b->family ? -1 : 1;
-    if (a->address != b->address)
-        return a->address < b->address ? -1 : 1;
-    return (int)a->length - (int)b->length;
+    return COMPARE(a->family, b->family) ?: COMPARE(a->address, b->address)
+               ?: COMPARE(a->length, b->length);
 }
 
 static bool addresses_equal(const struct link *a, const struct link *b)
