@@ -228,27 +228,9 @@ const char *audit_file_name(uint64_t number, char buffer[AUDIT_NAME_MAX])
     return buffer;
 }
 
-/* The number in the name of an older file; 0: it is no such name. */
-static uint64_t parse_file_name(const char *name, const void *userdata)
-{
-    static const char prefix[] = "audit-";
-    char again[AUDIT_NAME_MAX];
-    uint64_t number = 0;
-
-    (void)userdata;
-    if (strncmp(name, prefix, strlen(prefix)) != 0)
-        return 0;
-    for (const char *digit = name + strlen(prefix); *digit >= '0' && *digit <= '9'; digit++) {
-        number = number * 10 + (uint64_t)(*digit - '0');
-        if (number > AUDIT_CLAIM_MAX)
-            return 0;
-    }
-    return strcmp(audit_file_name(number, again), name) == 0 ? number : 0;
-}
-
 int audit_files(int directory, uint64_t **ret_numbers, size_t *ret_n)
 {
-    return file_list_numbers(directory, parse_file_name, NULL, ret_numbers, ret_n);
+    return file_list_numbers(directory, "audit-", ".log", AUDIT_CLAIM_MAX, ret_numbers, ret_n);
 }
 
 int audit_file_open(int directory, const char *name, int flags)

@@ -29,10 +29,9 @@ struct generations {
     int directory; /* borrowed */
 };
 
-enum generation_file {
-    GENERATION_RECORD,
-    GENERATION_TEXTS,
-};
+/* What follows the number in the names of a generation's files. */
+#define GENERATION_RECORD ".json"
+#define GENERATION_TEXTS ".policy.json"
 
 void generation_clear(struct generation *generation)
 {
@@ -108,35 +107,17 @@ const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_t
 }
 
 /* The name of one of a generation's files; returns `buffer`. */
-static const char *generation_file_name(uint64_t number, enum generation_file file,
+static const char *generation_file_name(uint64_t number, const char *suffix,
                                         char buffer[GENERATION_NAME_MAX])
 {
-    snprintf(buffer, GENERATION_NAME_MAX, "%llu%s", (unsigned long long)number,
-             file == GENERATION_RECORD ? ".json" : ".policy.json");
+    snprintf(buffer, GENERATION_NAME_MAX, "%llu%s", (unsigned long long)number, suffix);
     return buffer;
 }
 
-/* The number in the name of a file of the given kind; 0: it is no such name. */
-static uint64_t parse_file_name(const char *name, const void *userdata)
-{
-    const enum generation_file file = *(const enum generation_file *)userdata;
-    char again[GENERATION_NAME_MAX];
-    uint64_t number = 0;
-
-    for (const char *digit = name; *digit >= '0' && *digit <= '9'; digit++) {
-        if (number > (INT64_MAX - 9) / 10)
-            return 0;
-        number = number * 10 + (uint64_t)(*digit - '0');
-    }
-
-    /* Names with leading zeros or other bytes after the number are not ours. */
-    return strcmp(generation_file_name(number, file, again), name) == 0 ? number : 0;
-}
-
 /* The numbers of the files of one kind, in order. */
-static int list(int directory, enum generation_file file, uint64_t **ret_numbers, size_t *ret_n)
+static int list(int directory, const char *suffix, uint64_t **ret_numbers, size_t *ret_n)
 {
-    return file_list_numbers(directory, parse_file_name, &file, ret_numbers, ret_n);
+    return file_list_numbers(directory, "", suffix, INT64_MAX, ret_numbers, ret_n);
 }
 
 static bool contains(const uint64_t *numbers, size_t n, uint64_t number)
@@ -148,11 +129,11 @@ static bool contains(const uint64_t *numbers, size_t n, uint64_t number)
     return false;
 }
 
-static int remove_file(int directory, uint64_t number, enum generation_file file)
+static int remove_file(int directory, uint64_t number, const char *suffix)
 {
     char name[GENERATION_NAME_MAX];
 
-    return unlinkat(directory, generation_file_name(number, file, name), 0) < 0 ? -errno : 0;
+    return unlinkat(directory, generation_file_name(number, suffix, name), 0) < 0 ? -errno : 0;
 }
 
 /* Removes what crashes have left. */

@@ -259,7 +259,26 @@ static int compare_numbers(const void *a, const void *b)
     return COMPARE(first, second);
 }
 
-int file_list_numbers(int directory, file_number number, const void *userdata,
+/* The number in the name of a file; 0: it is no such name. */
+static uint64_t parse_number(const char *name, const char *prefix, const char *suffix,
+                             uint64_t most)
+{
+    const char *digit = name + strlen(prefix);
+    uint64_t number = 0;
+
+    if (strncmp(name, prefix, strlen(prefix)) != 0 || *digit == '0')
+        return 0;
+    for (; *digit >= '0' && *digit <= '9'; digit++) {
+        uint64_t value = (uint64_t)(*digit - '0');
+
+        if (number > (most - value) / 10)
+            return 0;
+        number = number * 10 + value;
+    }
+    return strcmp(digit, suffix) == 0 ? number : 0;
+}
+
+int file_list_numbers(int directory, const char *prefix, const char *suffix, uint64_t most,
                       uint64_t **ret_numbers, size_t *ret_n)
 {
     cleanup_(closedirp) DIR *stream = NULL;
@@ -279,7 +298,7 @@ int file_list_numbers(int directory, file_number number, const void *userdata,
         return r;
 
     while ((errno = 0, entry = readdir(stream))) {
-        uint64_t found = number(entry->d_name, userdata);
+        uint64_t found = parse_number(entry->d_name, prefix, suffix, most);
 
         if (found == 0)
             continue;

@@ -43,9 +43,10 @@ int file_clean(int directory);
 int file_list(int directory, DIR **ret_stream);
 void closedirp(DIR **stream);
 
-/* The number that a name of a file stands for; 0: none. */
-typedef uint64_t (*file_number)(const char *name, const void *userdata);
-/* The numbers of the files in a directory, in order; memory that the caller owns also where there
- * are none. Returns 0, -ENOMEM or -errno. */
-int file_list_numbers(int directory, file_number number, const void *userdata,
+/*
+ * The numbers, from 1 to `most`, of the files in a directory whose names are prefix, number without
+ * leading zeros, suffix; in order, and memory that the caller owns also where there are none.
+ * Returns 0, -ENOMEM or -errno.
+ */
+int file_list_numbers(int directory, const char *prefix, const char *suffix, uint64_t most,
                       uint64_t **ret_numbers, size_t *ret_n);
