@@ -131,14 +131,21 @@ static bool is_beginning(const struct audit_entry *entry)
            strcmp(entry->previous, AUDIT_NO_HEAD) == 0;
 }
 
-int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bool may_begin,
-                    bool *ret_begun, char **ret_problem)
+int audit_chain_next(struct audit_chain *chain, struct audit_lines *lines, bool may_begin,
+                     off_t *size, bool *ret_begun, char **ret_problem)
 {
     cleanup_(entry_clear) struct audit_entry entry = {0};
+    const char *line;
+    size_t length;
     bool begun;
     int r;
 
-    r = parse(line, size, &entry, ret_problem);
+    r = audit_lines_next(lines, &line, &length);
+    if (r == -EMSGSIZE)
+        return problem_tell(ret_problem, "the line is too long");
+    if (r <= 0)
+        return r;
+    r = parse(line, length, &entry, ret_problem);
     if (r < 0)
         return r;
 
@@ -154,10 +161,10 @@ int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bo
                             (unsigned long long)entry.sequence);
 
     chain->sequence = entry.sequence;
-    sha256_text(line, size, chain->head);
-    if (ret_begun)
-        *ret_begun = begun;
-    return 0;
+    sha256_text(line, length, chain->head);
+    *size += (off_t)length + 1;
+    *ret_begun = begun;
+    return 1;
 }
 
 /* Reads the last line of a file, which must end with a newline. */

@@ -114,24 +114,16 @@ static int read_line(struct audit_lines *lines, uint64_t number, struct loaded *
 {
     cleanup_(freep) char *problem = NULL;
     bool begun = false;
-    const char *line;
-    size_t size;
     int r;
 
-    r = audit_lines_next(lines, &line, &size);
+    r = audit_chain_next(&loaded->chain, lines, number == 1, &loaded->size, &begun, &problem);
     if (r == -ENODATA) {
         loaded->is_torn = true;
         return 0;
     }
-    if (r == -EMSGSIZE)
-        return note(loaded, AUDIT_FILE ":%llu: the line is too long", (unsigned long long)number);
-    if (r <= 0)
-        return r;
-
-    r = audit_chain_add(&loaded->chain, line, size, number == 1, &begun, &problem);
     if (r == -EBADMSG)
         return note(loaded, AUDIT_FILE ":%llu: %s", (unsigned long long)number, problem);
-    if (r < 0)
+    if (r <= 0)
         return r;
 
     /* This entry has reported the problem of the older files already. */
@@ -139,7 +131,6 @@ static int read_line(struct audit_lines *lines, uint64_t number, struct loaded *
         loaded_clear(loaded);
     if (number == 1)
         loaded->first = loaded->chain.sequence;
-    loaded->size += (off_t)size + 1;
     return 1;
 }
 

@@ -63,11 +63,12 @@ int audit_lines_next(struct audit_lines *lines, const char **ret_line, size_t *r
 bool audit_line_peek(const char *line, size_t size, uint64_t *ret_sequence);
 
 /*
- * Adds a line to the chain. If `may_begin`, it may also begin a new chain, and `*ret_begun` (may be
- * NULL) says whether it does. Returns 0, -EBADMSG (`*ret_problem` as usual) or -ENOMEM.
+ * Adds the next line to the chain, and its size with the newline to `*size`. If `may_begin`, it may
+ * also begin a new chain, and `*ret_begun` says whether it does. Returns 1, 0 after the last line,
+ * -ENODATA if the last line has no newline, -EBADMSG (`*ret_problem` as usual) or -errno.
  */
-int audit_chain_add(struct audit_chain *chain, const char *line, size_t size, bool may_begin,
-                    bool *ret_begun, char **ret_problem);
+int audit_chain_next(struct audit_chain *chain, struct audit_lines *lines, bool may_begin,
+                     off_t *size, bool *ret_begun, char **ret_problem);
 /* The end of the chain in a file, from its last line alone. Returns as above, or -errno. */
 int audit_chain_of_end(int directory, const char *name, struct audit_chain *ret_chain,
                        char **ret_problem);

@@ -39,21 +39,14 @@ static int verify_line(struct audit_lines *lines, const char *name, uint64_t num
 {
     cleanup_(freep) char *problem = NULL;
     bool begun = false;
-    const char *line;
-    size_t size;
+    off_t size = 0;
     int r;
 
-    r = audit_lines_next(lines, &line, &size);
-    if (r == -ENODATA || r == -EMSGSIZE)
-        return problem_tell(ret_problem, "%s:%llu: the line %s", name, (unsigned long long)number,
-                            r == -ENODATA ? "has no end" : "is too long");
+    r = audit_chain_next(chain, lines, number == 1, &size, &begun, &problem);
+    if (r == -EBADMSG || r == -ENODATA)
+        return problem_tell(ret_problem, "%s:%llu: %s", name, (unsigned long long)number,
+                            problem ? problem : "the line has no end");
     if (r <= 0)
-        return r;
-
-    r = audit_chain_add(chain, line, size, number == 1, &begun, &problem);
-    if (r == -EBADMSG)
-        return problem_tell(ret_problem, "%s:%llu: %s", name, (unsigned long long)number, problem);
-    if (r < 0)
         return r;
     if (begun)
         return problem_tell(ret_problem, "%s:%llu: the chain was broken, and a new one begins here",
