@@ -51,9 +51,8 @@ struct evidence_file {
 struct evidence {
     int incidents; /* the folder of all incidents */
     int folder;
-    char *path; /* `incidents/…` */
-    struct nftables *nftables;
-    const struct ruleset *ruleset;
+    char *path;                             /* `incidents/…` */
+    const struct evidence_subject *subject; /* borrowed */
     struct evidence_file files[EVIDENCE_FILES_MAX];
     size_t n_files;
     /* The first thing that the kernel could not tell, as a negative errno. Its file says so, and
@@ -62,7 +61,7 @@ struct evidence {
 };
 
 /* Writes what goes into a file. Returns 0, -ENOMEM, or -EIO where the stream failed. */
-typedef int (*writer)(FILE *stream, struct evidence *evidence, const void *userdata);
+typedef int (*writer)(FILE *stream, struct evidence *evidence);
 
 /* A file while it is written. */
 struct output {
@@ -86,8 +85,7 @@ static ssize_t output_write(void *cookie, const char *bytes, size_t size)
 }
 
 /* Returns 0, or the first error. */
-static int fill(struct evidence *evidence, struct evidence_file *file, writer write_content,
-                const void *userdata)
+static int fill(struct evidence *evidence, struct evidence_file *file, writer write_content)
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
     struct output output = {.fd = file->fd};
@@ -99,7 +97,7 @@ static int fill(struct evidence *evidence, struct evidence_file *file, writer wr
     if (!stream)
         return -ENOMEM;
 
-    r = write_content(stream, evidence, userdata);
+    r = write_content(stream, evidence);
     if (fclose(stream) != 0 && r == 0)
         r = -EIO;
     if (output.error < 0)
@@ -113,8 +111,7 @@ static int fill(struct evidence *evidence, struct evidence_file *file, writer wr
 }
 
 /* A new file of the folder, with its sum. Returns 0, -ENOSPC or -errno. */
-static int write_file(struct evidence *evidence, const char *name, writer write_content,
-                      const void *userdata)
+static int write_file(struct evidence *evidence, const char *name, writer write_content)
 {
     struct evidence_file *file = &evidence->files[evidence->n_files];
 
@@ -127,7 +124,7 @@ static int write_file(struct evidence *evidence, const char *name, writer write_
         return -errno;
 
     evidence->n_files++;
-    return fill(evidence, file, write_content, userdata);
+    return fill(evidence, file, write_content);
 }
 
 /* Waits until all files and the folder are on the disk. Returns 0 or -errno. */
@@ -275,9 +272,9 @@ static int add_connection(const struct conntrack_entry *connection, void *userda
     return walk->result;
 }
 
-static int write_connections(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_connections(FILE *stream, struct evidence *evidence)
 {
-    const struct evidence_subject *subject = userdata;
+    const struct evidence_subject *subject = evidence->subject;
     struct walk walk = {
         .zone = policy_zone_named(subject->outline, subject->zone),
         .ruleset = subject->ruleset,
@@ -328,9 +325,9 @@ static json_t *link_json(const struct link *link)
                      record_encode_text(link->kind));
 }
 
-static int write_links(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_links(FILE *stream, struct evidence *evidence)
 {
-    const struct evidence_subject *subject = userdata;
+    const struct evidence_subject *subject = evidence->subject;
     size_t n = subject->links ? links_count(subject->links) : 0;
     struct list list;
     int r = list_begin(&list, stream, "{\"links\":");
@@ -342,12 +339,11 @@ static int write_links(FILE *stream, struct evidence *evidence, const void *user
     return r < 0 ? r : put_problem(stream, evidence, subject->links ? 0 : -ENODATA);
 }
 
-static int write_state(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_state(FILE *stream, struct evidence *evidence)
 {
-    const struct evidence_subject *subject = userdata;
+    const struct evidence_subject *subject = evidence->subject;
     const struct state *state = subject->state;
 
-    (void)evidence;
     return put_document(stream,
                         json_pack("{s:o, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "zone",
                                   record_encode_text(subject->zone), "reason",
@@ -375,13 +371,12 @@ static json_t *discipline_json(void)
                      (json_int_t)status.esterror, "maximum_error", (json_int_t)status.maxerror);
 }
 
-static int write_clock(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_clock(FILE *stream, struct evidence *evidence)
 {
-    const struct evidence_subject *subject = userdata;
+    const struct evidence_subject *subject = evidence->subject;
     const struct policy *outline = subject->outline;
     char boot_id[40], time[INSTANT_TEXT_MAX];
 
-    (void)evidence;
     state_boot_id(boot_id);
     return put_document(stream, json_pack("{s:s, s:I, s:I, s:o, s:o, s:s}", "time",
                                           instant_format(calendar_now(), time), "realtime",
@@ -437,22 +432,20 @@ static int put_flows(FILE *stream, const struct ruleset *ruleset, struct nftable
     return r < 0 ? r : list_end(&list);
 }
 
-static int write_counters(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_counters(FILE *stream, struct evidence *evidence)
 {
-    struct nftables *nftables = evidence->nftables;
+    const struct evidence_subject *subject = evidence->subject;
     int of_refused = 0, of_flows = 0;
-    int r = put_refused(stream, nftables, &of_refused);
+    int r = put_refused(stream, subject->nftables, &of_refused);
 
-    (void)userdata;
     if (r == 0)
-        r = put_flows(stream, evidence->ruleset, nftables, &of_flows);
+        r = put_flows(stream, subject->ruleset, subject->nftables, &of_flows);
     return r < 0 ? r : put_problem(stream, evidence, of_refused < 0 ? of_refused : of_flows);
 }
 
-static int write_ruleset(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_ruleset(FILE *stream, struct evidence *evidence)
 {
-    (void)userdata;
-    return ruleset_print(evidence->ruleset, calendar_now(), stream);
+    return ruleset_print(evidence->subject->ruleset, calendar_now(), stream);
 }
 
 struct evidence *evidence_free(struct evidence *evidence)
@@ -530,8 +523,9 @@ static int make_folder(struct evidence *evidence, const char *zone)
     return -EEXIST;
 }
 
-static int open_folder(struct evidence *evidence, const struct evidence_subject *subject)
+static int open_folder(struct evidence *evidence)
 {
+    const struct evidence_subject *subject = evidence->subject;
     int r;
 
     /* The name of the zone becomes part of a path. */
@@ -562,16 +556,16 @@ static void remove_all(struct evidence *evidence)
         fsync(evidence->incidents);
 }
 
-static int write_before(struct evidence *evidence, const struct evidence_subject *subject)
+static int write_before(struct evidence *evidence)
 {
-    int r = write_file(evidence, "connections.json", write_connections, subject);
+    int r = write_file(evidence, "connections.json", write_connections);
 
     if (r == 0)
-        r = write_file(evidence, "links.json", write_links, subject);
+        r = write_file(evidence, "links.json", write_links);
     if (r == 0)
-        r = write_file(evidence, "state.json", write_state, subject);
+        r = write_file(evidence, "state.json", write_state);
     if (r == 0)
-        r = write_file(evidence, "clock.json", write_clock, subject);
+        r = write_file(evidence, "clock.json", write_clock);
     if (r == 0)
         r = sync_files(evidence);
     if (r == 0 && fsync(evidence->incidents) < 0)
@@ -587,12 +581,11 @@ int evidence_begin(const struct evidence_subject *subject, struct evidence **ret
     if (!evidence)
         return -ENOMEM;
     evidence->incidents = evidence->folder = -1;
-    evidence->nftables = subject->nftables;
-    evidence->ruleset = subject->ruleset;
+    evidence->subject = subject;
 
-    r = open_folder(evidence, subject);
+    r = open_folder(evidence);
     if (r == 0)
-        r = write_before(evidence, subject);
+        r = write_before(evidence);
     if (r < 0) {
         remove_all(evidence);
         return r;
@@ -603,9 +596,8 @@ int evidence_begin(const struct evidence_subject *subject, struct evidence **ret
 }
 
 /* As `sha256sum` writes and reads them. */
-static int write_sums(FILE *stream, struct evidence *evidence, const void *userdata)
+static int write_sums(FILE *stream, struct evidence *evidence)
 {
-    (void)userdata;
     /* The last file is this one. */
     for (size_t i = 0; i + 1 < evidence->n_files; i++) {
         if (fprintf(stream, "%s  %s\n", evidence->files[i].sum, evidence->files[i].name) < 0)
@@ -616,14 +608,14 @@ static int write_sums(FILE *stream, struct evidence *evidence, const void *userd
 
 int evidence_finish(struct evidence *evidence)
 {
-    int r = write_file(evidence, "counters.json", write_counters, NULL);
+    int r = write_file(evidence, "counters.json", write_counters);
 
-    if (r == 0 && evidence->ruleset)
-        r = write_file(evidence, "ruleset.nft", write_ruleset, NULL);
+    if (r == 0 && evidence->subject->ruleset)
+        r = write_file(evidence, "ruleset.nft", write_ruleset);
     if (r == 0)
         r = sync_files(evidence);
     if (r == 0)
-        r = write_file(evidence, "SHA256SUMS", write_sums, NULL);
+        r = write_file(evidence, "SHA256SUMS", write_sums);
     if (r == 0)
         r = sync_files(evidence);
     return r < 0 ? r : evidence->problem;

@@ -40,7 +40,8 @@ struct evidence_subject {
 };
 
 /* Writes connections, links, state and clock, with fsync. Returns 0, or with everything removed
- * -ENOSPC or -errno. `*ret_evidence` goes to evidence_finish() or evidence_free(). */
+ * -ENOSPC or -errno. `*ret_evidence` goes to evidence_finish() or evidence_free(), and borrows the
+ * subject. */
 int evidence_begin(const struct evidence_subject *subject, struct evidence **ret_evidence);
 /* Writes the rest and the checksums. Returns 0 or -errno; what was written stays. */
 int evidence_finish(struct evidence *evidence);
