@@ -59,10 +59,7 @@ int method_zones(struct arena *arena, const struct gateway *gateway, struct wire
 int method_diagnostics(struct arena *arena, const struct outcome *outcome,
                        struct wire_diagnostic **ret_list, size_t *ret_n);
 
-/* Appends a zeroed element of `size` bytes to a list in the arena; `list` points to the list, `n`
- * to its length. Returns the element, or NULL without memory. The second appends a text; NULL is no
- * memory. */
-void *method_add(struct arena *arena, void *list, size_t *n, size_t size);
+/* Appends a text to a list in the arena, as arena_add(); NULL is no memory. */
 int method_add_text(struct arena *arena, char ***list, size_t *n, const char *text);
 
 /* Answers a call with the outcome of a change: `reply` if it is done, else an error. A refused

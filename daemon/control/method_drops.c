@@ -27,7 +27,7 @@ static int add_drop(const struct drop_counter *counter, void *userdata)
 
     if (counter->count.packets == 0)
         return 0;
-    drop = method_add(drops->arena, &drops->reply.drops, &drops->reply.n_drops, sizeof(*drop));
+    drop = arena_add(drops->arena, &drops->reply.drops, &drops->reply.n_drops, sizeof(*drop));
     if (!drop || copy(drops->arena, counter->from, &drop->from) < 0 ||
         copy(drops->arena, counter->to, &drop->to) < 0 ||
         copy(drops->arena, counter->flow, &drop->flow) < 0)

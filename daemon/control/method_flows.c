@@ -154,7 +154,7 @@ static int list_flows(struct arena *arena, struct gateway *gateway, const struct
         r = live_counts_read(enforcement_nftables(gateway->enforcement),
                              enforcement_ruleset(gateway->enforcement), &flows.counts);
     for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
-        struct wire_flow *shown = method_add(arena, &reply->flows, &reply->n_flows, sizeof(*shown));
+        struct wire_flow *shown = arena_add(arena, &reply->flows, &reply->n_flows, sizeof(*shown));
 
         r = shown ? fill_flow(arena, &flows, &policy->flows[i], shown) : -ENOMEM;
     }

@@ -19,7 +19,7 @@ static int list_expiring(struct arena *arena, const struct gateway *gateway,
     for (size_t i = 0; i < gateway->agenda.n_expiring; i++) {
         const struct expiring *flow = &gateway->agenda.expiring[i];
         struct expiring *shown =
-            method_add(arena, &status->expiring, &status->n_expiring, sizeof(*shown));
+            arena_add(arena, &status->expiring, &status->n_expiring, sizeof(*shown));
 
         if (!shown)
             return -ENOMEM;
@@ -153,8 +153,8 @@ struct verification {
 static int add_difference(const char *object, const char *message, void *userdata)
 {
     struct verification *found = userdata;
-    struct wire_difference *shown = method_add(found->arena, &found->reply.differences,
-                                               &found->reply.n_differences, sizeof(*shown));
+    struct wire_difference *shown = arena_add(found->arena, &found->reply.differences,
+                                              &found->reply.n_differences, sizeof(*shown));
 
     if (!shown)
         return -ENOMEM;

@@ -39,26 +39,9 @@ struct override method_override(const struct override *override)
     return shown;
 }
 
-void *method_add(struct arena *arena, void *list, size_t *n, size_t size)
-{
-    char **elements = list;
-
-    /* The capacity is the next power of two, so the list is full when its length is one. */
-    if ((*n & (*n - 1)) == 0) {
-        char *grown = arena_allocate(arena, (*n > 0 ? 2 * *n : 1) * size);
-
-        if (!grown)
-            return NULL;
-        if (*n > 0)
-            memcpy(grown, *elements, *n * size);
-        *elements = grown;
-    }
-    return *elements + (*n)++ * size;
-}
-
 int method_add_text(struct arena *arena, char ***list, size_t *n, const char *text)
 {
-    char **added = text ? method_add(arena, list, n, sizeof(*added)) : NULL;
+    char **added = text ? arena_add(arena, list, n, sizeof(*added)) : NULL;
 
     if (!added)
         return -ENOMEM;
@@ -73,7 +56,7 @@ int method_overrides(struct arena *arena, const struct overrides *overrides,
 
     while (n < overrides->n_overrides) {
         const struct override *override = &overrides->overrides[n];
-        struct override *shown = method_add(arena, ret_list, &n, sizeof(*shown));
+        struct override *shown = arena_add(arena, ret_list, &n, sizeof(*shown));
 
         if (!shown)
             return -ENOMEM;
@@ -121,7 +104,7 @@ int method_diagnostics(struct arena *arena, const struct outcome *outcome,
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < n; i++) {
-        struct wire_diagnostic *shown = method_add(arena, ret_list, ret_n, sizeof(*shown));
+        struct wire_diagnostic *shown = arena_add(arena, ret_list, ret_n, sizeof(*shown));
 
         if (!shown)
             return -ENOMEM;

@@ -20,7 +20,7 @@ static int add_interface(struct arena *arena, const struct gateway *gateway, con
                          struct wire_zone *zone)
 {
     struct wire_interface *shown =
-        method_add(arena, &zone->interfaces, &zone->n_interfaces, sizeof(*shown));
+        arena_add(arena, &zone->interfaces, &zone->n_interfaces, sizeof(*shown));
     const struct link *link = gateway->links ? links_find(gateway->links, name) : NULL;
     int r = shown ? 0 : -ENOMEM;
 
@@ -94,7 +94,7 @@ int method_zones(struct arena *arena, const struct gateway *gateway, struct wire
     const struct policy *outline = enforcement_outline(gateway->enforcement);
 
     for (size_t i = 0; outline && i < outline->n_zones; i++) {
-        struct wire_zone *shown = method_add(arena, ret_list, ret_n, sizeof(*shown));
+        struct wire_zone *shown = arena_add(arena, ret_list, ret_n, sizeof(*shown));
 
         if (!shown || fill_zone(arena, gateway, &outline->zones[i], shown) < 0)
             return -ENOMEM;

@@ -106,6 +106,23 @@ char *arena_string(struct arena *arena, const char *text)
     return arena_copy(arena, text, strlen(text) + 1);
 }
 
+void *arena_add(struct arena *arena, void *list, size_t *n, size_t size)
+{
+    char **elements = list;
+
+    /* The capacity is the next power of two, so the list is full when its length is one. */
+    if ((*n & (*n - 1)) == 0) {
+        char *grown = arena_allocate(arena, (*n > 0 ? 2 * *n : 1) * size);
+
+        if (!grown)
+            return NULL;
+        if (*n > 0)
+            memcpy(grown, *elements, *n * size);
+        *elements = grown;
+    }
+    return *elements + (*n)++ * size;
+}
+
 int arena_keep_string(struct arena *arena, const char **text)
 {
     const char *copy = *text ? arena_string(arena, *text) : NULL;

@@ -26,5 +26,8 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t size);
 char *arena_string(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Appends a zeroed element of `size` bytes to a list that only this function made grow; `list`
+ * points to the list, `n` to its length. Returns the element. */
+void *arena_add(struct arena *arena, void *list, size_t *n, size_t size);
 /* Replaces a borrowed text by a copy of it; NULL stays. Returns 0 or -ENOMEM. */
 int arena_keep_string(struct arena *arena, const char **text);

@@ -27,8 +27,7 @@
 int bypass_add(struct bypass_search *search, const char *code, const char *object,
                const char *format, ...)
 {
-    struct bypasses *found = &search->found;
-    struct bypass bypass = {.code = code};
+    struct bypass bypass = {.code = code}, *added;
     char message[MESSAGE_MAX];
     va_list arguments;
 
@@ -41,18 +40,11 @@ int bypass_add(struct bypass_search *search, const char *code, const char *objec
     if (!bypass.object || !bypass.message)
         return -ENOMEM;
 
-    if (found->n_bypasses == search->capacity) {
-        size_t capacity = search->capacity > 0 ? search->capacity * 2 : 8;
-        struct bypass *grown = arena_allocate(search->arena, capacity * sizeof(*grown));
-
-        if (!grown)
-            return -ENOMEM;
-        if (found->n_bypasses > 0)
-            memcpy(grown, found->bypasses, found->n_bypasses * sizeof(*grown));
-        found->bypasses = grown;
-        search->capacity = capacity;
-    }
-    found->bypasses[found->n_bypasses++] = bypass;
+    added = arena_add(search->arena, &search->found.bypasses, &search->found.n_bypasses,
+                      sizeof(bypass));
+    if (!added)
+        return -ENOMEM;
+    *added = bypass;
     return 0;
 }
 
@@ -64,7 +56,8 @@ int bypass_add_unknown(struct bypass_search *search, const char *object, int r)
                       strerror(-r));
 }
 
-const struct segment *bypass_segment(const struct bypass_search *search, const struct link *link)
+/* The zones of an interface, or NULL where the policy does not name it. */
+static const struct segment *segment_of(const struct bypass_search *search, const struct link *link)
 {
     const struct policy *policy = search->policy;
 
@@ -98,7 +91,7 @@ static bool carries_zone(const struct bypass_search *search, const struct link *
 {
     const struct link *master = bypass_link(search, link->master);
 
-    if (bypass_segment(search, link))
+    if (segment_of(search, link))
         return true;
     if (depth == 0)
         return false;
@@ -139,7 +132,7 @@ static int find_in_bridge(struct bypass_search *search, const struct link *bridg
 
     for (size_t i = 0; i < links_count(search->links); i++) {
         const struct link *member = member_at(search, bridge, i);
-        const struct segment *other = member ? bypass_segment(search, member) : NULL;
+        const struct segment *other = member ? segment_of(search, member) : NULL;
 
         if (!other)
             continue;
@@ -150,7 +143,7 @@ static int find_in_bridge(struct bypass_search *search, const struct link *bridg
         segment = other;
         first = member;
     }
-    if (!segment || bypass_segment(search, bridge))
+    if (!segment || segment_of(search, bridge))
         return 0;
     return bypass_add(search, "bridged-zones", bridge->name,
                       "%s of zone %s is a port of bridge %s, which passes packets below the rules",
@@ -200,7 +193,7 @@ static bool is_port(const struct bypass_search *search, const struct link *link)
 
 static bool is_unnamed(const struct bypass_search *search, const struct link *link)
 {
-    if (!link->up || strcmp(link->name, "lo") == 0 || bypass_segment(search, link) ||
+    if (!link->up || strcmp(link->name, "lo") == 0 || segment_of(search, link) ||
         is_port(search, link) || is_peer_of_zone(search, link))
         return false;
     return has_own_address(link) || !bypass_carries_zone(search, link);
@@ -242,7 +235,7 @@ static int find_misplaced(struct bypass_search *search)
 
     for (size_t i = 0; i < links_count(search->links); i++) {
         const struct link *link = links_at(search->links, i);
-        const struct segment *segment = bypass_segment(search, link);
+        const struct segment *segment = segment_of(search, link);
 
         for (size_t j = 0; r == 0 && segment && j < link->n_addresses; j++)
             r = judge_address(search, link, segment, &link->addresses[j]);
@@ -348,7 +341,7 @@ static int find_forwarding_ipv4(struct bypass_search *search)
         return r;
     r = 0;
     for (size_t i = 0; r == 0 && i < links_count(search->links); i++)
-        if (bypass_segment(search, links_at(search->links, i)))
+        if (segment_of(search, links_at(search->links, i)))
             r = judge_interface(search, links_at(search->links, i));
     return r;
 }
@@ -372,7 +365,7 @@ static bool zone_is_bridged(const struct bypass_search *search)
         const struct link *link = links_at(search->links, i);
         const struct link *master = bypass_link(search, link->master);
 
-        if (bypass_segment(search, link) && (is_bridge(link) || (master && is_bridge(master))))
+        if (segment_of(search, link) && (is_bridge(link) || (master && is_bridge(master))))
             return true;
     }
     return false;

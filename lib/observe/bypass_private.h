@@ -12,7 +12,6 @@ struct bypass_search {
     struct netlink route; /* open while programs are looked for */
     struct arena *arena;
     struct bypasses found;
-    size_t capacity;
 };
 
 /* Adds a finding. `code` is static, `object` is copied. 0 or -ENOMEM. */
@@ -22,8 +21,6 @@ int bypass_add(struct bypass_search *search, const char *code, const char *objec
  * returned. `r` is a negative errno. */
 int bypass_add_unknown(struct bypass_search *search, const char *object, int r);
 
-/* The zones of an interface, or NULL where the policy does not name it. */
-const struct segment *bypass_segment(const struct bypass_search *search, const struct link *link);
 const struct link *bypass_link(const struct bypass_search *search, int index);
 /* True for an interface through whose packets those of a zone come: one of the policy, a port of
  * it, or what it stands on. */
