@@ -38,9 +38,9 @@ uint64_t call_newest_connection(const struct call *call)
     return call->connection->server->n_accepted;
 }
 
-const char *call_method(const struct call *call)
+const struct method *call_method(const struct call *call)
 {
-    return call->name;
+    return call->method;
 }
 
 bool call_wants_more(const struct call *call)

@@ -62,8 +62,8 @@ struct method {
 };
 
 const struct actor *call_actor(const struct call *call);
-/* The full name of the method that was called; borrowed. */
-const char *call_method(const struct call *call);
+/* The row of the method that was called; borrowed. */
+const struct method *call_method(const struct call *call);
 /* The number of the newest connection when the call is made (struct actor, `connection`). */
 uint64_t call_newest_connection(const struct call *call);
 bool call_wants_more(const struct call *call);

@@ -47,7 +47,7 @@ static const struct record_type *parameters_of(const char *name)
 /* What was decoded is encoded again. */
 static int echo(struct call *call, const void *parameters, void *userdata)
 {
-    const struct record_type *type = parameters_of(strrchr(call_method(call), '.') + 1);
+    const struct record_type *type = parameters_of(call_method(call)->name);
 
     (void)userdata;
     return call_reply_json(call,
