@@ -443,8 +443,7 @@ size_t expressions_room(const struct rule *rule)
 
 struct expression_row {
     const char *name;
-    uint16_t attributes[ATTRIBUTES_MAX];
-    size_t n_attributes;
+    uint16_t attributes[ATTRIBUTES_MAX + 1]; /* up to a zero */
 };
 
 /*
@@ -454,42 +453,34 @@ struct expression_row {
  * table below, and an expression that is not in it equals nothing.
  */
 static const struct expression_row rows[] = {
-    {"meta", {NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_DREG, NFTNL_EXPR_META_SREG}, 3},
-    {"ct", {NFTNL_EXPR_CT_KEY, NFTNL_EXPR_CT_DIR, NFTNL_EXPR_CT_DREG, NFTNL_EXPR_CT_SREG}, 4},
+    {"meta", {NFTNL_EXPR_META_KEY, NFTNL_EXPR_META_DREG, NFTNL_EXPR_META_SREG}},
+    {"ct", {NFTNL_EXPR_CT_KEY, NFTNL_EXPR_CT_DIR, NFTNL_EXPR_CT_DREG, NFTNL_EXPR_CT_SREG}},
     {"payload",
      {NFTNL_EXPR_PAYLOAD_BASE, NFTNL_EXPR_PAYLOAD_OFFSET, NFTNL_EXPR_PAYLOAD_LEN,
-      NFTNL_EXPR_PAYLOAD_DREG, NFTNL_EXPR_PAYLOAD_SREG},
-     5},
-    {"fib", {NFTNL_EXPR_FIB_DREG, NFTNL_EXPR_FIB_RESULT, NFTNL_EXPR_FIB_FLAGS}, 3},
-    {"cmp", {NFTNL_EXPR_CMP_SREG, NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA}, 3},
+      NFTNL_EXPR_PAYLOAD_DREG, NFTNL_EXPR_PAYLOAD_SREG}},
+    {"fib", {NFTNL_EXPR_FIB_DREG, NFTNL_EXPR_FIB_RESULT, NFTNL_EXPR_FIB_FLAGS}},
+    {"cmp", {NFTNL_EXPR_CMP_SREG, NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA}},
     {"bitwise",
      {NFTNL_EXPR_BITWISE_SREG, NFTNL_EXPR_BITWISE_DREG, NFTNL_EXPR_BITWISE_LEN,
-      NFTNL_EXPR_BITWISE_MASK, NFTNL_EXPR_BITWISE_XOR, NFTNL_EXPR_BITWISE_DATA},
-     6},
+      NFTNL_EXPR_BITWISE_MASK, NFTNL_EXPR_BITWISE_XOR, NFTNL_EXPR_BITWISE_DATA}},
     {"lookup",
      {NFTNL_EXPR_LOOKUP_SREG, NFTNL_EXPR_LOOKUP_DREG, NFTNL_EXPR_LOOKUP_SET,
-      NFTNL_EXPR_LOOKUP_FLAGS},
-     4},
+      NFTNL_EXPR_LOOKUP_FLAGS}},
     {"objref",
      {NFTNL_EXPR_OBJREF_IMM_TYPE, NFTNL_EXPR_OBJREF_IMM_NAME, NFTNL_EXPR_OBJREF_SET_SREG,
-      NFTNL_EXPR_OBJREF_SET_NAME},
-     4},
+      NFTNL_EXPR_OBJREF_SET_NAME}},
     {"limit",
      {NFTNL_EXPR_LIMIT_RATE, NFTNL_EXPR_LIMIT_UNIT, NFTNL_EXPR_LIMIT_BURST, NFTNL_EXPR_LIMIT_TYPE,
-      NFTNL_EXPR_LIMIT_FLAGS},
-     5},
-    {"connlimit", {NFTNL_EXPR_CONNLIMIT_COUNT, NFTNL_EXPR_CONNLIMIT_FLAGS}, 2},
+      NFTNL_EXPR_LIMIT_FLAGS}},
+    {"connlimit", {NFTNL_EXPR_CONNLIMIT_COUNT, NFTNL_EXPR_CONNLIMIT_FLAGS}},
     {"dynset",
      {NFTNL_EXPR_DYNSET_SREG_KEY, NFTNL_EXPR_DYNSET_SREG_DATA, NFTNL_EXPR_DYNSET_OP,
-      NFTNL_EXPR_DYNSET_SET_NAME},
-     4},
+      NFTNL_EXPR_DYNSET_SET_NAME}},
     {"log",
      {NFTNL_EXPR_LOG_PREFIX, NFTNL_EXPR_LOG_GROUP, NFTNL_EXPR_LOG_SNAPLEN,
-      NFTNL_EXPR_LOG_QTHRESHOLD, NFTNL_EXPR_LOG_LEVEL, NFTNL_EXPR_LOG_FLAGS},
-     6},
+      NFTNL_EXPR_LOG_QTHRESHOLD, NFTNL_EXPR_LOG_LEVEL, NFTNL_EXPR_LOG_FLAGS}},
     {"immediate",
-     {NFTNL_EXPR_IMM_DREG, NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN},
-     4},
+     {NFTNL_EXPR_IMM_DREG, NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN}},
 };
 
 static bool attribute_equal(const struct nftnl_expr *a, const struct nftnl_expr *b,
@@ -518,7 +509,7 @@ static bool attributes_equal(const struct nftnl_expr *a, const struct nftnl_expr
     for (size_t row = 0; row < ELEMENTS_OF(rows); row++) {
         if (strcmp(rows[row].name, name) != 0)
             continue;
-        for (size_t i = 0; i < rows[row].n_attributes; i++)
+        for (size_t i = 0; rows[row].attributes[i] != 0; i++)
             if (!attribute_equal(a, b, rows[row].attributes[i]))
                 return false;
         return true;
