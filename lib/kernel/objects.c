@@ -209,29 +209,12 @@ static uint32_t describe_data(struct nftnl_set *object, enum set_data data)
     return 0;
 }
 
-static bool is_host_order(enum datatype type)
-{
-    switch (type) {
-    case DATATYPE_IFNAME:
-    case DATATYPE_CT_DIR:
-    case DATATYPE_MARK:
-        return true;
-    case DATATYPE_IPV4_ADDR:
-    case DATATYPE_IPV6_ADDR:
-    case DATATYPE_ETHER_ADDR:
-    case DATATYPE_INET_PROTO:
-    case DATATYPE_INET_SERVICE:
-        return false;
-    }
-    return false;
-}
-
 /* The fields of a concatenation each have the byte order of their type. */
 static int describe_byte_orders(struct nftnl_set *object, const struct set *set)
 {
     cleanup_(nftnl_udata_buf_freep) struct nftnl_udata_buf *userdata =
         nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
-    bool key = set->n_key == 1 && is_host_order(set->key[0]);
+    bool key = set->n_key == 1 && datatype_is_host_order(set->key[0]);
     bool data = set->data == SET_DATA_MARK;
 
     if (!userdata)

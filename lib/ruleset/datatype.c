@@ -17,6 +17,7 @@ struct datatype_row {
     const char *name;
     size_t length;
     uint32_t number;
+    bool host_order;
 };
 
 static const struct datatype_row datatypes[] = {
@@ -25,9 +26,9 @@ static const struct datatype_row datatypes[] = {
     [DATATYPE_ETHER_ADDR] = {"ether_addr", 6, 9},
     [DATATYPE_INET_PROTO] = {"inet_proto", 1, 12},
     [DATATYPE_INET_SERVICE] = {"inet_service", 2, 13},
-    [DATATYPE_IFNAME] = {"ifname", 16, 41},
-    [DATATYPE_CT_DIR] = {"ct_dir", 1, 27},
-    [DATATYPE_MARK] = {"mark", 4, 19},
+    [DATATYPE_IFNAME] = {"ifname", 16, 41, true},
+    [DATATYPE_CT_DIR] = {"ct_dir", 1, 27, true},
+    [DATATYPE_MARK] = {"mark", 4, 19, true},
 };
 
 struct field_row {
@@ -77,6 +78,12 @@ uint32_t datatype_number(enum datatype type)
 {
     assert(type < ELEMENTS_OF(datatypes));
     return datatypes[type].number;
+}
+
+bool datatype_is_host_order(enum datatype type)
+{
+    assert(type < ELEMENTS_OF(datatypes));
+    return datatypes[type].host_order;
 }
 
 size_t datatypes_length(const enum datatype *types, size_t n)

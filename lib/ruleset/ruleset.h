@@ -241,6 +241,8 @@ const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char
 const char *datatype_name(enum datatype type);
 size_t datatype_length(enum datatype type);
 uint32_t datatype_number(enum datatype type);
+/* Whether nft takes its values to be in host byte order. */
+bool datatype_is_host_order(enum datatype type);
 /* Bytes of a key of these types with each field padded to 4. */
 size_t datatypes_length(const enum datatype *types, size_t n);
 /* nft's words for the field, and its type. `ct state` and `ct status`, nfproto, icmpv6 type and fib
