@@ -102,35 +102,30 @@ static bool recover_overrides(struct gateway *gateway)
     return false;
 }
 
-/* Numbers of generations are never used twice, also if the state was lost. */
-static void number_generations(struct gateway *gateway)
+/* The number of the newest generation; 0: there is none, or they cannot be listed. */
+static uint64_t find_newest(const struct gateway *gateway)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
     size_t n = 0;
 
-    if (generations_list(gateway->generations, &numbers, &n) == 0 && n > 0 &&
-        numbers[n - 1] >= gateway->state.next_generation)
-        gateway->state.next_generation = numbers[n - 1] + 1;
+    return generations_list(gateway->generations, &numbers, &n) == 0 && n > 0 ? numbers[n - 1] : 0;
 }
 
 /* Every generation has audit entries, so if there are generations, an empty log is not the first
  * one. */
-static void check_audit(struct gateway *gateway)
+static void check_audit(struct gateway *gateway, uint64_t newest)
 {
     static const char what[] = "the audit log is missing, but there are generations";
-    cleanup_(freep) uint64_t *numbers = NULL;
-    size_t n = 0;
 
-    if (!gateway->audit || audit_sequence(gateway->audit) > 0 ||
-        generations_list(gateway->generations, &numbers, &n) < 0 || n == 0)
+    if (!gateway->audit || audit_sequence(gateway->audit) > 0 || newest == 0)
         return;
     storage_report(gateway, "audit-missing", what);
     gateway_audit(gateway, &(struct audit_event){
                                .actor = boot_actor,
                                .action = "audit-missing",
                                .reason = what,
-                               .from = numbers[n - 1],
-                               .to = numbers[n - 1],
+                               .from = newest,
+                               .to = newest,
                                .outcome = "done",
                            });
 }
@@ -139,6 +134,7 @@ bool storage_open(struct gateway *gateway)
 {
     char message[256];
     bool lost = false;
+    uint64_t newest;
     int folder, r;
 
     gateway->state_directory = open_folder(AT_FDCWD, gateway->options.state_path);
@@ -158,8 +154,11 @@ bool storage_open(struct gateway *gateway)
     if (folder < 0 || generations_open(folder, &gateway->generations) < 0) {
         storage_report(gateway, "no-generations", "cannot use the folder of generations");
     } else {
-        number_generations(gateway);
-        check_audit(gateway);
+        newest = find_newest(gateway);
+        /* Numbers of generations are never used twice, also if the state was lost. */
+        if (newest >= gateway->state.next_generation)
+            gateway->state.next_generation = newest + 1;
+        check_audit(gateway, newest);
     }
     if (r < 0 && gateway->generations)
         lost = recover_overrides(gateway);
