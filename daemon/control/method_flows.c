@@ -24,7 +24,6 @@ struct flows {
     const struct overrides *overrides;
     struct flow_states *states;
     struct live_counts counts;
-    bool isolations; /* whether there is any */
 };
 
 static void flows_clear(struct flows *flows)
@@ -93,7 +92,7 @@ static const char *why_not(const struct flows *flows, const struct flow *flow, u
     enum flow_state state = flow_states_of(flows->states, flow, ret_until);
     const struct override *suspension;
 
-    if (state == FLOW_STATE_LIVE && flows->isolations && is_isolated(flows, flow)) {
+    if (state == FLOW_STATE_LIVE && flows->overrides->n_overrides > 0 && is_isolated(flows, flow)) {
         usec_t until = isolation_until(flows, flow);
 
         *ret_until = until < *ret_until ? until : *ret_until;
@@ -131,22 +130,12 @@ static int fill_flow(struct arena *arena, const struct flows *flows, const struc
     return r;
 }
 
-static bool has_isolation(const struct overrides *overrides)
-{
-    for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (overrides->overrides[i].kind == OVERRIDE_ISOLATION)
-            return true;
-    }
-    return false;
-}
-
 static int list_flows(struct arena *arena, struct gateway *gateway, const struct policy *policy,
                       struct flows_reply *reply)
 {
     cleanup_(flows_clear) struct flows flows = {
         .policy = policy,
         .overrides = &gateway->state.overrides,
-        .isolations = has_isolation(&gateway->state.overrides),
     };
     int r = flow_states_new(policy, flows.overrides, calendar_now(), &flows.states);
 
