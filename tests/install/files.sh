@@ -18,8 +18,10 @@ expected() {
     cat <<END
 755 $prefix/bin/segctl
 755 $prefix/sbin/segd
+755 $prefix/sbin/segd-lockdown
 644 $lib/systemd/catalog/segd.catalog
 644 $lib/systemd/system-preset/80-segd.preset
+644 $lib/systemd/system/segd-forwarding-off.service
 644 $lib/systemd/system/segd-lockdown.service
 644 $lib/systemd/system/segd.service
 644 $lib/systemd/system/segd.socket

@@ -29,7 +29,10 @@ check_units() {
         echo "SKIP: this systemd-analyze cannot verify units below another root"
         exit 77
     fi
-    for unit in segd.service segd-lockdown.service segd.socket; do
+    # A program of the system that a unit runs.
+    mkdir -p "$destination/bin"
+    install -m 0755 /bin/true "$destination/bin/sh"
+    for unit in segd.service segd-lockdown.service segd-forwarding-off.service segd.socket; do
         silently "systemd-analyze complains of $unit" \
             systemd-analyze verify --man=no --recursive-errors=no --root="$destination" \
             "$destination$lib/systemd/system/$unit"
@@ -84,7 +87,7 @@ check_presets() {
     systemctl --root="$destination" preset segd.service >"$work/said" 2>&1 ||
         complain "systemctl preset: $(cat "$work/said")"
     for link in sysinit.target.wants/segd.service network-pre.target.wants/segd.service \
-        sockets.target.wants/segd.socket; do
+        sockets.target.wants/segd.socket systemd-sysctl.service.requires/segd-lockdown.service; do
         [ -L "$wants/$link" ] || complain "the preset does not make $link"
     done
 }
