@@ -3,14 +3,14 @@
 #
 # The matrix that both READMEs show is what segctl prints for the sample city.
 #
-#   readme.sh SEGCTL SOURCE_ROOT
+#   readme.sh SEGCTL SOURCE_ROOT      with the sample city in $SAMPLE
 set -u
 export LC_ALL=C.UTF-8 NO_COLOR=1
 
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 
-"$1" matrix --policy "$2/conf/city" | sed '/^$/,$d' >"$work/printed" || exit 1
+"$1" matrix --policy "$SAMPLE" | sed '/^$/,$d' >"$work/printed" || exit 1
 [ -s "$work/printed" ] || exit 1
 
 for readme in README.md README.ja.md; do
