@@ -67,6 +67,13 @@ static bool is_control(uint32_t character)
            character == 0xffff;
 }
 
+/* A dash that begins an entry of a list: what follows it is indentation of the entry. */
+static bool is_list_dash(const struct scan *scan, uint32_t character)
+{
+    return scan->in_indentation && character == '-' && scan->position + 1 < scan->size &&
+           strchr(" \t", scan->text[scan->position + 1]);
+}
+
 static int scan_character(struct scan *scan, uint32_t character)
 {
     bool was_tab = scan->tab.line != 0;
@@ -95,7 +102,7 @@ static int scan_character(struct scan *scan, uint32_t character)
             return report_error(scan->report, "tab", scan->tab, "indent with spaces",
                                 "a tab is used as indentation");
     }
-    scan->in_indentation = false;
+    scan->in_indentation = is_list_dash(scan, character);
     return 0;
 }
 
