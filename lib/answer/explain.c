@@ -294,6 +294,15 @@ static bool passes(const struct scope *scope, const struct moment *moment, const
     return moment_passes(moment, flow, scope->asked->from.zone, scope->asked->to.zone);
 }
 
+/* Whether the first of two flows owns what both cover. */
+static bool comes_before(const struct moment *moment, const struct flow *a, const struct flow *b)
+{
+    enum flow_rank rank_a = flow_states_rank(moment->states, a);
+    enum flow_rank rank_b = flow_states_rank(moment->states, b);
+
+    return rank_a == rank_b ? a < b : rank_a < rank_b;
+}
+
 /*
  * A verdict is given for one address of each end. Whether it holds for all that was named there:
  * for services `span`, of which `owner` (or NO_FLOW) owns each at the addresses judged.
@@ -307,7 +316,8 @@ static int scope_is_whole(const struct question *question, enum family family,
 {
     const struct scope scope = {question, &question->families[family], family, span};
     const struct policy *policy = question->policy;
-    bool allowed = owner != NO_FLOW && passes(&scope, moment, &policy->flows[owner]);
+    const struct flow *last = owner == NO_FLOW ? NULL : &policy->flows[owner];
+    bool allowed = last && passes(&scope, moment, last);
     bool whole = true;
 
     if (!names_many(&scope.asked->from) && !names_many(&scope.asked->to)) {
@@ -320,17 +330,15 @@ static int scope_is_whole(const struct question *question, enum family family,
         enum reach reaches;
         int r;
 
-        if (!flow->enabled)
+        if (!flow->enabled || (last && comes_before(moment, last, flow)))
             continue;
         r = reach(&scope, flow, &reaches);
         if (r < 0)
             return r;
 
-        if (i == owner) {
+        if (i == owner)
             whole = reaches == REACHES_ALL;
-            break;
-        }
-        if (reaches != REACHES_NOTHING && passes(&scope, moment, flow) != allowed)
+        else if (reaches != REACHES_NOTHING && passes(&scope, moment, flow) != allowed)
             whole = false;
     }
 

@@ -54,8 +54,9 @@ struct explanation {
 
 /*
  * Answers a question in a family in which it is possible, as things are at the instant `now` with
- * what operators changed, which may be NULL. Returns 0 and an explanation that the caller owns and
- * that borrows all three, -ENOMEM, or -errno where the policy's time zone cannot be read.
+ * what operators changed, which may be NULL: those for which the diagram was made. Returns 0 and an
+ * explanation that the caller owns and that borrows all three, -ENOMEM, or -errno where the
+ * policy's time zone cannot be read.
  */
 int explanation_new(const struct diagram *diagram, const struct overrides *overrides,
                     const struct question *question, enum family family, usec_t now,

@@ -12,7 +12,7 @@
  * NEAR_SOURCE are equally near. */
 enum nearness {
     NEAR_DISABLED,    /* would allow it, but is disabled */
-    NEAR_LATER,       /* would allow it, but the flow that owns it comes first in file order */
+    NEAR_LATER,       /* would allow it, but is not live either; the owner comes before it */
     NEAR_PART,        /* allows it for a part of the group or zone that was asked for */
     NEAR_SERVICE,     /* same source and destination, other services */
     NEAR_REVERSED,    /* the other direction: opened by the destination */

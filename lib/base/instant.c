@@ -63,6 +63,56 @@ int instant_parse(const char *text, usec_t *ret_instant)
     return 0;
 }
 
+int wall_instant_parse(const char *text, struct wall_instant *ret_instant)
+{
+    char date[sizeof("2027-03-31")] = "";
+    struct wall_instant instant = {.minute = -1};
+    struct tm tm = {0};
+    const char *end;
+
+    if (strlen(text) >= sizeof(date) && text[sizeof(date) - 1] == 'T') {
+        memcpy(date, text, sizeof(date) - 1);
+        end = strptime(text + sizeof(date), "%H:%M", &tm);
+        if (!end || *end || strlen(text) != sizeof("2027-03-31T08:30") - 1)
+            return -EINVAL;
+        instant.minute = tm.tm_hour * 60 + tm.tm_min;
+        text = date;
+    }
+    if (date_parse(text, &instant.date) < 0)
+        return -EINVAL;
+    *ret_instant = instant;
+    return 0;
+}
+
+int wall_instant_find(const struct wall_instant *instant, const char *timezone_name,
+                      usec_t *ret_instant)
+{
+    struct timezone_visit visit = {0};
+    struct tm tm = {
+        .tm_year = instant->date.year - 1900,
+        .tm_mon = instant->date.month - 1,
+        .tm_mday = instant->date.day,
+        .tm_min = instant->minute,
+        .tm_isdst = -1,
+    };
+    usec_t end;
+    int r;
+
+    if (instant->minute < 0) {
+        r = date_end(instant->date, timezone_name, &end);
+        if (r == 0)
+            *ret_instant = end - 1;
+        return r;
+    }
+
+    r = timezone_enter(&visit, timezone_name);
+    if (r < 0)
+        return r;
+    *ret_instant = mktime(&tm) * USEC_PER_SEC;
+    timezone_leave(&visit);
+    return 0;
+}
+
 /* From the largest on. */
 static const struct {
     char letter;

@@ -15,6 +15,22 @@ const char *instant_format(usec_t instant, char buffer[INSTANT_TEXT_MAX]);
 int instant_parse(const char *text, usec_t *ret_instant);
 
 /*
+ * An instant as people type it, without the time zone: `2027-03-31T08:30`, or a date of
+ * date_parse(), which means the last instant of that day, since what is valid until a day still is
+ * on it.
+ */
+struct wall_instant {
+    struct date date;
+    int minute; /* of the day; -1: its end */
+};
+/* Returns 0, or -EINVAL for another form or a time that does not exist. */
+int wall_instant_parse(const char *text, struct wall_instant *ret_instant);
+/* When clocks on the wall of a time zone show it; of a minute that they show twice the first time,
+ * of one that they skip as much after the change. Returns as date_end(). */
+int wall_instant_find(const struct wall_instant *instant, const char *timezone_name,
+                      usec_t *ret_instant);
+
+/*
  * A span of time as people type it: a number and `s`, `m`, `h`, `d` or `w`, also several of them
  * (`1h30m`). Returns 0, -EINVAL, or -ERANGE for nothing at all and for more than a year.
  */

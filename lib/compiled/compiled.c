@@ -76,21 +76,11 @@ static int check_sctp(const char *missing, const struct policy *policy,
     return -EBADMSG;
 }
 
-static int find_until(struct compiled *compiled, const struct overrides *overrides)
-{
-    cleanup_(flow_states_freep) struct flow_states *states = NULL;
-    int r = flow_states_new(compiled->policy, overrides, compiled->now, &states);
-
-    if (r < 0)
-        return r;
-    compiled->until = flow_states_until(states);
-    return 0;
-}
-
-static int compile_ruleset(struct compiled *compiled, const struct compiled_input *input)
+static int compile_ruleset(struct compiled *compiled, const struct compiled_input *input,
+                           const struct flow_states *states)
 {
     const struct ruleset_options options = {
-        .now = input->now,
+        .now = compiled->now,
         .overrides = input->overrides,
         .generation = input->generation,
         .widest_limits = input->widest_limits,
@@ -103,7 +93,27 @@ static int compile_ruleset(struct compiled *compiled, const struct compiled_inpu
                               &compiled->isolation);
     if (r == 0)
         r = policy_outline(compiled->policy, &compiled->outline);
-    return r < 0 ? r : find_until(compiled, input->overrides);
+    if (r == 0)
+        compiled->until = flow_states_until(states);
+    return r;
+}
+
+/* The parts from the diagram on, as flows are at the instant. */
+static int compile_policy(struct compiled *compiled, const struct compiled_input *input,
+                          struct diagnostics *diagnostics)
+{
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
+    int r = flow_states_new(compiled->policy, input->overrides, compiled->now, &states);
+
+    if (r == 0)
+        r = diagram_new(compiled->policy, states, diagnostics, &compiled->diagram);
+    if (r == -E2BIG)
+        r = -EBADMSG;
+    if (r == 0)
+        r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
+    if (r == 0 && input->last == COMPILED_RULESET)
+        r = compile_ruleset(compiled, input, states);
+    return r;
 }
 
 /* Makes the parts that the input asks for, one from the other. Returns as compiled_new(). */
@@ -126,14 +136,12 @@ static int attempt(const struct texts *texts, const struct compiled_input *input
     else if (r == 0)
         r = policy_parse_texts(texts->texts, texts->n_texts, compiled->sources, diagnostics,
                                &compiled->policy);
+    if (r == 0 && input->at)
+        r = wall_instant_find(input->at, compiled->policy->timezone, &compiled->now);
     if (r == 0 && wants_diagram)
-        r = diagram_new(compiled->policy, diagnostics, &compiled->diagram);
-    if (r == -E2BIG)
-        r = -EBADMSG;
-    if (r == 0)
+        r = compile_policy(compiled, input, diagnostics);
+    else if (r == 0)
         r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
-    if (r == 0 && input->last == COMPILED_RULESET)
-        r = compile_ruleset(compiled, input);
     if (r == 0 || r == -EBADMSG)
         *ret_compiled = TAKE_PTR(compiled);
     return r;

@@ -5,6 +5,7 @@
 
 #include "base/calendar.h"
 #include "base/cleanup.h"
+#include "base/instant.h"
 #include "diagram/diagram.h"
 #include "policy/overrides.h"
 #include "policy/texts.h"
@@ -24,7 +25,9 @@ struct compiled {
     struct ruleset *ruleset;   /* without isolations */
     struct ruleset *isolation; /* empty if no zone is isolated */
     struct policy *outline;
-    usec_t until; /* the first instant after `now` at which a flow begins or ends by itself */
+    /* The first instant after `now` at which a flow begins or ends by itself, or at which packets
+     * that several flows cover begin to belong to another one of them. */
+    usec_t until;
 };
 
 struct compiled_input {
@@ -32,7 +35,8 @@ struct compiled_input {
     size_t n_texts;
     const struct overrides *overrides; /* or NULL: none */
     uint64_t generation;
-    usec_t now;
+    usec_t now;                    /* the instant whose live flows own the packets */
+    const struct wall_instant *at; /* or NULL; in place of `now`, in the policy's time zone */
     /* Why the kernel does not tell ports of SCTP apart; NULL: it does, or no kernel is asked. */
     const char *sctp_missing;
     /* A grant that does not fit this policy (its zone is gone, or a flow of the policy covers it by

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "diagram/diagram.h"
-#include "diagram/shadowed.h"
+#include "diagram/overlaps.h"
 #include "diagram/part.h"
 
 /* What the pairs of a policy have in common while they are built, one after the other. */
@@ -16,6 +16,12 @@ struct build {
     size_t work_left; /* of sweeps: intervals to add, cells to write */
     uint32_t culprit; /* a flow among those that overlap most, where -E2BIG is returned */
 };
+
+static inline void build_clear(struct build *build)
+{
+    parts_clear(&build->parts);
+    overlaps_clear(&build->overlaps);
+}
 
 /*
  * Fills the tables of a class: what its sources may reach, as disjoint (destination, service) boxes

@@ -293,15 +293,28 @@ static bool flow_covers_address(const struct policy *policy, const struct flow *
     return false;
 }
 
-uint32_t policy_decide_naively(const struct policy *policy, const struct packet *packet)
+bool policy_flow_covers(const struct policy *policy, const struct flow *flow,
+                        const struct packet *packet)
 {
-    for (uint32_t i = 0; i < policy->n_flows; i++) {
+    return flow_covers_service(policy, flow, packet->family, packet->service) &&
+           flow_covers_address(policy, flow, flow->from, flow->n_from, true, packet) &&
+           flow_covers_address(policy, flow, flow->to, flow->n_to, false, packet);
+}
+
+uint32_t policy_decide_naively(const struct policy *policy, const struct flow_states *states,
+                               const struct packet *packet)
+{
+    enum flow_rank lowest = FLOW_RANKS;
+    uint32_t owner = NO_FLOW;
+
+    for (uint32_t i = 0; i < policy->n_flows && lowest > FLOW_RANK_LIVE; i++) {
         const struct flow *flow = &policy->flows[i];
 
-        if (flow->enabled && flow_covers_service(policy, flow, packet->family, packet->service) &&
-            flow_covers_address(policy, flow, flow->from, flow->n_from, true, packet) &&
-            flow_covers_address(policy, flow, flow->to, flow->n_to, false, packet))
-            return i;
+        if (!flow->enabled || flow_states_rank(states, flow) >= lowest ||
+            !policy_flow_covers(policy, flow, packet))
+            continue;
+        owner = i;
+        lowest = flow_states_rank(states, flow);
     }
-    return NO_FLOW;
+    return owner;
 }

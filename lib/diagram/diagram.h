@@ -9,11 +9,12 @@
 #include "base/cleanup.h"
 #include "base/diagnostics.h"
 #include "diagram/service_span.h"
+#include "policy/flow_state.h"
 #include "policy/policy.h"
 
 /*
- * The decision diagram of a policy: which flow owns a packet. It has the shape of the ruleset that
- * is lowered from it, so that what is analysed is what is enforced:
+ * The decision diagram of a policy at one instant: which flow owns a packet. It has the shape of
+ * the ruleset that is lowered from it, so that what is analysed is what is enforced:
  *
  *   pair (segment → segment, family)
  *     exact   (source, destination, service) points                     → flow
@@ -25,8 +26,9 @@
  *     parent  the class that decides what this one does not
  *
  * Points and boxes of one table are disjoint, so the order of lookups within a table has no
- * meaning; between tables the order is exact, pool, class, parent, and "first in file order owns a
- * packet" has been settled by subtracting what another flow owns.
+ * meaning; between tables the order is exact, pool, class, parent, and "the first live flow in file
+ * order owns a packet" has been settled by subtracting what another flow owns. Flows that are not
+ * live own what no live one covers; disabled flows own nothing: flow_states_rank().
  */
 
 #define NO_FLOW ((uint32_t)-1)
@@ -88,8 +90,12 @@ struct diagram {
 };
 
 /*
- * Compiles a policy. Flows wholly covered by earlier ones are errors (`shadowed`), partly covered
- * ones warnings (`overlap`), both with both places.
+ * Compiles a policy as it is at the instant of `states`; NULL: all enabled flows are live.
+ *
+ * What is reported does not depend on the instant. A flow is an error (`shadowed`) if flows before
+ * it in file order cover all of it at all times of its own life; if they cover a part of it, or all
+ * of it for a while, there is a warning (`overlap`), both with both places. The life of a flow is
+ * the time until it expires, in the hours of its schedule; suspensions are no part of it.
  *
  * Returns 0 and a diagram that the caller owns and that borrows `policy`, or
  * -EBADMSG  errors were added to `diagnostics`
@@ -99,8 +105,8 @@ struct diagram {
  */
 #define DIAGRAM_ROWS_MAX ((size_t)4 * 1000 * 1000)
 #define DIAGRAM_WORK_MAX ((size_t)400 * 1000 * 1000)
-int diagram_new(const struct policy *policy, struct diagnostics *diagnostics,
-                struct diagram **ret_diagram);
+int diagram_new(const struct policy *policy, const struct flow_states *states,
+                struct diagnostics *diagnostics, struct diagram **ret_diagram);
 struct diagram *diagram_free(struct diagram *diagram);
 DEFINE_CLEANUP(struct diagram, diagram_free)
 
@@ -131,9 +137,14 @@ struct decision {
     unsigned links; /* parents followed */
 };
 
-/* The flow that owns the packet, by the diagram; and by reading the policy's flows in order. */
+/* The flow that owns the packet, by the diagram; and by reading the policy's flows in order, as
+ * they are at the instant of `states` (or NULL, as above). */
 struct decision diagram_decide(const struct diagram *diagram, const struct packet *packet);
-uint32_t policy_decide_naively(const struct policy *policy, const struct packet *packet);
+uint32_t policy_decide_naively(const struct policy *policy, const struct flow_states *states,
+                               const struct packet *packet);
+/* Whether the packet is one of the flow's, live or not. */
+bool policy_flow_covers(const struct policy *policy, const struct flow *flow,
+                        const struct packet *packet);
 /* The pair, or NULL where it has no rows. Segments, or ZONE_GATEWAY. */
 const struct pair *diagram_find_pair(const struct diagram *diagram, size_t from, size_t to,
                                      enum family family);

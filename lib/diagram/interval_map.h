@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
-#include "diagram/shadowed.h"
+#include "diagram/overlaps.h"
 
 /*
  * Which flow owns each value of one axis. Intervals are sorted and disjoint; flows are added in

@@ -13,7 +13,8 @@
  * the packets that both cover.
  */
 struct part {
-    uint32_t flow;
+    uint32_t
+        flow; /* while a pair is built its position in the order of ownership, else its index */
     struct range_set sources;
     struct range_set destinations;
     struct service_span *spans; /* sorted, disjoint, not adjacent */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "diagram/diagram.h"
-#include "diagram/shadowed.h"
+#include "diagram/overlaps.h"
 #include "diagram/part.h"
 
 /*

@@ -30,7 +30,7 @@
 static uint32_t decide(const struct plan *plan, const struct packet *packet)
 {
     if (plan->policy->n_flows <= PLAN_NAIVE_FLOWS_MAX)
-        return policy_decide_naively(plan->policy, packet);
+        return policy_decide_naively(plan->policy, plan->states, packet);
     return diagram_decide(plan->diagram, packet).flow;
 }
 
@@ -44,6 +44,11 @@ static bool is_spoofed(const struct plan *plan, const struct probe *probe)
                                 probe->packet.from);
 }
 
+static enum flow_state owner_state(const struct plan *plan, const struct probe *probe)
+{
+    return flow_states_of(plan->states, &plan->policy->flows[probe->owner], NULL);
+}
+
 static enum reason judge(const struct plan *plan, const struct probe *probe)
 {
     if (is_spoofed(plan, probe))
@@ -52,7 +57,7 @@ static enum reason judge(const struct plan *plan, const struct probe *probe)
         return REASON_MAC_MISMATCH;
     if (probe->owner == NO_FLOW)
         return REASON_NO_FLOW;
-    return plan->policy->flows[probe->owner].expires > plan->now ? REASON_NONE : REASON_SUSPENDED;
+    return owner_state(plan, probe) == FLOW_STATE_LIVE ? REASON_NONE : REASON_SUSPENDED;
 }
 
 /* An address that the lab can use in the zone the packet says; any for the gateway. */
@@ -571,6 +576,18 @@ static int plan_pairs(struct plan *plan)
     return r;
 }
 
+/* What the policy expects is not what its flows say, but what it says it expects; in the hours in
+ * which the flow may pass at all. */
+static void expect(const struct plan *plan, struct probe *probe, bool allow)
+{
+    bool closed = probe->owner != NO_FLOW && owner_state(plan, probe) == FLOW_STATE_CLOSED;
+
+    if (allow && !closed)
+        probe->expected = REASON_NONE;
+    else if (!allow && probe->expected == REASON_NONE)
+        probe->expected = REASON_NO_FLOW;
+}
+
 static int plan_expectations(struct plan *plan)
 {
     int r = 0;
@@ -593,11 +610,7 @@ static int plan_expectations(struct plan *plan)
         if (r < 0 || plan->n_probes == n_before)
             continue;
 
-        /* What the policy expects is not what its flows say, but what it says it expects. */
-        if (expectation->allow)
-            plan->probes[n_before].expected = REASON_NONE;
-        else if (plan->probes[n_before].expected == REASON_NONE)
-            plan->probes[n_before].expected = REASON_NO_FLOW;
+        expect(plan, &plan->probes[n_before], expectation->allow);
     }
     return r;
 }
@@ -672,7 +685,9 @@ int plan_new(const struct diagram *diagram, usec_t now, struct plan **ret_plan)
     plan->diagram = diagram;
     plan->now = now;
 
-    r = layout_new(plan->policy, &plan->layout);
+    r = flow_states_new(plan->policy, NULL, now, &plan->states);
+    if (r == 0)
+        r = layout_new(plan->policy, &plan->layout);
     for (uint32_t i = 0; r == 0 && i < plan->policy->n_flows; i++)
         r = plan_flow(plan, i);
     if (r == 0)
@@ -695,6 +710,7 @@ struct plan *plan_free(struct plan *plan)
     if (!plan)
         return NULL;
     layout_free(plan->layout);
+    flow_states_free(plan->states);
     free(plan->probes);
     free(plan);
     return NULL;

@@ -14,8 +14,8 @@
 /*
  * The packets by which a ruleset is rehearsed: what each flow approves, what lies right beside it,
  * samples between all zones, and what the policy itself expects. What must become of each packet
- * is the answer of policy_decide_naively(), which reads the flows in order as a person would, and
- * owes nothing to the diagram the ruleset is made from.
+ * at the instant of the plan is the answer of policy_decide_naively(), which reads the flows in
+ * order as a person would, and owes nothing to the diagram the ruleset is made from.
  *
  * Reading all flows for each packet takes too long where they are very many: then the diagram
  * answers.
@@ -61,6 +61,7 @@ struct plan {
     const struct policy *policy;   /* borrowed */
     const struct diagram *diagram; /* borrowed */
     usec_t now;
+    struct flow_states *states; /* at that instant */
     struct layout *layout;
     struct probe *probes;
     size_t n_probes;
@@ -69,11 +70,13 @@ struct plan {
 };
 
 /*
- * Plans a rehearsal for the instant `now`. For each flow, pair of its ends and family there are at
- * most FLOW_PROBES_MAX probes that it covers, and about as many neighbours of them; for each two
- * zones at most PAIR_PROBES_MAX of each family. The same policy gives the same plan.
+ * Plans a rehearsal for the instant `now`, for which the diagram was made. A flow that is outside
+ * its schedule then must not pass, whatever the policy expects of it. For each flow, pair of its
+ * ends and family there are at most FLOW_PROBES_MAX probes that it covers, and about as many
+ * neighbours of them; for each two zones at most PAIR_PROBES_MAX of each family. The same policy
+ * gives the same plan.
  *
- * Returns 0 and a plan that the caller owns, or -ENOMEM.
+ * Returns 0 and a plan that the caller owns, -ENOMEM, or -errno if the time zone cannot be read.
  */
 #define FLOW_PROBES_MAX 64
 #define PAIR_PROBES_MAX 12

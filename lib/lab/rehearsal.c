@@ -59,6 +59,10 @@ static int build(struct stage *stage)
     return stage->tally.flows ? 0 : -ENOMEM;
 }
 
+/* The rehearsal is of one instant: what ends soon after must not end while packets are sent. So the
+ * timeouts of flows are longer by so much. */
+#define REHEARSAL_MAX (INT64_C(24) * 3600 * USEC_PER_SEC)
+
 static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
 {
     cleanup_(difference_freep) struct difference *difference = NULL;
@@ -78,8 +82,8 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
     r = difference_new(NULL, ruleset, &difference);
     if (r < 0)
         return r;
-    return nftables_apply(stage->nftables, ruleset, difference, now, &stage->rehearsal->refusal,
-                          NULL);
+    return nftables_apply(stage->nftables, ruleset, difference, now - REHEARSAL_MAX,
+                          &stage->rehearsal->refusal, NULL);
 }
 
 static int add_failure(struct rehearsal *rehearsal, const struct rehearsal_failure *failure)

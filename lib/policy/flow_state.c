@@ -21,6 +21,7 @@ struct window {
 
 struct flow_states {
     const struct policy *policy;
+    usec_t now;
     usec_t clock_floor;     /* flows that end by this instant have expired */
     struct window *windows; /* of each of the policy's schedules */
     const char **suspended; /* names, sorted */
@@ -58,6 +59,7 @@ int flow_states_new(const struct policy *policy, const struct overrides *overrid
     if (!states)
         return -ENOMEM;
     states->policy = policy;
+    states->now = now;
     states->clock_floor = overrides && overrides->clock_floor > now ? overrides->clock_floor : now;
 
     states->windows = calloc(policy->n_schedules + 1, sizeof(*states->windows));
@@ -121,6 +123,21 @@ enum flow_state flow_states_of(const struct flow_states *states, const struct fl
     return state;
 }
 
+enum flow_rank flow_states_rank(const struct flow_states *states, const struct flow *flow)
+{
+    enum flow_state state;
+    usec_t until;
+
+    if (!states)
+        return FLOW_RANK_LIVE;
+    state = flow_states_of(states, flow, &until);
+    if (state == FLOW_STATE_EXPIRED)
+        return FLOW_RANK_EXPIRED;
+    if (state != FLOW_STATE_LIVE)
+        return FLOW_RANK_CLOSED;
+    return until - states->now > OWNERSHIP_LEAD ? FLOW_RANK_LIVE : FLOW_RANK_ENDING;
+}
+
 usec_t flow_states_until(const struct flow_states *states)
 {
     usec_t first = USEC_NEVER;
@@ -128,7 +145,9 @@ usec_t flow_states_until(const struct flow_states *states)
     for (size_t i = 0; i < states->policy->n_flows; i++) {
         usec_t until;
 
-        flow_states_of(states, &states->policy->flows[i], &until);
+        if (flow_states_of(states, &states->policy->flows[i], &until) == FLOW_STATE_LIVE &&
+            until != USEC_NEVER && until - states->now > OWNERSHIP_LEAD)
+            until -= OWNERSHIP_LEAD;
         if (until < first)
             first = until;
     }

@@ -31,5 +31,23 @@ DEFINE_CLEANUP(struct flow_states, flow_states_free)
  * which it may be another one; USEC_NEVER where only people change it. */
 enum flow_state flow_states_of(const struct flow_states *states, const struct flow *flow,
                                usec_t *ret_until);
-/* The first such instant of all flows. */
+
+/*
+ * Of several flows that cover a packet, the first in file order among those of the lowest rank owns
+ * it. A flow is no longer preferred OWNERSHIP_LEAD before it ends, so that packets which another
+ * live flow approves belong to that one before the kernel ends the first by its timeout.
+ */
+enum flow_rank {
+    FLOW_RANK_LIVE,   /* live, and for longer than OWNERSHIP_LEAD */
+    FLOW_RANK_ENDING, /* live for at most OWNERSHIP_LEAD */
+    /* Not live: they own what no live flow covers, so that its refusal names a flow. */
+    FLOW_RANK_CLOSED, /* suspended, or outside its schedule */
+    FLOW_RANK_EXPIRED,
+};
+#define FLOW_RANKS 4
+#define OWNERSHIP_LEAD (2 * USEC_PER_SEC)
+/* The rank of an enabled flow. `states` NULL: every enabled flow is live for ever. */
+enum flow_rank flow_states_rank(const struct flow_states *states, const struct flow *flow);
+
+/* The first instant at which the state or the rank of a flow may be another one. */
 usec_t flow_states_until(const struct flow_states *states);

@@ -52,6 +52,41 @@ bool schedule_is_always(const struct schedule *schedule)
     return true;
 }
 
+bool schedule_is_open(const struct schedule *schedule, unsigned minute)
+{
+    return is_open(schedule, minute / DAY_MINUTES, minute % DAY_MINUTES);
+}
+
+void schedule_mark_borders(const struct schedule *schedule, bool borders[WEEK_MINUTES])
+{
+    for (unsigned day = 0; day < DAYS; day++) {
+        for (size_t i = 0; i < schedule->n_hours; i++) {
+            const struct schedule_hours *hours = &schedule->hours[i];
+
+            borders[(day * DAY_MINUTES + hours->first_minute) % WEEK_MINUTES] = true;
+            borders[(day * DAY_MINUTES + hours->end_minute) % WEEK_MINUTES] = true;
+        }
+    }
+}
+
+bool schedule_meets(const struct schedule *schedule, const struct schedule *other)
+{
+    bool borders[WEEK_MINUTES] = {0};
+
+    if (!schedule || !other || schedule == other)
+        return true;
+    /* If they are open together, one of them opens while the other is open; or both always are. */
+    borders[0] = true;
+    schedule_mark_borders(schedule, borders);
+    schedule_mark_borders(other, borders);
+    for (unsigned minute = 0; minute < WEEK_MINUTES; minute++) {
+        if (borders[minute] && schedule_is_open(schedule, minute) &&
+            schedule_is_open(other, minute))
+            return true;
+    }
+    return false;
+}
+
 /* On every day at this minute. */
 static bool includes_at(const struct schedule *schedule, const struct schedule *other,
                         unsigned minute)

@@ -44,6 +44,13 @@ const char *schedule_hours_format(const struct schedule *schedule, char buffer[S
 bool schedule_is_always(const struct schedule *schedule);
 /* Whether it is open at every time at which the other is; NULL is always open. */
 bool schedule_includes(const struct schedule *schedule, const struct schedule *other);
+/* Whether it is open at a minute of the week, counted from the midnight before Monday. */
+#define WEEK_MINUTES (7 * DAY_MINUTES)
+bool schedule_is_open(const struct schedule *schedule, unsigned minute);
+/* Marks the minutes of the week at which it opens or closes. */
+void schedule_mark_borders(const struct schedule *schedule, bool borders[WEEK_MINUTES]);
+/* Whether the two are ever open at one time; NULL is always open. */
+bool schedule_meets(const struct schedule *schedule, const struct schedule *other);
 /*
  * Whether the schedule is open at `now` in a time zone, and the first instant after `now` at which
  * that changes, USEC_NEVER where it never does. The clock on the wall decides: what it skips in

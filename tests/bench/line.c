@@ -74,7 +74,7 @@ int line_compile(const char *text, size_t size, struct ruleset **ret_ruleset,
     cost->text_bytes += size;
     cost->parse += lap(&clock);
     if (r == 0)
-        r = diagram_new(policy, diagnostics, &diagram);
+        r = diagram_new(policy, NULL, diagnostics, &diagram);
     cost->diagram += lap(&clock);
     if (r == 0)
         r = ruleset_compile(diagram, &(struct ruleset_options){.now = calendar_now()}, ret_ruleset);

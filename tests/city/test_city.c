@@ -79,7 +79,7 @@ START_TEST(the_sample_is_valid_without_a_warning)
     cleanup_(diagram_freep) struct diagram *diagram = NULL;
     int r;
 
-    r = diagram_new(policy, diagnostics, &diagram);
+    r = diagram_new(policy, NULL, diagnostics, &diagram);
     assert_no_diagnostics();
     ck_assert_int_eq(r, 0);
 }
@@ -282,7 +282,7 @@ START_TEST(expectations_hold)
 {
     cleanup_(diagram_freep) struct diagram *diagram = NULL;
 
-    ck_assert_int_eq(diagram_new(policy, diagnostics, &diagram), 0);
+    ck_assert_int_eq(diagram_new(policy, NULL, diagnostics, &diagram), 0);
     for (size_t i = 0; i < policy->n_expectations; i++) {
         const struct expectation *e = &policy->expectations[i];
         const struct packet packet = {
@@ -293,7 +293,7 @@ START_TEST(expectations_hold)
             .destination = e->to,
             .service = SERVICE_NUMBER(e->protocol, e->port),
         };
-        uint32_t flow = policy_decide_naively(policy, &packet);
+        uint32_t flow = policy_decide_naively(policy, NULL, &packet);
 
         ck_assert_msg((flow != NO_FLOW) == e->allow, "line %u: %s → %s %s is not as expected",
                       e->location.line, e->from_text, e->to_text, e->service_text);

@@ -55,7 +55,7 @@ static void compile(const struct reading *reading)
     cleanup_(diagram_freep) struct diagram *diagram = NULL;
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
 
-    if (diagram_new(reading->policy, reading->diagnostics, &diagram) < 0)
+    if (diagram_new(reading->policy, NULL, reading->diagnostics, &diagram) < 0)
         return;
     if (ruleset_compile(diagram, &(struct ruleset_options){.now = calendar_now()}, &ruleset) < 0)
         abort();

@@ -179,7 +179,7 @@ void segd_commit(const char *policy, usec_t now)
     ck_assert_int_eq(diagnostics_new(&diagnostics), 0);
     r = parse_policy("policy", policy, strlen(policy), sources, diagnostics, &read);
     if (r == 0)
-        r = diagram_new(read, diagnostics, &diagram);
+        r = diagram_new(read, NULL, diagnostics, &diagram);
     if (r < 0)
         diagnostics_print(diagnostics, sources, stdout, false);
     ck_assert_int_eq(r, 0);

@@ -6,6 +6,7 @@
  * found by chance only where there is little to choose from.
  */
 
+#include "base/instant.h"
 #include "tests/property/random_policy.h"
 
 #include <check.h>
@@ -131,6 +132,27 @@ static void write_services(FILE *text, struct random *random)
     fputs("]\n", text);
 }
 
+const char *const random_expiries[] = {"2026-03-31", "2026-06-30", "2026-12-31"};
+const char *const random_schedules[] = {
+    "{ days: mon-fri, hours: '08:30-17:15' }",
+    "{ hours: ['22:00-06:00', '12:00-13:00'] }",
+    "{ days: sat-mon }",
+};
+
+/* Of a stream of its own, so that the rest of a policy is the same with lives and without. */
+static void write_life(FILE *text, uint64_t seed, unsigned flow)
+{
+    struct random random = random_from_seed(seed * RANDOM_FLOWS_MAX + flow + 9000000);
+    unsigned expiry = random_below(&random, 9), schedule = random_below(&random, 12);
+
+    if (seed % 4 == 0)
+        return;
+    if (expiry < ELEMENTS_OF(random_expiries))
+        fprintf(text, "    expires: %s\n", random_expiries[expiry]);
+    if (schedule < ELEMENTS_OF(random_schedules))
+        fprintf(text, "    schedule: %s\n", random_schedules[schedule]);
+}
+
 static void write_flow(FILE *text, struct random *random, unsigned flow, bool gateway,
                        bool disabled)
 {
@@ -165,8 +187,10 @@ char *random_policy_text(uint64_t seed, const bool disabled[RANDOM_FLOWS_MAX])
     write_zones(stream, &random);
     write_named(stream, &random);
     fputs("flows:\n", stream);
-    for (unsigned i = 0; i < n_flows; i++)
+    for (unsigned i = 0; i < n_flows; i++) {
         write_flow(stream, &random, i, gateway, disabled[i]);
+        write_life(stream, seed, i);
+    }
     if (gateway)
         fputs("gateway: { protect: true }\n", stream);
     fclose(stream);
@@ -199,10 +223,18 @@ static bool disable_reported(struct diagnostics *diagnostics, struct random_case
     return any;
 }
 
+/* Before all ends and after all; in the last second of a day; by day, by night, at a weekend. */
+static const char *const instants[] = {
+    "2026-03-31T10:00:00Z", "2026-03-31T23:59:59Z", "2026-06-15T17:14:59Z", "2026-06-20T12:30:00Z",
+    "2026-12-31T23:00:00Z", "2027-01-05T08:30:00Z", "2026-01-12T22:00:00Z",
+};
+
 void random_case_make(uint64_t seed, struct random_case *ret_case)
 {
     bool disabled[RANDOM_FLOWS_MAX] = {0};
+    usec_t now;
 
+    ck_assert_int_eq(instant_parse(instants[seed % ELEMENTS_OF(instants)], &now), 0);
     *ret_case = (struct random_case){0};
     for (unsigned round = 0; round < 4; round++) {
         cleanup_(freep) char *text = random_policy_text(seed, disabled);
@@ -213,7 +245,11 @@ void random_case_make(uint64_t seed, struct random_case *ret_case)
         r = parse_policy("random.yaml", text, strlen(text), ret_case->sources,
                          ret_case->diagnostics, &ret_case->policy);
         if (r == 0)
-            r = diagram_new(ret_case->policy, ret_case->diagnostics, &ret_case->diagram);
+            r = flow_states_new(ret_case->policy, NULL, now, &ret_case->states);
+        if (r == 0)
+            r = diagram_new(ret_case->policy, ret_case->states, ret_case->diagnostics,
+                            &ret_case->diagram);
+        ret_case->now = now;
         if (r == 0)
             return;
 
@@ -228,6 +264,7 @@ void random_case_make(uint64_t seed, struct random_case *ret_case)
 void random_case_clear(struct random_case *random_case)
 {
     random_case->diagram = diagram_free(random_case->diagram);
+    random_case->states = flow_states_free(random_case->states);
     random_case->policy = policy_free(random_case->policy);
     random_case->diagnostics = diagnostics_free(random_case->diagnostics);
     random_case->sources = sources_free(random_case->sources);

@@ -12,9 +12,14 @@
 /*
  * Random policies in a small world, so that flows overlap, nest and repeat: three zones of sixteen
  * addresses in each family, one zone that owns the rest, perhaps a shared interface, perhaps a
- * protected gateway. Flows are named f0, f1, … in file order.
+ * protected gateway. Flows are named f0, f1, … in file order. Of most policies some flows expire or
+ * have a schedule.
  */
 #define RANDOM_FLOWS_MAX 40
+
+/* The days on which flows expire, more than a week apart, and the hours in which they are open. */
+extern const char *const random_expiries[3];
+extern const char *const random_schedules[3];
 
 /*
  * The policy's text, owned by the caller; flows whose entry in `disabled` is true are written with
@@ -31,6 +36,8 @@ struct random_case {
     struct sources *sources;
     struct diagnostics *diagnostics;
     struct policy *policy; /* without the shadowed flows */
+    usec_t now;            /* an instant at which some are live and some are not */
+    struct flow_states *states;
     struct diagram *diagram;
     bool shadowed[RANDOM_FLOWS_MAX];
 };

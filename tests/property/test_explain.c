@@ -104,26 +104,30 @@ static void check_tiles(const struct explanation *explanation, int seed)
     ck_assert_uint_eq(answer, explanation->n_answers);
 }
 
-static void check_owners(const struct explanation *explanation, struct random *random, int seed)
+static void check_owners(const struct random_case *c, const struct explanation *explanation,
+                         struct random *random, int seed)
 {
-    const struct policy *policy = explanation->question->policy;
-
     for (size_t i = 0; i < explanation->n_answers; i++) {
         for (unsigned j = 0; j < 3; j++) {
             struct packet packet =
                 packet_of(explanation, random_within(explanation->answers[i].span, random));
 
-            ck_assert_msg(policy_decide_naively(policy, &packet) ==
+            ck_assert_msg(policy_decide_naively(c->policy, c->states, &packet) ==
                               explanation->answers[i].decision.flow,
                           "seed %d: service %" PRIx32 " has another owner", seed, packet.service);
         }
     }
 }
 
-static void check_whole(const struct explanation *explanation, struct random *random, int seed)
+static bool is_live(const struct policy *policy, const struct flow_states *states, uint32_t flow)
+{
+    return flow != NO_FLOW && flow_states_of(states, &policy->flows[flow], NULL) == FLOW_STATE_LIVE;
+}
+
+static void check_whole(const struct random_case *c, const struct explanation *explanation,
+                        struct random *random, int seed)
 {
     const struct asked *asked = &explanation->question->families[explanation->family];
-    const struct policy *policy = explanation->question->policy;
 
     for (unsigned i = 0; explanation->whole && i < SAMPLES; i++) {
         const struct answer *answer =
@@ -133,7 +137,8 @@ static void check_whole(const struct explanation *explanation, struct random *ra
 
         packet.source = random_member(&asked->from.addresses, random);
         packet.destination = random_member(&asked->to.addresses, random);
-        passes = policy_decide_naively(policy, &packet) != NO_FLOW;
+        passes =
+            is_live(c->policy, c->states, policy_decide_naively(c->policy, c->states, &packet));
         ck_assert_msg(passes == (answer->reason == REASON_NONE),
                       "seed %d: `%s` to `%s`, service %" PRIx32 " is answered otherwise", seed,
                       explanation->question->from, explanation->question->to, packet.service);
@@ -156,12 +161,13 @@ START_TEST(explanations_agree_with_reading_the_flows)
             !question.families[family].possible)
             continue;
 
-        ck_assert_int_eq(explanation_new(c.diagram, NULL, &question, family, 0, &explanation), 0);
+        ck_assert_int_eq(explanation_new(c.diagram, NULL, &question, family, c.now, &explanation),
+                         0);
         check_tiles(explanation, _i);
         if (explanation->unjudged)
             continue;
-        check_owners(explanation, &random, _i);
-        check_whole(explanation, &random, _i);
+        check_owners(&c, explanation, &random, _i);
+        check_whole(&c, explanation, &random, _i);
     }
     random_case_clear(&c);
 }
@@ -183,14 +189,15 @@ START_TEST(what_owns_a_packet_stands_in_the_cell_of_its_zones)
     struct random_case c;
 
     random_case_make((uint64_t)_i, &c);
-    ck_assert_int_eq(matrix_new(c.policy, NULL, 0, &matrix), 0);
+    ck_assert_int_eq(matrix_new(c.policy, NULL, c.now, &matrix), 0);
     for (unsigned i = 0; i < PACKETS; i++) {
         struct packet packet = random_packet(c.policy, &random);
-        uint32_t flow = policy_decide_naively(c.policy, &packet);
+        uint32_t flow = policy_decide_naively(c.policy, c.states, &packet);
         size_t from = packet.from == ZONE_GATEWAY ? c.policy->n_zones : packet.from;
         size_t to = packet.to == ZONE_GATEWAY ? c.policy->n_zones : packet.to;
 
-        ck_assert_msg(flow == NO_FLOW || has_flow(matrix_cell(matrix, from, to), flow),
+        ck_assert_msg(!is_live(c.policy, c.states, flow) ||
+                          has_flow(matrix_cell(matrix, from, to), flow),
                       "seed %d packet %u: flow %" PRIu32 " is not in its cell", _i, i, flow);
     }
     random_case_clear(&c);
@@ -205,6 +212,8 @@ START_TEST(what_operators_changed_passes_nowhere)
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
     struct override list[] = {{.kind = OVERRIDE_ISOLATION}, {.kind = OVERRIDE_SUSPENSION}};
     const struct overrides overrides = {.overrides = list, .n_overrides = ELEMENTS_OF(list)};
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
+    cleanup_(diagram_freep) struct diagram *diagram = NULL;
     size_t zone, suspended;
     struct random_case c;
 
@@ -214,17 +223,20 @@ START_TEST(what_operators_changed_passes_nowhere)
     list[0].name = (char *)c.policy->zones[zone].name;
     list[1].name = (char *)c.policy->flows[suspended].name;
 
-    ck_assert_int_eq(matrix_new(c.policy, &overrides, 0, &matrix), 0);
+    ck_assert_int_eq(matrix_new(c.policy, &overrides, c.now, &matrix), 0);
+    ck_assert_int_eq(flow_states_new(c.policy, &overrides, c.now, &states), 0);
+    ck_assert_int_eq(diagram_new(c.policy, states, c.diagnostics, &diagram), 0);
     for (unsigned i = 0; i < PACKETS; i++) {
         struct packet packet = random_packet(c.policy, &random);
-        uint32_t flow = policy_decide_naively(c.policy, &packet);
+        uint32_t flow = policy_decide_naively(c.policy, states, &packet);
         size_t from = packet.from == ZONE_GATEWAY ? c.policy->n_zones : packet.from;
         size_t to = packet.to == ZONE_GATEWAY ? c.policy->n_zones : packet.to;
         bool cut = from != to && (from == zone || to == zone);
 
+        ck_assert_uint_eq(diagram_decide(diagram, &packet).flow, flow);
         if (flow != NO_FLOW)
             ck_assert_msg(has_flow(matrix_cell(matrix, from, to), flow) ==
-                              (!cut && flow != suspended),
+                              (!cut && flow != suspended && is_live(c.policy, states, flow)),
                           "seed %d packet %u: flow %" PRIu32, _i, i, flow);
     }
     random_case_clear(&c);

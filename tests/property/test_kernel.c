@@ -100,6 +100,24 @@ static void assert_listing_loads(void)
     sandbox_nft_check(listing);
 }
 
+/* The policy is enforced as it is at one instant, which lasts. */
+static void stop_clock(struct ruleset *ruleset)
+{
+    struct set *live = (struct set *)ruleset_find_set(ruleset, RULESET_LIVE);
+
+    for (size_t i = 0; i < live->n_elements; i++)
+        live->elements[i].expires = 0;
+}
+
+/* Whether a live flow approves the packet. */
+static bool is_approved(const struct random_case *c, const struct packet *packet)
+{
+    uint32_t owner = policy_decide_naively(c->policy, c->states, packet);
+
+    return owner != NO_FLOW &&
+           flow_states_of(c->states, &c->policy->flows[owner], NULL) == FLOW_STATE_LIVE;
+}
+
 static void bench_commit(struct bench *bench, const struct random_case *c)
 {
     cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
@@ -107,8 +125,9 @@ static void bench_commit(struct bench *bench, const struct random_case *c)
     struct nftables_refusal refusal = {0};
     int r;
 
-    ck_assert_int_eq(
-        ruleset_compile(c->diagram, &(struct ruleset_options){.now = calendar_now()}, &wanted), 0);
+    ck_assert_int_eq(ruleset_compile(c->diagram, &(struct ruleset_options){.now = c->now}, &wanted),
+                     0);
+    stop_clock(wanted);
     ck_assert_int_eq(difference_new(bench->committed, wanted, &difference), 0);
     r = nftables_apply(bench->nftables, wanted, difference, calendar_now(), &refusal, NULL);
     ck_assert_msg(r == 0, "refused: %s: %s", refusal.what, strerror(-refusal.error));
@@ -184,6 +203,7 @@ struct probe {
     struct packet packet;
     struct frame frame;
     uint32_t owner;
+    bool approved;
     unsigned seen;
 };
 
@@ -211,7 +231,7 @@ static void collect(struct bench *bench, struct probe *probes, bool replies)
  * A protocol without ports has one connection between two hosts: what goes against an approved flow
  * is its reply, if a packet of that flow came first.
  */
-static bool may_be_reply(const struct policy *policy, const struct probe *probe)
+static bool may_be_reply(const struct random_case *c, const struct probe *probe)
 {
     struct packet reversed = probe->packet;
 
@@ -219,7 +239,7 @@ static bool may_be_reply(const struct policy *policy, const struct probe *probe)
     reversed.to = probe->packet.from;
     reversed.source = probe->packet.destination;
     reversed.destination = probe->packet.source;
-    return probe->frame.kind == FRAME_OTHER && policy_decide_naively(policy, &reversed) != NO_FLOW;
+    return probe->frame.kind == FRAME_OTHER && is_approved(c, &reversed);
 }
 
 /*
@@ -251,7 +271,8 @@ static void check_probes(struct bench *bench, const struct random_case *c, int s
             probe->packet = random_packet(c->policy, &bench->random);
         } while (probe->packet.from == ZONE_GATEWAY || probe->packet.to == ZONE_GATEWAY ||
                  SERVICE_PROTOCOL(probe->packet.service) == 132);
-        probe->owner = policy_decide_naively(c->policy, &probe->packet);
+        probe->owner = policy_decide_naively(c->policy, c->states, &probe->packet);
+        probe->approved = is_approved(c, &probe->packet);
         probe->frame = frame_of(&probe->packet, i);
         ck_assert_int_eq(
             lab_send(bench->lab, wire_of_zone(probe->packet.from), &probe->frame, NULL), 0);
@@ -263,8 +284,8 @@ static void check_probes(struct bench *bench, const struct random_case *c, int s
         const struct probe *probe = &probes[i];
         struct frame reply = reply_to(&probe->frame);
 
-        ck_assert_msg((probe->seen > 0) == (probe->owner != NO_FLOW) ||
-                          (probe->seen > 0 && may_be_reply(c->policy, probe)),
+        ck_assert_msg((probe->seen > 0) == probe->approved ||
+                          (probe->seen > 0 && may_be_reply(c, probe)),
                       "seed %d packet %" PRIu32 ": the flows say %" PRIu32
                       ", the kernel %s; zones %zu to %zu, service %06x",
                       seed, i, probe->owner, probe->seen ? "lets it pass" : "drops it",
@@ -277,7 +298,7 @@ static void check_probes(struct bench *bench, const struct random_case *c, int s
 
     for (uint32_t i = 0; i < PACKETS; i++) {
         /* Portless protocols share a connection, and what is no reply may be approved by itself. */
-        if (probes[i].owner != NO_FLOW)
+        if (probes[i].approved)
             ck_assert_msg(probes[i].seen > 0, "seed %d packet %" PRIu32 ": no reply passed", seed,
                           i);
     }

@@ -46,14 +46,13 @@ START_TEST(a_random_policy_is_rehearsed_without_failure)
     cleanup_(random_case_clear) struct random_case c = {0};
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
-    usec_t now = calendar_now();
     int r;
 
     random_case_make((uint64_t)_i, &c);
-    ck_assert_int_eq(ruleset_compile(c.diagram, &(struct ruleset_options){.now = now}, &ruleset),
+    ck_assert_int_eq(ruleset_compile(c.diagram, &(struct ruleset_options){.now = c.now}, &ruleset),
                      0);
     sandbox_enter();
-    r = rehearsal_run(c.diagram, ruleset, now, &rehearsal);
+    r = rehearsal_run(c.diagram, ruleset, c.now, &rehearsal);
     ck_assert_msg(r == 0, "seed %d: %s", _i, strerror(-r));
 
     for (size_t i = 0; i < rehearsal->n_failures && i < 20; i++)

@@ -67,7 +67,7 @@ static inline struct fixture furnish(const char *policy)
     r = parse_policy("test", policy, strlen(policy), fixture.sources, fixture.diagnostics,
                      &fixture.policy);
     if (r == 0)
-        r = diagram_new(fixture.policy, fixture.diagnostics, &fixture.diagram);
+        r = diagram_new(fixture.policy, NULL, fixture.diagnostics, &fixture.diagram);
     if (r < 0)
         diagnostics_print(fixture.diagnostics, fixture.sources, stderr, false);
     ck_assert_int_eq(r, 0);

@@ -47,7 +47,7 @@ static int draft_end(struct draft *draft)
 {
     ck_assert_int_eq(fclose(draft->stream), 0);
     read_valid(&draft->reading, draft->text);
-    return diagram_new(draft->reading.policy, draft->reading.diagnostics, &draft->diagram);
+    return diagram_new(draft->reading.policy, NULL, draft->reading.diagnostics, &draft->diagram);
 }
 
 static void draft_clear(struct draft *draft)
@@ -126,7 +126,7 @@ static void assert_nested_decisions(const struct draft *draft, int n_levels)
             };
             uint32_t owner = flow <= from ? (uint32_t)flow : NO_FLOW;
 
-            ck_assert_uint_eq(policy_decide_naively(draft->reading.policy, &packet), owner);
+            ck_assert_uint_eq(policy_decide_naively(draft->reading.policy, NULL, &packet), owner);
             ck_assert_uint_eq(diagram_decide(draft->diagram, &packet).flow, owner);
         }
     }

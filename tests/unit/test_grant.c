@@ -224,7 +224,8 @@ START_TEST(a_grant_of_what_is_approved_is_shadowed)
 
     ck_assert_int_eq(write_wish(covered[_i].from, covered[_i].to, covered[_i].service, "r"), 0);
     ck_assert_int_eq(parse(), 0);
-    ck_assert_int_eq(diagram_new(with.policy, with.diagnostics, &diagram), shadowed ? -EBADMSG : 0);
+    ck_assert_int_eq(diagram_new(with.policy, NULL, with.diagnostics, &diagram),
+                     shadowed ? -EBADMSG : 0);
     ck_assert_uint_eq(diagnostics_list(with.diagnostics, &list), covered[_i].code ? 1 : 0);
     if (!covered[_i].code)
         return;

@@ -3,7 +3,7 @@
 /*
  * What is reported of flows when there is no time to find out whether they own anything: this
  * program has a diagram of its own, which may look at no row to find it out.
- * lib/diagram/shadowed.h.
+ * lib/diagram/owners.h.
  */
 
 #include <check.h>
@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "checks.h"
 #include "diagram/diagram.h"
-#include "diagram/shadowed.h"
+#include "diagram/owners.h"
 #include "tests/parse_policy.h"
 
 static const char policy_text[] =
@@ -52,14 +52,14 @@ START_TEST(flows_not_settled_are_overlapped_and_a_warning_says_so)
     ck_assert_int_eq(parse_policy("policy.yaml", policy_text, strlen(policy_text), sources,
                                   diagnostics, &policy),
                      0);
-    ck_assert_int_eq(diagram_new(policy, diagnostics, &diagram), 0);
+    ck_assert_int_eq(diagram_new(policy, NULL, diagnostics, &diagram), 0);
     ck_assert_uint_eq(count_code(diagnostics, "shadowed"), 0);
     ck_assert_uint_eq(count_code(diagnostics, "overlap"), 2);
     ck_assert_uint_eq(count_code(diagnostics, "overlap-unsettled"), 1);
 
     /* With enough time it is known which. */
-    ck_assert_int_eq(shadowed_find_owners(diagram, 0, owns), -E2BIG);
-    ck_assert_int_eq(shadowed_find_owners(diagram, 1000, owns), 0);
+    ck_assert_int_eq(owners_find(diagram, NULL, 0, owns), -E2BIG);
+    ck_assert_int_eq(owners_find(diagram, NULL, 1000, owns), 0);
     ck_assert(owns[0] && owns[1] && !owns[2] && owns[3]);
 }
 END_TEST

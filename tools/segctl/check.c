@@ -13,10 +13,10 @@
 #include "command.h"
 #include "loaded.h"
 
-/* Whether the flow, if any, passes packets now. */
-static bool is_live(const struct policy *policy, uint32_t flow)
+/* Whether the flow, if any, passes packets until some day, in the hours of its schedule. */
+static bool is_live(const struct compiled *compiled, uint32_t flow)
 {
-    return flow != NO_FLOW && policy->flows[flow].expires > calendar_now();
+    return flow != NO_FLOW && compiled->policy->flows[flow].expires > compiled->now;
 }
 
 static int report_failure(const struct loaded *loaded, const struct expectation *expectation,
@@ -59,7 +59,7 @@ static int judge(const struct loaded *loaded)
         };
         uint32_t flow = diagram_decide(loaded->compiled->diagram, &packet).flow;
 
-        if (is_live(loaded->compiled->policy, flow) == expectation->allow)
+        if (is_live(loaded->compiled, flow) == expectation->allow)
             continue;
         failed++;
         if (report_failure(loaded, expectation, flow) < 0)
@@ -94,7 +94,8 @@ static int check(const char *path, bool json)
     cleanup_(loaded_clear) struct loaded loaded = {0};
     int exit_code = EXIT_YES, r;
 
-    r = loaded_read(&loaded, path, &(struct compiled_input){.last = COMPILED_DIAGRAM});
+    r = loaded_read(&loaded, path,
+                    &(struct compiled_input){.now = calendar_now(), .last = COMPILED_DIAGRAM});
     if (r == -EBADMSG)
         exit_code = EXIT_POLICY_INVALID;
     if (r == 0) {

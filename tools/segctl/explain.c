@@ -183,12 +183,13 @@ static bool is_asked(const struct question *question, const struct explain_optio
 
 /* Explains in the family that is judged and in the other one. Returns an exit code. */
 static int explain_families(const struct loaded *loaded, const struct question *question,
-                            const struct explain_options *options, usec_t now)
+                            const struct explain_options *options)
 {
     enum family family = is_asked(question, options, FAMILY_IPV4) ? FAMILY_IPV4 : FAMILY_IPV6;
     enum family other_family = family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
     cleanup_(explanation_freep) struct explanation *explanation = NULL;
     cleanup_(explanation_freep) struct explanation *other = NULL;
+    usec_t now = loaded->compiled->now;
     int r, exit_code;
 
     r = explanation_new(loaded->compiled->diagram, &loaded->overrides, question, family, now,
@@ -214,10 +215,9 @@ static int explain(const struct command *command, const struct explain_options *
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(question_clear) struct question question = {0};
-    usec_t now;
     int r;
 
-    r = running_or_files(command, &options->judged, &loaded, &now);
+    r = running_or_files(command, &options->judged, &loaded);
     if (r != EXIT_YES)
         return r;
 
@@ -231,7 +231,7 @@ static int explain(const struct command *command, const struct explain_options *
     if (r > 0)
         return refuse(command, &question, (enum question_problem)r, options->judged.json);
 
-    return explain_families(&loaded, &question, options, now);
+    return explain_families(&loaded, &question, options);
 }
 
 int run_explain(const struct command *command, int argc, char **argv)

@@ -369,13 +369,13 @@ static void print_content(const struct policy *policy, const struct flow *flow)
     words_ends(stdout, policy, flow->to_names, flow->n_to_names);
 }
 
-/* Why the flow that owns what was asked for does not pass it: "the flow that …". */
-static const char *owner_word(enum flow_state state)
+/* Why a flow does not pass what it covers: "it …". */
+static const char *state_word(enum flow_state state)
 {
     return state == FLOW_STATE_EXPIRED     ? "has expired"
            : state == FLOW_STATE_SUSPENDED ? "is suspended"
            : state == FLOW_STATE_CLOSED    ? "is outside its hours"
-                                           : "owns it";
+                                           : "is disabled";
 }
 
 static void print_nearness(const struct explained *explained, const struct near_flow *near)
@@ -389,8 +389,7 @@ static void print_nearness(const struct explained *explained, const struct near_
         fputs("would allow it, but it is disabled", stdout);
         return;
     case NEAR_LATER:
-        printf("would allow it, but the flow that %s comes first and owns it",
-               owner_word(explained->explanation->main->state));
+        printf("would allow it, but it %s too", state_word(near->state));
         return;
     case NEAR_PART:
         fputs("allows a part: ", stdout);

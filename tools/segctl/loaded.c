@@ -173,20 +173,17 @@ int print_json(json_t *object, int exit_code)
     return exit_code;
 }
 
-static int read_instant(const struct command *command, const struct policy *policy,
-                        const char *text, usec_t *ret_instant)
+int instant_read(const struct command *command, const char *text, struct wall_instant *instant,
+                 struct compiled_input *input)
 {
-    struct date date;
-    usec_t end;
-
-    if (!text) {
-        *ret_instant = calendar_now();
+    input->now = calendar_now();
+    if (!text)
         return EXIT_YES;
-    }
-    if (date_parse(text, &date) < 0 || date_end(date, policy->timezone, &end) < 0)
-        return command_usage(command, "`%s` is not a date such as 2027-03-31", text);
+    if (wall_instant_parse(text, instant) < 0)
+        return command_usage(command, "`%s` is not a time such as 2027-03-31 or 2027-03-31T08:30",
+                             text);
 
-    *ret_instant = end - 1;
+    input->at = instant;
     return EXIT_YES;
 }
 
@@ -219,16 +216,16 @@ static int take_overrides(const struct policy_reply *reply, struct overrides *ov
     return r == -EEXIST ? -EPROTO : r;
 }
 
-static int load(struct loaded *loaded, const json_t *json)
+static int load(struct loaded *loaded, const json_t *json, struct compiled_input input)
 {
     cleanup_(reply_clear) struct policy_reply reply = {0};
-    struct compiled_input input = {.overrides = &loaded->overrides, .last = COMPILED_DIAGRAM};
     int r = record_decode_reply(&policy_reply_type, json, &reply);
 
     if (r == 0)
         r = take_overrides(&reply, &loaded->overrides);
     if (r == 0)
         r = diagnostics_new(&loaded->diagnostics);
+    input.overrides = &loaded->overrides;
     input.texts = reply.texts;
     input.n_texts = reply.n_texts;
     return r < 0 ? r : compiled_new(&input, loaded->diagnostics, &loaded->compiled);
@@ -249,7 +246,7 @@ static int fail(const struct remote *remote, const struct loaded *loaded, int er
 }
 
 static int read_running(const struct command *command, const struct judged *judged,
-                        struct loaded *loaded)
+                        const struct compiled_input *input, struct loaded *loaded)
 {
     struct remote remote = {.command = command, .socket = judged->socket, .json = judged->json};
     cleanup_(json_decrefp) json_t *reply = NULL;
@@ -261,17 +258,19 @@ static int read_running(const struct command *command, const struct judged *judg
     if (exit_code != EXIT_YES)
         return exit_code;
 
-    r = load(loaded, reply);
+    r = load(loaded, reply, *input);
     return r < 0 ? fail(&remote, loaded, r) : EXIT_YES;
 }
 
 int running_or_files(const struct command *command, const struct judged *judged,
-                     struct loaded *loaded, usec_t *ret_instant)
+                     struct loaded *loaded)
 {
-    const struct compiled_input input = {.last = COMPILED_DIAGRAM};
-    int r = judged->path ? loaded_require(loaded, judged->path, &input, judged->json)
-                         : read_running(command, judged, loaded);
+    struct compiled_input input = {.last = COMPILED_DIAGRAM};
+    struct wall_instant instant;
+    int r = instant_read(command, judged->at, &instant, &input);
 
-    return r == EXIT_YES ? read_instant(command, loaded->compiled->policy, judged->at, ret_instant)
-                         : r;
+    if (r != EXIT_YES)
+        return r;
+    return judged->path ? loaded_require(loaded, judged->path, &input, judged->json)
+                        : read_running(command, judged, &input, loaded);
 }

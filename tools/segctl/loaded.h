@@ -33,18 +33,23 @@ int loaded_require(struct loaded *loaded, const char *path, const struct compile
 struct judged {
     const char *path; /* of policy files; NULL: the policy that is enforced */
     const char *socket;
-    const char *at; /* a date, or NULL for now */
+    const char *at; /* a time, or NULL for now */
     bool json;
 };
 
 /*
  * Compiles the policy files of the path, or the policy that the daemon at the socket enforces, with
- * its grants and overrides. A date means its last instant, since what is valid until a day still is
- * on it. Returns an exit code, EXIT_YES if there is a policy and an instant; otherwise the error
- * has been printed.
+ * its grants and overrides; as they are at the time, which `compiled->now` then is. Returns an exit
+ * code, EXIT_YES if there is a policy; otherwise the error has been printed.
  */
 int running_or_files(const struct command *command, const struct judged *judged,
-                     struct loaded *loaded, usec_t *ret_instant);
+                     struct loaded *loaded);
+/*
+ * The instant that `--at TIME` means, for compiled_input, whose `at` becomes `instant`; NULL is
+ * now. Returns an exit code; the error of a wrong time has been printed to stderr.
+ */
+int instant_read(const struct command *command, const char *text, struct wall_instant *instant,
+                 struct compiled_input *input);
 /* Prints why the policy cannot be judged at an instant: no memory, or its time zone cannot be
  * read. Returns an exit code. */
 int instant_failed(int error);

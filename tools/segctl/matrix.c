@@ -56,14 +56,13 @@ static int matrix(const struct command *command, const struct judged *judged, bo
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
     struct matrix_view view = {0};
-    usec_t now;
     int r;
 
-    r = running_or_files(command, judged, &loaded, &now);
+    r = running_or_files(command, judged, &loaded);
     if (r != EXIT_YES)
         return r;
 
-    r = matrix_new(loaded.compiled->policy, &loaded.overrides, now, &matrix);
+    r = matrix_new(loaded.compiled->policy, &loaded.overrides, loaded.compiled->now, &matrix);
     if (r < 0)
         return instant_failed(r);
 

@@ -145,24 +145,29 @@ static int rehearse_in_child(const struct loaded *loaded, bool json)
     return EXIT_FAILED;
 }
 
-static int load_and_rehearse(const char *path, bool json)
+static int load_and_rehearse(const struct command *command, const char *path, const char *at,
+                             bool json)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
-    const struct compiled_input input = {.now = calendar_now(), .widest_limits = true};
-    int exit_code = loaded_require(&loaded, path, &input, json);
+    struct compiled_input input = {.widest_limits = true};
+    struct wall_instant instant;
+    int exit_code = instant_read(command, at, &instant, &input);
 
+    if (exit_code == EXIT_YES)
+        exit_code = loaded_require(&loaded, path, &input, json);
     return exit_code == EXIT_YES ? rehearse_in_child(&loaded, json) : exit_code;
 }
 
 int run_rehearse(const struct command *command, int argc, char **argv)
 {
+    const char *at = NULL;
     bool json = false;
-    const struct command_option options[] = {{"json", .flag = &json}};
+    const struct command_option options[] = {{"at", .text = &at}, {"json", .flag = &json}};
     int exit_code;
 
     if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
         return exit_code;
     if (argc - optind > 1)
         return command_usage(command, "more than one PATH");
-    return load_and_rehearse(optind < argc ? argv[optind] : POLICY_PATH_DEFAULT, json);
+    return load_and_rehearse(command, optind < argc ? argv[optind] : POLICY_PATH_DEFAULT, at, json);
 }

@@ -134,7 +134,8 @@ static int put_policy(struct remote *remote, const struct field *field, const ch
     if (r < 0 && r != -EBADMSG)
         return command_no_memory();
 
-    r = loaded_require(&loaded, path, &(struct compiled_input){.last = COMPILED_DIAGRAM},
+    r = loaded_require(&loaded, path,
+                       &(struct compiled_input){.now = calendar_now(), .last = COMPILED_DIAGRAM},
                        remote->json);
     return r == EXIT_YES ? EXIT_POLICY_INVALID : r; /* the files are others by now */
 }
