@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/calendar.h"
@@ -11,8 +12,11 @@
  */
 
 struct agenda {
-    size_t n_flows;            /* of the policy, without those of grants */
-    usec_t until;              /* the next instant at which a flow or a warning begins or ends */
+    size_t n_flows; /* of the policy, without those of grants */
+    /* The next instant at which a flow or a warning begins or ends, or at which packets begin to
+     * belong to another flow. It may be over once the commit before it is done. */
+    usec_t until;
+    bool failed;               /* what time changed could not be enforced the last time */
     struct expiring *expiring; /* sorted by `expires` */
     size_t n_expiring;
 };

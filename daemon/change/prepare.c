@@ -5,7 +5,9 @@
 #include "daemon/change/prepare.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "answer/moment.h"
 #include "daemon/change/cut.h"
 #include "daemon/change/kept.h"
 
@@ -33,6 +35,35 @@ int prepare_compile(const struct gateway *gateway, const struct compiled_input *
 
     *ret_compiled = TAKE_PTR(compiled);
     return 0;
+}
+
+static const struct flow *find_flow(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        if (strcmp(policy->flows[i].name, name) == 0)
+            return &policy->flows[i];
+    }
+    return NULL;
+}
+
+int prepare_check_grant(const struct compiled *compiled, const char *name,
+                        const struct overrides *overrides, struct outcome *outcome)
+{
+    const struct flow *flow = find_flow(compiled->policy, name);
+    cleanup_(moment_clear) struct moment moment = {0};
+    int r = moment_init(&moment, compiled->policy, overrides, compiled->now);
+
+    if (r < 0 || !flow || moment_passes_somewhere(&moment, flow))
+        return r;
+    if (moment_flow_state(&moment, flow) == FLOW_STATE_SUSPENDED)
+        return outcome_set(outcome, OUTCOME_REFUSED,
+                           "the grant would not pass: what it names is suspended; `segctl status` "
+                           "lists suspensions, `segctl resume` ends one");
+    return outcome_set(outcome, OUTCOME_REFUSED,
+                       "the grant would not pass: zone `%s` or zone `%s` is isolated; `segctl "
+                       "status` lists isolations, `segctl release` ends one",
+                       policy_zone_name(compiled->policy, flow->from[0].zone),
+                       policy_zone_name(compiled->policy, flow->to[0].zone));
 }
 
 int prepare_compare(const struct gateway *gateway, const struct compiled *compiled,

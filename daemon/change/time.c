@@ -84,6 +84,7 @@ int change_by_time(struct gateway *gateway)
         r = target_read_enforced(gateway, &target, &outcome);
     if (r == 0)
         r = transaction_run(gateway, &target, &outcome);
+    gateway->agenda.failed = r != 0;
     if (r == 0) {
         tell_ended(gateway, &ended);
         findings_drop(gateway->findings, "change", "behind-time", NULL);

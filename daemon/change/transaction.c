@@ -104,7 +104,10 @@ static int check(struct transaction *transaction)
 
     if (target->content != TARGET_POLICY || target->is_start)
         return 0;
-    if (target->is_new)
+    if (target->needs_grants)
+        r = prepare_check_grant(transaction->compiled, target->object, &target->state.overrides,
+                                transaction->outcome);
+    if (r == 0 && target->is_new)
         r = prepare_compare(transaction->gateway, transaction->compiled, &transaction->old,
                             transaction->outcome);
     if (r == 0 && target->detail && target->is_new)

@@ -103,8 +103,9 @@ static usec_t next_change(const struct gateway *gateway)
         if (overrides->overrides[i].until < when)
             when = overrides->overrides[i].until;
     }
+    /* A commit that takes as long as from one instant to the next is followed at once. */
     if (when <= now)
-        when = now + RETRY;
+        when = gateway->agenda.failed ? now + RETRY : now;
     return when > now + DAY ? now + DAY : when;
 }
 

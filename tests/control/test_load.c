@@ -96,6 +96,35 @@ START_TEST(changes_lose_no_approved_packet_and_pass_no_other)
 }
 END_TEST
 
+/* `narrow` comes first and covers what streams; so does the wide flow after it. */
+#define NARROW                                                                                     \
+    WIRES_POLICY TRAFFIC_HOSTS                                                                     \
+        "flows:\n"                                                                                 \
+        "  narrow: { from: client, to: server, services: [udp/7001] }\n"                           \
+        "  ranges: { from: client, to: server, services: [udp/7001-7003] }\n"                      \
+        "  wide: { from: a, to: b, services: [udp/6990-7008] }\n"
+
+/* While one flow is suspended the next one that approves the packets has them, without losing one:
+ * of open connections too. */
+START_TEST(suspended_flow_hands_its_packets_to_the_next)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(NARROW);
+    struct traffic traffic = {.lab = lab};
+
+    for (int i = 0; i < TURNS; i++) {
+        traffic_round(&traffic);
+        change(&traffic, segd, "Suspend", named("flow", "narrow"));
+        change(&traffic, segd, "Suspend", named("flow", "ranges"));
+        change(&traffic, segd, "Resume", named("flow", "narrow"));
+        change(&traffic, segd, "Suspend", named("flow", "narrow"));
+        change(&traffic, segd, "Resume", named("flow", "ranges"));
+        change(&traffic, segd, "Resume", named("flow", "narrow"));
+    }
+    calls_verify(segd);
+}
+END_TEST
+
 /* A connection that is open when its flow is suspended, or its zone isolated, has had its last
  * packet in both directions; what is kept goes on. */
 START_TEST(open_connection_ends_with_its_flow)
@@ -131,5 +160,6 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_test(tests, changes_lose_no_approved_packet_and_pass_no_other);
+    tcase_add_test(tests, suspended_flow_hands_its_packets_to_the_next);
     tcase_add_loop_test(tests, open_connection_ends_with_its_flow, 0, FAMILIES);
 }

@@ -8,10 +8,13 @@
  */
 
 #include <check.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/instant.h"
@@ -21,6 +24,7 @@
 #include "daemon/change/time.h"
 #include "sandbox.h"
 #include "subject.h"
+#include "traffic.h"
 #include "wires.h"
 
 usec_t __wrap_calendar_now(void);
@@ -252,6 +256,228 @@ START_TEST(open_connection_ends_with_the_time_of_its_flow)
 }
 END_TEST
 
+/* A narrow flow comes first and covers what the streams approve; so does the wide one after it. */
+#define NARROW_BEFORE_WIDE                                                                         \
+    WIRES_POLICY TRAFFIC_HOSTS "flows:\n"                                                          \
+                               "  narrow: { from: client, to: server, services: [udp/7001],"       \
+                               " schedule: { days: mon-sun, hours: '08:30-17:15' } }\n"            \
+                               "  wide: { from: a, to: b, services: [udp/6990-7008] }\n"
+/* Tuesday in Tokyo. */
+#define BEFORE_OPENING "2026-11-23T23:29:00Z"
+#define OPENING "2026-11-23T23:30:00Z"
+#define LEAD "2026-11-24T08:14:58Z"
+#define CLOSING "2026-11-24T08:15:00Z"
+
+/* Streams in a process of its own, until stream_end(). */
+struct stream {
+    pid_t process;
+    int pipe[2];
+};
+
+static void stream_begin(struct stream *stream, struct lab *lab)
+{
+    struct traffic traffic = {.lab = lab};
+    struct pollfd ended;
+
+    ck_assert_int_eq(pipe2(stream->pipe, O_CLOEXEC), 0);
+    stream->process = fork();
+    ck_assert_int_ge(stream->process, 0);
+    if (stream->process > 0) {
+        close(stream->pipe[0]);
+        return;
+    }
+    close(stream->pipe[1]);
+    ended = (struct pollfd){.fd = stream->pipe[0]};
+    do {
+        traffic_round(&traffic);
+    } while (poll(&ended, 1, 0) == 0);
+    _exit(EXIT_SUCCESS);
+}
+
+static void stream_end(struct stream *stream)
+{
+    int status;
+
+    close(stream->pipe[1]);
+    ck_assert_int_eq(waitpid(stream->process, &status, 0), stream->process);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS, "packets were lost");
+}
+
+#define DAYS_STREAMED 20
+
+/* By the daemon, which is a little ahead of the kernel, and once by the kernel alone. */
+START_TEST(flow_that_begins_or_ends_loses_no_packet_of_another)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    struct stream stream;
+
+    set_clock(BEFORE_OPENING);
+    begin(&subject, NARROW_BEFORE_WIDE);
+    stream_begin(&stream, lab);
+    for (int i = 0; i < DAYS_STREAMED; i++) {
+        go_to(&subject, BEFORE_OPENING, true);
+        go_to(&subject, OPENING, false);
+        ck_assert_int_gt(listed_timeout("narrow", false), 0);
+        go_to(&subject, LEAD, false);
+        ck_assert_int_ne(listed_timeout("narrow", false), FOR_EVER);
+        go_to(&subject, CLOSING, false);
+        ck_assert_int_eq(listed_timeout("narrow", false), CLOSED);
+    }
+
+    go_to(&subject, OPENING, true);
+    go_to(&subject, LEAD, true);
+    while (listed_timeout("narrow", false) != CLOSED)
+        ;
+    stream_end(&stream);
+}
+END_TEST
+
+/* The daemon moves what a flow owns in time. Where it does not run then, what the flow owned is
+ * dropped until it is back, and nothing else. */
+START_TEST(what_a_flow_owned_waits_for_a_daemon_that_is_away)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    struct frame owned = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7001);
+    struct frame other = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7002);
+
+    set_clock("2026-11-24T08:14:57Z");
+    begin(&subject, NARROW_BEFORE_WIDE);
+    wires_pass(lab, WIRE_A, WIRE_B, &owned, NULL);
+    while (listed_timeout("narrow", false) != CLOSED)
+        ;
+    wires_drop(lab, WIRE_A, &owned, NULL, "suspended/a/b");
+    wires_pass(lab, WIRE_A, WIRE_B, &other, NULL);
+
+    set_clock(CLOSING);
+    subject_start_again(&subject);
+    ck_assert(wires_try(lab, WIRE_A, &owned, NULL));
+}
+END_TEST
+
+/* The daemon wakes up for it. */
+START_TEST(agenda_knows_when_ownership_moves)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    static const char *const instants[] = {BEFORE_OPENING, OPENING, LEAD, CLOSING};
+
+    ck_assert_ptr_nonnull(lab);
+    set_clock(instants[0]);
+    begin(&subject, NARROW_BEFORE_WIDE);
+    for (size_t i = 1; i < ELEMENTS_OF(instants); i++) {
+        char next[INSTANT_TEXT_MAX];
+
+        ck_assert_str_eq(instant_format(subject.gateway->agenda.until, next), instants[i]);
+        go_to(&subject, instants[i], false);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *flows;
+    const char *owner;
+} dead_before_live[] = {
+    {"  narrow: { from: client, to: server, services: [udp/7001], expires: 2026-01-01 }\n"
+     "  wide: { from: a, to: b, services: [udp/6990-7008] }\n",
+     "wide"},
+    {"  narrow: { from: client, to: server, services: [udp/7001],"
+     " schedule: { days: sat-sun } }\n"
+     "  wide: { from: client, to: server, services: [udp/7001-7003] }\n",
+     "wide"},
+    /* A range of few points and one of many. */
+    {"  narrow: { from: a, to: server, services: [udp/7001-7008], expires: 2026-01-01 }\n"
+     "  wide: { from: client, to: b, services: [udp/7001] }\n",
+     "wide"},
+    /* The renewal beside the approval that has ended, and beside the one that has not. */
+    {"  r8: { from: client, to: server, services: [udp/7001], expires: 2026-03-31 }\n"
+     "  r9: { from: client, to: server, services: [udp/7001], expires: 2027-03-31 }\n",
+     "r9"},
+    {"  r9: { from: client, to: server, services: [udp/7001], expires: 2027-03-31 }\n"
+     "  r10: { from: client, to: server, services: [udp/7001], expires: 2028-03-31 }\n",
+     "r9"},
+};
+
+START_TEST(first_live_flow_owns_a_packet)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    struct frame frame = wires_udp((enum family)(_i % FAMILIES), WIRE_A, WIRE_B, 7001);
+    struct frame answer = wires_answer(&frame);
+    cleanup_(freep) char *policy = NULL;
+    int i = _i / FAMILIES;
+
+    ck_assert_int_gt(
+        asprintf(&policy, WIRES_POLICY TRAFFIC_HOSTS "flows:\n%s", dead_before_live[i].flows), 0);
+    set_clock("2026-11-24T00:00:00Z");
+    begin(&subject, policy);
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    wires_pass(lab, WIRE_B, WIRE_A, &answer, NULL);
+    ck_assert_uint_eq(segd_passed(dead_before_live[i].owner, false), 1);
+    ck_assert_uint_eq(segd_passed(dead_before_live[i].owner, true), 1);
+}
+END_TEST
+
+static const char granting_policy[] = WIRES_POLICY TRAFFIC_HOSTS
+    "flows:\n"
+    "  old: { from: client, to: server, services: [udp/7001], expires: 2026-01-01 }\n"
+    "  night: { from: client, to: server, services: [udp/7002], schedule: { hours: '22:00-05:00' } "
+    "}\n"
+    "  stopped: { from: client, to: server, services: [udp/7003] }\n";
+
+static const struct {
+    const char *to, *service;
+    const char *isolated; /* or NULL */
+    uint16_t port;        /* that is tried */
+    enum outcome_kind kind;
+} grants[] = {
+    {"server", "udp/7001", NULL, 7001, OUTCOME_DONE},
+    {"b", "udp/7001", NULL, 7001, OUTCOME_DONE},
+    {"b", "udp/7000-7009", NULL, 7002, OUTCOME_DONE},
+    {"server", "udp/7002", NULL, 7002, OUTCOME_DONE},
+    /* What somebody stopped is not opened by another name. */
+    {"server", "udp/7003", NULL, 7003, OUTCOME_INVALID},
+    {"b", "udp/7001", "b", 7001, OUTCOME_REFUSED},
+    {"b", "udp/7001", "a", 7001, OUTCOME_REFUSED},
+    {"b", "udp/7001", "c", 7001, OUTCOME_DONE},
+};
+
+/* Whoever is told that something is granted finds that it passes, until the grant ends. */
+START_TEST(what_is_granted_passes)
+{
+    const char *from = "a";
+    const struct grant_wish wish = {NULL, &from, 1, &grants[_i].to, 1, &grants[_i].service,
+                                    1,    "test"};
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(subject_clear) struct subject subject = {0};
+    cleanup_(outcome_clear) struct outcome suspended = {0}, isolated = {0}, granted = {0};
+    struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, grants[_i].port);
+    bool passes = grants[_i].kind == OUTCOME_DONE;
+
+    if (grants[_i].kind == OUTCOME_INVALID)
+        from = "client";
+    set_clock("2026-11-24T01:00:00Z");
+    begin(&subject, granting_policy);
+    ck_assert_int_eq(change_suspend(subject.gateway, &somebody, "stopped", "test", &suspended), 0);
+    if (grants[_i].isolated)
+        ck_assert_int_eq(change_isolate(subject.gateway, &somebody, grants[_i].isolated, "test", 0,
+                                        NULL, 0, &isolated),
+                         0);
+    ck_assert(!wires_try(lab, WIRE_A, &frame, NULL));
+
+    ck_assert_int_eq(change_grant(subject.gateway, &somebody, &wish, 3600 * USEC_PER_SEC, &granted),
+                     0);
+    ck_assert_msg(granted.kind == grants[_i].kind, "%s", granted.message);
+    ck_assert_int_eq(wires_try(lab, WIRE_A, &frame, NULL), passes);
+    ck_assert_int_eq(overrides_find(&subject.gateway->state.overrides, OVERRIDE_GRANT, "grant-1") !=
+                         NULL,
+                     passes);
+    go_to(&subject, "2026-11-24T02:00:00Z", false);
+    ck_assert(!wires_try(lab, WIRE_A, &frame, NULL));
+}
+END_TEST
+
 /* Overrides end by the same clock; what the kernel has let go the state forgets too. */
 START_TEST(overrides_end_when_their_time_is_over)
 {
@@ -455,6 +681,12 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, clock_that_jumps_a_year_sets_timeouts_anew);
     tcase_add_loop_test(tests, open_connection_ends_with_the_time_of_its_flow, 0,
                         (int)ELEMENTS_OF(ends));
+    tcase_add_test(tests, flow_that_begins_or_ends_loses_no_packet_of_another);
+    tcase_add_test(tests, what_a_flow_owned_waits_for_a_daemon_that_is_away);
+    tcase_add_test(tests, agenda_knows_when_ownership_moves);
+    tcase_add_loop_test(tests, first_live_flow_owns_a_packet, 0,
+                        FAMILIES * (int)ELEMENTS_OF(dead_before_live));
+    tcase_add_loop_test(tests, what_is_granted_passes, 0, (int)ELEMENTS_OF(grants));
     tcase_add_test(tests, overrides_end_when_their_time_is_over);
     tcase_add_test(tests, clock_of_1970_opens_nothing_that_had_ended);
 }
