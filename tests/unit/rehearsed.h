@@ -60,6 +60,7 @@ struct fixture {
 static inline struct fixture furnish(const char *policy)
 {
     struct fixture fixture = {.now = calendar_now()};
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
     int r;
 
     ck_assert_int_eq(sources_new(&fixture.sources), 0);
@@ -67,7 +68,9 @@ static inline struct fixture furnish(const char *policy)
     r = parse_policy("test", policy, strlen(policy), fixture.sources, fixture.diagnostics,
                      &fixture.policy);
     if (r == 0)
-        r = diagram_new(fixture.policy, NULL, fixture.diagnostics, &fixture.diagram);
+        r = flow_states_new(fixture.policy, NULL, fixture.now, &states);
+    if (r == 0)
+        r = diagram_new(fixture.policy, states, fixture.diagnostics, &fixture.diagram);
     if (r < 0)
         diagnostics_print(fixture.diagnostics, fixture.sources, stderr, false);
     ck_assert_int_eq(r, 0);

@@ -369,15 +369,6 @@ static void print_content(const struct policy *policy, const struct flow *flow)
     words_ends(stdout, policy, flow->to_names, flow->n_to_names);
 }
 
-/* Why a flow does not pass what it covers: "it …". */
-static const char *state_word(enum flow_state state)
-{
-    return state == FLOW_STATE_EXPIRED     ? "has expired"
-           : state == FLOW_STATE_SUSPENDED ? "is suspended"
-           : state == FLOW_STATE_CLOSED    ? "is outside its hours"
-                                           : "is disabled";
-}
-
 static void print_nearness(const struct explained *explained, const struct near_flow *near)
 {
     const struct asked *asked = &explained->question->families[explained->explanation->family];
@@ -389,7 +380,7 @@ static void print_nearness(const struct explained *explained, const struct near_
         fputs("would allow it, but it is disabled", stdout);
         return;
     case NEAR_LATER:
-        printf("would allow it, but it %s too", state_word(near->state));
+        fputs("would allow it, but does not pass now either", stdout);
         return;
     case NEAR_PART:
         fputs("allows a part: ", stdout);
