@@ -25,7 +25,7 @@ static const char policy_text[] =
     "  server: { zone: outer, address: 10.2.0.10 }\n"
     "flows:\n"
     "  web: { from: pc, to: server, services: [tcp/443], expires: 2027-03-31 }\n"
-    "  more: { from: inner, to: server, services: [tcp/443] }\n";
+    "  more: { from: inner, to: server, services: [tcp/443], expires: 2026-03-31 }\n";
 static const char grant_text[] = "segd: 1\n"
                                  "flows:\n"
                                  "  grant-1: { from: pc, to: server, services: [tcp/22] }\n";
@@ -53,6 +53,7 @@ static void set_up(void)
         .texts = &text,
         .n_texts = 1,
         .overrides = &grants,
+        .now = NOW,
         .last = COMPILED_DIAGRAM,
     };
 
@@ -114,8 +115,8 @@ static const struct {
      "2026-11-20 01:00 until 2026-11-20 04:00: ransomware\n",
      "suspended", NULL, "suspension", "2027-03-31"},
     {OVERRIDE_SUSPENSION, "web", NULL, NULL, "tcp/443",
-     "would allow it, but the flow that is suspended comes first and owns it\n", "suspended", NULL,
-     "suspension", "2027-03-31"},
+     "would allow it, but does not pass now either (expired)\n", "suspended", NULL, "suspension",
+     "2027-03-31"},
     {OVERRIDE_ISOLATION, "outer", NULL, NULL, "tcp/443",
      "  reason    isolated: approved by flow web, but zone outer is isolated by tanaka since "
      "2026-11-20 01:00 until 2026-11-20 04:00: ransomware\n",
@@ -132,8 +133,8 @@ static const struct {
      "08:30-12:00, 13:00-17:15), next open 2026-11-20 08:30\n",
      "schedule", "2026-11-19T23:30:00Z", NULL, "2027-03-31"},
     {OVERRIDE_SUSPENSION, NULL, NULL, &office_hours, "tcp/443",
-     "would allow it, but the flow that is outside its hours comes first and owns it\n", "schedule",
-     "2026-11-19T23:30:00Z", NULL, "2027-03-31"},
+     "would allow it, but does not pass now either (expired)\n", "schedule", "2026-11-19T23:30:00Z",
+     NULL, "2027-03-31"},
     {OVERRIDE_SUSPENSION, NULL, NULL, &night, "tcp/443", "  hours     mon,sat-sun 22:00-01:00\n",
      "schedule", "2026-11-21T13:00:00Z", NULL, "2027-03-31"},
     {OVERRIDE_SUSPENSION, NULL, NULL, &weekend, "tcp/443",

@@ -19,7 +19,7 @@
     "  --policy PATH    of a policy file, or a directory of *.yaml files, without\n"               \
     "                   segd (default: of the policy that segd enforces now)\n"
 #define HELP_AT                                                                                    \
-    "  --at TIME        as at that time, in the time zone of the policy: 2027-03-31\n"            \
+    "  --at TIME        as at that time, in the time zone of the policy: 2027-03-31\n"             \
     "                   (as that day ends) or 2027-03-31T08:30\n"
 #define HELP_JSON "  --json           print the result as JSON\n"
 #define HELP_SOCKET "  --socket PATH    where segd answers (default " CONTROL_SOCKET_DEFAULT ")\n"
@@ -36,8 +36,7 @@ const struct command commands[] = {
      .run = run_show},
     {GROUP_OFFLINE, "rehearse", "[--at TIME] [--json] [PATH]",
      "does the kernel do what the policy says? with real packets in a sandbox",
-     HELP_PATH HELP_AT HELP_JSON,
-     .run = run_rehearse},
+     HELP_PATH HELP_AT HELP_JSON, .run = run_rehearse},
     {GROUP_READ, "status", "[--socket PATH] [--json]",
      "what is enforced since when and by whom, and what needs a person?",
      HELP_REMOTE "\nExit code 1 means lockdown, or a critical finding.\n",
@@ -52,16 +51,15 @@ const struct command commands[] = {
      "which zone may open connections to which?",
      "  FROM, TO         the flows from this zone, to this zone; `gateway` is the\n"
      "                   machine itself, where the policy protects it\n"
-     "  -l, --list       the flows of all pairs of zones, a line for each\n" HELP_RUNNING
-     HELP_AT HELP_REMOTE,
+     "  -l, --list       the flows of all pairs of zones, a line for each\n" HELP_RUNNING HELP_AT
+         HELP_REMOTE,
      .run = run_matrix},
     {GROUP_READ, "explain",
      "[--json] [--socket PATH | --policy PATH] [--at TIME] [-4 | -6] FROM TO SERVICE",
      "would this pass, by which line of the policy, and if not, why not?",
      "  FROM, TO         an address, or the name of a host, a group or a zone,\n"
      "                   or `gateway`\n"
-     "  SERVICE          the name of a service, or a literal such as tcp/443\n" HELP_RUNNING
-     HELP_AT
+     "  SERVICE          the name of a service, or a literal such as tcp/443\n" HELP_RUNNING HELP_AT
      "  -4, --ipv4       over IPv4 (the first choice where both are possible)\n"
      "  -6, --ipv6       over IPv6\n" HELP_REMOTE,
      .run = run_explain},
