@@ -172,8 +172,49 @@ START_TEST(a_span_is_shown_by_its_two_largest_units)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    const char *timezone;
+    const char *instant; /* the second; NULL: it is no time */
+} wall_cases[] = {
+    {"2027-03-31", "Asia/Tokyo", "2027-03-31T14:59:59Z"},
+    {"令和9年3月31日", "Asia/Tokyo", "2027-03-31T14:59:59Z"},
+    {"2027-03-31T08:30", "Asia/Tokyo", "2027-03-30T23:30:00Z"},
+    {"2027-03-31T00:00", "UTC", "2027-03-31T00:00:00Z"},
+    {"2027-03-31T23:59", "UTC", "2027-03-31T23:59:00Z"},
+    {"2027-07-01T12:00", "Europe/Berlin", "2027-07-01T10:00:00Z"},
+    {"2027-12-01T12:00", "Europe/Berlin", "2027-12-01T11:00:00Z"},
+    {"2027-02-30", "UTC", NULL},
+    {"2027-02-30T12:00", "UTC", NULL},
+    {"2027-03-31T24:00", "UTC", NULL},
+    {"2027-03-31T8:30", "UTC", NULL},
+    {"2027-03-31T08:30Z", "UTC", NULL},
+    {"2027-03-31 08:30", "UTC", NULL},
+    {"2027-03-31T", "UTC", NULL},
+    {"T08:30", "UTC", NULL},
+    {"", "UTC", NULL},
+};
+
+START_TEST(a_time_on_the_wall_is_an_instant_of_its_zone)
+{
+    struct wall_instant wall;
+    char text[INSTANT_TEXT_MAX];
+    usec_t instant;
+
+    ck_assert_int_eq(wall_instant_parse(wall_cases[_i].text, &wall),
+                     wall_cases[_i].instant ? 0 : -EINVAL);
+    if (!wall_cases[_i].instant)
+        return;
+    ck_assert_int_eq(wall_instant_find(&wall, wall_cases[_i].timezone, &instant), 0);
+    ck_assert_str_eq(instant_format(instant, text), wall_cases[_i].instant);
+    ck_assert_int_eq(wall_instant_find(&wall, "Nowhere/Town", &instant), -ENOENT);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
+    tcase_add_loop_test(tests, a_time_on_the_wall_is_an_instant_of_its_zone, 0,
+                        (int)ELEMENTS_OF(wall_cases));
     tcase_add_loop_test(tests, an_instant_is_written_and_read_back, 0,
                         (int)ELEMENTS_OF(instant_cases));
     tcase_add_test(tests, parts_of_a_second_are_rounded_down);

@@ -321,8 +321,38 @@ START_TEST(each_minute_is_as_a_simple_look_at_the_clock_says)
 }
 END_TEST
 
+static const struct {
+    struct schedule a, b;
+    bool meet;
+} meetings[] = {
+    {{DAILY, OFFICE}, {DAILY, NIGHT}, false},
+    {{DAILY, OFFICE}, {DAILY, HOURS(AT(17, 15), AT(18, 0))}, false},
+    {{DAILY, OFFICE}, {DAILY, HOURS(AT(17, 14), AT(18, 0))}, true},
+    {{DAILY, WHOLE_DAY}, {1 << 3, HOURS(AT(12, 0), AT(12, 1))}, true},
+    /* A night of Sunday ends on Monday. */
+    {{1 << 6, NIGHT}, {1 << 0, HOURS(AT(4, 59), AT(6, 0))}, true},
+    {{1 << 6, NIGHT}, {1 << 0, HOURS(AT(5, 0), AT(6, 0))}, false},
+    {{1 << 0, WHOLE_DAY}, {1 << 1, WHOLE_DAY}, false},
+};
+
+START_TEST(schedules_meet_if_they_are_open_in_one_minute)
+{
+    const struct schedule *a = &meetings[_i].a, *b = &meetings[_i].b;
+    bool together = false;
+
+    for (unsigned minute = 0; minute < WEEK_MINUTES; minute++)
+        together = together || (schedule_is_open(a, minute) && schedule_is_open(b, minute));
+    ck_assert_int_eq(together, meetings[_i].meet);
+    ck_assert_int_eq(schedule_meets(a, b), meetings[_i].meet);
+    ck_assert_int_eq(schedule_meets(b, a), meetings[_i].meet);
+    ck_assert(schedule_meets(a, NULL) && schedule_meets(NULL, b) && schedule_meets(NULL, NULL));
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
+    tcase_add_loop_test(tests, schedules_meet_if_they_are_open_in_one_minute, 0,
+                        (int)ELEMENTS_OF(meetings));
     tcase_add_loop_test(tests, a_schedule_opens_and_closes_by_the_clock_on_the_wall, 0,
                         (int)ELEMENTS_OF(window_cases));
     tcase_add_test(tests, the_last_microsecond_counts);
