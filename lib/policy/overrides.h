@@ -30,10 +30,10 @@ bool overrides_isolate(const struct overrides *overrides, const struct policy *p
  * typed cannot be more than a text in it. Line ends, control characters and what is not UTF-8 are
  * mistakes that the parser reports.
  *
- * The text stands after those of the policy, so that what a flow of the policy covers stays that
- * flow's. A grant of which nothing is left is `shadowed`, an error of diagram_new() whose second
- * place is the flow that covers it. Who grants shows that error: where that flow is live there is
- * nothing to grant; where it is not, that flow is what has to be resumed or approved anew.
+ * The text stands after those of the policy, so that what a live flow of the policy covers stays
+ * that flow's. A grant that flows of the policy cover for all its time is `shadowed`, an error of
+ * diagram_new() whose second place is a flow that covers it. Who grants shows that error: there is
+ * nothing to grant, or that flow is suspended and has to be resumed.
  * With another policy compiled_new() leaves out each grant that does not fit any more.
  *
  * Returns 0 and a text that the caller frees, -ENOENT where an address belongs to no zone, -EINVAL
