@@ -26,6 +26,8 @@ struct flow_states {
     struct window *windows; /* of each of the policy's schedules */
     const char **suspended; /* names, sorted */
     size_t n_suspended;
+    char *const *only; /* names of the only flows that may pass, sorted; none: all may */
+    size_t n_only;
 };
 
 static int compare_names(const void *a, const void *b)
@@ -60,6 +62,8 @@ int flow_states_new(const struct policy *policy, const struct overrides *overrid
         return -ENOMEM;
     states->policy = policy;
     states->now = now;
+    states->only = overrides ? overrides->only : NULL;
+    states->n_only = overrides ? overrides->n_only : 0;
     states->clock_floor = overrides && overrides->clock_floor > now ? overrides->clock_floor : now;
 
     states->windows = calloc(policy->n_schedules + 1, sizeof(*states->windows));
@@ -97,6 +101,13 @@ static bool is_suspended(const struct flow_states *states, const struct flow *fl
                                               sizeof(*states->suspended), compare_names);
 }
 
+static bool is_held_back(const struct flow_states *states, const struct flow *flow)
+{
+    return states->n_only > 0 && !flow->implicit &&
+           !bsearch(&flow->name, states->only, states->n_only, sizeof(*states->only),
+                    compare_names);
+}
+
 enum flow_state flow_states_of(const struct flow_states *states, const struct flow *flow,
                                usec_t *ret_until)
 {
@@ -112,7 +123,7 @@ enum flow_state flow_states_of(const struct flow_states *states, const struct fl
         state = FLOW_STATE_EXPIRED;
     } else {
         until = window->until < flow->expires ? window->until : flow->expires;
-        if (is_suspended(states, flow))
+        if (is_suspended(states, flow) || is_held_back(states, flow))
             state = FLOW_STATE_SUSPENDED;
         else if (!window->open)
             state = FLOW_STATE_CLOSED;

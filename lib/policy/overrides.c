@@ -58,6 +58,20 @@ int overrides_add(struct overrides *overrides, const struct override *override)
     return 0;
 }
 
+int overrides_set_only(struct overrides *overrides, char *const *names, size_t n_names)
+{
+    const struct overrides wanted = {.only = (char **)names, .n_only = n_names};
+    struct overrides old = {.only = overrides->only, .n_only = overrides->n_only}, copy = {0};
+    int r = overrides_copy(&wanted, &copy);
+
+    if (r < 0)
+        return r;
+    overrides->only = copy.only;
+    overrides->n_only = copy.n_only;
+    overrides_clear(&old);
+    return 0;
+}
+
 int overrides_remove(struct overrides *overrides, enum override_kind kind, const char *name)
 {
     const struct override *found = overrides_find(overrides, kind, name);

@@ -8,6 +8,8 @@ void overrides_clear(struct overrides *overrides);
 int overrides_copy(const struct overrides *overrides, struct overrides *ret_copy);
 /* Appends a copy. Returns 0, -EEXIST where there is one of the kind and name, or -ENOMEM. */
 int overrides_add(struct overrides *overrides, const struct override *override);
+/* Replaces the names of the only flows that may pass; none: all may. Returns 0 or -ENOMEM. */
+int overrides_set_only(struct overrides *overrides, char *const *names, size_t n_names);
 /* Takes one away. Returns 0 or -ENOENT. */
 int overrides_remove(struct overrides *overrides, enum override_kind kind, const char *name);
 const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,

@@ -61,6 +61,7 @@ RECORD_TYPE(override, struct override, "Override", .check = check_override);
 
 static const struct record_field overrides_fields[] = {
     RECORD_FIELD(NUMBER, struct overrides, next_grant),
+    RECORD_LIST(TEXTS, struct overrides, only, .optional = true, .null = RECORD_DISK, .least = 1),
     RECORD_LIST(MANY, struct overrides, overrides, .type = &override_type),
 };
 

@@ -71,6 +71,10 @@ struct overrides {
     size_t n_overrides;
     size_t capacity;
     uint64_t next_grant; /* number of the next grant, from 1; never used twice */
+    /* Names of the only flows that may pass, sorted: a start enforced an older generation, and all
+     * others are held back as if they were suspended. Empty: there is no such bound. */
+    char **only;
+    size_t n_only;
     /* Where the clock is certainly wrong: an instant that has passed whatever the clock shows.
      * Flows that ended by then have expired. 0: the clock is trusted. */
     usec_t clock_floor;
