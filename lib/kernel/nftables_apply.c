@@ -190,6 +190,7 @@ static int put_change(struct application *application, const struct change *chan
     case CHANGE_DELETE_SET:
     case CHANGE_DELETE_CHAIN:
     case CHANGE_DELETE_COUNTER:
+    case CHANGE_DELETE_FOREIGN:
         return objects_delete(batch, table, change);
     case CHANGE_DELETE_ELEMENTS:
         return delete_elements(application, change);

@@ -401,17 +401,46 @@ static int dump_request(struct dump *dump, uint16_t type, uint16_t flags, uint16
     return netlink_request(&dump->nftables->netlink, request, handler, dump);
 }
 
-static int dump_counter(const struct nlmsghdr *message, void *userdata)
+/* nft's words for the objects that a table may hold. */
+static const char *object_kind(uint32_t type)
+{
+    static const char *const kinds[] = {
+        [NFT_OBJECT_QUOTA] = "quota",       [NFT_OBJECT_CT_HELPER] = "ct helper",
+        [NFT_OBJECT_LIMIT] = "limit",       [NFT_OBJECT_CONNLIMIT] = "ct count",
+        [NFT_OBJECT_TUNNEL] = "tunnel",     [NFT_OBJECT_CT_TIMEOUT] = "ct timeout",
+        [NFT_OBJECT_SECMARK] = "secmark",   [NFT_OBJECT_CT_EXPECT] = "ct expectation",
+        [NFT_OBJECT_SYNPROXY] = "synproxy",
+    };
+
+    return type < ELEMENTS_OF(kinds) && kinds[type] ? kinds[type] : "object";
+}
+
+static int dump_object(const struct nlmsghdr *message, void *userdata)
 {
     struct attributes list = attributes_of(message);
     const char *table = attribute_string(attributes_find(list, NFTA_OBJ_TABLE));
     const char *name = attribute_string(attributes_find(list, NFTA_OBJ_NAME));
+    uint32_t type = attribute_u32(attributes_find(list, NFTA_OBJ_TYPE));
     struct dump *dump = userdata;
 
-    if (!is_text(table, dump->ruleset->table) || !name ||
-        attribute_u32(attributes_find(list, NFTA_OBJ_TYPE)) != NFT_OBJECT_COUNTER)
+    if (!is_text(table, dump->ruleset->table) || !name)
         return 0;
-    return ruleset_add_counter(dump->ruleset, name);
+    if (type == NFT_OBJECT_COUNTER)
+        return ruleset_add_counter(dump->ruleset, name);
+    return ruleset_add_foreign(
+        dump->ruleset, &(struct foreign){.name = name, .kind = object_kind(type), .type = type});
+}
+
+static int dump_flowtable(const struct nlmsghdr *message, void *userdata)
+{
+    struct attributes list = attributes_of(message);
+    const char *table = attribute_string(attributes_find(list, NFTA_FLOWTABLE_TABLE));
+    const char *name = attribute_string(attributes_find(list, NFTA_FLOWTABLE_NAME));
+    struct dump *dump = userdata;
+
+    if (!is_text(table, dump->ruleset->table) || !name)
+        return 0;
+    return ruleset_add_foreign(dump->ruleset, &(struct foreign){.name = name, .kind = "flowtable"});
 }
 
 static int dump_chain(const struct nlmsghdr *message, void *userdata)
@@ -527,7 +556,10 @@ static int dump_objects(struct dump *dump)
     int r = dump_request(dump, NFT_MSG_GETTABLE, 0, NFTA_TABLE_NAME, dump_table_message);
 
     if (r == 0)
-        r = dump_request(dump, NFT_MSG_GETOBJ, NLM_F_DUMP, NFTA_OBJ_TABLE, dump_counter);
+        r = dump_request(dump, NFT_MSG_GETOBJ, NLM_F_DUMP, NFTA_OBJ_TABLE, dump_object);
+    if (r == 0)
+        r = dump_request(dump, NFT_MSG_GETFLOWTABLE, NLM_F_DUMP, NFTA_FLOWTABLE_TABLE,
+                         dump_flowtable);
     if (r == 0)
         r = dump_request(dump, NFT_MSG_GETSET, NLM_F_DUMP, NFTA_SET_TABLE, dump_set);
     for (size_t i = 0; r == 0 && i < dump->ruleset->n_sets; i++)

@@ -61,10 +61,14 @@ int objects_delete(struct batch *batch, const char *table, const struct change *
         [CHANGE_DELETE_CHAIN] = {NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME},
         [CHANGE_DELETE_SET] = {NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME},
         [CHANGE_DELETE_COUNTER] = {NFT_MSG_DELOBJ, NFTA_OBJ_TABLE, NFTA_OBJ_NAME},
+        [CHANGE_DELETE_FOREIGN] = {NFT_MSG_DELOBJ, NFTA_OBJ_TABLE, NFTA_OBJ_NAME},
         /* Without the handle of a rule all rules of the chain go. */
         [CHANGE_FLUSH_CHAIN] = {NFT_MSG_DELRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN},
     };
-    const struct removal *removal = &removals[change->kind];
+    static const struct removal flowtable = {NFT_MSG_DELFLOWTABLE, NFTA_FLOWTABLE_TABLE,
+                                             NFTA_FLOWTABLE_NAME};
+    bool is_flowtable = change->foreign && change->foreign->type == 0;
+    const struct removal *removal = is_flowtable ? &flowtable : &removals[change->kind];
     struct nlmsghdr *message;
     const char *name;
     int r = batch_start(batch, removal->type, 0, OBJECT_ROOM, &message);
@@ -77,6 +81,8 @@ int objects_delete(struct batch *batch, const char *table, const struct change *
         mnl_attr_put_strz(message, removal->name_attribute, name);
     if (change->kind == CHANGE_DELETE_COUNTER)
         mnl_attr_put_u32(message, NFTA_OBJ_TYPE, htobe32(NFT_OBJECT_COUNTER));
+    else if (change->foreign && !is_flowtable)
+        mnl_attr_put_u32(message, NFTA_OBJ_TYPE, htobe32(change->foreign->type));
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 

@@ -222,6 +222,7 @@ static void describe(const struct change *change, FILE *stream)
     case CHANGE_DELETE_CHAIN:
     case CHANGE_DELETE_SET:
     case CHANGE_DELETE_COUNTER:
+    case CHANGE_DELETE_FOREIGN:
         describe_deleted(change, stream);
         return;
     case CHANGE_ADD_CHAIN:

@@ -217,6 +217,17 @@ static int change_counters(struct differ *differ, enum change_kind kind)
     return r;
 }
 
+/* What segd never makes goes, whatever it is called. */
+static int change_foreign(struct differ *differ, enum change_kind kind)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < differ->old->n_foreign; i++)
+        r = difference_add(differ->difference,
+                           &(struct change){.kind = kind, .foreign = &differ->old->foreign[i]});
+    return r;
+}
+
 /* True where two elements of one key differ only in what may be renewed in place. */
 static bool element_renewable(const struct set *set, const struct element *old,
                               const struct element *new)
@@ -348,6 +359,7 @@ static int run_phase(struct differ *differ)
         {change_sets, CHANGE_DELETE_SET, true},
         {change_chains, CHANGE_DELETE_CHAIN, false},
         {change_counters, CHANGE_DELETE_COUNTER, false},
+        {change_foreign, CHANGE_DELETE_FOREIGN, false},
         {change_counters, CHANGE_ADD_COUNTER, false},
         {change_chains, CHANGE_ADD_CHAIN, false},
         {change_sets, CHANGE_ADD_SET, false},
@@ -470,11 +482,14 @@ const char *change_object(const struct change *change, const char **ret_name)
     *ret_name = change->chain     ? change->chain->name
                 : change->set     ? change->set->name
                 : change->counter ? change->counter->name
+                : change->foreign ? change->foreign->name
                                   : NULL;
     if (change->chain)
         return "chain";
     if (change->set)
         return change->set->data == SET_DATA_NONE ? "set" : "map";
+    if (change->foreign)
+        return change->foreign->kind;
     return change->counter ? "counter" : "table";
 }
 

@@ -16,6 +16,7 @@ enum change_kind {
     CHANGE_DELETE_SET,      /* set (old)          */
     CHANGE_DELETE_CHAIN,    /* chain (old)        */
     CHANGE_DELETE_COUNTER,  /* counter (old)      */
+    CHANGE_DELETE_FOREIGN,  /* foreign (old)      */
     CHANGE_ADD_COUNTER,     /* counter (new)      */
     CHANGE_ADD_CHAIN,       /* chain (new)        without its rules */
     CHANGE_ADD_SET,         /* set (new)          without its elements */
@@ -29,6 +30,7 @@ struct change {
     const struct chain *chain;
     const struct set *set;
     const struct counter *counter;
+    const struct foreign *foreign;
     /* Elements of `set` that the change is about. */
     const struct element **elements;
     size_t n_elements;

@@ -44,6 +44,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     free(ruleset->sets);
     free(ruleset->chains);
     free(ruleset->counters);
+    free(ruleset->foreign);
     arena_free(ruleset->arena);
     free(ruleset);
     return NULL;
@@ -57,6 +58,16 @@ int ruleset_add_counter(struct ruleset *ruleset, const char *name)
         return -ENOMEM;
     return array_append(&ruleset->counters, &ruleset->n_counters, &ruleset->counters_capacity,
                         &counter, sizeof(counter));
+}
+
+int ruleset_add_foreign(struct ruleset *ruleset, const struct foreign *foreign)
+{
+    struct foreign copy = *foreign;
+
+    if (arena_keep_string(ruleset->arena, &copy.name) < 0)
+        return -ENOMEM;
+    return array_append(&ruleset->foreign, &ruleset->n_foreign, &ruleset->foreign_capacity, &copy,
+                        sizeof(copy));
 }
 
 int ruleset_add_set(struct ruleset *ruleset, const char *name, const enum datatype *key,

@@ -189,6 +189,13 @@ struct counter {
     const char *name;
 };
 
+/* What segd never makes, but the kernel may hold in its table: a quota, a flowtable. */
+struct foreign {
+    const char *name;
+    const char *kind; /* in nft's words, a static string */
+    uint32_t type;    /* NFT_OBJECT_*; 0: a flowtable */
+};
+
 struct ruleset {
     struct arena *arena; /* owns all that is below */
     const char *table;   /* "segd" */
@@ -203,6 +210,9 @@ struct ruleset {
     struct counter *counters;
     size_t n_counters;
     size_t counters_capacity;
+    struct foreign *foreign; /* seen only */
+    size_t n_foreign;
+    size_t foreign_capacity;
     struct set *sets;
     size_t n_sets;
     size_t sets_capacity;
@@ -211,7 +221,7 @@ struct ruleset {
     size_t chains_capacity;
 };
 
-/* An empty ruleset for the table. Returns 0, -ENOMEM. The four arrays above and the elements of
+/* An empty ruleset for the table. Returns 0, -ENOMEM. The five arrays above and the elements of
  * sets are heap arrays that ruleset_free() frees; what they point to is the arena's. */
 int ruleset_new(const char *table, struct ruleset **ret_ruleset);
 struct ruleset *ruleset_free(struct ruleset *ruleset);
@@ -222,6 +232,7 @@ DEFINE_CLEANUP(struct ruleset, ruleset_free)
  * adds an object of the same kind. 0 or -ENOMEM.
  */
 int ruleset_add_counter(struct ruleset *ruleset, const char *name);
+int ruleset_add_foreign(struct ruleset *ruleset, const struct foreign *foreign);
 int ruleset_add_set(struct ruleset *ruleset, const char *name, const enum datatype *key,
                     size_t n_key, enum set_data data, struct set **ret_set);
 int ruleset_add_chain(struct ruleset *ruleset, const char *name, struct chain **ret_chain);
