@@ -10,6 +10,7 @@
 #include "daemon/gateway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -19,11 +20,31 @@
 #include "base/array.h"
 #include "base/instant.h"
 #include "daemon/log.h"
+#include "daemon/record/folder.h"
 #include "kernel/forwarding.h"
 
 /* This version did not exist earlier, so a clock that shows an earlier time is wrong.
  * 2026-11-01T00:00:00Z; set anew for each release. */
 #define EPOCH (INT64_C(1793491200) * USEC_PER_SEC)
+
+/* Opens and locks the state folder. Without one the daemon starts too, so only another segd in it
+ * is an error; storage_open() reports all else. */
+static int open_folder(struct gateway *gateway)
+{
+    const char *path = gateway->options.state_path;
+
+    gateway->state_directory = folder_open(AT_FDCWD, path);
+    if (gateway->state_directory < 0)
+        return 0;
+    gateway->lock = folder_lock(gateway->state_directory);
+    if (gateway->lock != -EBUSY)
+        return 0;
+    log_message(LOG_ERR, MESSAGE_STOPPED,
+                "another segd uses the state folder %s: end it first, or give this one another "
+                "folder with --state-dir",
+                path);
+    return -EBUSY;
+}
 
 int gateway_new(const struct gateway_options *options, int fd, struct gateway **ret_gateway)
 {
@@ -35,9 +56,14 @@ int gateway_new(const struct gateway_options *options, int fd, struct gateway **
         return r;
     }
     gateway->options = *options;
-    gateway->state_directory = -1;
+    gateway->state_directory = gateway->lock = gateway->copy_directory = -1;
     gateway->agenda.until = USEC_NEVER;
 
+    r = open_folder(gateway);
+    if (r < 0) {
+        closep(&fd);
+        return r;
+    }
     r = enforcement_open(fd, &gateway->enforcement);
     if (r < 0)
         return r;
@@ -71,6 +97,8 @@ struct gateway *gateway_free(struct gateway *gateway)
     state_clear(&gateway->state);
     audit_close(gateway->audit);
     generations_close(gateway->generations);
+    closep(&gateway->copy_directory);
+    closep(&gateway->lock);
     closep(&gateway->state_directory);
     links_close(gateway->links);
     conntrack_close(gateway->conntrack);
@@ -95,10 +123,18 @@ usec_t gateway_now(const struct gateway *gateway)
     return floor > now ? floor : now;
 }
 
+usec_t gateway_known_instant(const struct gateway *gateway)
+{
+    usec_t known = gateway->state_directory >= 0 ? state_instant(gateway->state_directory) : 0;
+
+    return known == 0 && gateway->copy_directory >= 0 ? state_instant(gateway->copy_directory)
+                                                      : known;
+}
+
 void gateway_judge_clock(struct gateway *gateway)
 {
     struct overrides *overrides = &gateway->state.overrides;
-    usec_t known = gateway->state_directory < 0 ? 0 : state_instant(gateway->state_directory);
+    usec_t known = gateway_known_instant(gateway);
     char text[INSTANT_TEXT_MAX];
 
     if (calendar_now() >= EPOCH) {
@@ -249,10 +285,22 @@ static void note_kept(struct gateway *gateway, int result)
         log_message(LOG_ERR, MESSAGE_STORAGE, "cannot write the state: %s", strerror(-result));
 }
 
+int gateway_write_state(struct gateway *gateway, struct state *state)
+{
+    int r = -ENOENT;
+
+    if (gateway->audit && audit_sequence(gateway->audit) > 0) {
+        state->audit_sequence = audit_sequence(gateway->audit);
+        strcpy(state->audit_head, audit_head(gateway->audit));
+    }
+    if (gateway->state_directory >= 0)
+        r = state_write(gateway->state_directory, state);
+    return r == 0 && gateway->copy_directory >= 0 ? state_write(gateway->copy_directory, state) : r;
+}
+
 void gateway_keep_state(struct gateway *gateway)
 {
-    int r = gateway->state_directory >= 0 ? state_write(gateway->state_directory, &gateway->state)
-                                          : -ENOENT;
+    int r = gateway_write_state(gateway, &gateway->state);
 
     note_kept(gateway, r == 0 ? write_generation(gateway) : r);
 }
@@ -261,6 +309,18 @@ void gateway_keep_generation(struct gateway *gateway)
 {
     int r = write_generation(gateway);
 
+    if (r < 0)
+        note_kept(gateway, r);
+}
+
+void gateway_keep_audit_end(struct gateway *gateway)
+{
+    int r;
+
+    if (!gateway->audit || gateway->state_directory < 0 || gateway->unwritten.state ||
+        audit_sequence(gateway->audit) == gateway->state.audit_sequence)
+        return;
+    r = gateway_write_state(gateway, &gateway->state);
     if (r < 0)
         note_kept(gateway, r);
 }

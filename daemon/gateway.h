@@ -39,7 +39,9 @@ struct gateway {
     struct conntrack *conntrack; /* NULL if the kernel has no ctnetlink */
     struct links *links;         /* NULL if interfaces cannot be followed */
 
-    int state_directory; /* -1: there is none, and no change may open anything */
+    int state_directory; /* negative: there is none, and no change may open anything */
+    int lock;            /* keeps other processes from using the folder, while it is open; or -1 */
+    int copy_directory;  /* `copy` in the state folder, which holds what it holds again; or -1 */
     struct generations *generations;
     struct audit *audit;
     struct state state;         /* as enforced; on the disk unless `unwritten` says otherwise */
@@ -57,7 +59,7 @@ struct gateway {
 /*
  * Opens the kernel of this network namespace. `fd` is the socket of an earlier process that owns
  * the table, or -1; it is used or closed. gateway_start() then decides what to enforce. Returns 0,
- * or -errno after logging it.
+ * or after logging it -EBUSY if another process uses the state folder, or -errno.
  */
 int gateway_new(const struct gateway_options *options, int fd, struct gateway **ret_gateway);
 struct gateway *gateway_free(struct gateway *gateway);
@@ -69,6 +71,8 @@ bool gateway_take_changed(struct gateway *gateway);
 /* The last instant that is known to have passed: the clock, or where that is certainly wrong
  * `state.overrides.clock_floor`. */
 usec_t gateway_now(const struct gateway *gateway);
+/* The last instant that an earlier process knew, as state_instant(); 0: none. */
+usec_t gateway_known_instant(const struct gateway *gateway);
 /* Decides whether the clock can be trusted: at the start, and after it was set. */
 void gateway_judge_clock(struct gateway *gateway);
 
@@ -77,12 +81,18 @@ int gateway_audit(struct gateway *gateway, const struct audit_event *event);
 /* The same for what has happened already: an entry that cannot be written is kept in memory, and
  * written before any later one. */
 void gateway_audit_later(struct gateway *gateway, const struct audit_event *event);
+/* Writes a state that names the end of the audit log, and then its copy. Returns as state_write(),
+ * or -ENOENT if there is no state folder. */
+int gateway_write_state(struct gateway *gateway, struct state *state);
 /* Writes the state and the generation's record. An error becomes a finding, and
  * gateway_write_unwritten() tries again. */
 void gateway_keep_state(struct gateway *gateway);
 /* Writes the record of the enforced generation with the present overrides, from which a start reads
  * them if the state is lost. An error is handled in the same way. */
 void gateway_keep_generation(struct gateway *gateway);
+/* Writes the state if the audit log has entries that it does not know. After the entry, so that the
+ * state never names an entry that the log does not have. An error is handled in the same way. */
+void gateway_keep_audit_end(struct gateway *gateway);
 /* Writes what could not be written before. Returns whether something is still unwritten. */
 bool gateway_write_unwritten(struct gateway *gateway);
 

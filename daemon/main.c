@@ -24,6 +24,7 @@ enum {
     EXIT_USAGE = 2,
     EXIT_NOT_PERMITTED = 5,
     EXIT_KERNEL = 6,
+    EXIT_IN_USE = 7,
 };
 
 static void print_help(void)
@@ -55,6 +56,8 @@ static int exit_code(int result)
         return EXIT_DONE;
     if (result == -EPERM)
         return EXIT_NOT_PERMITTED;
+    if (result == -EBUSY)
+        return EXIT_IN_USE;
     return result == -EREMOTEIO || result == -EOPNOTSUPP ? EXIT_KERNEL : EXIT_FAILED;
 }
 

@@ -70,6 +70,7 @@ static void notify_status(struct manager *manager, const char *ready)
 
 static void follow_changes(struct manager *manager)
 {
+    gateway_keep_audit_end(manager->gateway);
     if (gateway_take_changed(manager->gateway)) {
         clock_watch_arm(manager->clock);
         links_watch_look(manager->gateway);

@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "daemon/log.h"
+#include "daemon/record/folder.h"
 
 static const struct actor boot_actor = {.uid = -1, .name = "boot"};
 
@@ -23,26 +23,27 @@ void storage_report(struct gateway *gateway, const char *code, const char *messa
     log_message(LOG_ERR, MESSAGE_STORAGE, "%s", message);
 }
 
-static int open_folder(int parent, const char *name)
-{
-    int fd;
-
-    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
-}
-
 static void open_audit(struct gateway *gateway)
 {
     static const char *const words[] = {
         [AUDIT_TORN] = "the last line of the audit log was incomplete; it was moved to audit.torn",
         [AUDIT_TAMPERED] = "the audit log was changed by others: its chain is broken",
+        [AUDIT_MISSING] = "the audit log is missing, though it had entries",
         [AUDIT_UNREADABLE] = "cannot read or write the audit log",
     };
-    cleanup_(closep) int folder = open_folder(gateway->state_directory, "audit");
+    static const char *const codes[] = {
+        [AUDIT_TAMPERED] = "audit-tampered",
+        [AUDIT_MISSING] = "audit-missing",
+        [AUDIT_UNREADABLE] = "audit-unreadable",
+    };
+    cleanup_(closep) int folder = folder_open(gateway->state_directory, "audit");
     enum audit_condition condition = AUDIT_UNREADABLE;
-    int r = folder < 0 ? folder : audit_open(folder, 0, &gateway->audit, &condition);
+    struct audit_chain expected = {.sequence = gateway->state.audit_sequence};
+    int r = folder;
+
+    strcpy(expected.head, gateway->state.audit_head);
+    if (r >= 0)
+        r = audit_open(folder, 0, &expected, &gateway->audit, &condition);
 
     if (r < 0)
         storage_report(gateway, "audit-unreadable", strerror(-r));
@@ -50,22 +51,35 @@ static void open_audit(struct gateway *gateway)
         findings_report(gateway->findings, "start", "audit-torn", FINDING_NOTICE, NULL, "%s",
                         words[condition]);
     else if (words[condition])
-        storage_report(gateway, condition == AUDIT_TAMPERED ? "audit-tampered" : "audit-unreadable",
-                       words[condition]);
+        storage_report(gateway, codes[condition], words[condition]);
 }
 
-/* Returns 0, -ENOENT if there is no state, or -errno if it cannot be read. */
+void storage_report_damage(const struct gateway *gateway, const char *code, const char *object,
+                           const char *problem)
+{
+    findings_report(gateway->findings, "start", code, FINDING_WARNING, object,
+                    "%s; its copy is whole and was used", problem);
+    log_message(LOG_WARNING, MESSAGE_STORAGE, "%s; its copy is whole and was used", problem);
+}
+
+/* Returns 0, -ENOENT if there is no state, or -errno if neither it nor its copy can be read. */
 static int read_state(struct gateway *gateway)
 {
     cleanup_(freep) char *problem = NULL;
     int r = state_read(gateway->state_directory, &gateway->state, &problem);
 
-    if (r == -EBADMSG) {
+    if (r == -EBADMSG)
         state_set_aside(gateway->state_directory);
-        storage_report(gateway, "state-damaged", problem ? problem : "the state is damaged");
-    } else if (r < 0 && r != -ENOENT) {
-        storage_report(gateway, "state-unreadable", strerror(-r));
+    if (r < 0 && gateway->copy_directory >= 0 &&
+        state_read(gateway->copy_directory, &gateway->state, NULL) == 0) {
+        storage_report_damage(gateway, r == -ENOENT ? "state-missing" : "state-damaged", NULL,
+                              problem ? problem : "state.json is missing");
+        r = 0;
     }
+    if (r == -EBADMSG)
+        storage_report(gateway, "state-damaged", problem ? problem : "the state is damaged");
+    else if (r < 0 && r != -ENOENT)
+        storage_report(gateway, "state-unreadable", strerror(-r));
     if (gateway->state.next_generation == 0)
         gateway->state.next_generation = 1;
     /* Each process numbers its connections from 1. */
@@ -130,14 +144,29 @@ static void check_audit(struct gateway *gateway, uint64_t newest)
                            });
 }
 
+static void open_generations(struct gateway *gateway)
+{
+    int folder = folder_open(gateway->state_directory, "generations");
+    int copies =
+        gateway->copy_directory < 0 ? -1 : folder_open(gateway->copy_directory, "generations");
+
+    if (folder < 0 || generations_open(folder, &gateway->generations) < 0)
+        storage_report(gateway, "no-generations", "cannot use the folder of generations");
+    if (!gateway->generations || copies < 0 ||
+        generations_keep_copies(gateway->generations, copies) < 0)
+        findings_report(gateway->findings, "start", "no-copies", FINDING_WARNING, NULL,
+                        "cannot use the folder `copy` in %s: one damaged file can stop what was "
+                        "approved",
+                        gateway->options.state_path);
+}
+
 bool storage_open(struct gateway *gateway)
 {
     char message[256];
     bool lost = false;
     uint64_t newest;
-    int folder, r;
+    int r;
 
-    gateway->state_directory = open_folder(AT_FDCWD, gateway->options.state_path);
     if (gateway->state_directory < 0) {
         snprintf(message, sizeof(message), "cannot use the state folder %s: %s",
                  gateway->options.state_path, strerror(-gateway->state_directory));
@@ -147,13 +176,12 @@ bool storage_open(struct gateway *gateway)
         return true;
     }
 
-    gateway->seen = state_instant(gateway->state_directory);
-    open_audit(gateway);
+    gateway->copy_directory = folder_open(gateway->state_directory, "copy");
+    gateway->seen = gateway_known_instant(gateway);
     r = read_state(gateway);
-    folder = open_folder(gateway->state_directory, "generations");
-    if (folder < 0 || generations_open(folder, &gateway->generations) < 0) {
-        storage_report(gateway, "no-generations", "cannot use the folder of generations");
-    } else {
+    open_audit(gateway);
+    open_generations(gateway);
+    if (gateway->generations) {
         newest = find_newest(gateway);
         /* Numbers of generations are never used twice, also if the state was lost. */
         if (newest >= gateway->state.next_generation)

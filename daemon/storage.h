@@ -4,11 +4,14 @@
 #include "daemon/gateway.h"
 
 /*
- * Opens the state folder, the audit log and the generations, and reads the state. Returns false if
- * there was a state and it is lost: then isolations and suspensions come from the newest generation
- * that was enforced, and grants do not come back.
+ * Opens the audit log and the generations in the state folder, and reads the state. Returns false
+ * if there was a state and it is lost: then isolations and suspensions come from the newest
+ * generation that was enforced, and grants do not come back.
  */
 bool storage_open(struct gateway *gateway);
 
 /* Reports a problem with the folder: a finding of the start, and a log message. */
 void storage_report(struct gateway *gateway, const char *code, const char *message);
+/* The same for a damaged file of which the copy was used: nothing is lost. `object` may be NULL. */
+void storage_report_damage(const struct gateway *gateway, const char *code, const char *object,
+                           const char *problem);

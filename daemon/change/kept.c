@@ -6,11 +6,23 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int kept_read(const struct gateway *gateway, uint64_t number, struct generation *generation,
-              struct outcome *outcome, struct policy_texts *texts, struct policy **ret_policy)
+#include "daemon/storage.h"
+
+/* A copy was read, since the file itself is damaged or missing. */
+static void report_damage(const struct gateway *gateway, uint64_t number, const char *problem)
+{
+    char object[24];
+
+    snprintf(object, sizeof(object), "%" PRIu64, number);
+    storage_report_damage(gateway, "generation-damaged", object, problem);
+}
+
+int kept_read_record(const struct gateway *gateway, uint64_t number, struct generation *generation,
+                     struct outcome *outcome)
 {
     cleanup_(freep) char *problem = NULL;
     int r;
@@ -25,7 +37,17 @@ int kept_read(const struct gateway *gateway, uint64_t number, struct generation 
     if (r < 0 && r != -ENOMEM)
         return outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 ": %s", number,
                            problem ? problem : strerror(-r));
-    return r < 0 ? r : kept_read_policy(gateway, generation, outcome, texts, ret_policy);
+    if (r == 0 && problem)
+        report_damage(gateway, number, problem);
+    return r;
+}
+
+int kept_read(const struct gateway *gateway, uint64_t number, struct generation *generation,
+              struct outcome *outcome, struct policy_texts *texts, struct policy **ret_policy)
+{
+    int r = kept_read_record(gateway, number, generation, outcome);
+
+    return r == 0 ? kept_read_policy(gateway, generation, outcome, texts, ret_policy) : r;
 }
 
 int kept_parse(const struct policy_texts *texts, struct policy **ret_policy)
@@ -56,6 +78,8 @@ int kept_read_policy(const struct gateway *gateway, const struct generation *gen
     if (r < 0)
         return outcome_set(outcome, OUTCOME_STORAGE, "generation %" PRIu64 " cannot be read: %s",
                            generation->number, problem ? problem : strerror(-r));
+    if (problem)
+        report_damage(gateway, generation->number, problem);
     r = ret_policy ? kept_parse(texts, ret_policy) : 0;
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,

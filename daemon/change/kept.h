@@ -5,9 +5,13 @@
 #include "daemon/gateway.h"
 
 /*
- * Generations that the state folder keeps. The first two return 0, 1 if the generation cannot be
- * read (the outcome says why), or -errno.
+ * Generations that the state folder keeps. The first three return 0, 1 if the generation cannot be
+ * read (the outcome says why), or -errno. If only a copy could be read, that is a finding.
  */
+
+/* The record of a generation. */
+int kept_read_record(const struct gateway *gateway, uint64_t number, struct generation *generation,
+                     struct outcome *outcome);
 
 /* The texts of a generation, and if `ret_policy` is not NULL, the policy that they describe. */
 int kept_read_policy(const struct gateway *gateway, const struct generation *generation,

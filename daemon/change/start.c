@@ -5,8 +5,10 @@
  * generation that the kernel holds comes first: after a crash or an upgrade segd goes on with it,
  * at whichever step a change was interrupted. If the kernel holds nothing, the machine has just
  * booted: then segd applies the policy files, unless they are unchanged since an operator last
- * chose another generation (so a rollback survives a reboot), and after them tries the last good
- * generation. If none of these can be enforced, nothing passes.
+ * chose another generation (so a rollback survives a reboot), and after them the generation that
+ * the state names. Its texts come from its file, from the copy of that, or from the policy files if
+ * they are the same. If nobody has them any more, an older generation is enforced, but only as far
+ * as it is known to have what was enforced last. If none of these can be enforced, nothing passes.
  *
  * Isolations and suspensions reach the kernel before the disk, so those that the kernel holds stay,
  * whether the state knows of them or not.
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #include "daemon/change/apply.h"
+#include "daemon/change/approved.h"
 #include "daemon/change/confirm.h"
 #include "daemon/change/kept.h"
 #include "daemon/change/lockdown.h"
@@ -76,15 +79,90 @@ static int enforce(struct gateway *gateway, struct target *target, struct outcom
     return r < 0 ? r : transaction_run(gateway, target, outcome);
 }
 
+/* The record of the generation that the state names, if only its fingerprint is left. */
+static int make_record(struct gateway *gateway, struct generation *ret_generation)
+{
+    struct generation generation = {
+        .number = gateway->state.generation,
+        .actor = boot_actor,
+        .when = whole_second(calendar_now()),
+        .outcome = GENERATION_APPLIED,
+    };
+    int r = overrides_copy(&gateway->state.overrides, &generation.overrides);
+
+    if (r < 0)
+        return r;
+    strcpy(generation.fingerprint, gateway->state.fingerprint);
+    *ret_generation = generation;
+    return 0;
+}
+
+static int read_record(struct gateway *gateway, uint64_t number, struct generation *ret_generation,
+                       struct outcome *outcome)
+{
+    int r = kept_read_record(gateway, number, ret_generation, outcome);
+
+    return r > 0 && number == gateway->state.generation && *gateway->state.fingerprint
+               ? make_record(gateway, ret_generation)
+               : r;
+}
+
+/* The policy files, if they are the texts of the generation. */
+static int read_same_files(struct gateway *gateway, const struct generation *generation,
+                           struct policy_texts *texts)
+{
+    cleanup_(policy_texts_clear) struct policy_texts files = {0};
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    char fingerprint[SHA256_TEXT_MAX];
+    int r = files_read(gateway, &files, &ignored);
+
+    if (r != 0)
+        return r;
+    policy_texts_fingerprint(files.texts, files.n_texts, fingerprint);
+    if (strcmp(fingerprint, generation->fingerprint) != 0)
+        return 1;
+    *texts = files;
+    files = (struct policy_texts){0};
+    return 0;
+}
+
 /* Enforces a kept generation again. `is_held`: the kernel holds it. Returns 0, 1 if that failed
  * (the outcome says why), or -errno. */
 static int enforce_again(struct gateway *gateway, uint64_t number, bool is_held,
                          struct outcome *outcome)
 {
     cleanup_(target_clear) struct target target = {.is_held = is_held};
-    int r = kept_read(gateway, number, &target.generation, outcome, &target.texts, NULL);
+    int r = read_record(gateway, number, &target.generation, outcome);
 
+    if (r != 0)
+        return r;
+    r = kept_read_policy(gateway, &target.generation, outcome, &target.texts, NULL);
+    if (r > 0) {
+        r = read_same_files(gateway, &target.generation, &target.texts);
+        if (r == 0)
+            storage_report(gateway, "generation-damaged", outcome->message);
+    }
     return r == 0 ? enforce(gateway, &target, outcome) : r;
+}
+
+/*
+ * Whether the kernel can hold this generation, as far as the state and the disk know. What opens is
+ * on the disk first: then the kernel still holds the generation before. What goes back is in the
+ * kernel first: then the state still waits for a confirmation.
+ */
+static bool can_be_held(const struct start *start, uint64_t number)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+    struct gateway *gateway = start->gateway;
+    const struct state *state = &gateway->state;
+
+    if (!start->is_known || !gateway->generations || state->generation == 0 ||
+        number == state->generation)
+        return true;
+    if (state->confirmation.pending && number == state->confirmation.previous)
+        return true;
+    return generations_read(gateway->generations, state->generation, &generation, NULL) < 0 ||
+           (number == generation.previous && generation.outcome != GENERATION_APPLIED);
 }
 
 /* The generation that the kernel holds. */
@@ -98,6 +176,13 @@ static int from_kernel(struct start *start)
 
     if (number == 0)
         return 1;
+    if (!can_be_held(start, number)) {
+        outcome_set(&outcome, OUTCOME_REFUSED,
+                    "the table says that it holds it, but generation %" PRIu64 " was enforced last",
+                    gateway->state.generation);
+        report_generation(gateway, number, &outcome, "looking for another policy");
+        return 1;
+    }
     if (confirmation->pending && confirmation->generation != number)
         *confirmation = (struct confirmation){0};
     /* A change reached the disk and not the kernel: the next boot takes its files as new. */
@@ -171,28 +256,20 @@ static int after_unconfirmed(struct start *start)
     return 1;
 }
 
-/* Policy files that changed since an operator last chose a policy. */
+/* Policy files that changed since an operator last chose a policy: after a boot, not after a
+ * restart of segd alone. */
 static int from_new_files(struct start *start)
 {
     struct gateway *gateway = start->gateway;
+    bool is_restart = start->held.generation > 0 && gateway->state.generation > 0;
     char files[SHA256_TEXT_MAX];
 
-    if (!start->is_known || start->unconfirmed)
+    if (!start->is_known || start->unconfirmed || is_restart)
         return 1;
     files_fingerprint(gateway, files);
     if (gateway->state.generation > 0 && strcmp(files, gateway->state.files) == 0)
         return 1;
     return apply_files(gateway);
-}
-
-/* Whether a generation was enforced for good: not refused by the kernel, and confirmed if needed.
- */
-static bool is_good(const struct gateway *gateway, uint64_t number)
-{
-    cleanup_(generation_clear) struct generation generation = {0};
-
-    return generations_read(gateway->generations, number, &generation, NULL) == 0 &&
-           generation.outcome == GENERATION_APPLIED;
 }
 
 static int try_generation(struct gateway *gateway, uint64_t number)
@@ -212,11 +289,71 @@ static int from_own_generation(struct start *start)
     return number > 0 && start->gateway->generations ? try_generation(start->gateway, number) : 1;
 }
 
-/* The newest generation that can be enforced. */
+/* Whether a generation was enforced for good: not refused by the kernel, and confirmed if needed.
+ * `*ret_is_read`: its record could be read. */
+static bool is_good(const struct gateway *gateway, uint64_t number, bool *ret_is_read)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+
+    *ret_is_read = generations_read(gateway->generations, number, &generation, NULL) == 0;
+    return *ret_is_read && generation.outcome == GENERATION_APPLIED;
+}
+
+/* Enforces of an older generation what `last` had too. */
+static int enforce_in_common(struct gateway *gateway, uint64_t number, uint64_t last,
+                             struct outcome *outcome)
+{
+    cleanup_(approved_clear) struct approved approved = {0};
+    cleanup_(target_clear) struct target target = {0};
+    cleanup_(policy_freep) struct policy *policy = NULL;
+    cleanup_(freep) char **names = NULL;
+    size_t n = 0;
+    int r = generations_read_approved(gateway->generations, last, &approved);
+
+    if (r < 0 && r != -ENOMEM)
+        return outcome_set(outcome, OUTCOME_STORAGE,
+                           "it is not known what it has in common with generation %" PRIu64
+                           ", which was enforced last",
+                           last);
+    if (r == 0)
+        r = kept_read(gateway, number, &target.generation, outcome, &target.texts, &policy);
+    if (r == 0)
+        r = approved_in_common(&approved, policy, &names, &n);
+    if (r == 0 && n == 0)
+        r = outcome_set(
+            outcome, OUTCOME_REFUSED,
+            "it has nothing in common with generation %" PRIu64 ", which was enforced last", last);
+    if (r == 0)
+        r = overrides_set_only(&target.generation.overrides, names, n);
+    if (r == 0)
+        r = enforce(gateway, &target, outcome);
+    if (r == 0)
+        findings_report(gateway->findings, "start", "generation-in-part", FINDING_CRITICAL, NULL,
+                        "generation %" PRIu64 " is lost: of generation %" PRIu64
+                        " those %zu flows pass that it had too; apply a policy",
+                        last, number, n);
+    return r;
+}
+
+static int try_in_common(struct gateway *gateway, uint64_t number, uint64_t last)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+    int r = enforce_in_common(gateway, number, last, &outcome);
+
+    if (r > 0)
+        report_generation(gateway, number, &outcome, "trying an earlier generation");
+    return r;
+}
+
+/*
+ * The newest older generation that can be enforced, as far as it has what was enforced last. If the
+ * state is lost, the newest one that may have been enforced was enforced last.
+ */
 static int from_earlier_generation(struct start *start)
 {
     struct gateway *gateway = start->gateway;
     cleanup_(freep) uint64_t *numbers = NULL;
+    uint64_t last = gateway->state.generation;
     size_t n = 0;
     int r = gateway->generations ? generations_list(gateway->generations, &numbers, &n) : 0;
 
@@ -224,8 +361,14 @@ static int from_earlier_generation(struct start *start)
         return r;
     r = 1;
     while (r == 1 && n-- > 0) {
-        if (numbers[n] != gateway->state.generation && is_good(gateway, numbers[n]))
-            r = try_generation(gateway, numbers[n]);
+        bool is_read, good = is_good(gateway, numbers[n], &is_read);
+
+        if (last == 0 && (good || !is_read)) {
+            last = numbers[n];
+            r = try_generation(gateway, last);
+        } else if (numbers[n] < last && good) {
+            r = try_in_common(gateway, numbers[n], last);
+        }
     }
     return r;
 }
@@ -352,6 +495,49 @@ static bool any_ended(const struct gateway *gateway)
     return false;
 }
 
+/* Writes again what the enforced generation approves, if that cannot be read. */
+static void repair_approved(struct gateway *gateway)
+{
+    cleanup_(approved_clear) struct approved approved = {0};
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    cleanup_(target_clear) struct target target = {0};
+    cleanup_(policy_freep) struct policy *policy = NULL;
+    uint64_t number = gateway->current.number;
+    int r;
+
+    if (number == 0 || !gateway->generations ||
+        generations_read_approved(gateway->generations, number, &approved) == 0)
+        return;
+    r = kept_read_policy(gateway, &gateway->current, &ignored, &target.texts, &policy);
+    if (r == 0)
+        r = approved_read(policy, &approved);
+    if (r == 0)
+        r = generations_write_approved(gateway->generations, number, &approved);
+    log_message(LOG_NOTICE, MESSAGE_STORAGE,
+                "what generation %" PRIu64 " approves cannot be read; %s", number,
+                r == 0 ? "it was written again" : "it cannot be written again");
+}
+
+/* Makes files and copies of the enforced generation whole again. */
+static void repair_generation(struct gateway *gateway)
+{
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    cleanup_(target_clear) struct target target = {0};
+    cleanup_(freep) char *problem = NULL;
+    int r;
+
+    if (gateway->current.number == 0 || !gateway->generations ||
+        generations_is_whole(gateway->generations, &gateway->current, &problem))
+        return;
+    r = kept_read_policy(gateway, &gateway->current, &ignored, &target.texts, NULL);
+    if (r > 0)
+        r = read_same_files(gateway, &gateway->current, &target.texts);
+    if (r == 0)
+        r = generations_restore(gateway->generations, &gateway->current, &target.texts);
+    log_message(LOG_NOTICE, MESSAGE_STORAGE, "%s; %s", problem ? problem : "a copy is missing",
+                r == 0 ? "it was written again" : "it cannot be written again");
+}
+
 /* Writes the state and the audit entry of the start. */
 static void note_start(struct start *start)
 {
@@ -362,6 +548,8 @@ static void note_start(struct start *start)
      */
     if (!start->is_known && gateway->current.number > 0)
         files_fingerprint(gateway, gateway->state.files);
+    repair_generation(gateway);
+    repair_approved(gateway);
     gateway_keep_state(gateway);
     gateway_audit_later(gateway, &(struct audit_event){
                                      .actor = boot_actor,
@@ -387,6 +575,7 @@ int gateway_start(struct gateway *gateway)
         return r;
 
     note_start(&start);
+    gateway_keep_audit_end(gateway);
     gateway->changed = true;
     if (confirmation_is_of_other_boot(gateway))
         return change_unconfirmed(gateway);

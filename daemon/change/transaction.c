@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/change/approved.h"
 #include "daemon/change/changes.h"
 #include "daemon/change/closings.h"
 #include "daemon/change/drift.h"
@@ -89,12 +90,36 @@ static int compile(const struct gateway *gateway, const struct target *target,
     return prepare_compile(gateway, &input, outcome, ret_compiled);
 }
 
+/* Which flows alone may pass belongs to the generation of which a start found it out: a new policy
+ * has no such bound. */
+static int choose_only(const struct gateway *gateway, struct target *target)
+{
+    const struct overrides *kept = &target->generation.overrides;
+    struct overrides *overrides = &target->state.overrides;
+    int r = 0;
+
+    if (target->is_new)
+        r = overrides_set_only(&target->generation.overrides, NULL, 0);
+    if (r == 0 && (target->is_new || target->generation.number != gateway->state.generation))
+        r = overrides_set_only(overrides, NULL, 0);
+    if (r == 0 && overrides->n_only == 0 && kept->n_only > 0)
+        r = overrides_set_only(overrides, kept->only, kept->n_only);
+    return r;
+}
+
 static int prepare(struct transaction *transaction)
 {
-    if (transaction->target->content != TARGET_POLICY)
+    struct target *target = transaction->target;
+    int r;
+
+    if (target->content != TARGET_POLICY)
         return 0;
-    return compile(transaction->gateway, transaction->target, &transaction->target->state.overrides,
-                   transaction->outcome, &transaction->compiled);
+    if (target->generation.number > 0)
+        strcpy(target->state.fingerprint, target->generation.fingerprint);
+    r = choose_only(transaction->gateway, target);
+    return r < 0 ? r
+                 : compile(transaction->gateway, target, &target->state.overrides,
+                           transaction->outcome, &transaction->compiled);
 }
 
 static int check(struct transaction *transaction)
@@ -149,9 +174,14 @@ static int write_generation(struct transaction *transaction)
         gateway->state.confirmation.previous,
         target->generation.previous,
     };
-    int r = generations_write(gateway->generations, &target->generation, target->texts.texts,
-                              target->texts.n_texts, keep, ELEMENTS_OF(keep));
+    cleanup_(approved_clear) struct approved approved = {0};
+    int r = approved_read(transaction->compiled->policy, &approved);
 
+    if (r == 0)
+        r = generations_write_approved(gateway->generations, target->generation.number, &approved);
+    if (r == 0)
+        r = generations_write(gateway->generations, &target->generation, target->texts.texts,
+                              target->texts.n_texts, keep, ELEMENTS_OF(keep));
     if (r < 0)
         return outcome_set_storage(transaction->outcome, "the generation", r);
     /* Its number is used, whatever becomes of it. */
@@ -163,7 +193,7 @@ static int write_generation(struct transaction *transaction)
 
 static int write_state(struct transaction *transaction)
 {
-    int r = state_write(transaction->gateway->state_directory, &transaction->target->state);
+    int r = gateway_write_state(transaction->gateway, &transaction->target->state);
 
     if (r < 0)
         return outcome_set_storage(transaction->outcome, "the state", r);
@@ -321,7 +351,7 @@ static void take_back(const struct transaction *transaction)
         r = generations_update(gateway->generations, &target->generation);
     }
     if (r == 0 && transaction->wrote_state)
-        r = state_write(gateway->state_directory, &gateway->state);
+        r = gateway_write_state(gateway, &gateway->state);
     if (r < 0)
         findings_report(gateway->findings, "storage", "not-taken-back", FINDING_CRITICAL,
                         target->object,
@@ -423,6 +453,7 @@ static void note(struct transaction *transaction)
         target->write_evidence(gateway, target, transaction->outcome);
     if (target->action)
         gateway_audit_later(gateway, &event);
+    gateway_keep_audit_end(gateway);
 }
 
 /* The change failed and nothing is different: the audit log says so. */
@@ -433,6 +464,7 @@ static void tell_failure(const struct transaction *transaction, int error)
 
     if (transaction->target->action && (transaction->target->closes || transaction->wrote_entry))
         gateway_audit_later(transaction->gateway, &event);
+    gateway_keep_audit_end(transaction->gateway);
 }
 
 int transaction_run(struct gateway *gateway, struct target *target, struct outcome *outcome)

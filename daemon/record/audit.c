@@ -205,8 +205,8 @@ static int make_ready(struct audit *audit)
     return audit->size > 0 && (size_t)audit->size >= audit->limit ? rotate(audit) : 0;
 }
 
-int audit_open(int directory, size_t limit, struct audit **ret_audit,
-               enum audit_condition *ret_condition)
+int audit_open(int directory, size_t limit, const struct audit_chain *expected,
+               struct audit **ret_audit, enum audit_condition *ret_condition)
 {
     cleanup_(audit_closep) struct audit *audit = NULL;
     int r;
@@ -217,6 +217,8 @@ int audit_open(int directory, size_t limit, struct audit **ret_audit,
     audit->fd = -1;
     audit->limit = limit > 0 ? limit : AUDIT_FILE_MAX;
     strcpy(audit->chain.head, AUDIT_NO_HEAD);
+    if (expected)
+        audit->expected = *expected;
 
     audit->directory = fcntl(directory, F_DUPFD_CLOEXEC, 0);
     if (audit->directory < 0)

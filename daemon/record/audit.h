@@ -28,6 +28,12 @@
 struct audit;
 struct json_t;
 
+/* The end of a chain: number (0: none) and hash of its last line. */
+struct audit_chain {
+    uint64_t sequence;
+    char head[SHA256_TEXT_MAX];
+};
+
 /* What one entry reports. Texts are borrowed. */
 struct audit_event {
     struct actor actor;
@@ -43,20 +49,23 @@ struct audit_event {
 /* What was found when the log was opened or verified. */
 enum audit_condition {
     AUDIT_GOOD,
-    AUDIT_EMPTY,     /* there was none: a new log has begun */
+    AUDIT_EMPTY,     /* there was none, as far as is known: a new log has begun */
     AUDIT_TORN,      /* the last line was incomplete, as after a power cut: it was moved to
                       * `audit.torn`, and the log continues after the last complete line */
     AUDIT_TAMPERED,  /* the chain is broken; the log continues in a new file whose first entry says
                       * so, and the old file stays unchanged */
+    AUDIT_MISSING,   /* the same, but there is no entry at all, though some were written */
     AUDIT_UNREADABLE /* cannot be read or written; appending fails until it can */
 };
 
 /*
  * Opens the log in the folder and verifies the newest file. `limit` is the size at which a new file
- * is begun; 0: AUDIT_FILE_MAX. Returns 0 and one of the five conditions, or -ENOMEM or -errno.
+ * is begun; 0: AUDIT_FILE_MAX. `expected`, which may be NULL, is an entry that is known to have
+ * been written: a log that ends before it was cut off. Returns 0 and one of the six conditions, or
+ * -ENOMEM or -errno.
  */
-int audit_open(int directory, size_t limit, struct audit **ret_audit,
-               enum audit_condition *ret_condition);
+int audit_open(int directory, size_t limit, const struct audit_chain *expected,
+               struct audit **ret_audit, enum audit_condition *ret_condition);
 struct audit *audit_close(struct audit *audit);
 DEFINE_CLEANUP(struct audit, audit_close)
 

@@ -109,8 +109,20 @@ static int find_link(struct audit *audit, struct loaded *loaded)
     return raise_to_claims(audit->directory, name, &loaded->link.sequence);
 }
 
+/* Checks that an entry which an earlier process wrote is still the same. */
+static int check_expected(const struct audit_chain *expected, const struct audit_chain *chain,
+                          struct loaded *loaded)
+{
+    if (chain->sequence != expected->sequence || chain->sequence == 0 ||
+        strcmp(chain->head, expected->head) == 0)
+        return 0;
+    return note(loaded, "entry %llu is not the one that segd wrote",
+                (unsigned long long)expected->sequence);
+}
+
 /* Reads one line of audit.log. Returns 1 to go on, 0 at the end of the file, or an error. */
-static int read_line(struct audit_lines *lines, uint64_t number, struct loaded *loaded)
+static int read_line(struct audit_lines *lines, uint64_t number, const struct audit_chain *expected,
+                     struct loaded *loaded)
 {
     cleanup_(freep) char *problem = NULL;
     bool begun = false;
@@ -131,10 +143,11 @@ static int read_line(struct audit_lines *lines, uint64_t number, struct loaded *
         loaded_clear(loaded);
     if (number == 1)
         loaded->first = loaded->chain.sequence;
-    return 1;
+    r = check_expected(expected, &loaded->chain, loaded);
+    return r < 0 ? r : 1;
 }
 
-static int walk(int fd, struct loaded *loaded)
+static int walk(int fd, const struct audit_chain *expected, struct loaded *loaded)
 {
     cleanup_(audit_lines_end) struct audit_lines lines = {0};
     int r;
@@ -147,7 +160,7 @@ static int walk(int fd, struct loaded *loaded)
         return r;
 
     for (uint64_t number = 1;; number++) {
-        r = read_line(&lines, number, loaded);
+        r = read_line(&lines, number, expected, loaded);
         if (r <= 0)
             break;
         /* After broken older files the first line must begin a new chain. */
@@ -226,6 +239,7 @@ static int begin_anew(struct audit *audit, int fd, struct loaded *loaded)
             return -errno;
     }
 
+    raise_to(&sequence, audit->expected.sequence);
     if (audit->chain.sequence < sequence)
         audit->chain.sequence = sequence;
     strcpy(audit->chain.head, AUDIT_NO_HEAD);
@@ -235,11 +249,18 @@ static int begin_anew(struct audit *audit, int fd, struct loaded *loaded)
     return audit_create(audit);
 }
 
-/* Checks that the log ends with the last entry that this process wrote, if it wrote one. */
+/* Checks that the log ends with the last entry that this process wrote, or if it wrote none, that
+ * it does not end before the last one that an earlier process is known to have written. */
 static int check_known(const struct audit *audit, struct loaded *loaded)
 {
     int r;
 
+    if (!audit->is_known && loaded->chain.sequence < audit->expected.sequence) {
+        r = note(loaded, "the log ends with entry %llu, but entry %llu was written",
+                 (unsigned long long)loaded->chain.sequence,
+                 (unsigned long long)audit->expected.sequence);
+        return r == -EBADMSG ? 0 : r;
+    }
     if (!audit->is_known || (loaded->chain.sequence == audit->chain.sequence &&
                              strcmp(loaded->chain.head, audit->chain.head) == 0))
         return 0;
@@ -283,10 +304,13 @@ int audit_load(struct audit *audit)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(closep) int fd = -1;
+    bool is_missing;
     int r;
 
     r = find_link(audit, &loaded);
-    if (r < 0)
+    if (r == 0 && !loaded.problem)
+        r = check_expected(&audit->expected, &loaded.link, &loaded);
+    if (r < 0 && r != -EBADMSG)
         return r;
 
     fd = audit_file_open(audit->directory, AUDIT_FILE, O_RDWR | O_APPEND);
@@ -295,16 +319,17 @@ int audit_load(struct audit *audit)
     if (fd == -ENOENT)
         loaded.chain = loaded.link;
     else {
-        r = walk(fd, &loaded);
+        r = walk(fd, &audit->expected, &loaded);
         if (r < 0)
             return r;
     }
 
+    is_missing = !audit->is_known && !loaded.problem && loaded.chain.sequence == 0;
     r = check_known(audit, &loaded);
     if (r < 0)
         return r;
     if (loaded.problem) {
-        audit->condition = AUDIT_TAMPERED;
+        audit->condition = is_missing ? AUDIT_MISSING : AUDIT_TAMPERED;
         return begin_anew(audit, fd, &loaded);
     }
     return continue_log(audit, &fd, &loaded);

@@ -22,12 +22,6 @@
  * entries. */
 #define AUDIT_CLAIM_MAX (AUDIT_SEQUENCE_MAX / 2)
 
-/* The end of a chain: number and hash of its last line. */
-struct audit_chain {
-    uint64_t sequence;
-    char head[SHA256_TEXT_MAX];
-};
-
 struct audit {
     int directory;
     size_t limit;
@@ -38,7 +32,8 @@ struct audit {
     struct timespec changed;
     uint64_t first; /* sequence of its first entry, also if that is not written yet */
     struct audit_chain chain;
-    bool is_known; /* `chain` was loaded or written by this process */
+    bool is_known;               /* `chain` was loaded or written by this process */
+    struct audit_chain expected; /* an entry that an earlier process wrote; sequence 0: none */
     enum audit_condition condition;
     char *broken; /* a break that no entry has reported yet; or NULL */
 };

@@ -6,6 +6,10 @@
  * opened. What is read here may be enforced at boot without a person watching, so everything is
  * checked: the digests of both files, every field, the number in the name, and the fingerprint of
  * the texts.
+ *
+ * The newest generations are kept twice, in two folders: one damaged file must neither bring back
+ * an older policy nor stop what was approved. A file is written before its copy, so that what was
+ * read from the file is never older than the copy.
  */
 
 #include "daemon/record/generation.h"
@@ -15,23 +19,29 @@
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
+#include "base/compare.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "daemon/record/document.h"
 
 #define GENERATION_NAME_MAX 48
 #define TEXTS_VERSION 1
+#define APPROVED_VERSION 1
 
 struct generations {
-    int directory; /* borrowed */
+    int directory; /* borrowed, as is the next */
+    int copies;    /* -1: none are kept */
 };
 
 /* What follows the number in the names of a generation's files. */
 #define GENERATION_RECORD ".json"
 #define GENERATION_TEXTS ".policy.json"
+#define GENERATION_APPROVED ".flows.json"
 
 void generation_clear(struct generation *generation)
 {
@@ -52,6 +62,18 @@ static const struct record_field policy_texts_fields[] = {
     RECORD_LIST(MANY, struct policy_texts, texts, .type = &policy_text_type),
 };
 static RECORD_TYPE(policy_texts, struct policy_texts, NULL);
+
+static const struct record_field approved_fields[] = {
+    {.name = "version", .kind = RECORD_VERSION, .most = APPROVED_VERSION},
+    RECORD_FIELD(DIGEST, struct approved, frame, .least = 1),
+    RECORD_LIST(TEXTS, struct approved, flows, .least = 1),
+};
+static RECORD_TYPE(approved, struct approved, NULL);
+
+void approved_clear(struct approved *approved)
+{
+    record_clear(&approved_type, approved);
+}
 
 void policy_texts_clear(struct policy_texts *texts)
 {
@@ -129,6 +151,11 @@ static bool contains(const uint64_t *numbers, size_t n, uint64_t number)
     return false;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+    return COMPARE(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
 static int remove_file(int directory, uint64_t number, const char *suffix)
 {
     char name[GENERATION_NAME_MAX];
@@ -136,32 +163,38 @@ static int remove_file(int directory, uint64_t number, const char *suffix)
     return unlinkat(directory, generation_file_name(number, suffix, name), 0) < 0 ? -errno : 0;
 }
 
+/* Removes the files of one kind that have no record. */
+static int clean_files(int directory, const char *suffix)
+{
+    cleanup_(freep) uint64_t *records = NULL, *others = NULL;
+    size_t n_records = 0, n_others = 0;
+    int r = list(directory, suffix, &others, &n_others);
+
+    if (r == 0)
+        r = list(directory, GENERATION_RECORD, &records, &n_records);
+    for (size_t i = 0; r == 0 && i < n_others; i++) {
+        if (!contains(records, n_records, others[i]))
+            r = remove_file(directory, others[i], suffix);
+    }
+    return r;
+}
+
 /* Removes what crashes have left. */
 static int clean(int directory)
 {
-    cleanup_(freep) uint64_t *records = NULL, *texts = NULL;
-    size_t n_records, n_texts;
-    int r;
+    int r = file_clean(directory);
 
-    r = file_clean(directory);
-    if (r < 0)
-        return r;
+    if (r == 0)
+        r = clean_files(directory, GENERATION_TEXTS);
+    return r == 0 ? clean_files(directory, GENERATION_APPROVED) : r;
+}
 
-    r = list(directory, GENERATION_TEXTS, &texts, &n_texts);
-    if (r < 0)
-        return r;
-    r = list(directory, GENERATION_RECORD, &records, &n_records);
-    if (r < 0)
-        return r;
+/* A read-only folder can still be read. */
+static int open_clean(int directory)
+{
+    int r = clean(directory);
 
-    for (size_t i = 0; i < n_texts; i++) {
-        if (contains(records, n_records, texts[i]))
-            continue;
-        r = remove_file(directory, texts[i], GENERATION_TEXTS);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return r == -EROFS || r == -EACCES || r == -EPERM ? 0 : r;
 }
 
 int generations_open(int directory, struct generations **ret_generations)
@@ -173,14 +206,23 @@ int generations_open(int directory, struct generations **ret_generations)
     if (!generations)
         return -ENOMEM;
     generations->directory = directory;
+    generations->copies = -1;
 
-    /* A read-only folder can still be read. */
-    r = clean(directory);
-    if (r < 0 && r != -EROFS && r != -EACCES && r != -EPERM)
+    r = open_clean(directory);
+    if (r < 0)
         return r;
 
     *ret_generations = TAKE_PTR(generations);
     return 0;
+}
+
+int generations_keep_copies(struct generations *generations, int directory)
+{
+    int r = open_clean(directory);
+
+    if (r == 0)
+        generations->copies = directory;
+    return r;
 }
 
 struct generations *generations_close(struct generations *generations)
@@ -191,49 +233,64 @@ struct generations *generations_close(struct generations *generations)
 
 int generations_list(struct generations *generations, uint64_t **ret_numbers, size_t *ret_n)
 {
-    return list(generations->directory, GENERATION_RECORD, ret_numbers, ret_n);
+    cleanup_(freep) uint64_t *numbers = NULL, *copies = NULL;
+    size_t n = 0, n_copies = 0;
+    int r = list(generations->directory, GENERATION_RECORD, &numbers, &n);
+
+    if (r == 0 && generations->copies >= 0)
+        r = list(generations->copies, GENERATION_RECORD, &copies, &n_copies);
+    for (size_t i = 0, capacity = n; r == 0 && i < n_copies; i++) {
+        if (!contains(numbers, n, copies[i]))
+            r = array_append(&numbers, &n, &capacity, &copies[i], sizeof(*copies));
+    }
+    if (r < 0)
+        return r;
+
+    qsort(numbers, n, sizeof(*numbers), compare_numbers);
+    *ret_numbers = TAKE_PTR(numbers);
+    *ret_n = n;
+    return 0;
 }
 
-/* Removes the oldest beyond GENERATIONS_KEPT, but neither the newest nor any of `keep`. Returns 0,
- * -ENOMEM or -errno. */
-static int forget(struct generations *generations, uint64_t newest, const uint64_t *keep,
-                  size_t n_keep)
+/* Removes the oldest of a folder beyond `most`, but neither the newest nor any of `keep`. Returns
+ * 0, -ENOMEM or -errno. */
+static int forget(int directory, size_t most, uint64_t newest, const uint64_t *keep, size_t n_keep)
 {
     cleanup_(freep) uint64_t *numbers = NULL;
     size_t n = 0, left;
     int r;
 
-    r = generations_list(generations, &numbers, &n);
+    r = list(directory, GENERATION_RECORD, &numbers, &n);
     if (r < 0)
         return r;
 
     left = n;
-    for (size_t i = 0; i < n && left > GENERATIONS_KEPT; i++) {
+    for (size_t i = 0; i < n && left > most; i++) {
         if (numbers[i] == newest || contains(keep, n_keep, numbers[i]))
             continue;
 
-        r = remove_file(generations->directory, numbers[i], GENERATION_RECORD);
+        r = remove_file(directory, numbers[i], GENERATION_RECORD);
         if (r < 0)
             return r;
         left--;
 
-        /* Without its record it does not exist; texts that remain here are removed at the next
-         * start. */
-        remove_file(generations->directory, numbers[i], GENERATION_TEXTS);
+        /* Without its record it does not exist; what remains here is removed at the next start. */
+        remove_file(directory, numbers[i], GENERATION_TEXTS);
+        remove_file(directory, numbers[i], GENERATION_APPROVED);
     }
     return 0;
 }
 
-int generations_read(struct generations *generations, uint64_t number,
-                     struct generation *ret_generation, char **ret_problem)
+static int read_record(int directory, uint64_t number, struct generation *ret_generation,
+                       char **ret_problem)
 {
     struct generation generation = {0};
     char name[GENERATION_NAME_MAX];
     int r;
 
     generation_file_name(number, GENERATION_RECORD, name);
-    r = document_read(generations->directory, name, GENERATION_RECORD_MAX, &generation_type,
-                      &generation, ret_problem);
+    r = document_read(directory, name, GENERATION_RECORD_MAX, &generation_type, &generation,
+                      ret_problem);
     if (r < 0)
         return r;
     if (generation.number != number) {
@@ -247,16 +304,30 @@ int generations_read(struct generations *generations, uint64_t number,
     return 0;
 }
 
-int generations_read_texts(struct generations *generations, const struct generation *generation,
-                           struct policy_texts *ret_texts, char **ret_problem)
+int generations_read(struct generations *generations, uint64_t number,
+                     struct generation *ret_generation, char **ret_problem)
+{
+    int r = read_record(generations->directory, number, ret_generation, ret_problem);
+
+    if ((r != -ENOENT && r != -EBADMSG) || generations->copies < 0 ||
+        read_record(generations->copies, number, ret_generation, NULL) < 0)
+        return r;
+    return r == -ENOENT && problem_tell(ret_problem, "the record of generation %llu is missing",
+                                        (unsigned long long)number) == -ENOMEM
+               ? -ENOMEM
+               : 0;
+}
+
+static int read_texts(int directory, const struct generation *generation,
+                      struct policy_texts *ret_texts, char **ret_problem)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     char name[GENERATION_NAME_MAX], fingerprint[SHA256_TEXT_MAX];
     int r;
 
     generation_file_name(generation->number, GENERATION_TEXTS, name);
-    r = document_read(generations->directory, name, GENERATION_TEXTS_MAX, &policy_texts_type,
-                      &texts, ret_problem);
+    r = document_read(directory, name, GENERATION_TEXTS_MAX, &policy_texts_type, &texts,
+                      ret_problem);
     if (r == -ENOENT)
         return problem_tell(ret_problem, "%s is missing", name);
     if (r < 0)
@@ -273,11 +344,22 @@ int generations_read_texts(struct generations *generations, const struct generat
     return 0;
 }
 
-static int write_record(struct generations *generations, const struct generation *generation)
+int generations_read_texts(struct generations *generations, const struct generation *generation,
+                           struct policy_texts *ret_texts, char **ret_problem)
+{
+    int r = read_texts(generations->directory, generation, ret_texts, ret_problem);
+
+    if (r == -EBADMSG && generations->copies >= 0 &&
+        read_texts(generations->copies, generation, ret_texts, NULL) == 0)
+        return 0;
+    return r;
+}
+
+static int write_record(int directory, const struct generation *generation)
 {
     char name[GENERATION_NAME_MAX];
 
-    return document_write(generations->directory,
+    return document_write(directory,
                           generation_file_name(generation->number, GENERATION_RECORD, name),
                           GENERATION_RECORD_MAX, &generation_type, generation);
 }
@@ -294,33 +376,91 @@ static int check_texts(const struct policy_text *texts, size_t n_texts)
     return 0;
 }
 
-static int write_texts(struct generations *generations, uint64_t number,
-                       const struct policy_text *texts, size_t n_texts)
+static int write_texts(int directory, uint64_t number, const struct policy_texts *texts)
 {
-    const struct policy_texts all = {(struct policy_text *)texts, n_texts};
     char name[GENERATION_NAME_MAX];
 
-    return document_write(generations->directory,
-                          generation_file_name(number, GENERATION_TEXTS, name),
-                          GENERATION_TEXTS_MAX, &policy_texts_type, &all);
+    return document_write(directory, generation_file_name(number, GENERATION_TEXTS, name),
+                          GENERATION_TEXTS_MAX, &policy_texts_type, texts);
 }
 
 /* Returns 0, -EEXIST or -errno. */
-static int check_absent(struct generations *generations, uint64_t number)
+static int check_absent(int directory, uint64_t number)
 {
     char name[GENERATION_NAME_MAX];
     struct stat status;
 
-    if (fstatat(generations->directory, generation_file_name(number, GENERATION_RECORD, name),
-                &status, AT_SYMLINK_NOFOLLOW) >= 0)
+    if (fstatat(directory, generation_file_name(number, GENERATION_RECORD, name), &status,
+                AT_SYMLINK_NOFOLLOW) >= 0)
         return -EEXIST;
     return errno == ENOENT ? 0 : -errno;
+}
+
+int generations_restore(struct generations *generations, const struct generation *generation,
+                        const struct policy_texts *texts)
+{
+    const int folders[] = {generations->directory, generations->copies};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(folders) && folders[i] >= 0; i++) {
+        r = write_texts(folders[i], generation->number, texts);
+        if (r == 0)
+            r = write_record(folders[i], generation);
+    }
+    return r;
+}
+
+bool generations_is_whole(struct generations *generations, const struct generation *generation,
+                          char **ret_problem)
+{
+    const int folders[] = {generations->directory, generations->copies};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(folders) && folders[i] >= 0; i++) {
+        cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+
+        r = read_texts(folders[i], generation, &texts, ret_problem);
+    }
+    return r == 0;
+}
+
+/* The record too: the last fsync may have failed after its rename. */
+static void remove_both(struct generations *generations, uint64_t number)
+{
+    const int folders[] = {generations->directory, generations->copies};
+
+    for (size_t i = 0; i < ELEMENTS_OF(folders) && folders[i] >= 0; i++) {
+        remove_file(folders[i], number, GENERATION_RECORD);
+        remove_file(folders[i], number, GENERATION_TEXTS);
+        remove_file(folders[i], number, GENERATION_APPROVED);
+    }
+}
+
+int generations_write_approved(struct generations *generations, uint64_t number,
+                               const struct approved *approved)
+{
+    char name[GENERATION_NAME_MAX];
+
+    return document_write(generations->directory,
+                          generation_file_name(number, GENERATION_APPROVED, name),
+                          GENERATION_TEXTS_MAX, &approved_type, approved);
+}
+
+int generations_read_approved(struct generations *generations, uint64_t number,
+                              struct approved *ret_approved)
+{
+    char name[GENERATION_NAME_MAX];
+
+    return document_read(generations->directory,
+                         generation_file_name(number, GENERATION_APPROVED, name),
+                         GENERATION_TEXTS_MAX, &approved_type, ret_approved, NULL);
 }
 
 int generations_write(struct generations *generations, const struct generation *generation,
                       const struct policy_text *texts, size_t n_texts, const uint64_t *keep,
                       size_t n_keep)
 {
+    const struct policy_texts all = {(struct policy_text *)texts, n_texts};
     char fingerprint[SHA256_TEXT_MAX];
     int r;
 
@@ -330,32 +470,34 @@ int generations_write(struct generations *generations, const struct generation *
     if (strcmp(policy_texts_fingerprint(texts, n_texts, fingerprint), generation->fingerprint) != 0)
         return -EINVAL;
 
-    r = check_absent(generations, generation->number);
+    r = check_absent(generations->directory, generation->number);
+    if (r == 0 && generations->copies >= 0)
+        r = check_absent(generations->copies, generation->number);
     if (r < 0)
         return r;
 
-    r = write_texts(generations, generation->number, texts, n_texts);
-    if (r >= 0)
-        r = write_record(generations, generation);
+    r = generations_restore(generations, generation, &all);
     if (r < 0) {
-        /* The record too: the last fsync may have failed after its rename. */
-        remove_file(generations->directory, generation->number, GENERATION_RECORD);
-        remove_file(generations->directory, generation->number, GENERATION_TEXTS);
+        remove_both(generations, generation->number);
         return r;
     }
 
     /* The new generation is written; if old ones cannot be removed now, the next write tries again.
      */
-    forget(generations, generation->number, keep, n_keep);
+    forget(generations->directory, GENERATIONS_KEPT, generation->number, keep, n_keep);
+    if (generations->copies >= 0)
+        forget(generations->copies, COPIES_KEPT, generation->number, keep, n_keep);
     return 0;
 }
 
 int generations_update(struct generations *generations, const struct generation *generation)
 {
-    int r;
+    bool has_copy = generations->copies >= 0 &&
+                    check_absent(generations->copies, generation->number) == -EEXIST;
+    int r = check_absent(generations->directory, generation->number);
 
-    r = check_absent(generations, generation->number);
-    if (r != -EEXIST)
+    if (r != -EEXIST && !has_copy)
         return r < 0 ? r : -ENOENT;
-    return write_record(generations, generation);
+    r = write_record(generations->directory, generation);
+    return r == 0 && has_copy ? write_record(generations->copies, generation) : r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,10 +13,11 @@
 #include "record/types.h"
 
 /*
- * One applied policy, kept so that it can be enforced again. Two files in the folder of
+ * One applied policy, kept so that it can be enforced again. Three files in the folder of
  * generations:
  *
  *   NUMBER.policy.json   the texts of its files; written once, its fingerprint is their digest
+ *   NUMBER.flows.json    digests of what it approves: which flows of an older generation it has too
  *   NUMBER.json          who, when, why, with which overrides, and its outcome
  *
  * Every field of a record is checked when it is read, and its texts against the fingerprint: a
@@ -45,14 +47,38 @@ int policy_texts_from_sources(const struct sources *sources, struct policy_texts
 const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_texts,
                                      char buffer[SHA256_TEXT_MAX]);
 
+/* What a policy approves, as digests. A zeroed structure is empty. */
+struct approved {
+    char frame[SHA256_TEXT_MAX]; /* of everything but flows: zones, hosts' hardware addresses, … */
+    char **flows;                /* of each flow with all that it says; sorted */
+    size_t n_flows;
+};
+void approved_clear(struct approved *approved);
+
 /* The folder; `directory` is an open file descriptor of it, borrowed. */
 struct generations;
 int generations_open(int directory, struct generations **ret_generations);
 struct generations *generations_close(struct generations *generations);
 DEFINE_CLEANUP(struct generations, generations_close)
+/*
+ * From now on keeps copies of the newest COPIES_KEPT generations and of those of `keep` in another
+ * folder, borrowed too. Where a file is damaged or missing, its copy is read. Returns as
+ * generations_open().
+ */
+#define COPIES_KEPT 4
+int generations_keep_copies(struct generations *generations, int directory);
 
-/* The numbers of all generations in order, also of damaged ones. Owned by the caller. */
+/* The numbers of all generations in order, also of damaged ones and of those of which only a copy
+ * is left. Owned by the caller. */
 int generations_list(struct generations *generations, uint64_t **ret_numbers, size_t *ret_n);
+
+/* What the generation of this number approves. The first is called before generations_write(): what
+ * has no record is removed when the folder is opened. Return as document_write() and
+ * generations_read(). */
+int generations_write_approved(struct generations *generations, uint64_t number,
+                               const struct approved *approved);
+int generations_read_approved(struct generations *generations, uint64_t number,
+                              struct approved *ret_approved);
 
 /*
  * Writes a new generation, texts first, both with fsync and rename; its number must be new and its
@@ -65,9 +91,16 @@ int generations_write(struct generations *generations, const struct generation *
 /* Writes the record again, for its outcome. */
 int generations_update(struct generations *generations, const struct generation *generation);
 
-/* Returns 0, -ENOENT, -EBADMSG if it is damaged (`*ret_problem`, if not NULL, is a sentence that
- * the caller frees), -ENOMEM or -errno. */
+/* Return 0, -ENOENT, -EBADMSG if it is damaged (`*ret_problem`, if not NULL, is a sentence that the
+ * caller frees), -ENOMEM or -errno. If a copy was read, they return 0 and `*ret_problem` says what
+ * is wrong with the file; else it is left alone. */
 int generations_read(struct generations *generations, uint64_t number,
                      struct generation *ret_generation, char **ret_problem);
 int generations_read_texts(struct generations *generations, const struct generation *generation,
                            struct policy_texts *ret_texts, char **ret_problem);
+/* Writes record and texts again, so that files and copies are whole. Returns 0 or -errno. */
+int generations_restore(struct generations *generations, const struct generation *generation,
+                        const struct policy_texts *texts);
+/* Whether the texts of a generation and their copy are both whole; a problem is told as above. */
+bool generations_is_whole(struct generations *generations, const struct generation *generation,
+                          char **ret_problem);

@@ -26,6 +26,10 @@ static const struct record_field state_fields[] = {
     RECORD_FIELD(NUMBER, struct state, generation),
     RECORD_FIELD(NUMBER, struct state, next_generation, .least = 1),
     RECORD_FIELD(DIGEST, struct state, files),
+    RECORD_FIELD(DIGEST, struct state, fingerprint, .optional = true),
+    RECORD_FIELD(NUMBER, struct state, audit_sequence, .optional = true,
+                 .most = AUDIT_SEQUENCE_MAX),
+    RECORD_FIELD(DIGEST, struct state, audit_head, .optional = true),
     RECORD_FIELD(ONE, struct state, overrides, .type = &overrides_type),
     RECORD_FIELD(ONE, struct state, confirmation, .null = RECORD_DISK, .type = &confirmation_type),
 };

@@ -18,6 +18,11 @@ struct state {
     /* Fingerprint of the policy files when an operator last chose what is enforced: a boot does not
      * apply files that have not changed since. */
     char files[SHA256_TEXT_MAX];
+    char fingerprint[SHA256_TEXT_MAX]; /* of the texts of `generation`; "": not known */
+    /* The last entry of the audit log when this was written: the log may have later ones, but
+     * must have this one. 0: none. */
+    uint64_t audit_sequence;
+    char audit_head[SHA256_TEXT_MAX];
     struct overrides overrides;
     struct confirmation confirmation;
 };

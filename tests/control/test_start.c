@@ -8,11 +8,13 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "calls.h"
 #include "checks.h"
 #include "sandbox.h"
@@ -71,7 +73,7 @@ enum damage {
     N_DAMAGE,
 };
 
-static void damage(const struct segd *segd, const char *name, enum damage how)
+static void damage_one(const struct segd *segd, const char *name, enum damage how)
 {
     cleanup_(closep) int fd = -1;
     struct stat status;
@@ -99,6 +101,16 @@ static void damage(const struct segd *segd, const char *name, enum damage how)
     }
     if (how == DAMAGE_NONSENSE)
         ck_assert_int_eq(pwrite(fd, "\0{]\xff", 4, 0), 4);
+}
+
+/* A file and its copy. */
+static void damage(const struct segd *segd, const char *name, enum damage how)
+{
+    char copy[128];
+
+    snprintf(copy, sizeof(copy), "copy/%s", name);
+    damage_one(segd, name, how);
+    damage_one(segd, copy, how);
 }
 
 START_TEST(boot_keeps_a_rollback)
@@ -215,20 +227,28 @@ START_TEST(damaged_state_keeps_what_the_generation_knows_as_suspended)
 }
 END_TEST
 
+static void remove_state(const struct segd *segd)
+{
+    char path[256];
+
+    state_file(segd, "state.json", path);
+    ck_assert_int_eq(remove(path), 0);
+    state_file(segd, "copy/state.json", path);
+    ck_assert_int_eq(remove(path), 0);
+}
+
 /* Nor what was closed since; neither where the kernel holds it, nor after a boot. */
 START_TEST(lost_state_opens_nothing)
 {
     cleanup_(segd_freep) struct segd *segd = segd_enter(first);
-    char path[256];
 
     calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "first", "reason", "a test"));
     calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
     segd_stop(segd);
     if (_i & 1)
         sandbox_nft("delete table inet segd\n");
-    state_file(segd, "state.json", path);
     if (_i & 2)
-        ck_assert_int_eq(remove(path), 0);
+        remove_state(segd);
     else
         damage(segd, "state.json", DAMAGE_HALF);
     segd_start_again(segd);
@@ -241,24 +261,6 @@ START_TEST(lost_state_opens_nothing)
 }
 END_TEST
 
-START_TEST(damaged_generation_leads_to_the_one_before)
-{
-    static const char *const files[] = {"generations/2.json", "generations/2.policy.json"};
-    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
-
-    segd_reload(segd, second);
-    go_down(segd);
-    damage(segd, files[_i % 2], (enum damage)(_i / 2));
-    segd_start_again(segd);
-    only_live("first");
-    ck_assert_int_eq(calls_generation(segd), 1);
-    calls_finding(segd, "generation-not-enforced", true);
-    calls_verify(segd);
-    segd_reload(segd, third);
-    ck_assert_int_eq(calls_generation(segd), 3);
-}
-END_TEST
-
 static void is_locked_down(const struct segd *segd)
 {
     cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
@@ -267,6 +269,26 @@ static void is_locked_down(const struct segd *segd)
     calls_finding(segd, "lockdown", true);
     calls_verify(segd);
 }
+
+/* Both files of the generation, and its copies: an older one is enforced only as far as that is
+ * known to have the same flows, and here it has none of them. */
+START_TEST(damaged_generation_does_not_bring_back_the_one_before)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+
+    segd_reload(segd, second);
+    go_down(segd);
+    segd_write_policy(segd, broken);
+    damage(segd, "generations/2.json", (enum damage)_i);
+    damage(segd, "generations/2.policy.json", (enum damage)_i);
+    segd_start_again(segd);
+    calls_finding(segd, "generation-not-enforced", true);
+    is_locked_down(segd);
+    segd_reload(segd, third);
+    ck_assert_int_eq(calls_generation(segd), 3);
+    only_live("third");
+}
+END_TEST
 
 START_TEST(without_anything_nothing_passes)
 {
@@ -308,7 +330,7 @@ START_TEST(table_that_nobody_knows_does_not_stay)
     segd_stop(segd);
     sandbox_nft("insert rule inet segd forward accept\n");
     segd_write_policy(segd, broken);
-    damage(segd, "generations/1.json", DAMAGE_HALF);
+    damage(segd, "generations/1.policy.json", DAMAGE_HALF);
     segd_start_again(segd);
     is_locked_down(segd);
 }
@@ -422,6 +444,71 @@ static json_t *history_outcome(const struct segd *segd, json_int_t number)
     return outcome;
 }
 
+/* Cuts the last line off. */
+static void cut_audit(const struct segd *segd)
+{
+    cleanup_(freep) char *text = NULL;
+    char path[256], *end;
+    size_t size;
+
+    state_file(segd, "audit/audit.log", path);
+    ck_assert_int_eq(file_read(AT_FDCWD, path, (size_t)1 << 20, &text, &size), 0);
+    ck_assert_uint_gt(size, 1);
+    end = memrchr(text, '\n', size - 1);
+    ck_assert_ptr_nonnull(end);
+    ck_assert_int_eq(truncate(path, end + 1 - text), 0);
+}
+
+/* The last entry is that of what opened, of what closed, of a refusal, or of an orderly end. */
+START_TEST(audit_log_whose_end_is_cut_off_is_told)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+    bool boots = _i >= 4;
+
+    if (_i % 4 == 0)
+        segd_reload(segd, second);
+    if (_i % 4 == 1)
+        calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
+    if (_i % 4 == 2)
+        calls_refused(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", ""),
+                      "Refused");
+    /* The state is written after the reply: once more round the loop. */
+    if (_i % 4 == 2)
+        calls_generation(segd);
+    if (_i % 4 == 3)
+        segd_stop(segd);
+    else
+        segd_kill(segd);
+    if (boots)
+        sandbox_nft("delete table inet segd\n");
+    cut_audit(segd);
+    segd_start_again(segd);
+    calls_finding(segd, "audit-tampered", true);
+    segd_stop(segd);
+    segd_start_again(segd);
+    calls_finding(segd, "audit-tampered", false);
+}
+END_TEST
+
+/* What was appended after the state was written is no damage. */
+START_TEST(audit_log_may_be_ahead_of_the_state)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+    char path[256], old[256];
+    const char *const keep[] = {"cp", path, old, NULL}, *const put_back[] = {"cp", old, path, NULL};
+
+    state_file(segd, "state.json", path);
+    state_file(segd, "../old.json", old);
+    ck_assert_int_eq(sandbox_run(keep, NULL, NULL), 0);
+    calls_refused(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", ""), "Refused");
+    segd_stop(segd);
+    ck_assert_int_eq(sandbox_run(put_back, NULL, NULL), 0);
+    segd_start_again(segd);
+    calls_finding(segd, "audit-tampered", false);
+    calls_verify(segd);
+}
+END_TEST
+
 START_TEST(audit_log_that_is_gone_is_told)
 {
     cleanup_(segd_freep) struct segd *segd = segd_enter(first);
@@ -437,6 +524,32 @@ START_TEST(audit_log_that_is_gone_is_told)
     segd_start_again(segd);
     calls_finding(segd, "audit-missing", true);
     only_live("first");
+}
+END_TEST
+
+/* The code with which a second segd on the same state folder ends. */
+#define EXIT_IN_USE 7
+
+START_TEST(second_segd_on_the_same_folder_ends)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+    cleanup_(freep) char *before = segd_list(), *after = NULL, *output = NULL;
+    const char *const second_segd[] = {
+        getenv("SEGD"),        "--policy", segd_policy_path(segd), "--state-dir",
+        segd_state_path(segd), "--socket", segd_socket_path(segd), NULL,
+    };
+
+    ck_assert_int_eq(sandbox_run(second_segd, NULL, &output), EXIT_IN_USE);
+    ck_assert_msg(strstr(output, "another segd"), "%s", output);
+    after = segd_list();
+    segd_same(before, after);
+    calls_verify(segd);
+    only_live("first");
+
+    /* Whoever is killed gives it up. */
+    segd_kill(segd);
+    segd_start_again(segd);
+    calls_verify(segd);
 }
 END_TEST
 
@@ -500,13 +613,16 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, damaged_state_leads_to_the_last_good_generation, 0, 2 * N_DAMAGE);
     tcase_add_loop_test(tests, damaged_state_keeps_what_the_generation_knows_as_suspended, 0, 2);
     tcase_add_loop_test(tests, lost_state_opens_nothing, 0, 4);
-    tcase_add_loop_test(tests, damaged_generation_leads_to_the_one_before, 0, 2 * N_DAMAGE);
+    tcase_add_loop_test(tests, damaged_generation_does_not_bring_back_the_one_before, 0, N_DAMAGE);
     tcase_add_loop_test(tests, without_anything_nothing_passes, 0, 2);
     tcase_add_test(tests, lost_state_folder_leaves_isolated_what_the_kernel_isolates);
     tcase_add_test(tests, table_that_nobody_knows_does_not_stay);
     tcase_add_loop_test(tests, without_a_state_folder_the_files_are_enforced, 0, N_SPOILED);
     tcase_add_loop_test(tests, suspension_holds_where_nothing_can_be_written, 0, 2);
     tcase_add_test(tests, audit_log_that_is_gone_is_told);
+    tcase_add_loop_test(tests, audit_log_whose_end_is_cut_off_is_told, 0, 8);
+    tcase_add_test(tests, audit_log_may_be_ahead_of_the_state);
+    tcase_add_test(tests, second_segd_on_the_same_folder_ends);
     tcase_add_test(tests, utc_needs_no_time_zones);
     tcase_add_test(tests, boot_takes_back_what_nobody_confirmed);
     tcase_add_test(tests, restart_goes_on_waiting_for_the_confirmation);

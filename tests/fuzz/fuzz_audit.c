@@ -60,7 +60,7 @@ static struct audit *open_log(const struct fuzz_folder *folder, enum audit_condi
 {
     struct audit *audit = NULL;
 
-    if (audit_open(folder->directory, 2000, &audit, ret_condition) < 0 ||
+    if (audit_open(folder->directory, 2000, NULL, &audit, ret_condition) < 0 ||
         *ret_condition == AUDIT_UNREADABLE)
         abort();
     return audit;

@@ -11,7 +11,7 @@ static inline struct audit *sample_open(int directory, size_t limit, enum audit_
     struct audit *audit = NULL;
     enum audit_condition condition;
 
-    ck_assert_int_eq(audit_open(directory, limit, &audit, &condition), 0);
+    ck_assert_int_eq(audit_open(directory, limit, NULL, &audit, &condition), 0);
     ck_assert_int_eq(condition, expected);
     ck_assert_int_eq(audit_condition(audit), expected);
     return audit;

@@ -119,7 +119,7 @@ START_TEST(a_change_of_the_last_line_is_another_head)
         text[i] = (char)(text[i] ^ (1 << (i % 8)));
         empty(directory);
         folder_put(directory, "audit.log", text, size);
-        ck_assert_int_eq(audit_open(directory, 0, &audit, &condition), 0);
+        ck_assert_int_eq(audit_open(directory, 0, NULL, &audit, &condition), 0);
         if (i == size - 1)
             ck_assert_int_eq(condition, AUDIT_TORN);
         else

@@ -93,7 +93,7 @@ static int append_entry(int directory)
     enum audit_condition condition;
     int r;
 
-    r = audit_open(directory, 1, &audit, &condition);
+    r = audit_open(directory, 1, NULL, &audit, &condition);
     return r < 0 ? r : sample_try(audit);
 }
 
@@ -105,7 +105,7 @@ static int verify_log(int directory)
     uint64_t entries;
     int r;
 
-    r = audit_open(directory, 1, &audit, &condition);
+    r = audit_open(directory, 1, NULL, &audit, &condition);
     if (r >= 0)
         r = audit_verify(audit, &entries, &problem);
     return problem ? -EBADMSG : r;
@@ -118,7 +118,7 @@ static int read_log(int directory)
     enum audit_condition condition;
     int r;
 
-    r = audit_open(directory, 1, &audit, &condition);
+    r = audit_open(directory, 1, NULL, &audit, &condition);
     return r < 0 ? r : audit_read(audit, 0, 100, &entries);
 }
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The state folder itself. Two daemons that wrote to it would undo what the other one closed. */
+
+#include "daemon/record/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+#define LOCK_FILE "lock"
+
+int folder_open(int parent, const char *name)
+{
+    int fd;
+
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
+int folder_lock(int folder)
+{
+    cleanup_(closep) int fd =
+        openat(folder, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    return TAKE_FD(fd);
+}
