@@ -247,8 +247,10 @@ int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held
     r = held.enforced ? find_closings(held.ruleset, &held.closings) : 0;
     if (r < 0)
         return r;
-    if (held.enforced)
+    if (held.enforced) {
         held.generation = ruleset_generation(held.ruleset);
+        held.is_ours = held.ruleset->ours;
+    }
 
     *ret_held = held;
     held = (struct held){0};
@@ -393,6 +395,60 @@ int enforcement_commit(struct enforcement *enforcement, struct compiled *compile
     compiled->ruleset = compiled->isolation = NULL;
     policy_free(enforcement->outline);
     enforcement->outline = TAKE_PTR(compiled->outline);
+    return 0;
+}
+
+/* Removes what the other ruleset has too, by name. */
+static void leave_out(struct ruleset *ruleset, const struct ruleset *other)
+{
+    size_t n_sets = 0, n_chains = 0, n_counters = 0;
+
+    for (size_t i = 0; i < ruleset->n_sets; i++) {
+        if (ruleset_find_set(other, ruleset->sets[i].name))
+            free(ruleset->sets[i].elements);
+        else
+            ruleset->sets[n_sets++] = ruleset->sets[i];
+    }
+    for (size_t i = 0; i < ruleset->n_chains; i++) {
+        if (!ruleset_find_chain(other, ruleset->chains[i].name))
+            ruleset->chains[n_chains++] = ruleset->chains[i];
+    }
+    for (size_t i = 0; i < ruleset->n_counters; i++) {
+        if (!ruleset_has_counter(other, ruleset->counters[i].name))
+            ruleset->counters[n_counters++] = ruleset->counters[i];
+    }
+    ruleset->n_sets = n_sets;
+    ruleset->n_chains = n_chains;
+    ruleset->n_counters = n_counters;
+}
+
+int enforcement_hold(struct enforcement *enforcement, struct policy *outline,
+                     const struct overrides *overrides)
+{
+    cleanup_(content_clear) struct content content = {0};
+    cleanup_(ruleset_freep) struct ruleset *all = NULL;
+    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &all);
+
+    if (r == 0)
+        r = isolation_compile(outline, overrides, ruleset_find_set(all, RULESET_LIVE),
+                              &content.isolation);
+    /* Its own rules are known again by what they are compared with. */
+    if (r == 0)
+        r = nftables_dump(enforcement->nftables, RULESET_TABLE, content.isolation,
+                          &content.ruleset);
+    if (r < 0)
+        return r;
+    leave_out(content.ruleset, content.isolation);
+    r = ruleset_join(content.ruleset, content.isolation, &content.joined);
+    if (r < 0)
+        return r;
+
+    content_clear(&enforcement->committed);
+    enforcement->committed = content;
+    content = (struct content){0};
+    policy_free(enforcement->outline);
+    enforcement->outline = outline;
+    enforcement_distrust(enforcement);
     return 0;
 }
 

@@ -36,6 +36,7 @@ bool enforcement_owns(const struct enforcement *enforcement);
 /* What the kernel holds when the daemon starts. */
 struct held {
     bool enforced;       /* there is a table of this name, and it is not dormant */
+    bool is_ours;        /* this socket owned it ever since it was committed: nobody changed it */
     uint64_t generation; /* of the policy, as the table says; 0: it does not say */
     /* Isolations, with the flows that they keep, and suspensions. */
     struct overrides closings;
@@ -54,6 +55,14 @@ int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held
  */
 int enforcement_commit(struct enforcement *enforcement, struct compiled *compiled,
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);
+
+/*
+ * Takes the table that this socket owns as what was committed, without the policy of which it was
+ * made; `outline` is its outline and moves, `overrides` are those that it holds. Returns 0 or
+ * -errno.
+ */
+int enforcement_hold(struct enforcement *enforcement, struct policy *outline,
+                     const struct overrides *overrides);
 
 /* Commits other isolations and leaves the ruleset of the policy as it is. Returns as
  * enforcement_commit(), or -ENODATA if no policy is enforced. */

@@ -47,7 +47,10 @@ static void print_help(void)
          "\n"
          "SIGHUP applies the policy files; invalid ones change nothing. SIGTERM\n"
          "ends segd and leaves the rules. Without a valid policy or an earlier\n"
-         "one to go back to, nothing passes between zones.");
+         "one to go back to, nothing passes between zones.\n"
+         "\n"
+         "Exit codes: 0 done, 1 cannot start, 2 usage, 5 not permitted, 6 kernel,\n"
+         "7 another segd uses the state folder.");
 }
 
 static int exit_code(int result)

@@ -13,13 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The digest of the canonical form and of `size` bytes more. */
-static int digest_of(const struct policy *policy, const void *more, size_t size,
-                     char digest[SHA256_TEXT_MAX])
+/* The canonical form after `size` bytes more; the caller frees it. */
+static int print(const struct policy *policy, const void *more, size_t size, char **ret_text,
+                 size_t *ret_size)
 {
     cleanup_(freep) char *text = NULL;
-    size_t length;
-    FILE *stream = open_memstream(&text, &length);
+    FILE *stream = open_memstream(&text, ret_size);
     int r;
 
     if (!stream)
@@ -28,45 +27,48 @@ static int digest_of(const struct policy *policy, const void *more, size_t size,
     r = policy_print(policy, stream);
     if (fclose(stream) != 0 || r < 0)
         return -ENOMEM;
-    sha256_text(text, length, digest);
+    *ret_text = TAKE_PTR(text);
     return 0;
 }
 
 /* All but flows and what only they use. Of hosts those remain that may have one hardware address
  * only. */
-static int digest_frame(const struct policy *policy, char digest[SHA256_TEXT_MAX])
+static int print_frame(const struct policy *policy, char **ret_text)
 {
+    cleanup_(freep) struct host *hosts = calloc(policy->n_hosts + 1, sizeof(*hosts));
     struct policy frame = *policy;
-    struct host *hosts = calloc(policy->n_hosts + 1, sizeof(*hosts));
-    size_t n = 0;
-    int r;
+    size_t size;
 
     if (!hosts)
         return -ENOMEM;
+    frame.hosts = hosts;
+    frame.n_hosts = 0;
     for (size_t i = 0; i < policy->n_hosts; i++) {
         if (policy->hosts[i].has_mac)
-            hosts[n++] = policy->hosts[i];
+            hosts[frame.n_hosts++] = policy->hosts[i];
     }
-    frame.hosts = hosts;
-    frame.n_hosts = n;
     frame.n_groups = frame.n_services = frame.n_flows = frame.n_expectations = 0;
-    r = digest_of(&frame, "", 0, digest);
-    free(hosts);
-    return r;
+    return print(&frame, "", 0, ret_text, &size);
 }
 
 static int digest_flow(const struct policy *policy, const struct flow *flow,
                        char digest[SHA256_TEXT_MAX])
 {
-    struct policy alone = *policy;
     unsigned char more[FLOW_DIGEST_SIZE + sizeof(flow->expires)];
+    cleanup_(freep) char *text = NULL;
+    struct policy alone = *policy;
+    size_t size;
+    int r;
 
     memcpy(more, flow->digest, FLOW_DIGEST_SIZE);
     memcpy(more + FLOW_DIGEST_SIZE, &flow->expires, sizeof(flow->expires));
     alone.n_zones = alone.n_hosts = alone.n_groups = alone.n_services = alone.n_expectations = 0;
     alone.flows = flow;
     alone.n_flows = 1;
-    return digest_of(&alone, more, sizeof(more), digest);
+    r = print(&alone, more, sizeof(more), &text, &size);
+    if (r == 0)
+        sha256_text(text, size, digest);
+    return r;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -77,7 +79,7 @@ static int compare_texts(const void *a, const void *b)
 int approved_read(const struct policy *policy, struct approved *ret_approved)
 {
     cleanup_(approved_clear) struct approved approved = {0};
-    int r = digest_frame(policy, approved.frame);
+    int r = print_frame(policy, &approved.frame);
 
     approved.flows = calloc(policy->n_flows + 1, sizeof(*approved.flows));
     if (!approved.flows)
@@ -107,14 +109,15 @@ int approved_in_common(const struct approved *approved, const struct policy *pol
                        char ***ret_names, size_t *ret_n)
 {
     cleanup_(freep) char **names = calloc(policy->n_flows + 1, sizeof(*names));
+    cleanup_(freep) char *frame = NULL;
     char digest[SHA256_TEXT_MAX], *key = digest;
     bool is_same_frame;
     size_t n = 0;
-    int r = names ? digest_frame(policy, digest) : -ENOMEM;
+    int r = names ? print_frame(policy, &frame) : -ENOMEM;
 
     if (r < 0)
         return r;
-    is_same_frame = strcmp(digest, approved->frame) == 0;
+    is_same_frame = strcmp(frame, approved->frame) == 0;
     for (size_t i = 0; is_same_frame && i < policy->n_flows; i++) {
         char *name = (char *)policy->flows[i].name;
 

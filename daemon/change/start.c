@@ -194,6 +194,57 @@ static int from_kernel(struct start *start)
     return r;
 }
 
+/* The outline of a generation of which only the frame is left. */
+static int read_outline(struct gateway *gateway, uint64_t number, struct policy **ret_outline)
+{
+    cleanup_(approved_clear) struct approved approved = {0};
+    cleanup_(policy_freep) struct policy *policy = NULL;
+    struct policy_text frame = {.name = "frame"};
+    int r = generations_read_approved(gateway->generations, number, &approved);
+
+    if (r < 0)
+        return r;
+    frame.text = approved.frame;
+    frame.size = strlen(approved.frame);
+    r = kept_parse(&(struct policy_texts){&frame, 1}, &policy);
+    return r < 0 ? r : policy_outline(policy, ret_outline);
+}
+
+/*
+ * Nobody has the texts of what the kernel holds. If its table was never without this owner, it is
+ * what was committed, and stays; time goes on in it only as far as it was committed, and only what
+ * closes a zone can change it.
+ */
+static int from_own_table(struct start *start)
+{
+    cleanup_(generation_clear) struct generation generation = {0};
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    cleanup_(policy_freep) struct policy *outline = NULL;
+    struct gateway *gateway = start->gateway;
+    uint64_t number = start->held.generation;
+    int r;
+
+    if (number == 0 || !start->held.is_ours || number != gateway->state.generation ||
+        !gateway->generations)
+        return 1;
+    r = read_record(gateway, number, &generation, &ignored);
+    if (r == 0)
+        r = read_outline(gateway, number, &outline);
+    if (r == 0)
+        r = enforcement_hold(gateway->enforcement, outline, &gateway->state.overrides);
+    if (r != 0)
+        return r == -ENOMEM ? r : 1;
+
+    outline = NULL;
+    gateway->current = generation;
+    generation = (struct generation){0};
+    findings_report(gateway->findings, "start", "policy-lost", FINDING_CRITICAL, NULL,
+                    "the policy of generation %" PRIu64
+                    " is lost; the kernel still enforces it: apply a policy",
+                    number);
+    return 0;
+}
+
 /* The policy files without a new generation, if nothing can be written. */
 static int enforce_files(struct gateway *gateway)
 {
@@ -405,8 +456,8 @@ static int lock_down(struct start *start)
 /* Where the policy may come from, in the order in which the sources are trusted. Each returns 0 if
  * it is enforced now, 1 if the next is to be tried, or -errno. */
 static int (*const sources[])(struct start *) = {
-    from_kernel,    after_unconfirmed, from_new_files, from_own_generation, from_earlier_generation,
-    from_any_files, lock_down,
+    from_kernel,         from_own_table,          after_unconfirmed, from_new_files,
+    from_own_generation, from_earlier_generation, from_any_files,    lock_down,
 };
 
 static int enforce_first(struct start *start)

@@ -374,10 +374,8 @@ static void log_commit(const struct transaction *transaction)
 void transaction_settle_start(struct gateway *gateway)
 {
     static const char *const codes[] = {
-        "lockdown",
-        "policy-not-applied",
-        "policy-not-kept",
-        "generation-not-enforced",
+        "lockdown",           "policy-not-applied", "policy-not-kept", "generation-not-enforced",
+        "generation-in-part", "policy-lost",
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)

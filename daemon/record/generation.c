@@ -65,7 +65,7 @@ static RECORD_TYPE(policy_texts, struct policy_texts, NULL);
 
 static const struct record_field approved_fields[] = {
     {.name = "version", .kind = RECORD_VERSION, .most = APPROVED_VERSION},
-    RECORD_FIELD(DIGEST, struct approved, frame, .least = 1),
+    RECORD_FIELD(TEXT, struct approved, frame, .least = 1),
     RECORD_LIST(TEXTS, struct approved, flows, .least = 1),
 };
 static RECORD_TYPE(approved, struct approved, NULL);

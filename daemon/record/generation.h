@@ -17,7 +17,8 @@
  * generations:
  *
  *   NUMBER.policy.json   the texts of its files; written once, its fingerprint is their digest
- *   NUMBER.flows.json    digests of what it approves: which flows of an older generation it has too
+ *   NUMBER.flows.json    what it approves, with digests of its flows: which of them an older
+ *                        generation has too
  *   NUMBER.json          who, when, why, with which overrides, and its outcome
  *
  * Every field of a record is checked when it is read, and its texts against the fingerprint: a
@@ -47,10 +48,10 @@ int policy_texts_from_sources(const struct sources *sources, struct policy_texts
 const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_texts,
                                      char buffer[SHA256_TEXT_MAX]);
 
-/* What a policy approves, as digests. A zeroed structure is empty. */
+/* What a policy approves, if its texts are lost. A zeroed structure is empty. */
 struct approved {
-    char frame[SHA256_TEXT_MAX]; /* of everything but flows: zones, hosts' hardware addresses, … */
-    char **flows;                /* of each flow with all that it says; sorted */
+    char *frame;  /* a policy without flows: zones, hardware addresses, the gateway */
+    char **flows; /* digests of each flow with all that it says; sorted */
     size_t n_flows;
 };
 void approved_clear(struct approved *approved);

@@ -187,6 +187,15 @@ const struct set *ruleset_find_set(const struct ruleset *ruleset, const char *na
     return bsearch(&name, ruleset->sets, ruleset->n_sets, sizeof(*ruleset->sets), compare_names);
 }
 
+bool ruleset_has_counter(const struct ruleset *ruleset, const char *name)
+{
+    for (size_t i = 0; i < ruleset->n_counters; i++) {
+        if (strcmp(ruleset->counters[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char *name)
 {
     if (!ruleset || ruleset->n_chains == 0)

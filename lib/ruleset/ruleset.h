@@ -247,6 +247,7 @@ void ruleset_finish(struct ruleset *ruleset);
 /* NULL where there is none; a ruleset of NULL has none. */
 const struct set *ruleset_find_set(const struct ruleset *ruleset, const char *name);
 const struct chain *ruleset_find_chain(const struct ruleset *ruleset, const char *name);
+bool ruleset_has_counter(const struct ruleset *ruleset, const char *name);
 
 /* nft's name of the type, its bytes without padding, and nftables' number for it. */
 const char *datatype_name(enum datatype type);

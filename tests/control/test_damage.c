@@ -243,11 +243,54 @@ START_TEST(what_nobody_knows_any_more_does_not_pass)
 }
 END_TEST
 
+/* systemd keeps the socket that owns the table while segd is down, so nobody can have changed it.
+ */
+START_TEST(table_of_its_own_stays_without_its_policy)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start_stored(first);
+    bool has_store = _i == 0;
+
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "stopped", "reason", "a test"));
+    segd_reload(segd, changed);
+    for (int i = 0; i < 2; i++) {
+        segd_kill(segd);
+        if (!has_store)
+            segd_empty_store(segd);
+        segd_write_policy(segd, broken);
+        if (i == 0) {
+            damage(segd, "generations/%.policy.json", 2, DAMAGE_BIT);
+            damage(segd, "copy/generations/%.policy.json", 2, DAMAGE_BIT);
+        }
+        segd_start_again(segd);
+        calls_finding(segd, "policy-lost", has_store);
+        calls_finding(segd, "lockdown", false);
+        judge(lab, true, has_store, "after the loss");
+        calls_verify(segd);
+    }
+
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "a test"));
+    judge(lab, false, false, "isolated");
+    calls_verify(segd);
+    segd_kill(segd);
+    segd_start_again(segd);
+    judge(lab, false, false, "isolated and started again");
+    calls_do(segd, "Release",
+             json_pack("{s:s, s:b, s:s}", "zone", "a", "alone", 1, "reason", "a test"));
+    judge(lab, true, has_store, "released");
+    segd_reload(segd, second);
+    judge(lab, true, false, "another policy");
+    calls_finding(segd, "policy-lost", false);
+    calls_verify(segd);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_loop_test(tests, one_damaged_file_changes_nothing, 0, 2 * (int)ELEMENTS_OF(files));
     tcase_add_loop_test(tests, damage_is_told_once, 0, 3);
+    tcase_add_loop_test(tests, table_of_its_own_stays_without_its_policy, 0, 2);
     tcase_add_loop_test(tests, what_nobody_knows_any_more_does_not_pass, 0,
                         2 * (int)ELEMENTS_OF(losses));
 }

@@ -414,6 +414,70 @@ START_TEST(a_name_that_is_taken_does_not_stop_the_log)
 }
 END_TEST
 
+/* What an earlier process is known to have written, against five entries. */
+static const struct {
+    uint64_t sequence;
+    bool has_other_head;
+    size_t limit; /* of a file: with 1 each entry has its own */
+    enum audit_condition found;
+} expectations[] = {
+    {0, false, 0, AUDIT_GOOD},    {3, false, 0, AUDIT_GOOD},    {5, false, 0, AUDIT_GOOD},
+    {5, false, 1, AUDIT_GOOD},    {4, false, 1, AUDIT_GOOD},    {6, true, 0, AUDIT_TAMPERED},
+    {6, true, 1, AUDIT_TAMPERED}, {5, true, 0, AUDIT_TAMPERED}, {3, true, 0, AUDIT_TAMPERED},
+};
+
+START_TEST(a_log_that_ends_before_what_was_written_was_cut_off)
+{
+    int directory = folder_enter("1m");
+    size_t limit = expectations[_i].limit;
+    struct audit *audit = sample_open(directory, limit, AUDIT_EMPTY);
+    struct audit_chain expected = {.sequence = expectations[_i].sequence};
+    enum audit_condition condition;
+
+    for (uint64_t i = 1; i <= 5; i++) {
+        sample_append(audit, 1);
+        if (i == expected.sequence)
+            strcpy(expected.head, audit_head(audit));
+    }
+    if (expectations[_i].has_other_head)
+        memset(expected.head, 'a', SHA256_TEXT_MAX - 1);
+    audit_close(audit);
+
+    ck_assert_int_eq(audit_open(directory, limit, &expected, &audit, &condition), 0);
+    ck_assert_int_eq(condition, expectations[_i].found);
+    sample_append(audit, 1);
+    if (condition == AUDIT_TAMPERED)
+        sample_assert_broken(audit);
+    else
+        sample_assert_verified(audit, 6);
+    ck_assert_uint_gt(audit_sequence(audit), expected.sequence);
+    audit_close(audit);
+
+    /* It was told; the log goes on. */
+    audit_close(sample_open(directory, limit, AUDIT_GOOD));
+}
+END_TEST
+
+START_TEST(a_log_that_is_gone_is_missing)
+{
+    int directory = folder_enter("1m");
+    struct audit_chain expected = {.sequence = 57};
+    enum audit_condition condition;
+    struct audit *audit;
+
+    memset(expected.head, 'a', SHA256_TEXT_MAX - 1);
+    if (_i == 1)
+        folder_put(directory, "audit.log", "", 0);
+    ck_assert_int_eq(audit_open(directory, 0, &expected, &audit, &condition), 0);
+    ck_assert_int_eq(condition, AUDIT_MISSING);
+    sample_append(audit, 1);
+    ck_assert_uint_ge(audit_sequence(audit), 59);
+    sample_assert_broken(audit);
+    audit_close(audit);
+    audit_close(sample_open(directory, 0, AUDIT_GOOD));
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
@@ -426,4 +490,7 @@ void checks_add(TCase *tests)
                         INTERFERENCES);
     tcase_add_loop_test(tests, what_is_done_to_older_files_is_found, 0, 4);
     tcase_add_test(tests, a_name_that_is_taken_does_not_stop_the_log);
+    tcase_add_loop_test(tests, a_log_that_ends_before_what_was_written_was_cut_off, 0,
+                        (int)ELEMENTS_OF(expectations));
+    tcase_add_loop_test(tests, a_log_that_is_gone_is_missing, 0, 2);
 }

@@ -420,6 +420,77 @@ START_TEST(a_full_disk_leaves_nothing_of_a_generation)
 }
 END_TEST
 
+static struct generations *enter_with_copies(int *ret_directory, int *ret_copies)
+{
+    struct generations *generations = enter("1m", ret_directory);
+
+    ck_assert_int_eq(mkdirat(*ret_directory, "copy", 0700), 0);
+    *ret_copies = openat(*ret_directory, "copy", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_ge(*ret_copies, 0);
+    ck_assert_int_eq(generations_keep_copies(generations, *ret_copies), 0);
+    return generations;
+}
+
+/* Either file, damaged or gone: the copy is read, the problem told, and both can be restored. */
+START_TEST(a_copy_is_read_where_the_file_is_damaged)
+{
+    cleanup_(generations_closep) struct generations *generations = NULL;
+    cleanup_(generation_clear) struct generation generation = {0};
+    cleanup_(policy_texts_clear) struct policy_texts read = {0};
+    cleanup_(freep) char *problem = NULL, *none = NULL;
+    const char *name = _i & 1 ? "1.json" : "1.policy.json";
+    const uint64_t number = 1;
+    int directory, copies;
+
+    generations = enter_with_copies(&directory, &copies);
+    ck_assert_int_eq(write_sample(generations, 1, NULL, 0), 0);
+    ck_assert(folder_has(copies, "1.json") && folder_has(copies, "1.policy.json"));
+    if (_i & 2)
+        ck_assert_int_eq(unlinkat(directory, name, 0), 0);
+    else
+        folder_put(directory, name, "{", 1);
+
+    assert_listed(generations, &number, 1);
+    ck_assert_int_eq(generations_read(generations, 1, &generation, _i & 1 ? &problem : &none), 0);
+    ck_assert_int_eq(
+        generations_read_texts(generations, &generation, &read, _i & 1 ? &none : &problem), 0);
+    ck_assert_ptr_nonnull(problem);
+    ck_assert_ptr_null(none);
+    ck_assert_int_eq(write_sample(generations, 1, NULL, 0), -EEXIST);
+
+    ck_assert_int_eq(generations_restore(generations, &generation, &read), 0);
+    free(TAKE_PTR(problem));
+    ck_assert(generations_is_whole(generations, &generation, &problem));
+    ck_assert_ptr_null(problem);
+    folder_put(copies, name, "{", 1);
+    ck_assert_int_eq(read_all(generations, 1, &problem), 0);
+    ck_assert_ptr_null(problem);
+    ck_assert_int_eq(generations_is_whole(generations, &generation, NULL), _i & 1);
+}
+END_TEST
+
+START_TEST(the_newest_copies_are_kept)
+{
+    cleanup_(generations_closep) struct generations *generations = NULL;
+    const uint64_t keep = 2;
+    int directory, copies;
+    size_t n = 0;
+
+    generations = enter_with_copies(&directory, &copies);
+    for (uint64_t number = 1; number <= 9; number++)
+        ck_assert_int_eq(write_sample(generations, number, &keep, 1), 0);
+    for (uint64_t number = 1; number <= 9; number++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%d.json", (int)number);
+        n += folder_has(copies, name);
+        ck_assert(folder_has(directory, name));
+        ck_assert(folder_has(copies, name) == (number == keep || number > 9 - COPIES_KEPT + 1));
+    }
+    ck_assert_uint_eq(n, COPIES_KEPT);
+}
+END_TEST
+
 START_TEST(a_read_only_folder_can_be_read)
 {
     cleanup_(generations_closep) struct generations *generations = NULL, *again = NULL;
@@ -442,6 +513,8 @@ END_TEST
 void checks_add(TCase *tests)
 {
     sandbox_require();
+    tcase_add_loop_test(tests, a_copy_is_read_where_the_file_is_damaged, 0, 4);
+    tcase_add_test(tests, the_newest_copies_are_kept);
     tcase_add_test(tests, a_generation_is_read_as_it_was_written);
     tcase_add_test(tests, texts_are_those_of_the_sources);
     tcase_add_loop_test(tests, a_fingerprint_is_of_names_and_texts_in_their_order, 0,
