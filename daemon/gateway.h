@@ -46,6 +46,7 @@ struct gateway {
     struct audit *audit;
     struct state state;         /* as enforced; on the disk unless `unwritten` says otherwise */
     struct generation current;  /* what is enforced; number 0: lockdown, or `unkept` */
+    bool is_policy_lost;        /* the kernel holds `current`, of which nobody has the texts */
     struct policy_texts unkept; /* enforced policy files of which no generation can be kept */
     struct unwritten unwritten;
 

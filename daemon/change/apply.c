@@ -118,14 +118,15 @@ static int run(struct gateway *gateway, struct target *target, bool are_files,
     return r > 0 ? 0 : r;
 }
 
-/* Whether exactly these texts are enforced. The kernel need not be compared: drift is repaired
- * anyway. */
+/* Whether exactly these texts are enforced, and all of them are kept. The kernel need not be
+ * compared: drift is repaired anyway. */
 static bool is_enforced_already(const struct gateway *gateway, const struct policy_texts *texts)
 {
     char fingerprint[SHA256_TEXT_MAX];
 
     policy_texts_fingerprint(texts->texts, texts->n_texts, fingerprint);
-    return gateway->current.number > 0 && strcmp(fingerprint, gateway->current.fingerprint) == 0;
+    return gateway->current.number > 0 && gateway->state.overrides.n_only == 0 &&
+           !gateway->is_policy_lost && strcmp(fingerprint, gateway->current.fingerprint) == 0;
 }
 
 /* An operator chose what is enforced already. So the next boot does not apply the present policy

@@ -41,6 +41,10 @@ static int check(const struct gateway *gateway, const struct operation *operatio
         return outcome_set(outcome, OUTCOME_STORAGE,
                            "there is no state folder at %s: nothing can be opened",
                            gateway->options.state_path);
+    if (operation->adds && !operation->closes && gateway->state.overrides.n_only > 0)
+        return outcome_set(outcome, OUTCOME_REFUSED,
+                           "a generation was lost, and only flows that are known to have been "
+                           "enforced pass: apply a policy first");
     if (operation->adds && (!reason || !*reason))
         return outcome_set(outcome, OUTCOME_REFUSED, "%s needs a reason", operation->action);
     return 0;

@@ -236,6 +236,7 @@ static int from_own_table(struct start *start)
         return r == -ENOMEM ? r : 1;
 
     outline = NULL;
+    gateway->is_policy_lost = true;
     gateway->current = generation;
     generation = (struct generation){0};
     findings_report(gateway->findings, "start", "policy-lost", FINDING_CRITICAL, NULL,
@@ -376,14 +377,7 @@ static int enforce_in_common(struct gateway *gateway, uint64_t number, uint64_t 
             "it has nothing in common with generation %" PRIu64 ", which was enforced last", last);
     if (r == 0)
         r = overrides_set_only(&target.generation.overrides, names, n);
-    if (r == 0)
-        r = enforce(gateway, &target, outcome);
-    if (r == 0)
-        findings_report(gateway->findings, "start", "generation-in-part", FINDING_CRITICAL, NULL,
-                        "generation %" PRIu64 " is lost: of generation %" PRIu64
-                        " those %zu flows pass that it had too; apply a policy",
-                        last, number, n);
-    return r;
+    return r == 0 ? enforce(gateway, &target, outcome) : r;
 }
 
 static int try_in_common(struct gateway *gateway, uint64_t number, uint64_t last)
@@ -593,6 +587,13 @@ static void repair_generation(struct gateway *gateway)
 static void note_start(struct start *start)
 {
     struct gateway *gateway = start->gateway;
+    size_t n_only = gateway->state.overrides.n_only;
+
+    if (n_only > 0)
+        findings_report(gateway->findings, "start", "generation-in-part", FINDING_CRITICAL, NULL,
+                        "a generation was lost: of generation %" PRIu64
+                        " only those %zu flows pass that it had too; apply a policy",
+                        gateway->current.number, n_only);
 
     /* The state was lost: the present policy files do not replace what is enforced at the next
      * boot.

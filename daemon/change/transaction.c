@@ -398,6 +398,7 @@ static void note_policy(const struct transaction *transaction)
     if (target->is_new)
         transaction_settle_start(gateway);
 
+    gateway->is_policy_lost = false;
     policy_texts_clear(&gateway->unkept);
     if (target->generation.number == 0) {
         gateway->unkept = target->texts;

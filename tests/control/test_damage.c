@@ -214,13 +214,38 @@ static const struct loss losses[] = {
     {{RECORDS, TEXTS}, broken, true, false, true, false, "generation-in-part"},
 };
 
+static bool has_finding(const struct segd *segd, const char *code)
+{
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
+
+    return find_text(json_object_get(status, "findings"), "code", code) != NULL;
+}
+
+/* The older policy itself is no policy that is enforced already. */
+START_TEST(older_generation_can_be_applied_whole)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = start();
+
+    segd_kill(segd);
+    damage(segd, "generations/%.policy.json", 2, DAMAGE_BIT);
+    damage(segd, "copy/generations/%.policy.json", 2, DAMAGE_BIT);
+    segd_write_policy(segd, broken);
+    segd_start_again(segd);
+    judge(lab, true, false, "in part");
+    segd_reload(segd, first);
+    ck_assert(passes(lab, 7001));
+    ck_assert_int_eq(calls_generation(segd), 3);
+}
+END_TEST
+
 START_TEST(what_nobody_knows_any_more_does_not_pass)
 {
     const struct loss *loss = &losses[_i / 2];
     enum way way = _i % 2 == 0 ? WAY_KILL : WAY_BOOT;
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(segd_freep) struct segd *segd = start();
-    bool boot = way == WAY_BOOT;
+    bool boot = way == WAY_BOOT, is_in_part;
     char what[64];
 
     snprintf(what, sizeof(what), "loss %d, start %d", _i / 2, way);
@@ -235,10 +260,18 @@ START_TEST(what_nobody_knows_any_more_does_not_pass)
         calls_finding(segd, loss->finding, true);
 
     /* The next start knows as much, and a policy that is applied is enforced whole. */
+    is_in_part = has_finding(segd, "generation-in-part");
     segd_kill(segd);
     segd_start_again(segd);
+    calls_finding(segd, "generation-in-part", is_in_part);
     judge(lab, boot ? loss->boot_kept : loss->kept, boot ? loss->boot_new : loss->new, what);
+    if (is_in_part)
+        calls_refused(segd, "Grant",
+                      json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "a", "to", "b",
+                                "services", "udp/7003", "seconds", 600, "reason", "a test"),
+                      "Refused");
     segd_reload(segd, changed);
+    calls_finding(segd, "generation-in-part", false);
     judge(lab, true, true, what);
 }
 END_TEST
@@ -278,8 +311,9 @@ START_TEST(table_of_its_own_stays_without_its_policy)
     calls_do(segd, "Release",
              json_pack("{s:s, s:b, s:s}", "zone", "a", "alone", 1, "reason", "a test"));
     judge(lab, true, has_store, "released");
-    segd_reload(segd, second);
-    judge(lab, true, false, "another policy");
+    segd_reload(segd, _i == 0 ? changed : second);
+    judge(lab, true, _i == 0, "another policy");
+    ck_assert_int_eq(calls_generation(segd), 3);
     calls_finding(segd, "policy-lost", false);
     calls_verify(segd);
 }
@@ -291,6 +325,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, one_damaged_file_changes_nothing, 0, 2 * (int)ELEMENTS_OF(files));
     tcase_add_loop_test(tests, damage_is_told_once, 0, 3);
     tcase_add_loop_test(tests, table_of_its_own_stays_without_its_policy, 0, 2);
+    tcase_add_test(tests, older_generation_can_be_applied_whole);
     tcase_add_loop_test(tests, what_nobody_knows_any_more_does_not_pass, 0,
                         2 * (int)ELEMENTS_OF(losses));
 }

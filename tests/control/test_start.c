@@ -336,6 +336,22 @@ START_TEST(table_that_nobody_knows_does_not_stay)
 }
 END_TEST
 
+/* Nobody else decides which generation that is. */
+START_TEST(table_names_only_what_a_change_can_have_left)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_enter(first);
+
+    segd_reload(segd, second);
+    segd_stop(segd);
+    sandbox_nft("delete chain inet segd generation/2\nadd chain inet segd generation/1\n");
+    segd_start_again(segd);
+    only_live("second");
+    ck_assert_int_eq(calls_generation(segd), 2);
+    calls_finding(segd, "generation-not-enforced", true);
+    calls_verify(segd);
+}
+END_TEST
+
 /* Ways in which nothing can be kept. */
 enum spoiled {
     SPOILED_READ_ONLY,
@@ -617,6 +633,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, without_anything_nothing_passes, 0, 2);
     tcase_add_test(tests, lost_state_folder_leaves_isolated_what_the_kernel_isolates);
     tcase_add_test(tests, table_that_nobody_knows_does_not_stay);
+    tcase_add_test(tests, table_names_only_what_a_change_can_have_left);
     tcase_add_loop_test(tests, without_a_state_folder_the_files_are_enforced, 0, N_SPOILED);
     tcase_add_loop_test(tests, suspension_holds_where_nothing_can_be_written, 0, 2);
     tcase_add_test(tests, audit_log_that_is_gone_is_told);
