@@ -53,6 +53,9 @@ struct gateway {
     struct findings *findings;
     struct drift drift;
     struct agenda agenda;
+    /* When a generation that was not confirmed tries to go back again, by CLOCK_BOOTTIME; 0: it has
+     * not failed to. */
+    usec_t go_back_again;
     usec_t seen;  /* events of time up to this instant have been told */
     bool changed; /* since gateway_take_changed() was last called */
 };

@@ -13,6 +13,9 @@
 #include "daemon/change/transaction.h"
 #include "daemon/log.h"
 
+/* After how long a generation that was not confirmed tries to go back again. */
+#define GO_BACK_AGAIN (5 * USEC_PER_SEC)
+
 static const struct actor clock_actor = {.uid = -1, .name = "clock"};
 
 bool confirmation_is_of_other_boot(const struct gateway *gateway)
@@ -41,6 +44,10 @@ int change_confirm(struct gateway *gateway, const struct actor *actor, struct ou
                         "not prove that segd can still be reached");
     if (r == 0)
         r = transaction_run(gateway, &target, ret_outcome);
+    if (r == 0) {
+        gateway->go_back_again = 0;
+        findings_drop(gateway->findings, "change", "not-gone-back", NULL);
+    }
     if (r == 0)
         log_message(LOG_NOTICE, MESSAGE_CONFIRMED, "generation %" PRIu64 " was confirmed by %s",
                     number, actor->name);
@@ -72,17 +79,21 @@ static int read_previous(struct gateway *gateway, struct target *target, struct 
     return kept_read(gateway, previous, &target->generation, outcome, &target->texts, NULL);
 }
 
-/* If the previous generation cannot be enforced, the unconfirmed one stays: it is a valid policy.
- */
-static void stay(struct gateway *gateway, const struct outcome *outcome)
+/* If the previous generation cannot be enforced, the unconfirmed one stays until it can be: it is a
+ * valid policy, but nobody decided that it stays for good. */
+static void try_later(struct gateway *gateway, const struct outcome *outcome)
 {
-    findings_report(gateway->findings, "change", "not-gone-back", FINDING_CRITICAL, NULL,
-                    "generation %" PRIu64
-                    " was not confirmed, but the previous one cannot be enforced: %s",
-                    gateway->state.confirmation.generation, outcome->message);
-    gateway->state.confirmation = (struct confirmation){0};
-    gateway_keep_state(gateway);
+    gateway->go_back_again = calendar_clock(CLOCK_BOOTTIME) + GO_BACK_AGAIN;
     gateway->changed = true;
+    if (findings_report(gateway->findings, "change", "not-gone-back", FINDING_CRITICAL, NULL,
+                        "generation %" PRIu64
+                        " was not confirmed, but the previous one cannot be enforced: %s; segd "
+                        "tries again until it can, or until somebody confirms",
+                        gateway->state.confirmation.generation, outcome->message) > 0)
+        log_message(LOG_ERR, MESSAGE_UNCONFIRMED,
+                    "generation %" PRIu64
+                    " was not confirmed in time, but the previous one cannot be enforced: %s",
+                    gateway->state.confirmation.generation, outcome->message);
 }
 
 int change_unconfirmed(struct gateway *gateway)
@@ -102,12 +113,16 @@ int change_unconfirmed(struct gateway *gateway)
     if (r < 0)
         outcome_set(&outcome, OUTCOME_KERNEL, "%s", strerror(-r));
 
-    if (r == 0)
-        confirmation_note_failed(gateway, number);
-    else
-        stay(gateway, &outcome);
+    if (r != 0) {
+        try_later(gateway, &outcome);
+        return 0;
+    }
+    gateway->go_back_again = 0;
+    findings_drop(gateway->findings, "change", "not-gone-back", NULL);
+    confirmation_note_failed(gateway, number);
     log_message(LOG_WARNING, MESSAGE_UNCONFIRMED,
-                "generation %" PRIu64 " was not confirmed in time; %s", number,
-                r != 0 ? outcome.message : "the previous one is enforced again");
+                "generation %" PRIu64
+                " was not confirmed in time; the previous one is enforced again",
+                number);
     return 0;
 }

@@ -111,7 +111,9 @@ static usec_t next_change(const struct gateway *gateway)
 
 void clock_watch_arm(struct clock_watch *watch)
 {
-    const struct confirmation *confirmation = &watch->gateway->state.confirmation;
+    const struct gateway *gateway = watch->gateway;
+    const struct confirmation *confirmation = &gateway->state.confirmation;
+    usec_t back = gateway->go_back_again > 0 ? gateway->go_back_again : confirmation->deadline;
     usec_t again = gateway_write_unwritten(watch->gateway)
                        ? calendar_clock(CLOCK_MONOTONIC) + RETRY_WRITE
                        : USEC_NEVER;
@@ -119,7 +121,7 @@ void clock_watch_arm(struct clock_watch *watch)
 
     if (r >= 0)
         r = set_timer(watch, &watch->confirmation, CLOCK_BOOTTIME,
-                      confirmation->pending ? confirmation->deadline : USEC_NEVER, on_unconfirmed);
+                      confirmation->pending ? back : USEC_NEVER, on_unconfirmed);
     if (r >= 0)
         r = set_timer(watch, &watch->unwritten, CLOCK_MONOTONIC, again, on_unwritten);
     if (r < 0)
