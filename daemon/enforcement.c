@@ -26,6 +26,8 @@
 #include "ruleset/isolation.h"
 
 #define COMMIT_TRIES_MAX 3
+/* Bytes of an interface in a key. */
+#define INTERFACE_KEY 16
 
 /* The rulesets of the table. */
 struct content {
@@ -150,48 +152,147 @@ const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement)
 }
 
 /* Adds a closing that was found in the kernel; who made it, when and why is not known there. */
-static int add_closing(struct overrides *closings, enum override_kind kind, const char *name,
-                       char **keep, size_t n_keep)
+static int add_closing(struct overrides *closings, struct override *closing)
 {
     const usec_t now = calendar_now();
 
-    return overrides_add(closings,
-                         &(struct override){
-                             .kind = kind,
-                             .name = (char *)name,
-                             .reason = (char *)"found in the kernel; the state does not know it",
-                             .uid = -1,
-                             .who = (char *)"unknown",
-                             .since = now - now % USEC_PER_SEC,
-                             .until = USEC_NEVER,
-                             .keep = keep,
-                             .n_keep = n_keep,
-                         });
+    closing->reason = (char *)"found in the kernel; the state does not know it";
+    closing->uid = -1;
+    closing->who = (char *)"unknown";
+    closing->since = now - now % USEC_PER_SEC;
+    closing->until = USEC_NEVER;
+    return overrides_add(closings, closing);
 }
 
-/* The kernel holds an isolation as a counter named after the zone and a set of the flows it keeps.
- */
+static int append_text(char ***list, size_t *n, const char *text)
+{
+    char **grown;
+
+    for (size_t i = 0; i < *n; i++) {
+        if (strcmp((*list)[i], text) == 0)
+            return 0;
+    }
+    grown = reallocarray(*list, *n + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    *list = grown;
+    grown[*n] = strdup(text);
+    return grown[*n] ? (++*n, 0) : -ENOMEM;
+}
+
+/* An element of a set of an extent: an interface, and addresses at it. */
+static int read_extent_element(const struct element *element, enum family family,
+                               struct extent *extent)
+{
+    const struct range range = {
+        address_from_bytes(family, element->key + INTERFACE_KEY),
+        address_from_bytes(family,
+                           (element->key_end ? element->key_end : element->key) + INTERFACE_KEY),
+    };
+    char interface[INTERFACE_KEY + 1] = "", network[ADDRESS_TEXT_MAX];
+    int r;
+
+    memcpy(interface, element->key, INTERFACE_KEY);
+    r = append_text(&extent->interfaces, &extent->n_interfaces, interface);
+    if (r == 0 && range.first == 0 && range.last == family_last(family))
+        return append_text(&extent->whole, &extent->n_whole, interface);
+    return r < 0 ? r
+                 : append_text(&extent->networks, &extent->n_networks,
+                               range_format(family, range, network));
+}
+
+/* Extents have numbers from 0 on. Returns 1 if there is one of this number, 0 or -ENOMEM. */
+static int read_extent(const struct ruleset *observed, const char *zone, size_t number,
+                       struct override *isolation)
+{
+    struct extent *grown = reallocarray(isolation->extents, number + 1, sizeof(*grown)), *extent;
+    bool found = false;
+    int r = 0;
+
+    if (!grown)
+        return -ENOMEM;
+    isolation->extents = grown;
+    extent = &grown[number];
+    *extent = (struct extent){0};
+    for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
+        char name[ISOLATION_NAME_MAX];
+        const struct set *set;
+
+        isolation_set_name(zone, family, number, name);
+        set = ruleset_find_set(observed, name);
+        found = found || set;
+        for (size_t i = 0; r == 0 && set && i < set->n_elements; i++)
+            r = read_extent_element(&set->elements[i], family, extent);
+    }
+    if (found)
+        isolation->n_extents++;
+    return r < 0 ? r : found;
+}
+
+/* The comment of a kept mark is the flow's name and content; the first version of segd wrote the
+ * name alone, and then nothing is kept that way. */
+static int read_kept(const struct set *kept, struct override *isolation)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && kept && i < kept->n_elements; i++) {
+        const char *comment = kept->elements[i].comment;
+        const char *content = comment ? strrchr(comment, ' ') : NULL;
+        char name[POLICY_NAME_MAX + 1];
+
+        if (!content || content - comment > POLICY_NAME_MAX)
+            continue;
+        memcpy(name, comment, (size_t)(content - comment));
+        name[content - comment] = '\0';
+        r = append_text(&isolation->keep, &isolation->n_keep, name);
+        if (r == 0)
+            r = append_text(&isolation->keep_ids, &isolation->n_keep_ids, content + 1);
+    }
+    return r;
+}
+
+/* The kernel holds an isolation as a counter named after the zone, and sets. */
 static int add_isolation(const struct ruleset *observed, const char *zone,
                          struct overrides *closings)
 {
-    cleanup_(freep) char **keep = NULL;
-    cleanup_(freep) char *name = NULL;
-    const struct set *kept;
-    size_t n_keep = 0;
+    struct override isolation = {.kind = OVERRIDE_ISOLATION};
+    struct override closing;
+    char name[ISOLATION_NAME_MAX];
+    int r;
 
-    if (asprintf(&name, RULESET_ISOLATED "%s" RULESET_KEPT, zone) < 0) {
-        name = NULL;
+    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_KEPT, zone);
+    r = read_kept(ruleset_find_set(observed, name), &isolation);
+    if (r == 0)
+        r = 1;
+    while (r > 0)
+        r = read_extent(observed, zone, isolation.n_extents, &isolation);
+    closing = isolation;
+    closing.name = (char *)zone;
+    if (r == 0)
+        r = add_closing(closings, &closing);
+    record_clear(&override_type, &isolation);
+    return r;
+}
+
+/* `suspension/FLOW` or `suspension/FLOW/CONTENT`, the shorter name first. */
+static int add_suspension(const char *text, struct overrides *closings)
+{
+    const char *slash = strchr(text, '/');
+    cleanup_(freep) char *name = slash ? strndup(text, (size_t)(slash - text)) : strdup(text);
+    struct override *there;
+
+    if (!name)
         return -ENOMEM;
+    there = (struct override *)overrides_find(closings, OVERRIDE_SUSPENSION, name);
+    if (!there) {
+        int r =
+            add_closing(closings, &(struct override){.kind = OVERRIDE_SUSPENSION, .name = name});
+
+        if (r < 0)
+            return r;
+        there = &closings->overrides[closings->n_overrides - 1];
     }
-    kept = ruleset_find_set(observed, name);
-    keep = calloc((kept ? kept->n_elements : 0) + 1, sizeof(*keep));
-    if (!keep)
-        return -ENOMEM;
-    for (size_t i = 0; kept && i < kept->n_elements; i++) {
-        if (kept->elements[i].comment)
-            keep[n_keep++] = (char *)kept->elements[i].comment;
-    }
-    return add_closing(closings, OVERRIDE_ISOLATION, zone, keep, n_keep);
+    return slash ? append_text(&there->ids, &there->n_ids, slash + 1) : 0;
 }
 
 /* What follows the prefix in a name; NULL if the name does not begin with it. */
@@ -213,7 +314,7 @@ static int find_closings(const struct ruleset *observed, struct overrides *closi
         if (zone)
             r = add_isolation(observed, zone, closings);
         else if (flow)
-            r = add_closing(closings, OVERRIDE_SUSPENSION, flow, NULL, 0);
+            r = add_suspension(flow, closings);
     }
     return r;
 }
@@ -255,6 +356,33 @@ int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held
     *ret_held = held;
     held = (struct held){0};
     return 0;
+}
+
+bool enforcement_content_of(const struct enforcement *enforcement, const char *flow,
+                            char content[FLOW_CONTENT_TEXT_MAX])
+{
+    const struct policy *outline = enforcement->outline;
+    const struct set *live = ruleset_find_set(enforcement->committed.ruleset, RULESET_LIVE);
+    const struct element *found = NULL;
+    uint32_t mark;
+
+    for (size_t i = 0; live && !found && i < live->n_elements; i++) {
+        const struct element *element = &live->elements[i];
+
+        if (element->comment && strcmp(element->comment, flow) == 0)
+            found = element;
+    }
+    if (!found || !outline)
+        return false;
+    /* After the direction. */
+    memcpy(&mark, found->key + 4, sizeof(mark));
+    for (size_t i = 0; i < outline->n_marks; i++) {
+        if (outline->marks[i].id == mark) {
+            flow_content_format(outline->marks[i].digest, content);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Commits the difference from `held`, which is NULL if the kernel holds nothing. */
@@ -464,8 +592,7 @@ int enforcement_isolate(struct enforcement *enforcement, const struct overrides 
     if (!enforcement->outline)
         return -ENODATA;
 
-    r = isolation_compile(enforcement->outline, overrides,
-                          ruleset_find_set(committed->ruleset, RULESET_LIVE), &isolation);
+    r = isolation_compile(enforcement->outline, overrides, &isolation);
     if (r == 0)
         r = ruleset_join(committed->ruleset, isolation, &joined);
     if (r == 0)

@@ -38,7 +38,7 @@ struct held {
     bool enforced;       /* there is a table of this name, and it is not dormant */
     bool is_ours;        /* this socket owned it ever since it was committed: nobody changed it */
     uint64_t generation; /* of the policy, as the table says; 0: it does not say */
-    /* Isolations, with the flows that they keep, and suspensions. */
+    /* Isolations, with what they cut off and keep, and suspensions, with what they stop. */
     struct overrides closings;
     struct ruleset *ruleset; /* the table as dumped; NULL if there was none */
 };
@@ -71,6 +71,10 @@ int enforcement_isolate(struct enforcement *enforcement, const struct overrides 
 
 /* Commits a ruleset that forwards nothing. Returns as enforcement_commit(). */
 int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refusal *ret_refusal);
+
+/* The content of a flow that is live in the enforced policy. Returns false if it is not live. */
+bool enforcement_content_of(const struct enforcement *enforcement, const char *flow,
+                            char content[FLOW_CONTENT_TEXT_MAX]);
 
 /* The outline of the policy that is enforced; NULL in lockdown. Borrowed until the next commit. */
 const struct policy *enforcement_outline(const struct enforcement *enforcement);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/change/closings.h"
 #include "daemon/change/kept.h"
 #include "daemon/change/prepare.h"
 #include "daemon/change/transaction.h"
@@ -212,6 +213,7 @@ int change_plan(struct gateway *gateway, const struct policy_text *texts, size_t
     cleanup_(policy_texts_clear) struct policy_texts files = {0};
     cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(policy_freep) struct policy *old = NULL;
+    cleanup_(overrides_clear) struct overrides overrides = {0};
     struct compiled_input input = {texts, n_texts, &gateway->state.overrides};
     int r = outcome_begin(ret_outcome);
 
@@ -223,7 +225,15 @@ int change_plan(struct gateway *gateway, const struct policy_text *texts, size_t
     if (r == 0)
         r = prepare_compile(gateway, &input, ret_outcome, &compiled);
     if (r == 0)
-        r = prepare_compare(gateway, compiled, &old, ret_outcome);
+        r = prepare_read_before(gateway, &old);
+    if (r == 0)
+        r = overrides_copy(&gateway->state.overrides, &overrides);
+    if (r == 0)
+        r = closings_follow(gateway, &input, old, &overrides, ret_outcome, &compiled);
+    if (r == 0)
+        r = closings_show(gateway, &overrides, old, compiled, ret_outcome);
+    if (r == 0)
+        r = prepare_compare(gateway, compiled, old, ret_outcome);
     if (r == 0)
         policy_texts_fingerprint(input.texts, input.n_texts, ret_outcome->fingerprint);
     return r > 0 ? 0 : r;

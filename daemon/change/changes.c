@@ -89,7 +89,7 @@ int changes_show(struct arena *arena, const struct policy_changes *changes,
     return r;
 }
 
-int changes_add_to_detail(const struct policy_changes *changes, json_t *detail)
+static json_t *flows_json(const struct policy_changes *changes, size_t *ret_n)
 {
     json_t *list = json_array();
     size_t n = 0;
@@ -102,11 +102,36 @@ int changes_add_to_detail(const struct policy_changes *changes, json_t *detail)
         if (json_array_append_new(
                 list, record_encode(&wire_change_summary_type, &shown, RECORD_WIRE)) < 0) {
             json_decref(list);
-            return -ENOMEM;
+            return NULL;
         }
     }
-    if (json_object_set_new(detail, "flows", list) < 0 ||
+    *ret_n = n;
+    return list;
+}
+
+static json_t *closings_json(const struct outcome *outcome)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < outcome->n_closings; i++) {
+        if (json_array_append_new(
+                list, record_encode(&wire_closing_type, &outcome->closings[i], RECORD_WIRE)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+int changes_add_to_detail(const struct outcome *outcome, json_t *detail)
+{
+    size_t n = 0;
+
+    if (json_object_set_new(detail, "flows", flows_json(outcome->changes, &n)) < 0 ||
         json_object_set_new(detail, "number", json_integer((json_int_t)n)) < 0)
+        return -ENOMEM;
+    if (outcome->n_closings > 0 &&
+        json_object_set_new(detail, "closings", closings_json(outcome)) < 0)
         return -ENOMEM;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "answer/policy_changes.h"
+#include "daemon/change/outcome.h"
 #include "record/wire.h"
 
 /* Changes from one policy to another, for the control socket and the audit log. */
@@ -11,6 +11,6 @@
 int changes_show(struct arena *arena, const struct policy_changes *changes,
                  struct change_reply *reply);
 
-/* Adds a summary of what happens to flows, with the numbers of their approvals, to the detail of an
- * audit entry. Returns 0 or -ENOMEM. */
-int changes_add_to_detail(const struct policy_changes *changes, struct json_t *detail);
+/* Adds a summary of what happens to flows, with the numbers of their approvals, and to closings, to
+ * the detail of an audit entry. Returns 0 or -ENOMEM. */
+int changes_add_to_detail(const struct outcome *outcome, struct json_t *detail);

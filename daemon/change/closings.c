@@ -1,122 +1,250 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * An isolation names its zone. A policy that renames the zone, or gives its networks to another
- * zone, would end the isolation unnoticed, and without a second person. The same is true of a
- * suspended flow that a policy renames. Both policies are refused: release the zone or resume the
- * flow first.
+ * A policy never opens what somebody closed by hand, whatever it calls it and by whichever way it
+ * comes to be enforced. So there is one place, in the transaction, where closings follow a policy;
+ * and people are told what becomes of them, before and after.
  */
 
 #include "daemon/change/closings.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/change/kept.h"
+#include "answer/overlap.h"
+#include "daemon/change/prepare.h"
+#include "policy/closings.h"
+#include "policy/flow_state.h"
+#include "policy/isolations.h"
 
-static bool is_isolated(const struct overrides *overrides, const struct zone *zone)
+bool closings_exist(const struct overrides *overrides)
 {
-    return overrides_find(overrides, OVERRIDE_ISOLATION, zone->name);
-}
-
-static bool share_interface(const struct zone *a, const struct zone *b)
-{
-    for (size_t i = 0; i < a->n_interfaces; i++) {
-        for (size_t j = 0; j < b->n_interfaces; j++) {
-            if (strcmp(a->interfaces[i], b->interfaces[j]) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static bool share_addresses(const struct zone *a, const struct zone *b)
-{
-    for (enum family family = 0; family < FAMILIES; family++) {
-        if (range_set_overlaps(&a->addresses.by_family[family], &b->addresses.by_family[family]))
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].kind != OVERRIDE_GRANT)
             return true;
     }
     return false;
 }
 
-static int check_name(const char *zone, const struct policy *new, struct outcome *outcome)
+/* Whether the same flows are suspended by both. Returns 1, 0 or -errno. */
+static int suspend_alike(const struct compiled *compiled, const struct overrides *a,
+                         const struct overrides *b)
 {
-    if (policy_zone_named(new, zone))
-        return 0;
-    return outcome_set(outcome, OUTCOME_REFUSED,
-                       "zone `%s` is isolated, but this policy does not have it; release it first",
-                       zone);
-}
+    cleanup_(flow_states_freep) struct flow_states *one = NULL;
+    cleanup_(flow_states_freep) struct flow_states *two = NULL;
+    int r = flow_states_new(compiled->policy, a, compiled->now, &one);
 
-static int check_zone(const struct zone *zone, const struct policy *new,
-                      const struct overrides *overrides, struct outcome *outcome)
-{
-    for (size_t i = 0; i < new->n_zones; i++) {
-        const struct zone *other = &new->zones[i];
+    if (r == 0)
+        r = flow_states_new(compiled->policy, b, compiled->now, &two);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < compiled->policy->n_flows; i++) {
+        const struct flow *flow = &compiled->policy->flows[i];
 
-        if (!is_isolated(overrides, other) && share_interface(zone, other) &&
-            share_addresses(zone, other))
-            return outcome_set(
-                outcome, OUTCOME_REFUSED,
-                "zone `%s` is isolated, but this policy gives some of its addresses to "
-                "zone `%s`, which is not isolated; release it first",
-                zone->name, other->name);
+        if (flow_states_of(one, flow, NULL) != flow_states_of(two, flow, NULL))
+            return 0;
     }
-    return 0;
+    return 1;
 }
 
-/* The new policy must have each isolated zone, and may not give its addresses on its interfaces to
- * a zone that is not isolated. */
-static int check_isolations(const struct policy *old, const struct policy *new,
-                            const struct overrides *overrides, struct outcome *outcome)
+int closings_follow(const struct gateway *gateway, const struct compiled_input *input,
+                    const struct policy *before, struct overrides *overrides,
+                    struct outcome *outcome, struct compiled **compiled)
+{
+    cleanup_(overrides_clear) struct overrides was = {0};
+    struct compiled_input again = *input;
+    int r;
+
+    if (!closings_exist(overrides))
+        return 0;
+    r = overrides_copy(overrides, &was);
+    if (r == 0)
+        r = closings_carry(overrides, before, (*compiled)->policy);
+    if (r == 0)
+        r = suspend_alike(*compiled, &was, overrides);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        return compiled_isolate(*compiled, overrides);
+
+    again.overrides = overrides;
+    *compiled = compiled_free(*compiled);
+    diagnostics_clear(outcome->diagnostics);
+    return prepare_compile(gateway, &again, outcome, compiled);
+}
+
+/* Adds a name to a list of at most OUTCOME_NAMES_MAX. */
+static int add_name(char ***list, size_t *n, uint64_t *left_out, const char *name)
+{
+    char **grown;
+
+    if (*n >= OUTCOME_NAMES_MAX) {
+        (*left_out)++;
+        return 0;
+    }
+    grown = reallocarray(*list, *n + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    *list = grown;
+    grown[*n] = strdup(name);
+    return grown[*n] ? (++*n, 0) : -ENOMEM;
+}
+
+static const char *change_of(const struct override *was, const struct override *is,
+                             const struct policy *policy)
+{
+    if (is->kind == OVERRIDE_ISOLATION && !policy_zone_named(policy, is->name))
+        return "unnamed";
+    if (is->kind == OVERRIDE_SUSPENSION && strcmp(was->name, is->name) != 0)
+        return "renamed";
+    if (is->kind == OVERRIDE_SUSPENSION && !policy_flow_named(policy, is->name))
+        return "unnamed";
+    return was->n_extents != is->n_extents || was->n_ids != is->n_ids ? "grown" : "same";
+}
+
+static int list_zones(const struct policy *policy, const struct isolations *isolations,
+                      const struct override *isolation, struct wire_closing *shown)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < overrides->n_overrides; i++) {
-        const struct override *override = &overrides->overrides[i];
-        const struct zone *zone = old ? policy_zone_named(old, override->name) : NULL;
-
-        if (override->kind != OVERRIDE_ISOLATION)
-            continue;
-        r = check_name(override->name, new, outcome);
-        if (r == 0 && zone)
-            r = check_zone(zone, new, overrides, outcome);
+    for (size_t i = 0; r == 0 && i < policy->n_zones; i++) {
+        if (isolations_touch(isolations, isolation, i))
+            r = add_name(&shown->covers, &shown->n_covers, &shown->left_out, policy->zones[i].name);
     }
     return r;
 }
 
-/* A suspended flow would pass under another name. */
-static int check_suspensions(const struct overrides *overrides,
-                             const struct policy_changes *changes, struct outcome *outcome)
+/* Whether the suspension stops the flow. */
+static bool stops(const struct override *suspension, const struct flow *flow)
 {
-    for (size_t i = 0; changes && i < changes->n_changes; i++) {
-        const struct policy_change *renamed = &changes->changes[i];
+    char content[FLOW_CONTENT_TEXT_MAX];
 
-        if (renamed->kind == POLICY_RENAMED &&
-            overrides_find(overrides, OVERRIDE_SUSPENSION, renamed->before) &&
-            !overrides_find(overrides, OVERRIDE_SUSPENSION, renamed->name))
-            return outcome_set(outcome, OUTCOME_REFUSED,
-                               "flow `%s` is suspended, but would pass under its new name `%s`; "
-                               "resume it first",
-                               renamed->before, renamed->name);
-    }
-    return 0;
+    return strcmp(suspension->name, flow->name) == 0 ||
+           suspension_holds(suspension, flow_content_format(flow->digest, content));
 }
 
-int closings_check(const struct gateway *gateway, const struct policy *new,
-                   const struct overrides *overrides, struct outcome *outcome)
+/* Flows that the suspension stops, and those that approve part of what it stopped before. */
+static int list_flows(const struct compiled *compiled, const struct flow_states *states,
+                      const struct policy *before, const struct override *was,
+                      const struct override *is, struct wire_closing *shown)
 {
-    cleanup_(generation_clear) struct generation generation = {0};
-    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(outcome_clear) struct outcome ignored = {0};
-    cleanup_(policy_freep) struct policy *last = NULL;
-    const struct policy *old = enforcement_outline(gateway->enforcement);
+    const struct policy *policy = compiled->policy;
+    const struct flow *old = before ? policy_flow_named(before, was->name) : NULL;
     int r = 0;
 
-    /* After a boot nothing is enforced yet: compare with the generation that was enforced. */
-    if (!old && gateway->state.generation > 0 && overrides->n_overrides > 0)
-        r = kept_read(gateway, gateway->state.generation, &generation, &ignored, &texts, &last);
-    if (r < 0)
-        return r;
-    r = check_isolations(old ? old : last, new, overrides, outcome);
-    return r == 0 ? check_suspensions(overrides, outcome->changes, outcome) : r;
+    for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+
+        if (stops(is, flow)) {
+            r = add_name(&shown->covers, &shown->n_covers, &shown->left_out, flow->name);
+            continue;
+        }
+        if (!old || flow_states_of(states, flow, NULL) != FLOW_STATE_LIVE)
+            continue;
+        r = flows_overlap(before, old, policy, flow);
+        if (r > 0)
+            r = add_name(&shown->approved, &shown->n_approved, &shown->left_out, flow->name);
+    }
+    return r;
+}
+
+int closings_show(const struct gateway *gateway, const struct overrides *overrides,
+                  const struct policy *before, const struct compiled *compiled,
+                  struct outcome *outcome)
+{
+    const struct overrides *all = &gateway->state.overrides;
+    cleanup_(isolations_freep) struct isolations *isolations = NULL;
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
+    int r;
+
+    if (!closings_exist(overrides))
+        return 0;
+    outcome->closings = calloc(overrides->n_overrides, sizeof(*outcome->closings));
+    if (!outcome->closings)
+        return -ENOMEM;
+    r = isolations_new(overrides, compiled->policy, &isolations);
+    if (r == 0)
+        r = flow_states_new(compiled->policy, overrides, compiled->now, &states);
+
+    /* Carrying over keeps their order. */
+    for (size_t i = 0; r == 0 && i < overrides->n_overrides; i++) {
+        const struct override *was = &all->overrides[i], *is = &overrides->overrides[i];
+        struct wire_closing *shown = &outcome->closings[outcome->n_closings];
+
+        if (is->kind == OVERRIDE_GRANT)
+            continue;
+        outcome->n_closings++;
+        shown->kind = strdup(override_kind_to_string(is->kind));
+        shown->name = strdup(was->name);
+        shown->change = strdup(change_of(was, is, compiled->policy));
+        shown->renamed = strcmp(was->name, is->name) != 0 ? strdup(is->name) : NULL;
+        if (!shown->kind || !shown->name || !shown->change)
+            r = -ENOMEM;
+        else if (is->kind == OVERRIDE_ISOLATION)
+            r = list_zones(compiled->policy, isolations, is, shown);
+        else
+            r = list_flows(compiled, states, before, was, is, shown);
+    }
+    return r;
+}
+
+int closings_find_approved(const struct compiled *compiled, const struct overrides *overrides,
+                           const char *name, struct outcome *outcome)
+{
+    const struct policy *policy = compiled->policy;
+    const struct flow *suspended = policy_flow_named(policy, name);
+    cleanup_(flow_states_freep) struct flow_states *states = NULL;
+    int r = flow_states_new(policy, overrides, compiled->now, &states);
+
+    for (size_t i = 0; r == 0 && suspended && i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+
+        if (flow_states_of(states, flow, NULL) != FLOW_STATE_LIVE)
+            continue;
+        r = flows_overlap(policy, suspended, policy, flow);
+        if (r > 0)
+            r = add_name(&outcome->approved, &outcome->n_approved, &outcome->left_out, flow->name);
+    }
+    return r;
+}
+
+static void report_isolations(struct gateway *gateway)
+{
+    const struct overrides *overrides = &gateway->state.overrides;
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+
+    findings_begin(gateway->findings, "isolations");
+    for (size_t i = 0; outline && i < overrides->n_overrides; i++) {
+        const struct override *isolation = &overrides->overrides[i];
+
+        if (isolation->kind == OVERRIDE_ISOLATION && !policy_zone_named(outline, isolation->name))
+            findings_report(gateway->findings, "isolations", "closing-unnamed", FINDING_WARNING,
+                            isolation->name,
+                            "zone `%s` is isolated, and this policy does not have it: what it was "
+                            "stays cut off until `segctl release %s`",
+                            isolation->name, isolation->name);
+    }
+    findings_end(gateway->findings, "isolations");
+}
+
+void closings_report(struct gateway *gateway, const struct policy *policy)
+{
+    const struct overrides *overrides = &gateway->state.overrides;
+
+    report_isolations(gateway);
+    if (!policy)
+        return;
+    findings_begin(gateway->findings, "suspensions");
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        const struct override *suspension = &overrides->overrides[i];
+
+        if (suspension->kind == OVERRIDE_SUSPENSION && !policy_flow_named(policy, suspension->name))
+            findings_report(gateway->findings, "suspensions", "closing-unnamed", FINDING_WARNING,
+                            suspension->name,
+                            "flow `%s` is suspended, and this policy does not have it: it stays "
+                            "closed when it comes back, until `segctl resume %s`",
+                            suspension->name, suspension->name);
+    }
+    findings_end(gateway->findings, "suspensions");
 }

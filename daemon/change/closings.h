@@ -1,11 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "compiled/compiled.h"
 #include "daemon/change/outcome.h"
 #include "daemon/gateway.h"
 
-/* Whether all isolations and suspensions keep their effect under the new policy. Suspensions are
- * checked only if the outcome has changes. Returns 0, 1 if one would end (the outcome says which),
- * or -errno. */
-int closings_check(const struct gateway *gateway, const struct policy *new,
-                   const struct overrides *overrides, struct outcome *outcome);
+/* Isolations and suspensions beside a policy that is about to be enforced. */
+
+/* Whether there is any. */
+bool closings_exist(const struct overrides *overrides);
+/*
+ * Carries them over to the compiled policy (policy/closings.h), and compiles anew what that
+ * changes. `input` is what it was compiled from; its overrides are not used. `before` is the policy
+ * enforced before, or NULL. Returns 0, 1 if the outcome says why not, or -errno.
+ */
+int closings_follow(const struct gateway *gateway, const struct compiled_input *input,
+                    const struct policy *before, struct overrides *overrides,
+                    struct outcome *outcome, struct compiled **compiled);
+/* Fills in `closings` of the outcome: what the policy did to them. `overrides` are those that were
+ * carried over, the gateway has them as they were. Returns 0 or -ENOMEM. */
+int closings_show(const struct gateway *gateway, const struct overrides *overrides,
+                  const struct policy *before, const struct compiled *compiled,
+                  struct outcome *outcome);
+/* Fills in `approved` of the outcome: live flows that approve part of what the flow of this name
+ * approves, which is suspended. Returns 0 or -errno. */
+int closings_find_approved(const struct compiled *compiled, const struct overrides *overrides,
+                           const char *flow, struct outcome *outcome);
+/* Reports closings whose names the enforced policy does not have. `policy` is that policy; NULL:
+ * only isolations have changed. */
+void closings_report(struct gateway *gateway, const struct policy *policy);

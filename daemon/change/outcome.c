@@ -15,6 +15,12 @@ void outcome_clear(struct outcome *outcome)
     diagnostics_free(outcome->diagnostics);
     sources_free(outcome->sources);
     policy_changes_free(outcome->changes);
+    for (size_t i = 0; i < outcome->n_closings; i++)
+        record_clear(&wire_closing_type, &outcome->closings[i]);
+    free(outcome->closings);
+    for (size_t i = 0; i < outcome->n_approved; i++)
+        free(outcome->approved[i]);
+    free(outcome->approved);
     free(outcome->file);
     free(outcome->evidence);
     *outcome = (struct outcome){0};

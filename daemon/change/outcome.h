@@ -7,6 +7,7 @@
 #include "base/diagnostics.h"
 #include "base/sha256.h"
 #include "kernel/nftables.h"
+#include "record/wire.h"
 
 /* The result of a change. */
 enum outcome_kind {
@@ -27,12 +28,21 @@ struct outcome {
     struct sources *sources;         /* which the diagnostics refer to */
     char *file;                      /* the line that the kernel refused, or NULL */
     uint32_t line;
-    struct policy_changes *changes;    /* of a plan, apply or rollback: what differs from before */
+    struct policy_changes *changes; /* of a plan, apply or rollback: what differs from before */
+    /* Of the same: what the policy does to closings; it owns all of it. */
+    struct wire_closing *closings;
+    size_t n_closings;
+    /* Of a suspension: other live flows that approve part of what it stops; at most
+     * OUTCOME_NAMES_MAX, and how many more. */
+    char **approved;
+    size_t n_approved;
+    uint64_t left_out;
     size_t cut;                        /* open connections that the changes cut */
     bool is_enforced_already;          /* of an apply: it made no generation */
     char fingerprint[SHA256_TEXT_MAX]; /* of the texts of a plan */
     char *evidence; /* of an isolation: its folder, relative to the state folder */
 };
+#define OUTCOME_NAMES_MAX 100
 void outcome_clear(struct outcome *outcome);
 /* Allocates diagnostics and sources. Returns 0 or -ENOMEM. */
 int outcome_begin(struct outcome *outcome);

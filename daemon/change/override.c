@@ -20,6 +20,7 @@
 #include "daemon/change/transaction.h"
 #include "daemon/log.h"
 #include "daemon/record/evidence.h"
+#include "policy/closings.h"
 
 /* What the operations differ in. */
 struct operation {
@@ -64,35 +65,39 @@ static int begin(const struct gateway *gateway, const struct operation *operatio
     return r == 0 ? check(gateway, operation, reason, outcome) : r;
 }
 
-static bool has_flow(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->n_flows; i++) {
-        if (strcmp(policy->flows[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
+/* A flow's content, or "". */
+struct content {
+    char text[FLOW_CONTENT_TEXT_MAX];
+};
 
-/* Whether all these flows exist. The policy is read only for those that are not live now. */
-static int check_flows(const struct gateway *gateway, const struct target *target,
-                       const char *const *flows, size_t n_flows, struct outcome *outcome)
+/*
+ * Whether all these flows exist, and their contents. The policy is read only for those that are not
+ * live now. The content of a grant that is not live stays empty.
+ */
+static int find_contents(const struct gateway *gateway, const struct target *target,
+                         const char *const *flows, size_t n_flows, struct outcome *outcome,
+                         struct content *contents)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(policy_freep) struct policy *policy = NULL;
 
     for (size_t i = 0; i < n_flows; i++) {
+        const struct flow *flow;
         int r = 0;
 
-        if (enforcement_has_live(enforcement_ruleset(gateway->enforcement), flows[i]) ||
+        *contents[i].text = '\0';
+        if (enforcement_content_of(gateway->enforcement, flows[i], contents[i].text) ||
             overrides_find(&target->state.overrides, OVERRIDE_GRANT, flows[i]))
             continue;
         if (!policy)
             r = kept_read_policy(gateway, &gateway->current, outcome, &texts, &policy);
         if (r != 0)
             return r;
-        if (!has_flow(policy, flows[i]))
+        flow = policy_flow_named(policy, flows[i]);
+        if (!flow)
             return outcome_set(outcome, OUTCOME_NOT_FOUND,
                                "there is no flow `%s`; `segctl flows` lists them", flows[i]);
+        flow_content_format(flow->digest, contents[i].text);
     }
     return 0;
 }
@@ -103,25 +108,40 @@ static const char *const participles[] = {
     [OVERRIDE_GRANT] = "granted",
 };
 
-/* Adds the override to the target's state. */
+/* Adds the override to the target's state. A zone that is isolated already is isolated more
+ * strictly. */
 static int add(struct target *target, struct override *override, struct outcome *outcome)
 {
     struct overrides *overrides = &target->state.overrides;
+    struct maker maker = {target->actor.uid, target->actor.name, whole_second(calendar_now()),
+                          (char *)target->reason};
     char since[INSTANT_TEXT_MAX];
     int r;
 
     override->reason = (char *)target->reason;
     override->uid = target->actor.uid;
     override->who = target->actor.name;
-    override->since = whole_second(calendar_now());
+    override->since = maker.since;
+    if (override->kind == OVERRIDE_ISOLATION) {
+        override->makers = &maker;
+        override->n_makers = 1;
+    }
     r = overrides_add(overrides, override);
     if (r == -EEXIST) {
-        const struct override *there = overrides_find(overrides, override->kind, override->name);
+        struct override *there =
+            (struct override *)overrides_find(overrides, override->kind, override->name);
 
-        return outcome_set(outcome, OUTCOME_REFUSED, "`%s` is already %s by %s since %s: %s",
-                           override->name, participles[override->kind], there->who,
-                           instant_format(there->since, since), there->reason);
+        if (override->kind == OVERRIDE_ISOLATION)
+            r = isolation_tighten(there, override);
+        else
+            r = outcome_set(outcome, OUTCOME_REFUSED, "`%s` is already %s by %s since %s: %s",
+                            override->name, participles[override->kind], there->who,
+                            instant_format(there->since, since), there->reason);
     }
+    /* The caller may own the rest. */
+    override->reason = override->who = NULL;
+    override->makers = NULL;
+    override->n_makers = 0;
     return r;
 }
 
@@ -144,6 +164,7 @@ static int run(struct gateway *gateway, const struct operation *operation, struc
         r = add(target, added, outcome);
     if (r != 0)
         return r;
+    override = overrides_find(overrides, operation->kind, target->object);
     target->detail = record_encode(&override_type, override, RECORD_DISK);
     if (!target->detail)
         return -ENOMEM;
@@ -205,6 +226,36 @@ static void write_evidence(struct gateway *gateway, const struct target *target,
                         target->object, strerror(-r));
 }
 
+/* What an isolation of the target's zone holds: the flows that it keeps, with their contents, and
+ * what the zone is. */
+static int hold_zone(const struct gateway *gateway, const struct target *target,
+                     const char *const *keep, size_t n_keep, struct override *isolation,
+                     struct outcome *outcome)
+{
+    cleanup_(freep) struct content *contents = calloc(n_keep + 1, sizeof(*contents));
+    int r = contents ? 0 : -ENOMEM;
+
+    if (r == 0)
+        r = find_contents(gateway, target, keep, n_keep, outcome, contents);
+    if (r != 0)
+        return r;
+    isolation->name = strdup(target->object);
+    isolation->keep = calloc(n_keep + 1, sizeof(*isolation->keep));
+    isolation->keep_ids = calloc(n_keep + 1, sizeof(*isolation->keep_ids));
+    if (!isolation->name || !isolation->keep || !isolation->keep_ids)
+        return -ENOMEM;
+    for (size_t i = 0; i < n_keep; i++) {
+        if (!*contents[i].text)
+            return outcome_set(outcome, OUTCOME_REFUSED, "`%s` is not live, so it cannot be kept",
+                               keep[i]);
+        isolation->keep[isolation->n_keep++] = strdup(keep[i]);
+        isolation->keep_ids[isolation->n_keep_ids++] = strdup(contents[i].text);
+        if (!isolation->keep[i] || !isolation->keep_ids[i])
+            return -ENOMEM;
+    }
+    return isolation_extend(isolation, enforcement_outline(gateway->enforcement));
+}
+
 int change_isolate(struct gateway *gateway, const struct actor *actor, const char *zone,
                    const char *reason, usec_t span, const char *const *keep, size_t n_keep,
                    struct outcome *ret_outcome)
@@ -214,28 +265,38 @@ int change_isolate(struct gateway *gateway, const struct actor *actor, const cha
     cleanup_(target_clear) struct target target = {0};
     struct override override = {
         .kind = OVERRIDE_ISOLATION,
-        .name = (char *)zone,
         .until = span_end(span),
-        .keep = (char **)keep,
-        .n_keep = n_keep,
     };
     int r = begin(gateway, &isolate, actor, zone, reason, ret_outcome, &target);
 
     target.write_evidence = write_evidence;
-    if (r == 0 && !policy_zone_named(enforcement_outline(gateway->enforcement), zone))
+    /* A zone that is isolated may have lost its name since. */
+    if (r == 0 && !policy_zone_named(enforcement_outline(gateway->enforcement), zone) &&
+        !overrides_find(&target.state.overrides, OVERRIDE_ISOLATION, zone))
         r = outcome_set(ret_outcome, OUTCOME_NOT_FOUND,
                         "there is no zone `%s`; `segctl zones` lists them", zone);
     if (r == 0 && n_keep > ISOLATION_KEEP_MAX)
         r = outcome_set(ret_outcome, OUTCOME_REFUSED, "an isolation keeps at most %d flows",
                         ISOLATION_KEEP_MAX);
     if (r == 0)
-        r = check_flows(gateway, &target, keep, n_keep, ret_outcome);
+        r = hold_zone(gateway, &target, keep, n_keep, &override, ret_outcome);
     if (r == 0)
         r = run(gateway, &isolate, &target, &override, ret_outcome);
+    record_clear(&override_type, &override);
     return r > 0 ? 0 : r;
 }
 
-/* Whoever isolated a zone does not release it: that takes a second person. */
+static bool has_made(const struct override *isolation, int64_t uid)
+{
+    for (size_t i = 0; i < isolation->n_makers; i++) {
+        if (isolation->makers[i].uid == uid)
+            return true;
+    }
+    return isolation->uid == uid;
+}
+
+/* Nobody who isolated a zone, or isolated it more strictly, releases it: that takes another person.
+ */
 static int check_second_person(const struct target *target, bool alone, struct outcome *outcome)
 {
     const struct override *isolation =
@@ -247,11 +308,11 @@ static int check_second_person(const struct target *target, bool alone, struct o
         return outcome_set(outcome, OUTCOME_REFUSED, "only root may release a zone alone");
     if (alone && (!target->reason || !*target->reason))
         return outcome_set(outcome, OUTCOME_REFUSED, "to release a zone alone needs a reason");
-    if (!alone && target->actor.uid == isolation->uid)
+    if (!alone && has_made(isolation, target->actor.uid))
         return outcome_set(outcome, OUTCOME_REFUSED,
-                           "%s isolated the zone, so a second person must release it; in an "
+                           "%s isolated the zone, so another person must release it; in an "
                            "emergency root may with --alone and a reason",
-                           isolation->who);
+                           target->actor.name);
     return 0;
 }
 
@@ -266,10 +327,12 @@ int change_suspend(struct gateway *gateway, const struct actor *actor, const cha
         .name = (char *)flow,
         .until = USEC_NEVER,
     };
+    struct content content; /* which the transaction finds again: it follows the policy */
     int r = begin(gateway, &suspend, actor, flow, reason, ret_outcome, &target);
 
+    target.suspends = flow;
     if (r == 0)
-        r = check_flows(gateway, &target, &flow, 1, ret_outcome);
+        r = find_contents(gateway, &target, &flow, 1, ret_outcome, &content);
     if (r == 0)
         r = run(gateway, &suspend, &target, &override, ret_outcome);
     return r > 0 ? 0 : r;

@@ -66,20 +66,25 @@ int prepare_check_grant(const struct compiled *compiled, const char *name,
                        policy_zone_name(compiled->policy, flow->to[0].zone));
 }
 
-int prepare_compare(const struct gateway *gateway, const struct compiled *compiled,
-                    struct policy **ret_old, struct outcome *outcome)
+int prepare_read_before(const struct gateway *gateway, struct policy **ret_before)
 {
+    cleanup_(generation_clear) struct generation last = {0};
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(outcome_clear) struct outcome ignored = {0};
     int r = 0;
 
-    /* If the enforced generation cannot be read, the change goes on without a comparison. */
     if (gateway->current.number > 0)
-        r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, ret_old);
-    if (r < 0)
-        return r;
+        r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, ret_before);
+    else if (gateway->state.generation > 0 && !enforcement_outline(gateway->enforcement))
+        r = kept_read(gateway, gateway->state.generation, &last, &ignored, &texts, ret_before);
+    return r > 0 ? 0 : r;
+}
 
-    r = policy_changes_new(*ret_old, compiled->policy, &outcome->changes);
+int prepare_compare(const struct gateway *gateway, const struct compiled *compiled,
+                    const struct policy *old, struct outcome *outcome)
+{
+    int r = policy_changes_new(old, compiled->policy, &outcome->changes);
+
     if (r < 0)
         return r;
     if (gateway->conntrack && enforcement_ruleset(gateway->enforcement))

@@ -15,7 +15,10 @@ int prepare_compile(const struct gateway *gateway, const struct compiled_input *
 /* Refuses a grant, which is a flow of the compiled policy, if none of its packets would pass. */
 int prepare_check_grant(const struct compiled *compiled, const char *name,
                         const struct overrides *overrides, struct outcome *outcome);
-/* Fills in what differs from what is enforced, and how many connections that cuts. `*ret_old` is
- * the enforced policy, which the caller frees; NULL if there is none or it cannot be read. */
+/* The policy that is enforced, or at a start the one that was enforced last, which the caller
+ * frees. It stays NULL if there is none or it cannot be read. Returns 0 or -errno. */
+int prepare_read_before(const struct gateway *gateway, struct policy **ret_before);
+/* Fills in what differs from `old`, what is enforced or NULL, and how many connections that cuts.
+ */
 int prepare_compare(const struct gateway *gateway, const struct compiled *compiled,
-                    struct policy **ret_old, struct outcome *outcome);
+                    const struct policy *old, struct outcome *outcome);

@@ -31,6 +31,7 @@
 #include "daemon/change/transaction.h"
 #include "daemon/log.h"
 #include "daemon/storage.h"
+#include "policy/closings.h"
 
 static const struct actor boot_actor = {.uid = -1, .name = "boot"};
 
@@ -471,12 +472,12 @@ static int adopt_closings(struct start *start)
 
     for (size_t i = 0; i < closings->n_overrides; i++) {
         const struct override *closing = &closings->overrides[i];
-        int r = overrides_add(&gateway->state.overrides, closing);
+        int r = closings_adopt(&gateway->state.overrides, closing);
 
-        if (r == -EEXIST)
-            continue;
         if (r < 0)
             return r;
+        if (r == 0)
+            continue;
         findings_report(gateway->findings, "start", "closing-adopted", FINDING_WARNING,
                         closing->name,
                         "the kernel holds the %s of `%s`, but the state does not say who made it",

@@ -63,31 +63,60 @@ struct transaction {
     struct target *target;
     struct outcome *outcome;
     struct compiled *compiled; /* of TARGET_POLICY */
-    struct policy *old;        /* the policy that a new generation replaces; or NULL */
+    struct policy *before;     /* the policy enforced before, as far as it is needed; or NULL */
+    const struct policy *old;  /* the same, if a new generation replaces it */
     struct nftables_cost cost;
     bool wrote_entry, wrote_generation, wrote_state; /* what is on the disk */
 };
 
 static void transaction_clear(struct transaction *transaction)
 {
-    policy_free(transaction->old);
+    policy_free(transaction->before);
     compiled_free(transaction->compiled);
 }
 
 /* The target's texts with these overrides. */
-static int compile(const struct gateway *gateway, const struct target *target,
-                   const struct overrides *overrides, struct outcome *outcome,
-                   struct compiled **ret_compiled)
+static struct compiled_input input_of(const struct target *target,
+                                      const struct overrides *overrides)
 {
-    const struct compiled_input input = {
+    return (struct compiled_input){
         .texts = target->texts.texts,
         .n_texts = target->texts.n_texts,
         .overrides = overrides,
         .generation = target->generation.number,
         .strict = target->needs_grants,
     };
+}
 
-    return prepare_compile(gateway, &input, outcome, ret_compiled);
+/* Closings follow the policy from the one before, which is the same one if the target does not
+ * change it. */
+static int follow_closings(struct transaction *transaction)
+{
+    struct gateway *gateway = transaction->gateway;
+    struct target *target = transaction->target;
+    struct overrides *overrides = &target->state.overrides;
+    const uint64_t enforced =
+        target->is_start ? gateway->state.generation : gateway->current.number;
+    const bool same = !target->is_new && (target->is_held || target->generation.number == enforced);
+    const struct compiled_input input = input_of(target, overrides);
+    int r = 0;
+
+    if (target->is_new || (!same && closings_exist(overrides)))
+        r = prepare_read_before(gateway, &transaction->before);
+    if (r == 0)
+        r = closings_follow(gateway, &input,
+                            same ? transaction->compiled->policy : transaction->before, overrides,
+                            transaction->outcome, &transaction->compiled);
+    if (r != 0 || !target->is_new)
+        return r;
+
+    transaction->old = gateway->current.number > 0 ? transaction->before : NULL;
+    overrides_clear(&target->generation.overrides);
+    r = overrides_copy(overrides, &target->generation.overrides);
+    if (r == 0)
+        r = closings_show(gateway, overrides, transaction->before, transaction->compiled,
+                          transaction->outcome);
+    return r;
 }
 
 /* Which flows alone may pass belongs to the generation of which a start found it out: a new policy
@@ -110,6 +139,7 @@ static int choose_only(const struct gateway *gateway, struct target *target)
 static int prepare(struct transaction *transaction)
 {
     struct target *target = transaction->target;
+    struct compiled_input input;
     int r;
 
     if (target->content != TARGET_POLICY)
@@ -117,9 +147,16 @@ static int prepare(struct transaction *transaction)
     if (target->generation.number > 0)
         strcpy(target->state.fingerprint, target->generation.fingerprint);
     r = choose_only(transaction->gateway, target);
-    return r < 0 ? r
-                 : compile(transaction->gateway, target, &target->state.overrides,
-                           transaction->outcome, &transaction->compiled);
+    if (r < 0)
+        return r;
+    input = input_of(target, &target->state.overrides);
+    r = prepare_compile(transaction->gateway, &input, transaction->outcome, &transaction->compiled);
+    if (r == 0)
+        r = follow_closings(transaction);
+    if (r == 0 && target->suspends)
+        r = closings_find_approved(transaction->compiled, &target->state.overrides,
+                                   target->suspends, transaction->outcome);
+    return r;
 }
 
 static int check(struct transaction *transaction)
@@ -133,13 +170,10 @@ static int check(struct transaction *transaction)
         r = prepare_check_grant(transaction->compiled, target->object, &target->state.overrides,
                                 transaction->outcome);
     if (r == 0 && target->is_new)
-        r = prepare_compare(transaction->gateway, transaction->compiled, &transaction->old,
+        r = prepare_compare(transaction->gateway, transaction->compiled, transaction->old,
                             transaction->outcome);
     if (r == 0 && target->detail && target->is_new)
-        r = changes_add_to_detail(transaction->outcome->changes, target->detail);
-    if (r == 0 && target->generation.number != transaction->gateway->current.number)
-        r = closings_check(transaction->gateway, transaction->compiled->policy,
-                           &target->state.overrides, transaction->outcome);
+        r = changes_add_to_detail(transaction->outcome, target->detail);
     return r;
 }
 
@@ -284,6 +318,7 @@ static int commit_reused(const struct transaction *transaction)
     cleanup_(freep) uint32_t *marks = NULL;
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
+    struct compiled_input input;
     size_t n = 0;
     int r;
 
@@ -295,7 +330,8 @@ static int commit_reused(const struct transaction *transaction)
     if (r < 0 || n == 0)
         return r;
 
-    r = compile(gateway, target, &suspended, transaction->outcome, &first);
+    input = input_of(target, &suspended);
+    r = prepare_compile(gateway, &input, transaction->outcome, &first);
     if (r != 0)
         return r;
     r = enforcement_commit(gateway->enforcement, first, &refusal, &cost);
@@ -436,6 +472,8 @@ static void note(struct transaction *transaction)
     gateway->state = target->state;
     target->state = (struct state){0};
     gateway->changed = true;
+    closings_report(gateway,
+                    target->content == TARGET_POLICY ? transaction->compiled->policy : NULL);
     if (target->content == TARGET_POLICY)
         note_policy(transaction);
     else if (target->content == TARGET_LOCKDOWN)

@@ -35,6 +35,7 @@ struct target {
     const char *action;    /* for the audit log; NULL: the caller writes the entry */
     const char *object;    /* or NULL; borrowed, like `action` and `reason` */
     const char *reason;    /* or NULL */
+    const char *suspends;  /* the flow of a suspension that begins; or NULL */
     struct json_t *detail; /* all that was asked for, an object; or NULL */
     /* Writes evidence after the commit; or NULL. */
     void (*write_evidence)(struct gateway *gateway, const struct target *target,

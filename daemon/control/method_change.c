@@ -112,6 +112,8 @@ static int answer_change(struct call *call, struct control *control, int result,
         .generation = method_generation(gateway, &gateway->current),
         .compared = gateway->current.number,
         .made = !outcome->is_enforced_already,
+        .closings = outcome->closings,
+        .n_closings = outcome->n_closings,
         .cut = outcome->cut,
         .fingerprint = (char *)outcome->fingerprint,
         .confirmation = method_confirmation(gateway),
@@ -198,7 +200,11 @@ static int answer_override(struct call *call, struct control *control, int resul
     const struct gateway *gateway = control->gateway;
     const struct override *override = overrides_find(&gateway->state.overrides, kind, name);
     cleanup_(freep) char *evidence = NULL;
-    struct override_reply reply = {0};
+    struct override_reply reply = {
+        .approved = outcome->approved,
+        .n_approved = outcome->n_approved,
+        .left_out = outcome->left_out,
+    };
 
     if (override)
         reply.override = method_override(override);

@@ -17,6 +17,7 @@
 #include "daemon/control/method.h"
 #include "observe/live.h"
 #include "policy/flow_state.h"
+#include "policy/isolations.h"
 
 /* What is needed to show a flow. */
 struct flows {
@@ -24,11 +25,13 @@ struct flows {
     const struct overrides *overrides;
     struct flow_states *states;
     struct live_counts counts;
+    struct isolations *isolations;
 };
 
 static void flows_clear(struct flows *flows)
 {
     flow_states_free(flows->states);
+    isolations_free(flows->isolations);
     live_counts_clear(&flows->counts);
 }
 
@@ -47,43 +50,26 @@ static struct wire_count shown_count(struct nftables_count count)
     return (struct wire_count){count.packets, count.bytes};
 }
 
-/* Whether isolations close the flow between all of its zones. */
-static bool is_isolated(const struct flows *flows, const struct flow *flow)
-{
-    for (size_t i = 0; i < flow->n_from; i++) {
-        for (size_t j = 0; j < flow->n_to; j++) {
-            if (!overrides_isolate(flows->overrides, flows->policy, flow, flow->from[i].zone,
-                                   flow->to[j].zone))
-                return false;
-        }
-    }
-    return true;
-}
-
-static bool has_end_in(const struct policy *policy, const struct flow_end *ends, size_t n,
-                       const char *zone)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (ends[i].zone != ZONE_GATEWAY && strcmp(policy->zones[ends[i].zone].name, zone) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* When the first isolation of a zone of the flow ends. */
-static usec_t isolation_until(const struct flows *flows, const struct flow *flow)
+/* Whether isolations close the flow between all of its zones. `*ret_until` is when the first of
+ * them ends. */
+static bool is_isolated(const struct flows *flows, const struct flow *flow, usec_t *ret_until)
 {
     usec_t until = USEC_NEVER;
 
-    for (size_t i = 0; i < flows->overrides->n_overrides; i++) {
-        const struct override *override = &flows->overrides->overrides[i];
+    for (size_t i = 0; i < flow->n_from; i++) {
+        for (size_t j = 0; j < flow->n_to; j++) {
+            const struct isolation_end from = {.zone = flow->from[i].zone};
+            const struct isolation_end to = {.zone = flow->to[j].zone};
+            const struct override *isolation = isolations_cut(flows->isolations, flow, &from, &to);
 
-        if (override->kind == OVERRIDE_ISOLATION && override->until < until &&
-            (has_end_in(flows->policy, flow->from, flow->n_from, override->name) ||
-             has_end_in(flows->policy, flow->to, flow->n_to, override->name)))
-            until = override->until;
+            if (!isolation)
+                return false;
+            if (isolation->until < until)
+                until = isolation->until;
+        }
     }
-    return until;
+    *ret_until = until;
+    return true;
 }
 
 /* Why the flow does not pass, or NULL. `*ret_until` is when that may change. */
@@ -91,16 +77,15 @@ static const char *why_not(const struct flows *flows, const struct flow *flow, u
 {
     enum flow_state state = flow_states_of(flows->states, flow, ret_until);
     const struct override *suspension;
+    usec_t until;
 
-    if (state == FLOW_STATE_LIVE && flows->overrides->n_overrides > 0 && is_isolated(flows, flow)) {
-        usec_t until = isolation_until(flows, flow);
-
+    if (state == FLOW_STATE_LIVE && is_isolated(flows, flow, &until)) {
         *ret_until = until < *ret_until ? until : *ret_until;
         return reason_to_string(REASON_ISOLATED);
     }
     /* The schedule does not open a suspended flow, so its instants do not matter. */
     if (state == FLOW_STATE_SUSPENDED) {
-        suspension = overrides_find(flows->overrides, OVERRIDE_SUSPENSION, flow->name);
+        suspension = overrides_suspension_of(flows->overrides, flow);
         *ret_until =
             suspension && suspension->until < flow->expires ? suspension->until : flow->expires;
     }
@@ -139,6 +124,8 @@ static int list_flows(struct arena *arena, struct gateway *gateway, const struct
     };
     int r = flow_states_new(policy, flows.overrides, calendar_now(), &flows.states);
 
+    if (r == 0)
+        r = isolations_new(flows.overrides, policy, &flows.isolations);
     if (r == 0)
         r = live_counts_read(enforcement_nftables(gateway->enforcement),
                              enforcement_ruleset(gateway->enforcement), &flows.counts);

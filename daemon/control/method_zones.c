@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "daemon/control/method.h"
+#include "policy/isolations.h"
 
 static int add_prefix(struct arena *arena, char ***list, size_t *n, enum family family,
                       ip_number address, unsigned length)
@@ -72,16 +73,16 @@ static int add_networks(struct arena *arena, const struct zone *zone, struct wir
     return r;
 }
 
-static int fill_zone(struct arena *arena, const struct gateway *gateway, const struct zone *zone,
-                     struct wire_zone *shown)
+static int fill_zone(struct arena *arena, const struct gateway *gateway,
+                     const struct isolations *isolations, size_t index, struct wire_zone *shown)
 {
+    const struct zone *zone = &enforcement_outline(gateway->enforcement)->zones[index];
     int r = 0;
 
     shown->name = (char *)zone->name;
     shown->label = (char *)zone->label;
     shown->class = (char *)zone_class_to_string(zone->class);
-    shown->isolated =
-        overrides_find(&gateway->state.overrides, OVERRIDE_ISOLATION, zone->name) != NULL;
+    shown->isolated = isolations_touch(isolations, NULL, index);
     for (size_t i = 0; r == 0 && i < zone->n_interfaces; i++)
         r = add_interface(arena, gateway, zone->interfaces[i], shown);
     shown->state = (char *)state_of(shown);
@@ -92,11 +93,14 @@ int method_zones(struct arena *arena, const struct gateway *gateway, struct wire
                  size_t *ret_n)
 {
     const struct policy *outline = enforcement_outline(gateway->enforcement);
+    cleanup_(isolations_freep) struct isolations *isolations = NULL;
 
+    if (outline && isolations_new(&gateway->state.overrides, outline, &isolations) < 0)
+        return -ENOMEM;
     for (size_t i = 0; outline && i < outline->n_zones; i++) {
         struct wire_zone *shown = arena_add(arena, ret_list, ret_n, sizeof(*shown));
 
-        if (!shown || fill_zone(arena, gateway, &outline->zones[i], shown) < 0)
+        if (!shown || fill_zone(arena, gateway, isolations, i, shown) < 0)
             return -ENOMEM;
     }
     return 0;

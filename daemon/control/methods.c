@@ -100,7 +100,7 @@ const struct method control_methods[] = {
     {"Plan", ROLE_OPERATOR, method_plan, &plan_type, &plan_reply_type},
     {"Diff", ROLE_VIEWER, method_diff, &diff_type, &diff_reply_type},
     {"Isolate", ROLE_OPERATOR, method_isolate, &isolate_type, &isolate_reply_type},
-    {"Suspend", ROLE_OPERATOR, method_suspend, &suspend_type, &override_reply_type},
+    {"Suspend", ROLE_OPERATOR, method_suspend, &suspend_type, &suspend_reply_type},
     {"Resume", ROLE_OPERATOR, method_resume, &resume_type, NULL},
     {"Grant", ROLE_OPERATOR, method_grant, &grant_type, &override_reply_type},
     {"Revoke", ROLE_OPERATOR, method_revoke, &revoke_type, NULL},

@@ -116,15 +116,33 @@ static int append_answer(struct explanation *explanation, size_t *capacity,
                         sizeof(*answer));
 }
 
+/* The packets that are judged at one end. */
+static struct isolation_end isolation_end_of(const struct asked_end *end, enum family family)
+{
+    return (struct isolation_end){
+        .zone = end->has_zone ? end->zone : ZONE_GATEWAY,
+        .has_address = true,
+        .family = family,
+        .address = end->address,
+    };
+}
+
 /* What becomes of the packets that the flow owns. */
-static void judge_flow(const struct moment *moment, const struct asked *asked,
+static void judge_flow(const struct explanation *explanation, const struct moment *moment,
                        const struct flow *flow, struct answer *answer)
 {
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    const struct isolation_end from = isolation_end_of(&asked->from, explanation->family);
+    const struct isolation_end to = isolation_end_of(&asked->to, explanation->family);
+
     answer->state = moment_flow_state(moment, flow);
+    if (answer->state == FLOW_STATE_SUSPENDED)
+        answer->override = overrides_suspension_of(explanation->overrides, flow);
+    else if (answer->state == FLOW_STATE_LIVE)
+        answer->override = isolations_cut(moment->isolations, flow, &from, &to);
     if (answer->state != FLOW_STATE_LIVE)
         answer->reason = REASON_SUSPENDED;
-    else if (overrides_isolate(moment->overrides, moment->policy, flow, asked->from.zone,
-                               asked->to.zone))
+    else if (answer->override)
         answer->reason = REASON_ISOLATED;
 }
 
@@ -157,7 +175,7 @@ static struct answer judge(const struct explanation *explanation, struct service
     if (answer.decision.flow == NO_FLOW)
         answer.reason = REASON_NO_FLOW;
     else
-        judge_flow(moment, asked, &moment->policy->flows[answer.decision.flow], &answer);
+        judge_flow(explanation, moment, &moment->policy->flows[answer.decision.flow], &answer);
     return answer;
 }
 
@@ -415,6 +433,18 @@ static int sum_up(struct explanation *explanation, const struct moment *moment, 
                         moment, explanation->nearest, &explanation->n_nearest);
 }
 
+static void find_isolations(struct explanation *explanation, const struct moment *moment)
+{
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    const struct asked_end *ends[] = {&asked->from, &asked->to};
+
+    for (size_t i = 0; i < ELEMENTS_OF(ends); i++) {
+        struct isolation_end end = isolation_end_of(ends[i], explanation->family);
+
+        explanation->isolations[i] = isolations_of(moment->isolations, &end);
+    }
+}
+
 int explanation_new(const struct diagram *diagram, const struct overrides *overrides,
                     const struct question *question, enum family family, usec_t now,
                     struct explanation **ret_explanation)
@@ -443,6 +473,7 @@ int explanation_new(const struct diagram *diagram, const struct overrides *overr
     r = sum_up(explanation, &moment, now);
     if (r < 0)
         return r;
+    find_isolations(explanation, &moment);
 
     *ret_explanation = TAKE_PTR(explanation);
     return 0;
@@ -460,25 +491,5 @@ struct explanation *explanation_free(struct explanation *explanation)
 
 const struct override *explanation_override(const struct explanation *explanation)
 {
-    const struct asked *asked = &explanation->question->families[explanation->family];
-    const struct policy *policy = explanation->diagram->policy;
-    const struct answer *answer = explanation->main;
-    const struct flow *flow;
-    size_t zone;
-
-    if (!explanation->overrides || answer->decision.flow == NO_FLOW)
-        return NULL;
-
-    flow = &policy->flows[answer->decision.flow];
-    if (answer->state == FLOW_STATE_SUSPENDED)
-        return overrides_find(explanation->overrides, OVERRIDE_SUSPENSION, flow->name);
-    if (answer->reason != REASON_ISOLATED)
-        return NULL;
-
-    /* Each zone is tried against the gateway, which is never isolated. */
-    zone = overrides_isolate(explanation->overrides, policy, flow, asked->from.zone, ZONE_GATEWAY)
-               ? asked->from.zone
-               : asked->to.zone;
-    return overrides_find(explanation->overrides, OVERRIDE_ISOLATION,
-                          policy_zone_name(policy, zone));
+    return explanation->main->override;
 }

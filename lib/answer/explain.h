@@ -25,6 +25,9 @@ struct answer {
     /* By the diagram, of the span's first service. Its flow owns all of the span. */
     struct decision decision;
     enum flow_state state; /* of that flow; FLOW_STATE_LIVE where none owns it */
+    /* The suspension of that flow, or the isolation that cuts its packets off; NULL: there is none.
+     * Borrowed from the overrides. */
+    const struct override *override;
 };
 
 struct explanation {
@@ -50,6 +53,8 @@ struct explanation {
     /* Of a refusal the flows that come nearest, best first. */
     struct near_flow nearest[NEAREST_MAX];
     size_t n_nearest;
+    /* The isolations that hold the two ends, source first; or NULL. */
+    const struct override *isolations[2];
 };
 
 /*

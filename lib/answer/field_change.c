@@ -262,7 +262,7 @@ static const char **end_names(struct comparison *comparison, const struct end *e
     return names;
 }
 
-/* Whether ends and services are surely the same: a disabled flow has no digest of them. */
+/* Whether ends and services are the same; not asked of a flow that is not enabled. */
 static bool is_same_content(const struct flow *old, const struct flow *new)
 {
     return old->enabled && memcmp(old->digest, new->digest, sizeof(old->digest)) == 0;

@@ -10,14 +10,16 @@
 int moment_init(struct moment *moment, const struct policy *policy,
                 const struct overrides *overrides, usec_t now)
 {
+    int r = isolations_new(overrides, policy, &moment->isolations);
+
     moment->policy = policy;
-    moment->overrides = overrides;
-    return flow_states_new(policy, overrides, now, &moment->states);
+    return r < 0 ? r : flow_states_new(policy, overrides, now, &moment->states);
 }
 
 void moment_clear(struct moment *moment)
 {
     flow_states_free(moment->states);
+    isolations_free(moment->isolations);
     *moment = (struct moment){0};
 }
 
@@ -29,7 +31,8 @@ enum flow_state moment_flow_state(const struct moment *moment, const struct flow
 bool moment_passes(const struct moment *moment, const struct flow *flow, size_t from, size_t to)
 {
     return moment_flow_state(moment, flow) == FLOW_STATE_LIVE &&
-           !overrides_isolate(moment->overrides, moment->policy, flow, from, to);
+           !isolations_cut(moment->isolations, flow, &(struct isolation_end){.zone = from},
+                           &(struct isolation_end){.zone = to});
 }
 
 bool moment_passes_somewhere(const struct moment *moment, const struct flow *flow)

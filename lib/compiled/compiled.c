@@ -76,6 +76,18 @@ static int check_sctp(const char *missing, const struct policy *policy,
     return -EBADMSG;
 }
 
+int compiled_isolate(struct compiled *compiled, const struct overrides *overrides)
+{
+    struct ruleset *isolation = NULL;
+    int r = isolation_compile(compiled->outline, overrides, &isolation);
+
+    if (r < 0)
+        return r;
+    ruleset_free(compiled->isolation);
+    compiled->isolation = isolation;
+    return 0;
+}
+
 static int compile_ruleset(struct compiled *compiled, const struct compiled_input *input,
                            const struct flow_states *states)
 {
@@ -88,11 +100,9 @@ static int compile_ruleset(struct compiled *compiled, const struct compiled_inpu
     int r = ruleset_compile(compiled->diagram, &options, &compiled->ruleset);
 
     if (r == 0)
-        r = isolation_compile(compiled->policy, input->overrides,
-                              ruleset_find_set(compiled->ruleset, RULESET_LIVE),
-                              &compiled->isolation);
-    if (r == 0)
         r = policy_outline(compiled->policy, &compiled->outline);
+    if (r == 0)
+        r = compiled_isolate(compiled, input->overrides);
     if (r == 0)
         compiled->until = flow_states_until(states);
     return r;

@@ -60,6 +60,9 @@ int compiled_new(const struct compiled_input *input, struct diagnostics *diagnos
  * input nor grants are looked at. */
 int compiled_read(const char *path, const struct compiled_input *input,
                   struct diagnostics *diagnostics, struct compiled **ret_compiled);
+/* Makes the ruleset of isolations and suspensions anew, for other overrides under which the same
+ * flows are suspended. Returns 0 or -ENOMEM. */
+int compiled_isolate(struct compiled *compiled, const struct overrides *overrides);
 struct compiled *compiled_free(struct compiled *compiled);
 DEFINE_CLEANUP(struct compiled, compiled_free)
 

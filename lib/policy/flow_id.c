@@ -156,6 +156,12 @@ static int digest_services(digest *state, const struct policy *policy, const str
     return 0;
 }
 
+const char *flow_content_format(const uint8_t content[FLOW_DIGEST_SIZE],
+                                char buffer[2 * FLOW_DIGEST_SIZE + 1])
+{
+    return sodium_bin2hex(buffer, 2 * FLOW_DIGEST_SIZE + 1, content, FLOW_DIGEST_SIZE);
+}
+
 /* Everything about the flow, and the first of its candidates. */
 static int digest_flow(const struct policy *policy, struct flow *flow)
 {
@@ -311,12 +317,11 @@ int resolve_flow_ids(struct resolver *resolver)
         return -ENOMEM;
 
     for (size_t i = 0; i < resolver->n_flows; i++) {
-        if (!resolver->flows[i].enabled)
-            continue;
         r = digest_flow(resolver->policy, &resolver->flows[i]);
         if (r < 0)
             return r;
-        candidates[n++].flow = &resolver->flows[i];
+        if (resolver->flows[i].enabled)
+            candidates[n++].flow = &resolver->flows[i];
     }
 
     qsort(candidates, n, sizeof(*candidates), compare_candidates);

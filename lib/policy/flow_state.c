@@ -28,6 +28,8 @@ struct flow_states {
     size_t n_suspended;
     char *const *only; /* names of the only flows that may pass, sorted; none: all may */
     size_t n_only;
+    const char **contents; /* of suspended flows, sorted */
+    size_t n_contents;
 };
 
 static int compare_names(const void *a, const void *b)
@@ -37,18 +39,29 @@ static int compare_names(const void *a, const void *b)
 
 static int collect_suspended(struct flow_states *states, const struct overrides *overrides)
 {
+    size_t n_contents = 0;
+
     if (!overrides || overrides->n_overrides == 0)
         return 0;
 
+    for (size_t i = 0; i < overrides->n_overrides; i++)
+        n_contents += overrides->overrides[i].n_ids;
     states->suspended = calloc(overrides->n_overrides, sizeof(*states->suspended));
-    if (!states->suspended)
+    states->contents = calloc(n_contents + 1, sizeof(*states->contents));
+    if (!states->suspended || !states->contents)
         return -ENOMEM;
 
     for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (overrides->overrides[i].kind == OVERRIDE_SUSPENSION)
-            states->suspended[states->n_suspended++] = overrides->overrides[i].name;
+        const struct override *override = &overrides->overrides[i];
+
+        if (override->kind != OVERRIDE_SUSPENSION)
+            continue;
+        states->suspended[states->n_suspended++] = override->name;
+        for (size_t j = 0; j < override->n_ids; j++)
+            states->contents[states->n_contents++] = override->ids[j];
     }
     qsort(states->suspended, states->n_suspended, sizeof(*states->suspended), compare_names);
+    qsort(states->contents, states->n_contents, sizeof(*states->contents), compare_names);
     return 0;
 }
 
@@ -91,14 +104,24 @@ struct flow_states *flow_states_free(struct flow_states *states)
 
     free(states->windows);
     free(states->suspended);
+    free(states->contents);
     free(states);
     return NULL;
 }
 
+static bool is_one_of(const char *text, const char *const *sorted, size_t n)
+{
+    return n > 0 && bsearch(&text, sorted, n, sizeof(*sorted), compare_names);
+}
+
+/* By its name, or by its content under whatever name. */
 static bool is_suspended(const struct flow_states *states, const struct flow *flow)
 {
-    return states->n_suspended > 0 && bsearch(&flow->name, states->suspended, states->n_suspended,
-                                              sizeof(*states->suspended), compare_names);
+    char content[FLOW_CONTENT_TEXT_MAX];
+
+    return is_one_of(flow->name, states->suspended, states->n_suspended) ||
+           (states->n_contents > 0 && is_one_of(flow_content_format(flow->digest, content),
+                                                states->contents, states->n_contents));
 }
 
 static bool is_held_back(const struct flow_states *states, const struct flow *flow)

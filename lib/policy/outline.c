@@ -2,12 +2,14 @@
 
 /*
  * The part of a policy that the daemon keeps in memory: a policy of 50,000 flows is tens of
- * megabytes, and to isolate a zone one needs its interfaces, networks and who owns an address.
+ * megabytes, and to isolate a zone one needs its interfaces and networks, who owns an address, and
+ * the marks of flows that are kept.
  * The copy shares nothing with the policy, which can be freed at once.
  */
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policy/store.h"
 #include "policy/texts.h"
@@ -82,6 +84,24 @@ static int copy_owners(struct arena *arena, const struct policy_store *store,
     return 0;
 }
 
+static int copy_marks(struct arena *arena, const struct policy *policy, struct policy *outline)
+{
+    struct flow_mark *marks = arena_allocate(arena, policy->n_flows * sizeof(*marks));
+
+    if (!marks)
+        return -ENOMEM;
+    outline->marks = marks;
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+
+        if (!flow->enabled)
+            continue;
+        marks[outline->n_marks].id = flow->id;
+        memcpy(marks[outline->n_marks++].digest, flow->digest, sizeof(flow->digest));
+    }
+    return 0;
+}
+
 int policy_outline(const struct policy *policy, struct policy **ret_outline)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
@@ -113,6 +133,8 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
         r = copy_zones(arena, &outline->policy);
     if (r == 0)
         r = copy_owners(arena, (const struct policy_store *)policy, outline);
+    if (r == 0)
+        r = copy_marks(arena, policy, &outline->policy);
     if (r < 0)
         return r;
 

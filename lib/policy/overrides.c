@@ -88,34 +88,27 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
     return 0;
 }
 
-static bool keeps(const struct override *isolation, const char *flow)
+bool suspension_holds(const struct override *suspension, const char *content)
 {
-    for (size_t i = 0; i < isolation->n_keep; i++) {
-        if (strcmp(isolation->keep[i], flow) == 0)
+    for (size_t i = 0; i < suspension->n_ids; i++) {
+        if (strcmp(suspension->ids[i], content) == 0)
             return true;
     }
     return false;
 }
 
-bool overrides_isolate(const struct overrides *overrides, const struct policy *policy,
-                       const struct flow *flow, size_t from_zone, size_t to_zone)
+const struct override *overrides_suspension_of(const struct overrides *overrides,
+                                               const struct flow *flow)
 {
-    /* What stays within a zone is not cut off from anything. */
-    if (!overrides || from_zone == to_zone)
-        return false;
+    char content[FLOW_CONTENT_TEXT_MAX];
 
+    flow_content_format(flow->digest, content);
     for (size_t i = 0; i < overrides->n_overrides; i++) {
         const struct override *override = &overrides->overrides[i];
-        bool concerned = false;
 
-        if (override->kind != OVERRIDE_ISOLATION)
-            continue;
-        if (from_zone != ZONE_GATEWAY)
-            concerned |= strcmp(override->name, policy->zones[from_zone].name) == 0;
-        if (to_zone != ZONE_GATEWAY)
-            concerned |= strcmp(override->name, policy->zones[to_zone].name) == 0;
-        if (concerned && !keeps(override, flow->name))
-            return true;
+        if (override->kind == OVERRIDE_SUSPENSION &&
+            (strcmp(override->name, flow->name) == 0 || suspension_holds(override, content)))
+            return override;
     }
-    return false;
+    return NULL;
 }

@@ -15,14 +15,12 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
 const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,
                                       const char *name);
 
-/*
- * Whether a flow between the two zones is cut off: one of them is isolated and does not keep it.
- * What stays within one zone is never cut off, and ZONE_GATEWAY is never isolated itself; where it
- * is protected a zone that is isolated is cut off from it too. `overrides` may be NULL here and
- * below.
- */
-bool overrides_isolate(const struct overrides *overrides, const struct policy *policy,
-                       const struct flow *flow, size_t from_zone, size_t to_zone);
+/* The suspension for which a flow does not pass: one of its name, or one that holds its content.
+ * NULL: there is none. */
+const struct override *overrides_suspension_of(const struct overrides *overrides,
+                                               const struct flow *flow);
+/* Whether the suspension holds the content. */
+bool suspension_holds(const struct override *suspension, const char *content);
 
 /*
  * The text of a grant's flow. Ends are names of zones, hosts or groups, or addresses, prefixes and

@@ -78,6 +78,11 @@ const struct group *policy_group_named(const struct policy *policy, const char *
     return find_named(policy->groups, policy->n_groups, sizeof(struct group), name);
 }
 
+const struct flow *policy_flow_named(const struct policy *policy, const char *name)
+{
+    return find_named(policy->flows, policy->n_flows, sizeof(struct flow), name);
+}
+
 const char *policy_end_name(const struct policy *policy, const struct end_name *name)
 {
     switch (name->kind) {

@@ -181,7 +181,7 @@ struct flow {
     /*
      * A digest of the same content that is long enough for no two to meet: flows of two policies
      * that have one id and different digests are not the same flow. Flows of equal content have
-     * equal ones. Zeros for a flow that is not enabled.
+     * equal ones.
      */
     uint8_t digest[FLOW_DIGEST_SIZE];
     /* The instant at which it ends, or USEC_NEVER. What an operator granted ends at an instant too,
@@ -198,6 +198,12 @@ struct flow {
     bool has_reviewed;
     struct date reviewed;
     enum sanitize_method sanitize;
+};
+
+/* What a mark of connections stands for. */
+struct flow_mark {
+    uint32_t id;
+    uint8_t digest[FLOW_DIGEST_SIZE];
 };
 
 struct expectation {
@@ -252,6 +258,8 @@ struct policy {
     size_t n_expectations;
     const struct segment *segments;
     size_t n_segments;
+    const struct flow_mark *marks; /* of an outline: those of its enabled flows, in their order */
+    size_t n_marks;
 };
 
 /* Bounds of the language. Beyond one of them reading is an error, not a truncation. */
@@ -288,6 +296,12 @@ DEFINE_CLEANUP(struct policy, policy_free)
  * Returns 0, -EIO or -ENOMEM.
  */
 int policy_print(const struct policy *policy, FILE *stream);
+
+/* The digest of a flow as 32 hexadecimal digits. Returns `buffer`. */
+const char *flow_content_format(const uint8_t content[FLOW_DIGEST_SIZE],
+                                char buffer[2 * FLOW_DIGEST_SIZE + 1]);
+/* The flow of that name; NULL where there is none. Borrowed. */
+const struct flow *policy_flow_named(const struct policy *policy, const char *name);
 
 /* Words of the language for enumerated values; static strings. */
 const char *zone_class_to_string(enum zone_class class);

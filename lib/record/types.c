@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/address.h"
+
 #define GENERATION_VERSION 1
 
 RECORD_WORDS(override_kinds, "isolation", "suspension", "grant");
@@ -25,6 +27,37 @@ RECORD_TYPE(actor, struct actor, "Actor");
 
 #define ANYWHERE (RECORD_WIRE | RECORD_DISK)
 
+static const struct record_field extent_fields[] = {
+    RECORD_LIST(TEXTS, struct extent, interfaces, .least = 1),
+    RECORD_LIST(TEXTS, struct extent, whole, .least = 1),
+    RECORD_LIST(TEXTS, struct extent, networks, .least = 1),
+};
+
+static const char *check_extent(const void *record)
+{
+    const struct extent *extent = record;
+    enum family family;
+    struct range range;
+
+    for (size_t i = 0; i < extent->n_networks; i++) {
+        if (address_parse_range(extent->networks[i], &family, &range) < 0)
+            return "has a network that is none";
+    }
+    return NULL;
+}
+
+RECORD_TYPE(extent, struct extent, "Extent", .check = check_extent);
+
+static const struct record_field maker_fields[] = {
+    RECORD_FIELD(NUMBER, struct maker, uid, .least = -1, .most = UINT32_MAX),
+    RECORD_FIELD(TEXT, struct maker, who, .null = RECORD_DISK),
+    RECORD_FIELD(INSTANT, struct maker, since),
+    RECORD_FIELD(TEXT, struct maker, reason, .null = RECORD_DISK),
+};
+RECORD_TYPE(maker, struct maker, "Maker");
+
+#define ADDED .null = ANYWHERE, .optional = true
+
 static const struct record_field override_fields[] = {
     RECORD_FIELD(WORD, struct override, kind, .words = &override_kinds),
     RECORD_FIELD(TEXT, struct override, name, .least = 1),
@@ -35,11 +68,25 @@ static const struct record_field override_fields[] = {
     RECORD_FIELD(NUMBER, struct override, age, .form = RECORD_WIRE),
     RECORD_FIELD(END, struct override, until, .null = ANYWHERE),
     RECORD_LIST(TEXTS, struct override, keep, .least = 1),
+    RECORD_LIST(TEXTS, struct override, keep_ids, ADDED, .least = 1),
+    RECORD_LIST(MANY, struct override, extents, ADDED, .type = &extent_type),
+    RECORD_LIST(MANY, struct override, makers, ADDED, .type = &maker_type),
+    RECORD_LIST(TEXTS, struct override, ids, ADDED, .least = 1),
     RECORD_FIELD(TEXT, struct override, text, .null = ANYWHERE),
-    RECORD_LIST(TEXTS, struct override, from, .null = ANYWHERE, .optional = true, .least = 1),
-    RECORD_LIST(TEXTS, struct override, to, .null = ANYWHERE, .optional = true, .least = 1),
-    RECORD_LIST(TEXTS, struct override, services, .null = ANYWHERE, .optional = true, .least = 1),
+    RECORD_LIST(TEXTS, struct override, from, ADDED, .least = 1),
+    RECORD_LIST(TEXTS, struct override, to, ADDED, .least = 1),
+    RECORD_LIST(TEXTS, struct override, services, ADDED, .least = 1),
 };
+
+static bool are_contents(char *const *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(ids[i]) != FLOW_CONTENT_TEXT_MAX - 1 ||
+            strspn(ids[i], "0123456789abcdef") != FLOW_CONTENT_TEXT_MAX - 1)
+            return false;
+    }
+    return true;
+}
 
 static const char *check_override(const void *record)
 {
@@ -50,6 +97,15 @@ static const char *check_override(const void *record)
         return "ends before it begins";
     if (override->n_keep > 0 && override->kind != OVERRIDE_ISOLATION)
         return "keeps flows but is not an isolation";
+    if (override->n_extents + override->n_makers > 0 && override->kind != OVERRIDE_ISOLATION)
+        return "cuts off interfaces but is not an isolation";
+    if (override->n_ids > 0 && override->kind != OVERRIDE_SUSPENSION)
+        return "stops contents but is not a suspension";
+    if (override->n_keep_ids > 0 && override->n_keep_ids != override->n_keep)
+        return "keeps flows without their contents";
+    if (!are_contents(override->ids, override->n_ids) ||
+        !are_contents(override->keep_ids, override->n_keep_ids))
+        return "has a content that is none";
     if (is_grant != (override->text != NULL))
         return is_grant ? "is a grant without a text" : "has a text but is not a grant";
     if (is_grant && override->until == USEC_NEVER)

@@ -34,14 +34,38 @@ struct actor {
  *   suspension  a flow does not pass, though the policy approves it
  *   grant       a flow passes until an instant, though the policy does not approve it
  *
- * They refer to zones and flows by name, since they outlive the policy; a name that the policy does
- * not have has no effect. A grant is a flow in the language of the policy.
+ * They outlive the policy, so isolations and suspensions hold the name of a zone or flow and also
+ * what it was: a zone's interfaces and networks, a flow's content. What has either stays closed
+ * (policy/closings.h). The first version of segd wrote names alone, and a start completes them. A
+ * grant is a flow in the language of the policy.
  */
 enum override_kind {
     OVERRIDE_ISOLATION,
     OVERRIDE_SUSPENSION,
     OVERRIDE_GRANT,
 };
+
+/* What a zone was in one policy: these networks at these interfaces. Of an interface that only this
+ * zone had, `whole`, all addresses belong to the extent. */
+struct extent {
+    char **interfaces;
+    size_t n_interfaces;
+    char **whole; /* some of `interfaces` */
+    size_t n_whole;
+    char **networks; /* as range_format() writes them */
+    size_t n_networks;
+};
+
+/* Somebody who made an isolation, or made it stricter. */
+struct maker {
+    int64_t uid;
+    char *who;
+    usec_t since;
+    char *reason;
+};
+
+/* The content of a flow (`digest` of struct flow) as 32 hexadecimal digits. */
+#define FLOW_CONTENT_TEXT_MAX 33
 
 struct override {
     enum override_kind kind;
@@ -53,8 +77,21 @@ struct override {
     usec_t since;
     int64_t age;  /* shown: seconds since then */
     usec_t until; /* USEC_NEVER: until an operator ends it */
-    char **keep;  /* of an isolation: names of flows that still pass */
+    /* Of an isolation: flows that still pass. What decides is `keep_ids`, their contents, in the
+     * same order; only the first version of segd wrote names without them. */
+    char **keep;
     size_t n_keep;
+    char **keep_ids;
+    size_t n_keep_ids;
+    /* Of an isolation: what the zone was when it was isolated, and in each policy since. */
+    struct extent *extents;
+    size_t n_extents;
+    /* Of an isolation: all who made it what it is, the first one also in `uid`, `who` and so on. */
+    struct maker *makers;
+    size_t n_makers;
+    /* Of a suspension: the contents that do not pass, whatever their flows are called. */
+    char **ids;
+    size_t n_ids;
     char *text; /* of a grant: its flow as a policy text */
     /* Of a grant: what was asked for. Empty if an older version of segd wrote it. */
     char **from;
@@ -185,6 +222,8 @@ extern const struct record_words generation_outcomes;
 extern const struct record_words finding_severities;
 
 extern const struct record_type actor_type;
+extern const struct record_type extent_type;
+extern const struct record_type maker_type;
 extern const struct record_type override_type;
 extern const struct record_type overrides_type; /* on the disk */
 extern const struct record_type generation_type;

@@ -99,6 +99,17 @@ static const struct record_field wire_object_change_fields[] = {
 };
 RECORD_TYPE(wire_object_change, struct wire_change, "ObjectChange");
 
+static const struct record_field wire_closing_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_closing, kind),
+    RECORD_FIELD(TEXT, struct wire_closing, name),
+    RECORD_FIELD(TEXT, struct wire_closing, change),
+    RECORD_FIELD(TEXT, struct wire_closing, renamed, NULLABLE),
+    RECORD_LIST(TEXTS, struct wire_closing, covers),
+    RECORD_LIST(TEXTS, struct wire_closing, approved),
+    RECORD_FIELD(NUMBER, struct wire_closing, left_out),
+};
+RECORD_TYPE(wire_closing, struct wire_closing, "Closing");
+
 static const struct record_field wire_difference_fields[] = {
     RECORD_FIELD(TEXT, struct wire_difference, object),
     RECORD_FIELD(TEXT, struct wire_difference, message),
@@ -215,7 +226,8 @@ RECORD_TYPE(verify_audit_reply, struct verify_audit_reply, NULL);
         RECORD_LIST(TEXTS, struct change_reply, zones),                                            \
         RECORD_LIST(MANY, struct change_reply, objects, .type = &wire_object_change_type)
 #define CONSEQUENCES                                                                               \
-    RECORD_FIELD(NUMBER, struct change_reply, cut),                                                \
+    RECORD_LIST(MANY, struct change_reply, closings, .type = &wire_closing_type),                  \
+        RECORD_FIELD(NUMBER, struct change_reply, cut),                                            \
         RECORD_LIST(MANY, struct change_reply, diagnostics, .type = &wire_diagnostic_type)
 
 static const struct record_field invalid_policy_fields[] = {
@@ -263,6 +275,13 @@ static const struct record_field override_reply_fields[] = {
     RECORD_FIELD(ONE, struct override_reply, override, .type = &override_type),
 };
 RECORD_TYPE(override_reply, struct override_reply, NULL);
+
+static const struct record_field suspend_reply_fields[] = {
+    RECORD_FIELD(ONE, struct override_reply, override, .type = &override_type),
+    RECORD_LIST(TEXTS, struct override_reply, approved),
+    RECORD_FIELD(NUMBER, struct override_reply, left_out),
+};
+RECORD_TYPE(suspend_reply, struct override_reply, NULL);
 
 static const struct record_field confirm_reply_fields[] = {
     RECORD_FIELD(NUMBER, struct confirm_reply, generation),

@@ -82,6 +82,19 @@ struct wire_change {
     size_t n_fields;
 };
 
+/* What a policy does to an isolation or suspension. */
+struct wire_closing {
+    char *kind, *name;
+    char *change; /* `same`, `grown`, `renamed` or `unnamed` */
+    char *renamed;
+    /* Zones that the isolation holds, at least in part; flows that the suspension stops. */
+    char **covers;
+    size_t n_covers;
+    char **approved; /* of a suspension: flows that approve part of what it stops */
+    size_t n_approved;
+    uint64_t left_out; /* of both lists */
+};
+
 /* The last entry of the audit log. */
 struct wire_audit {
     uint64_t sequence;
@@ -171,6 +184,8 @@ struct change_reply {
     size_t n_zones;
     struct wire_change *objects;
     size_t n_objects;
+    struct wire_closing *closings;
+    size_t n_closings;
     size_t cut;
     struct wire_diagnostic *diagnostics;
     size_t n_diagnostics;
@@ -182,6 +197,11 @@ struct change_reply {
 struct override_reply {
     char *evidence; /* of Isolate */
     struct override override;
+    /* Of Suspend: other live flows that approve part of what it stops, and how many more there are.
+     */
+    char **approved;
+    size_t n_approved;
+    uint64_t left_out;
 };
 
 struct confirm_reply {
@@ -197,6 +217,7 @@ extern const struct record_type wire_difference_type;
 extern const struct record_type wire_place_type;
 extern const struct record_type wire_diagnostic_type;
 extern const struct record_type wire_field_change_type;
+extern const struct record_type wire_closing_type;
 extern const struct record_type wire_flow_change_type;
 extern const struct record_type wire_object_change_type;
 /* What the audit log keeps of a flow. */
@@ -218,4 +239,5 @@ extern const struct record_type apply_reply_type;
 extern const struct record_type rollback_reply_type;
 extern const struct record_type isolate_reply_type;
 extern const struct record_type override_reply_type;
+extern const struct record_type suspend_reply_type;
 extern const struct record_type confirm_reply_type;

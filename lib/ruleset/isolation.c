@@ -2,161 +2,164 @@
 
 /*
  * Isolated zones. A packet gets here after `forward`, `input` or `output` accepted it, with the
- * mark of its flow; what is left to ask is whether one of its ends lies in an isolated zone, and
- * whether its flow was kept. A zone is recognised by interface and address together, since two
- * zones may share an interface. What stays within the zone goes on: it is cut off from others, not
- * from itself.
+ * mark of its flow; what is left to ask is whether exactly one of its ends lies in what is
+ * isolated, and whether its flow was kept. That is told by interface and address together, since
+ * two zones may share an interface. On an interface that was the zone's alone every address counts,
+ * also those of the link, and those that another policy gives to another zone on the same wire; but
+ * for neighbour discovery.
  *
- * At the gateway itself the zone's hosts also use addresses of the link, which belong to no zone.
- * On an interface that is the zone's alone they are cut off with it, but for neighbour discovery.
+ * What is isolated is what the isolation holds, and what the zone of its name is in this policy.
+ * Each of these extents has sets and rules of its own: what stays within one of them goes on.
  */
 
 #include "ruleset/isolation.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "policy/closings.h"
+#include "policy/isolations.h"
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 
 /* After nft's `priority filter`. */
 #define PRIORITY_ISOLATED 1
 
+/* One extent of an isolation. */
 struct isolation {
     struct compiler *compiler;
     const struct override *override;
-    const struct zone *zone;
-    size_t index; /* of the zone */
-    const struct set *live;
+    const struct extent *extent;
+    size_t number; /* of the extent */
 };
 
-static const struct override *isolation_of(const struct overrides *overrides,
-                                           const struct zone *zone)
-{
-    return overrides_find(overrides, OVERRIDE_ISOLATION, zone->name);
-}
-
-static void isolation_name(const struct isolation *isolation, const char *suffix,
+static void isolation_name(const struct override *override, const char *suffix,
                            char name[CHAIN_NAME_MAX])
 {
-    snprintf(name, CHAIN_NAME_MAX, REASON_NAME_ISOLATED "/%s%s", isolation->zone->name, suffix);
+    snprintf(name, CHAIN_NAME_MAX, REASON_NAME_ISOLATED "/%s%s", override->name, suffix);
 }
 
-/* `isolated/ZONE/ip`: the zone's addresses at each of its interfaces. */
-static void add_addresses(const struct isolation *isolation, enum family family)
+void isolation_set_name(const char *zone, enum family family, size_t extent,
+                        char name[ISOLATION_NAME_MAX])
 {
-    const enum datatype key[] = {DATATYPE_IFNAME, address_type(family)};
-    const struct range_set *addresses = &isolation->zone->addresses.by_family[family];
-    char name[CHAIN_NAME_MAX];
-    struct set *set;
+    int n = snprintf(name, ISOLATION_NAME_MAX, REASON_NAME_ISOLATED "/%s/%s", zone,
+                     family_word(family));
 
-    isolation_name(isolation, family == FAMILY_IPV4 ? "/ip" : "/ip6", name);
-    set = compiler_set(isolation->compiler, name, key, ELEMENTS_OF(key), SET_DATA_NONE);
-    if (set)
-        set->interval = true;
-
-    for (size_t i = 0; i < isolation->zone->n_interfaces; i++)
-        compiler_add_ranges(isolation->compiler, set, isolation->zone->interfaces[i], family,
-                            addresses);
+    if (extent > 0 && n > 0 && n < ISOLATION_NAME_MAX)
+        snprintf(name + n, ISOLATION_NAME_MAX - (size_t)n, "/%zu", extent);
 }
 
-/* `isolated/ZONE/interfaces`: those that no other zone shares. */
-static void add_interfaces(const struct isolation *isolation, bool *ret_any)
+static bool is_whole(const struct extent *extent, const char *interface)
 {
-    const struct policy *outline = isolation->compiler->policy;
-    char name[CHAIN_NAME_MAX];
-    struct set *set = NULL;
-
-    isolation_name(isolation, "/interfaces", name);
-    for (size_t i = 0; i < outline->n_segments; i++) {
-        const struct segment *segment = &outline->segments[i];
-
-        if (segment->n_zones != 1 || segment->zones[0] != isolation->index)
-            continue;
-        if (!set)
-            set =
-                compiler_set(isolation->compiler, name, KEY_TYPES(DATATYPE_IFNAME), SET_DATA_NONE);
-        for (size_t j = 0; j < segment->n_interfaces; j++)
-            compiler_add_name(isolation->compiler, set, segment->interfaces[j],
-                              (struct element){0});
-    }
-    *ret_any = set;
-}
-
-static bool is_kept(const struct override *override, const char *flow)
-{
-    for (size_t i = 0; i < override->n_keep; i++) {
-        if (flow && strcmp(override->keep[i], flow) == 0)
+    for (size_t i = 0; i < extent->n_whole; i++) {
+        if (strcmp(extent->whole[i], interface) == 0)
             return true;
     }
     return false;
 }
 
-/* `isolated/ZONE/kept`: the marks of the flows that go on, each of which is twice in `live`, once
- * for each direction. */
-static void add_kept(const struct isolation *isolation)
+/* `isolated/ZONE/ip`: the addresses at each of the interfaces. */
+static void add_addresses(const struct isolation *isolation, const struct address_set *addresses,
+                          enum family family)
 {
+    const enum datatype key[] = {DATATYPE_IFNAME, address_type(family)};
+    const struct extent *extent = isolation->extent;
+    struct range all = family_all(family);
+    const struct range_set everything = {&all, 1, 1};
+    char name[ISOLATION_NAME_MAX];
+    struct set *set;
+
+    isolation_set_name(isolation->override->name, family, isolation->number, name);
+    set = compiler_set(isolation->compiler, name, key, ELEMENTS_OF(key), SET_DATA_NONE);
+    if (set)
+        set->interval = true;
+
+    for (size_t i = 0; i < extent->n_interfaces; i++)
+        compiler_add_ranges(
+            isolation->compiler, set, extent->interfaces[i], family,
+            is_whole(extent, extent->interfaces[i]) ? &everything : &addresses->by_family[family]);
+}
+
+/* `isolated/ZONE/kept`: the marks of the flows that go on, each with its name and content. */
+static void add_kept(struct compiler *compiler, const struct override *override)
+{
+    const struct policy *outline = compiler->policy;
     char name[CHAIN_NAME_MAX];
     struct set *set;
 
-    isolation_name(isolation, RULESET_KEPT, name);
-    set = compiler_set(isolation->compiler, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE);
+    isolation_name(override, RULESET_KEPT, name);
+    set = compiler_set(compiler, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE);
 
-    for (size_t i = 0; isolation->live && i < isolation->live->n_elements; i++) {
-        const struct element *element = &isolation->live->elements[i];
+    for (size_t i = 0; override->n_keep_ids > 0 && i < outline->n_marks; i++) {
+        const struct flow_mark *mark = &outline->marks[i];
+        char content[FLOW_CONTENT_TEXT_MAX], comment[CHAIN_NAME_MAX];
 
-        if (element->key[0] == 0 && is_kept(isolation->override, element->comment))
-            compiler_element(
-                isolation->compiler, set,
-                &(struct element){.key = element->key + 4, .comment = element->comment});
+        flow_content_format(mark->digest, content);
+        for (size_t j = 0; j < override->n_keep_ids; j++) {
+            struct key key = {0};
+
+            if (strcmp(override->keep_ids[j], content) != 0)
+                continue;
+            key_put(&key, &mark->id, sizeof(mark->id));
+            snprintf(comment, sizeof(comment), "%s %s", override->keep[j], content);
+            compiler_element(compiler, set,
+                             &(struct element){.key = key.bytes, .comment = comment});
+            break;
+        }
     }
 }
 
-/* Drops what the statement matches, unless its flow was kept. */
-static void cut(const struct isolation *isolation, struct statement ours)
+/* Drops what the statements match, unless its flow was kept. */
+static void cut(const struct isolation *isolation, const struct statement *ends, size_t n_ends)
 {
     char kept[CHAIN_NAME_MAX], counter[CHAIN_NAME_MAX];
+    struct statement statements[5];
 
-    isolation_name(isolation, RULESET_KEPT, kept);
-    isolation_name(isolation, "", counter);
-    compiler_rule(isolation->compiler, ours, statement_lookup(FIELDS(FIELD_CT_MARK), true, kept),
-                  statement_counter(counter), compiler_refuse(REASON_ISOLATED));
+    isolation_name(isolation->override, RULESET_KEPT, kept);
+    isolation_name(isolation->override, "", counter);
+    memcpy(statements, ends, n_ends * sizeof(*ends));
+    statements[n_ends] = statement_lookup(FIELDS(FIELD_CT_MARK), true, kept);
+    statements[n_ends + 1] = statement_counter(counter);
+    statements[n_ends + 2] = compiler_refuse(REASON_ISOLATED);
+    compiler_rule_list(isolation->compiler, statements, n_ends + 3);
 }
 
+/* One end lies in the extent and the other does not. */
 static void cut_forward(const struct isolation *isolation)
 {
-    char name[CHAIN_NAME_MAX];
+    char name[ISOLATION_NAME_MAX];
 
     for (enum family family = 0; family < FAMILIES; family++) {
-        struct statement from, to;
+        isolation_set_name(isolation->override->name, family, isolation->number, name);
+        for (int is_source = 1; is_source >= 0; is_source--) {
+            const struct statement ends[] = {
+                statement_lookup(FIELDS(FIELD_IIFNAME, source_field(family)), !is_source, name),
+                statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), is_source, name),
+            };
 
-        isolation_name(isolation, family == FAMILY_IPV4 ? "/ip" : "/ip6", name);
-        from = statement_lookup(FIELDS(FIELD_IIFNAME, source_field(family)), false, name);
-        to = statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, name);
-        compiler_rule(isolation->compiler, from, to, statement_verdict(VERDICT_ACCEPT));
-        cut(isolation, from);
-        cut(isolation, to);
+            cut(isolation, ends, ELEMENTS_OF(ends));
+        }
     }
 }
 
-static void cut_gateway(const struct isolation *isolation, enum hook hook, bool exclusive)
+static void cut_gateway(const struct isolation *isolation, enum hook hook)
 {
     enum field interface = hook == HOOK_INPUT ? FIELD_IIFNAME : FIELD_OIFNAME;
-    char name[CHAIN_NAME_MAX];
+    char name[ISOLATION_NAME_MAX];
 
     for (enum family family = 0; family < FAMILIES; family++) {
         enum field address = hook == HOOK_INPUT ? source_field(family) : destination_field(family);
+        struct statement end;
 
-        isolation_name(isolation, family == FAMILY_IPV4 ? "/ip" : "/ip6", name);
-        cut(isolation, statement_lookup(FIELDS(interface, address), false, name));
+        isolation_set_name(isolation->override->name, family, isolation->number, name);
+        end = statement_lookup(FIELDS(interface, address), false, name);
+        cut(isolation, &end, 1);
     }
-    isolation_name(isolation, "/interfaces", name);
-    if (exclusive)
-        cut(isolation, statement_lookup(FIELDS(interface), false, name));
 }
 
-/* One isolated zone: its sets, and its rules in the base chains that are being built. */
+/* The base chains. */
 struct base {
     const char *name;
     enum hook hook;
@@ -167,18 +170,6 @@ static const struct base bases[] = {
     {REASON_NAME_ISOLATED "/input", HOOK_INPUT},
     {REASON_NAME_ISOLATED "/output", HOOK_OUTPUT},
 };
-
-static void add_sets(const struct isolation *isolation, bool *ret_exclusive)
-{
-    char counter[CHAIN_NAME_MAX];
-
-    isolation_name(isolation, "", counter);
-    compiler_counter(isolation->compiler, counter);
-    for (enum family family = 0; family < FAMILIES; family++)
-        add_addresses(isolation, family);
-    add_interfaces(isolation, ret_exclusive);
-    add_kept(isolation);
-}
 
 static void add_base(struct compiler *compiler, const struct base *base)
 {
@@ -191,8 +182,77 @@ static void add_base(struct compiler *compiler, const struct base *base)
                       statement_go(VERDICT_JUMP, REASON_NAME_ISOLATED "/neighbour-discovery"));
 }
 
-static void compile_bases(struct compiler *compiler, const struct isolation *isolations, size_t n,
-                          const bool *exclusive)
+/* The extents of all isolations, those of one isolation after each other. */
+struct extents {
+    struct isolation *isolations;
+    size_t n_isolations;
+    struct override *copies; /* of the isolations, with what their zones are now */
+    size_t n_copies;
+};
+
+static void extents_clear(struct extents *extents)
+{
+    for (size_t i = 0; i < extents->n_copies; i++)
+        record_clear(&override_type, &extents->copies[i]);
+    free(extents->copies);
+    free(extents->isolations);
+}
+
+static int extents_collect(struct compiler *compiler, const struct overrides *overrides,
+                           struct extents *extents)
+{
+    size_t n = 0;
+    int r = 0;
+
+    extents->copies = calloc(overrides->n_overrides + 1, sizeof(*extents->copies));
+    if (!extents->copies)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < overrides->n_overrides; i++) {
+        struct override *copy = &extents->copies[extents->n_copies];
+
+        if (overrides->overrides[i].kind != OVERRIDE_ISOLATION)
+            continue;
+        r = record_copy(&override_type, &overrides->overrides[i], copy);
+        if (r == 0)
+            extents->n_copies++;
+        if (r == 0)
+            r = isolation_extend(copy, compiler->policy);
+        n += copy->n_extents;
+    }
+    extents->isolations = calloc(n + 1, sizeof(*extents->isolations));
+    if (r < 0 || !extents->isolations)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < extents->n_copies; i++) {
+        const struct override *copy = &extents->copies[i];
+
+        for (size_t j = 0; j < copy->n_extents; j++)
+            extents->isolations[extents->n_isolations++] =
+                (struct isolation){compiler, copy, &copy->extents[j], j};
+    }
+    return 0;
+}
+
+static void add_sets(struct compiler *compiler, const struct extents *extents)
+{
+    for (size_t i = 0; i < extents->n_copies; i++) {
+        char counter[CHAIN_NAME_MAX];
+
+        isolation_name(&extents->copies[i], "", counter);
+        compiler_counter(compiler, counter);
+        add_kept(compiler, &extents->copies[i]);
+    }
+    for (size_t i = 0; i < extents->n_isolations; i++) {
+        cleanup_(address_set_clear) struct address_set addresses = {0};
+
+        if (compiler->error == 0)
+            compiler->error = extent_addresses(extents->isolations[i].extent, &addresses);
+        for (enum family family = 0; family < FAMILIES; family++)
+            add_addresses(&extents->isolations[i], &addresses, family);
+    }
+}
+
+static void compile_bases(struct compiler *compiler, const struct extents *extents)
 {
     size_t n_bases = compiler->policy->gateway_protect ? ELEMENTS_OF(bases) : 1;
 
@@ -201,41 +261,33 @@ static void compile_bases(struct compiler *compiler, const struct isolation *iso
         compile_neighbour_discovery(compiler, REASON_NAME_ISOLATED "/neighbour-discovery");
     for (size_t i = 0; i < n_bases; i++) {
         add_base(compiler, &bases[i]);
-        for (size_t j = 0; j < n; j++) {
+        for (size_t j = 0; j < extents->n_isolations; j++) {
             if (bases[i].hook == HOOK_FORWARD)
-                cut_forward(&isolations[j]);
+                cut_forward(&extents->isolations[j]);
             else
-                cut_gateway(&isolations[j], bases[i].hook, exclusive[j]);
+                cut_gateway(&extents->isolations[j], bases[i].hook);
         }
     }
 }
 
-static void compile_isolations(struct compiler *compiler, const struct overrides *overrides,
-                               const struct set *live)
+static void compile_isolations(struct compiler *compiler, const struct overrides *overrides)
 {
-    const struct policy *outline = compiler->policy;
-    struct isolation isolations[POLICY_ZONES_MAX];
-    bool exclusive[POLICY_ZONES_MAX] = {false};
-    size_t n = 0;
+    cleanup_(extents_clear) struct extents extents = {0};
 
-    for (size_t i = 0; overrides && i < outline->n_zones; i++) {
-        const struct override *override = isolation_of(overrides, &outline->zones[i]);
-
-        if (!override)
-            continue;
-        isolations[n] = (struct isolation){compiler, override, &outline->zones[i], i, live};
-        add_sets(&isolations[n], &exclusive[n]);
-        n++;
-    }
-    if (n > 0)
-        compile_bases(compiler, isolations, n, exclusive);
+    if (compiler->error == 0)
+        compiler->error = extents_collect(compiler, overrides, &extents);
+    if (compiler->error < 0 || extents.n_copies == 0)
+        return;
+    add_sets(compiler, &extents);
+    compile_bases(compiler, &extents);
 }
 
-/* `suspension/FLOW`, an object that no rule uses: a suspended flow is only absent from `live`, and
- * where no disk can be written the kernel is what remembers who must stay absent. */
+/* `suspension/FLOW`, and `suspension/FLOW/CONTENT` for each content: objects that no rule uses. A
+ * suspended flow is only absent from `live`, and where no disk can be written the kernel is what
+ * remembers who must stay absent. */
 static void note_suspensions(struct compiler *compiler, const struct overrides *overrides)
 {
-    for (size_t i = 0; overrides && i < overrides->n_overrides; i++) {
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
         const struct override *override = &overrides->overrides[i];
         char name[CHAIN_NAME_MAX];
 
@@ -243,11 +295,16 @@ static void note_suspensions(struct compiler *compiler, const struct overrides *
             continue;
         snprintf(name, sizeof(name), RULESET_SUSPENSION "%s", override->name);
         compiler_counter(compiler, name);
+        for (size_t j = 0; j < override->n_ids; j++) {
+            snprintf(name, sizeof(name), RULESET_SUSPENSION "%s/%s", override->name,
+                     override->ids[j]);
+            compiler_counter(compiler, name);
+        }
     }
 }
 
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
-                      const struct set *live, struct ruleset **ret_ruleset)
+                      struct ruleset **ret_ruleset)
 {
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
     struct compiler compiler = {.policy = outline};
@@ -257,8 +314,10 @@ int isolation_compile(const struct policy *outline, const struct overrides *over
         return r;
     compiler.ruleset = ruleset;
 
-    compile_isolations(&compiler, overrides, live);
-    note_suspensions(&compiler, overrides);
+    if (overrides) {
+        compile_isolations(&compiler, overrides);
+        note_suspensions(&compiler, overrides);
+    }
     if (compiler.error < 0)
         return compiler.error;
 

@@ -12,22 +12,29 @@
  * no look at the rest, and costs nothing where no zone is isolated. That is why it can be made and
  * committed without the policy: an isolation takes effect as fast with 50,000 flows as with none.
  *
- * What was closed by hand is there to be read back: the counter and the sets of an isolation have
- * names that begin with RULESET_ISOLATED and the zone, the set `…/kept` tells in comments which
- * flows go on, and a suspension leaves a counter RULESET_SUSPENSION with the name of its flow.
+ * What was closed by hand is there to be read back. Of an isolation there is a counter named
+ * RULESET_ISOLATED and the zone; for each of its extents the sets of isolation_set_name(), with an
+ * interface and addresses in each element, of which all addresses stand for a `whole` interface;
+ * and a set `…/kept` with the marks of kept flows, whose comments are their names and contents. A
+ * suspension leaves a counter RULESET_SUSPENSION with the name of its flow, and for each content
+ * one with `/` and the content after that.
  */
 #define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
 #define RULESET_SUSPENSION "suspension/"
 
+#define ISOLATION_NAME_MAX 128
+/* The name of the set of an extent, counted from 0. */
+void isolation_set_name(const char *zone, enum family family, size_t extent,
+                        char name[ISOLATION_NAME_MAX]);
+
 /*
- * `outline` is the policy or its outline; `live` the set RULESET_LIVE of the ruleset that it stands
- * beside, in which the marks of kept flows are found by their names (comments). Isolations of zones
- * that the outline does not have are left out. Without isolations and suspensions the result is an
- * empty ruleset. Returns 0 and a ruleset that the caller owns, or -ENOMEM.
+ * `outline` is that of the policy, with whose marks kept flows are recognised. Without isolations
+ * and suspensions the result is an empty ruleset. Returns 0 and a ruleset that the caller owns, or
+ * -ENOMEM.
  */
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
-                      const struct set *live, struct ruleset **ret_ruleset);
+                      struct ruleset **ret_ruleset);
 
 /* A ruleset of the objects of both, whose names differ. It borrows both and is freed before them.
  * Returns 0 or -ENOMEM. */

@@ -85,7 +85,8 @@ static usec_t end_of(const char *day)
 /* What operators changed: one isolation and one suspension, each NULL where there is none. */
 struct changes {
     struct override list[2];
-    char *keep[1];
+    char *keep[1], *keep_ids[1];
+    char content[FLOW_CONTENT_TEXT_MAX];
     struct overrides overrides;
 };
 
@@ -94,13 +95,19 @@ static void change(struct changes *changes, const char *isolated, const char *ke
 {
     struct overrides *overrides = &changes->overrides;
 
-    *changes = (struct changes){.keep = {(char *)keep}, .overrides.overrides = changes->list};
+    *changes = (struct changes){.keep = {(char *)keep},
+                                .keep_ids = {changes->content},
+                                .overrides.overrides = changes->list};
+    if (keep)
+        flow_content_format(policy_flow_named(policy, keep)->digest, changes->content);
     if (isolated)
         changes->list[overrides->n_overrides++] = (struct override){
             .kind = OVERRIDE_ISOLATION,
             .name = (char *)isolated,
             .keep = changes->keep,
             .n_keep = keep ? 1 : 0,
+            .keep_ids = changes->keep_ids,
+            .n_keep_ids = keep ? 1 : 0,
         };
     if (suspended)
         changes->list[overrides->n_overrides++] =

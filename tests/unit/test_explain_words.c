@@ -179,6 +179,7 @@ static void check_json(const struct explained *explained, int i)
 
 START_TEST(what_operators_changed_and_hours_are_told)
 {
+    char content[FLOW_CONTENT_TEXT_MAX], *keep_ids[] = {content};
     char *keep[] = {(char *)cases[_i].keep};
     struct override override = {
         .kind = cases[_i].kind,
@@ -189,6 +190,8 @@ START_TEST(what_operators_changed_and_hours_are_told)
         .until = MIDNIGHT + 4 * HOUR,
         .keep = keep,
         .n_keep = keep[0] ? 1 : 0,
+        .keep_ids = keep_ids,
+        .n_keep_ids = keep[0] ? 1 : 0,
     };
     const struct overrides overrides = {.overrides = &override,
                                         .n_overrides = cases[_i].name ? 1 : 0};
@@ -196,6 +199,8 @@ START_TEST(what_operators_changed_and_hours_are_told)
     struct explained explained = {compiled->sources, &question, NULL, NULL, NOW};
     char text[4096];
 
+    if (keep[0])
+        flow_content_format(find_flow(compiled->policy, keep[0])->digest, content);
     if (cases[_i].schedule) {
         ((struct flow *)compiled->policy->flows)[0].schedule = cases[_i].schedule;
         compiled->policy->schedules = cases[_i].schedule;

@@ -121,17 +121,22 @@ static const struct {
 
 START_TEST(what_operators_changed_is_idle)
 {
+    char content[FLOW_CONTENT_TEXT_MAX], *keep_ids[] = {content};
     char *keep[] = {(char *)changes[_i].keep};
     struct override override = {
         .kind = changes[_i].kind,
         .name = (char *)changes[_i].name,
         .keep = keep,
         .n_keep = keep[0] ? 1 : 0,
+        .keep_ids = keep_ids,
+        .n_keep_ids = keep[0] ? 1 : 0,
     };
     const struct overrides overrides = {.overrides = &override, .n_overrides = 1};
     cleanup_(matrix_freep) struct matrix *changed = NULL;
     char text[128];
 
+    if (keep[0])
+        flow_content_format(find_flow(policy, keep[0])->digest, content);
     ck_assert_int_eq(matrix_new(policy, &overrides, end, &changed), 0);
     describe(matrix_cell(changed, 0, 1), text);
     ck_assert_str_eq(text, changes[_i].from_a_to_b);

@@ -35,6 +35,7 @@ static int print_plan(const void *record, bool colour)
         return 0;
     }
     reply_print_changes(reply, colour);
+    reply_print_closings(reply);
     print_cut(reply, "would be");
     puts("nothing has changed; `segctl apply` does it");
     return 0;
@@ -79,6 +80,7 @@ static int print_applied(const void *record, bool colour)
     if (r < 0)
         return r;
     reply_print_changes(reply, colour);
+    reply_print_closings(reply);
     if (!reply->made)
         puts("nothing changes: no generation is made, and nothing waits to be confirmed");
     else if (!reply->changed)

@@ -477,14 +477,8 @@ static bool share_interface(const struct policy *policy, size_t a, size_t b)
 }
 
 /* An isolation that is not the reason: nothing would pass without it, or it keeps the flow. */
-static void print_isolation(const struct explained *explained, const struct asked_end *end)
+static void print_isolation(const struct explained *explained, const struct override *isolation)
 {
-    const struct override *isolation;
-
-    if (!explained->explanation->overrides || !end->has_zone || end->zone == ZONE_GATEWAY)
-        return;
-    isolation = overrides_find(explained->explanation->overrides, OVERRIDE_ISOLATION,
-                               policy_of(explained)->zones[end->zone].name);
     if (!isolation || isolation == explanation_override(explained->explanation))
         return;
 
@@ -514,9 +508,9 @@ static void print_notes(const struct explained *explained)
         printf("where the gateway is its first hop, %s must send from %s\n", from->host->name,
                mac_format(from->host->mac.bytes, mac));
     }
-    print_isolation(explained, from);
-    if (!from->has_zone || from->zone != to->zone)
-        print_isolation(explained, to);
+    print_isolation(explained, explanation->isolations[0]);
+    if (explanation->isolations[0] != explanation->isolations[1])
+        print_isolation(explained, explanation->isolations[1]);
     if (from->has_zone && to->has_zone &&
         share_interface(policy_of(explained), from->zone, to->zone)) {
         field("note");

@@ -3,6 +3,7 @@
 /* segctl isolate, release, suspend, resume, grant and revoke: what an operator takes away from the
  * policy, or adds to it, for a while. A second person lets an isolated zone back in. */
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/instant.h"
@@ -18,13 +19,22 @@ static int print_begun(const struct override_reply *reply, const char *command, 
     return 0;
 }
 
-static int print_suspended(const void *reply, bool colour)
+static int print_suspended(const void *record, bool colour)
 {
+    const struct override_reply *reply = record;
+
+    if (reply->n_approved > 0) {
+        fputs("part of what it approves still passes by ", stdout);
+        reply_write_list(stdout, reply->approved, reply->n_approved);
+        if (reply->left_out > 0)
+            printf(" and %" PRIu64 " more", reply->left_out);
+        putchar('\n');
+    }
     return print_begun(reply, "resume", colour);
 }
 
 const struct remote_method suspend_method = {
-    "Suspend", &override_reply_type, print_suspended,
+    "Suspend", &suspend_reply_type, print_suspended,
     .fields = {{.title = "FLOW", .parameter = "flow", .kind = FIELD_TEXT, .required = true},
                {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT, .required = true}}};
 
@@ -58,7 +68,7 @@ static int print_isolated(const void *record, bool colour)
     const struct override_reply *reply = record;
 
     reply_print_override(&reply->override, colour);
-    words_print(stdout, "evidence: %s\na second person ends it: `segctl release %s`\n",
+    words_print(stdout, "evidence: %s\nanother person ends it: `segctl release %s`\n",
                 reply->evidence ? reply->evidence : "none; see `segctl status`",
                 reply->override.name);
     return 0;

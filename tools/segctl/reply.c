@@ -232,6 +232,43 @@ void reply_print_changes(const struct change_reply *reply, bool colour)
     print_part(reply, false, "papers only, no packet changes:", colour);
 }
 
+/* After `isolation of NAME`. */
+static void print_closing_change(const struct wire_closing *closing)
+{
+    bool is_zone = strcmp(closing->kind, "isolation") == 0;
+
+    if (closing->renamed)
+        words_print(stdout, " is that of `%s` in this policy", closing->renamed);
+    else if (strcmp(closing->change, "unnamed") == 0)
+        printf(" stays, though this policy has no such %s", is_zone ? "zone" : "flow");
+    else
+        fputs(" holds more from now on", stdout);
+    if (closing->n_covers > 0) {
+        fputs(is_zone ? ": cuts off " : ": stops ", stdout);
+        reply_write_list(stdout, closing->covers, closing->n_covers);
+    }
+}
+
+void reply_print_closings(const struct change_reply *reply)
+{
+    for (size_t i = 0; i < reply->n_closings; i++) {
+        const struct wire_closing *closing = &reply->closings[i];
+
+        if (strcmp(closing->change, "same") == 0 && closing->n_approved == 0)
+            continue;
+        words_print(stdout, "%s of `%s`", closing->kind, closing->name);
+        if (strcmp(closing->change, "same") != 0)
+            print_closing_change(closing);
+        if (closing->n_approved > 0) {
+            fputs("; part of what it stopped passes by ", stdout);
+            reply_write_list(stdout, closing->approved, closing->n_approved);
+        }
+        if (closing->left_out > 0)
+            printf(" and %" PRIu64 " more", closing->left_out);
+        putchar('\n');
+    }
+}
+
 static const char *override_word(enum override_kind kind)
 {
     if (kind == OVERRIDE_ISOLATION)
@@ -258,6 +295,10 @@ void reply_print_override(const struct override *override, bool colour)
         printf(", until %s", reply_when(override->until, when));
     words_print(stdout, ": %s\n", override->reason);
 
+    /* The first maker is told above. */
+    for (size_t i = 1; i < override->n_makers; i++)
+        words_print(stdout, "             also by %s since %s: %s\n", override->makers[i].who,
+                    reply_when(override->makers[i].since, when), override->makers[i].reason);
     if (override->n_keep > 0) {
         print_list("             keeps ", override->keep, override->n_keep);
         putchar('\n');

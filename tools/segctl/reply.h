@@ -45,5 +45,7 @@ int reply_print_diagnostics(const struct wire_diagnostic *list, size_t n);
 /* What changes from one policy to another, for people: a line for each flow and object, and one for
  * each key that differs; last what changes nothing for packets. */
 void reply_print_changes(const struct change_reply *reply, bool colour);
+/* What the policy does to isolations and suspensions, a line for each that it changes. */
+void reply_print_closings(const struct change_reply *reply);
 /* An override in a few lines, with how to end it. */
 void reply_print_override(const struct override *override, bool colour);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "policy/policy.h"
+
+/*
+ * Whether some packet lies in both flows, of one policy or of two: its source, destination and
+ * service. Neither expiry nor schedule, nor which of them owns it, matters. Returns 1, 0 or
+ * -ENOMEM.
+ */
+int flows_overlap(const struct policy *policy, const struct flow *flow,
+                  const struct policy *other_policy, const struct flow *other);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * An isolation outlives the policy in which its zone had a name, so it is kept as what the zone
+ * was, and compared with the zones of any other policy. A policy may split or merge zones: each
+ * extent that the isolation ever had is compared by itself, since two zones that were cut off from
+ * each other must not become "within" because one policy called both by the same name.
+ */
+
+#include "policy/isolations.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What one extent has of a zone. */
+struct share {
+    bool any_whole; /* one of the zone's interfaces is `whole` in the extent */
+    bool interface; /* one of them is in the extent */
+    bool all;       /* the extent has all of the zone */
+    bool some;      /* and some of it */
+};
+
+struct reach {
+    const struct override *isolation;
+    struct address_set addresses;
+    struct share *zones;
+};
+
+struct isolations {
+    const struct policy *policy;
+    struct reach *reaches;
+    size_t n_reaches;
+};
+
+void address_set_clear(struct address_set *set)
+{
+    for (enum family family = 0; family < FAMILIES; family++)
+        range_set_clear(&set->by_family[family]);
+}
+
+/* Appends a copy of the text to a list that has room for it. */
+static int add_text(char **list, size_t *n, const char *text)
+{
+    list[*n] = strdup(text);
+    return list[*n] ? (++*n, 0) : -ENOMEM;
+}
+
+/* Whether no other zone shares the interface. */
+static bool is_whole(const struct policy *policy, const char *interface)
+{
+    for (size_t i = 0; i < policy->n_segments; i++) {
+        const struct segment *segment = &policy->segments[i];
+
+        for (size_t j = 0; j < segment->n_interfaces; j++) {
+            if (strcmp(segment->interfaces[j], interface) == 0)
+                return segment->n_zones == 1;
+        }
+    }
+    return false;
+}
+
+static int add_networks(const struct zone *zone, struct extent *extent)
+{
+    int r = 0;
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        const struct range_set *set = &zone->addresses.by_family[family];
+        char text[ADDRESS_TEXT_MAX];
+
+        for (size_t i = 0; r == 0 && i < set->n_ranges; i++)
+            r = add_text(extent->networks, &extent->n_networks,
+                         range_format(family, set->ranges[i], text));
+    }
+    return r;
+}
+
+int extent_of_zone(const struct policy *policy, size_t index, struct extent *ret_extent)
+{
+    const struct zone *zone = &policy->zones[index];
+    size_t n_networks = zone->addresses.by_family[FAMILY_IPV4].n_ranges +
+                        zone->addresses.by_family[FAMILY_IPV6].n_ranges;
+    struct extent extent = {
+        .interfaces = calloc(zone->n_interfaces + 1, sizeof(char *)),
+        .whole = calloc(zone->n_interfaces + 1, sizeof(char *)),
+        .networks = calloc(n_networks + 1, sizeof(char *)),
+    };
+    int r = extent.interfaces && extent.whole && extent.networks ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < zone->n_interfaces; i++) {
+        r = add_text(extent.interfaces, &extent.n_interfaces, zone->interfaces[i]);
+        if (r == 0 && is_whole(policy, zone->interfaces[i]))
+            r = add_text(extent.whole, &extent.n_whole, zone->interfaces[i]);
+    }
+    if (r == 0)
+        r = add_networks(zone, &extent);
+    if (r < 0) {
+        record_clear(&extent_type, &extent);
+        return r;
+    }
+    *ret_extent = extent;
+    return 0;
+}
+
+static bool has_text(char *const *list, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool equal_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
+{
+    for (size_t i = 0; i < n_a; i++) {
+        if (!has_text(b, n_b, a[i]))
+            return false;
+    }
+    return n_a == n_b;
+}
+
+bool extent_equal(const struct extent *a, const struct extent *b)
+{
+    bool by_address = a->n_whole < a->n_interfaces;
+
+    if (!equal_texts(a->interfaces, a->n_interfaces, b->interfaces, b->n_interfaces) ||
+        !equal_texts(a->whole, a->n_whole, b->whole, b->n_whole))
+        return false;
+    if (by_address && a->n_networks != b->n_networks)
+        return false;
+    /* Networks are in order, and an extent may have thousands of them. */
+    for (size_t i = 0; by_address && i < a->n_networks; i++) {
+        if (strcmp(a->networks[i], b->networks[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+int extent_addresses(const struct extent *extent, struct address_set *addresses)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < extent->n_networks; i++) {
+        enum family family;
+        struct range range;
+
+        if (address_parse_range(extent->networks[i], &family, &range) == 0)
+            r = range_set_add(&addresses->by_family[family], range);
+    }
+    return r;
+}
+
+struct isolations *isolations_free(struct isolations *isolations)
+{
+    if (!isolations)
+        return NULL;
+
+    for (size_t i = 0; i < isolations->n_reaches; i++) {
+        address_set_clear(&isolations->reaches[i].addresses);
+        free(isolations->reaches[i].zones);
+    }
+    free(isolations->reaches);
+    free(isolations);
+    return NULL;
+}
+
+static struct share share_of(const struct extent *extent, const struct address_set *addresses,
+                             const struct zone *zone)
+{
+    struct share share = {.all = true};
+    bool includes = true, overlaps = false;
+
+    for (enum family family = 0; family < FAMILIES; family++) {
+        const struct range_set *ours = &addresses->by_family[family];
+        const struct range_set *theirs = &zone->addresses.by_family[family];
+
+        includes = includes && range_set_includes(ours, theirs);
+        overlaps = overlaps || range_set_overlaps(ours, theirs);
+    }
+    for (size_t i = 0; i < zone->n_interfaces; i++) {
+        bool whole = has_text(extent->whole, extent->n_whole, zone->interfaces[i]);
+        bool there = has_text(extent->interfaces, extent->n_interfaces, zone->interfaces[i]);
+
+        share.any_whole |= whole;
+        share.interface |= there;
+        share.all = share.all && (whole || (there && includes));
+    }
+    share.some = share.any_whole || (share.interface && overlaps);
+    return share;
+}
+
+static int add_reach(struct isolations *isolations, const struct override *isolation,
+                     const struct extent *extent)
+{
+    const struct policy *policy = isolations->policy;
+    struct reach *reach = &isolations->reaches[isolations->n_reaches];
+    int r;
+
+    *reach = (struct reach){.isolation = isolation,
+                            .zones = calloc(policy->n_zones + 1, sizeof(*reach->zones))};
+    isolations->n_reaches++;
+    if (!reach->zones)
+        return -ENOMEM;
+    r = extent_addresses(extent, &reach->addresses);
+    for (size_t i = 0; r == 0 && i < policy->n_zones; i++)
+        reach->zones[i] = share_of(extent, &reach->addresses, &policy->zones[i]);
+    return r;
+}
+
+static int add_isolation(struct isolations *isolations, const struct override *isolation)
+{
+    const struct policy *policy = isolations->policy;
+    const struct zone *zone = policy_zone_named(policy, isolation->name);
+    struct extent present = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < isolation->n_extents; i++)
+        r = add_reach(isolations, isolation, &isolation->extents[i]);
+    if (r == 0 && zone)
+        r = extent_of_zone(policy, (size_t)(zone - policy->zones), &present);
+    if (r == 0 && zone)
+        r = add_reach(isolations, isolation, &present);
+    record_clear(&extent_type, &present);
+    return r;
+}
+
+int isolations_new(const struct overrides *overrides, const struct policy *policy,
+                   struct isolations **ret_isolations)
+{
+    cleanup_(isolations_freep) struct isolations *isolations = calloc(1, sizeof(*isolations));
+    size_t n_overrides = overrides ? overrides->n_overrides : 0, n = 0;
+    int r = 0;
+
+    if (!isolations)
+        return -ENOMEM;
+    isolations->policy = policy;
+    for (size_t i = 0; i < n_overrides; i++) {
+        if (overrides->overrides[i].kind == OVERRIDE_ISOLATION)
+            n += overrides->overrides[i].n_extents + 1;
+    }
+    isolations->reaches = calloc(n + 1, sizeof(*isolations->reaches));
+    if (!isolations->reaches)
+        return -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < n_overrides; i++) {
+        if (overrides->overrides[i].kind == OVERRIDE_ISOLATION)
+            r = add_isolation(isolations, &overrides->overrides[i]);
+    }
+    if (r < 0)
+        return r;
+    *ret_isolations = TAKE_PTR(isolations);
+    return 0;
+}
+
+static bool is_within(const struct reach *reach, const struct isolation_end *end)
+{
+    const struct share *share;
+
+    if (end->zone == ZONE_GATEWAY)
+        return false;
+    share = &reach->zones[end->zone];
+    if (!end->has_address)
+        return share->all;
+    return share->any_whole ||
+           (share->interface && address_set_contains(&reach->addresses, end->family, end->address));
+}
+
+/* Whether nothing of the end is within. */
+static bool is_outside(const struct reach *reach, const struct isolation_end *end)
+{
+    if (end->zone == ZONE_GATEWAY)
+        return true;
+    return end->has_address ? !is_within(reach, end) : !reach->zones[end->zone].some;
+}
+
+static bool is_kept(const struct override *isolation, const struct flow *flow)
+{
+    char content[FLOW_CONTENT_TEXT_MAX];
+
+    return isolation->n_keep_ids > 0 && has_text(isolation->keep_ids, isolation->n_keep_ids,
+                                                 flow_content_format(flow->digest, content));
+}
+
+const struct override *isolations_cut(const struct isolations *isolations, const struct flow *flow,
+                                      const struct isolation_end *from,
+                                      const struct isolation_end *to)
+{
+    for (size_t i = 0; i < isolations->n_reaches; i++) {
+        const struct reach *reach = &isolations->reaches[i];
+
+        if (((is_within(reach, from) && is_outside(reach, to)) ||
+             (is_outside(reach, from) && is_within(reach, to))) &&
+            !is_kept(reach->isolation, flow))
+            return reach->isolation;
+    }
+    return NULL;
+}
+
+const struct override *isolations_of(const struct isolations *isolations,
+                                     const struct isolation_end *end)
+{
+    for (size_t i = 0; i < isolations->n_reaches; i++) {
+        if (is_within(&isolations->reaches[i], end))
+            return isolations->reaches[i].isolation;
+    }
+    return NULL;
+}
+
+bool isolations_touch(const struct isolations *isolations, const struct override *isolation,
+                      size_t zone)
+{
+    for (size_t i = 0; i < isolations->n_reaches; i++) {
+        const struct reach *reach = &isolations->reaches[i];
+
+        if ((!isolation || reach->isolation == isolation) && reach->zones[zone].some)
+            return true;
+    }
+    return false;
+}
