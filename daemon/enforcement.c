@@ -193,6 +193,8 @@ static int read_extent_element(const struct element *element, enum family family
     int r;
 
     memcpy(interface, element->key, INTERFACE_KEY);
+    if (!*interface)
+        return 0;
     r = append_text(&extent->interfaces, &extent->n_interfaces, interface);
     if (r == 0 && range.first == 0 && range.last == family_last(family))
         return append_text(&extent->whole, &extent->n_whole, interface);
@@ -220,8 +222,11 @@ static int read_extent(const struct ruleset *observed, const char *zone, size_t 
 
         isolation_set_name(zone, family, number, name);
         set = ruleset_find_set(observed, name);
-        found = found || set;
-        for (size_t i = 0; r == 0 && set && i < set->n_elements; i++)
+        /* Others may have put anything there. */
+        if (!set || set->key_length != INTERFACE_KEY + family_bits(family) / 8)
+            continue;
+        found = true;
+        for (size_t i = 0; r == 0 && i < set->n_elements; i++)
             r = read_extent_element(&set->elements[i], family, extent);
     }
     if (found)
@@ -240,7 +245,8 @@ static int read_kept(const struct set *kept, struct override *isolation)
         const char *content = comment ? strrchr(comment, ' ') : NULL;
         char name[POLICY_NAME_MAX + 1];
 
-        if (!content || content - comment > POLICY_NAME_MAX)
+        if (!content || content == comment || content - comment > POLICY_NAME_MAX ||
+            !flow_content_is_text(content + 1))
             continue;
         memcpy(name, comment, (size_t)(content - comment));
         name[content - comment] = '\0';
@@ -292,7 +298,9 @@ static int add_suspension(const char *text, struct overrides *closings)
             return r;
         there = &closings->overrides[closings->n_overrides - 1];
     }
-    return slash ? append_text(&there->ids, &there->n_ids, slash + 1) : 0;
+    return slash && flow_content_is_text(slash + 1)
+               ? append_text(&there->ids, &there->n_ids, slash + 1)
+               : 0;
 }
 
 /* What follows the prefix in a name; NULL if the name does not begin with it. */
@@ -311,9 +319,9 @@ static int find_closings(const struct ruleset *observed, struct overrides *closi
         const char *zone = after_prefix(observed->counters[i].name, RULESET_ISOLATED);
         const char *flow = after_prefix(observed->counters[i].name, RULESET_SUSPENSION);
 
-        if (zone)
+        if (zone && *zone)
             r = add_isolation(observed, zone, closings);
-        else if (flow)
+        else if (flow && *flow && *flow != '/')
             r = add_suspension(flow, closings);
     }
     return r;

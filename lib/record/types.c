@@ -78,11 +78,16 @@ static const struct record_field override_fields[] = {
     RECORD_LIST(TEXTS, struct override, services, ADDED, .least = 1),
 };
 
+bool flow_content_is_text(const char *text)
+{
+    return strlen(text) == FLOW_CONTENT_TEXT_MAX - 1 &&
+           strspn(text, "0123456789abcdef") == FLOW_CONTENT_TEXT_MAX - 1;
+}
+
 static bool are_contents(char *const *ids, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strlen(ids[i]) != FLOW_CONTENT_TEXT_MAX - 1 ||
-            strspn(ids[i], "0123456789abcdef") != FLOW_CONTENT_TEXT_MAX - 1)
+        if (!flow_content_is_text(ids[i]))
             return false;
     }
     return true;

@@ -66,6 +66,7 @@ struct maker {
 
 /* The content of a flow (`digest` of struct flow) as 32 hexadecimal digits. */
 #define FLOW_CONTENT_TEXT_MAX 33
+bool flow_content_is_text(const char *text);
 
 struct override {
     enum override_kind kind;

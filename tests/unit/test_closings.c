@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What isolations and suspensions hold, from policy to policy: lib/policy/closings.h. That packets
+ * do not pass is shown by tests/control/test_content.c. */
+
+#include <check.h>
+#include <string.h>
+
+#include "answer/overlap.h"
+#include "checks.h"
+#include "policy/closings.h"
+#include "policy/isolations.h"
+#include "tests/reading.h"
+
+#define A "segd: 1\nzones:\n  a: { class: other, interfaces: [a0], networks: [10.1.0.0/16] }\n"
+#define B "  b: { class: other, interfaces: [b0], networks: [10.2.0.0/16] }\nflows:\n"
+#define FLOW(name, service) "  " name ": { from: a, to: b, services: [" service "] }\n"
+#define OFF(name, service)                                                                         \
+    "  " name ": { from: a, to: b, services: [" service "], enabled: false }\n"
+
+static struct reading old, new;
+static struct overrides overrides;
+
+static void tear_down(void)
+{
+    overrides_clear(&overrides);
+    reading_clear(&old);
+    reading_clear(&new);
+}
+
+static struct override *add(enum override_kind kind, const char *name)
+{
+    const struct override override = {
+        .kind = kind, .name = (char *)name, .reason = (char *)"r", .who = (char *)"w", .until = 9};
+
+    ck_assert_int_eq(overrides_add(&overrides, &override), 0);
+    return &overrides.overrides[overrides.n_overrides - 1];
+}
+
+/* Suspensions of f and perhaps g under the first policy, then the second one. */
+static const struct {
+    const char *before, *after;
+    bool second;       /* g is suspended too */
+    bool forgotten;    /* the policy before is not known */
+    const char *name;  /* of the first suspension then */
+    const char *stops; /* flows of the policy that do not pass */
+} carried[] = {
+    {FLOW("f", "tcp/1"), FLOW("f", "tcp/1"), false, false, "f", "f"},
+    {FLOW("f", "tcp/1"), FLOW("h", "tcp/1"), false, false, "h", "h"},
+    {FLOW("f", "tcp/1"), FLOW("h", "tcp/1"), false, true, "h", "h"},
+    {FLOW("f", "tcp/1"), FLOW("f", "tcp/2"), false, false, "f", "f"},
+    {FLOW("f", "tcp/1"), FLOW("h", "tcp/2"), false, false, "f", ""},
+    /* Two flows have the content. */
+    {FLOW("f", "tcp/1"), FLOW("f", "tcp/2") FLOW("h", "tcp/1"), false, false, "f", "f h"},
+    /* Swapped, and what only looks like it. */
+    {FLOW("f", "tcp/1") FLOW("g", "tcp/2"), FLOW("g", "tcp/1") FLOW("f", "tcp/2"), false, false,
+     "g", "g"},
+    {FLOW("f", "tcp/1") FLOW("g", "tcp/2"), FLOW("g", "tcp/1") FLOW("f", "tcp/2"), false, true, "f",
+     "g f"},
+    {FLOW("f", "tcp/1") FLOW("g", "tcp/2"), FLOW("g", "tcp/1") FLOW("f", "tcp/2"), true, false, "f",
+     "g f"},
+    {FLOW("f", "tcp/1") OFF("g", "tcp/2"), FLOW("g", "tcp/1") FLOW("f", "tcp/2"), false, false, "f",
+     "g f"},
+    {FLOW("f", "tcp/1") FLOW("g", "tcp/2"), FLOW("g", "tcp/3") FLOW("f", "tcp/2"), false, false,
+     "f", "f"},
+    /* A disabled flow has a content too. */
+    {OFF("f", "tcp/1"), FLOW("h", "tcp/1"), false, false, "h", "h"},
+};
+
+static const char *stopped(char *buffer, size_t size)
+{
+    size_t used = 0;
+
+    *buffer = '\0';
+    for (size_t i = 0; i < new.policy->n_flows; i++) {
+        const struct flow *flow = &new.policy->flows[i];
+
+        if (overrides_suspension_of(&overrides, flow))
+            used += (size_t)snprintf(buffer + used, size - used, "%s%s", used > 0 ? " " : "",
+                                     flow->name);
+    }
+    return buffer;
+}
+
+START_TEST(a_suspension_follows_its_content_and_its_name)
+{
+    char before[1024], after[1024], text[64];
+
+    snprintf(before, sizeof(before), A B "%s", carried[_i].before);
+    snprintf(after, sizeof(after), A B "%s", carried[_i].after);
+    read_valid(&old, before);
+    read_valid(&new, after);
+    add(OVERRIDE_SUSPENSION, "f");
+    if (carried[_i].second)
+        add(OVERRIDE_SUSPENSION, "g");
+    ck_assert_int_eq(closings_carry(&overrides, old.policy, old.policy), 0);
+    ck_assert_int_eq(
+        closings_carry(&overrides, carried[_i].forgotten ? NULL : old.policy, new.policy), 0);
+    ck_assert_str_eq(overrides.overrides[0].name, carried[_i].name);
+    ck_assert_str_eq(stopped(text, sizeof(text)), carried[_i].stops);
+    /* The same policy again changes nothing. */
+    ck_assert_int_eq(closings_carry(&overrides, new.policy, new.policy), 0);
+    ck_assert_str_eq(overrides.overrides[0].name, carried[_i].name);
+    ck_assert_str_eq(stopped(text, sizeof(text)), carried[_i].stops);
+}
+END_TEST
+
+START_TEST(names_that_were_kept_get_their_contents)
+{
+    char *keep[] = {(char *)"f", (char *)"gone"};
+    struct override isolation = {.kind = OVERRIDE_ISOLATION,
+                                 .name = (char *)"a",
+                                 .keep = keep,
+                                 .n_keep = 2,
+                                 .until = USEC_NEVER};
+    char content[FLOW_CONTENT_TEXT_MAX];
+
+    read_valid(&old, A B FLOW("f", "tcp/1"));
+    read_valid(&new, A B FLOW("f", "tcp/2") FLOW("gone", "tcp/1"));
+    ck_assert_int_eq(overrides_add(&overrides, &isolation), 0);
+    ck_assert_int_eq(closings_carry(&overrides, old.policy, old.policy), 0);
+    ck_assert_int_eq(closings_carry(&overrides, old.policy, new.policy), 0);
+    ck_assert_uint_eq(overrides.overrides[0].n_keep, 1);
+    ck_assert_uint_eq(overrides.overrides[0].n_keep_ids, 1);
+    ck_assert_str_eq(overrides.overrides[0].keep_ids[0],
+                     flow_content_format(find_flow(old.policy, "f")->digest, content));
+}
+END_TEST
+
+START_TEST(an_extent_is_held_once)
+{
+    struct override *isolation = add(OVERRIDE_ISOLATION, "a");
+
+    read_valid(&old, A B FLOW("f", "tcp/1"));
+    read_valid(&new,
+               "segd: 1\nzones:\n"
+               "  a: { class: other, interfaces: [c0, a0], networks: [10.1.0.0/16] }\n" B FLOW(
+                   "f", "tcp/1"));
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(closings_carry(&overrides, old.policy, old.policy), 0);
+        ck_assert_uint_eq(isolation->n_extents, i == 0 ? 1 : 2);
+        ck_assert_int_eq(closings_carry(&overrides, old.policy, new.policy), 0);
+        ck_assert_uint_eq(isolation->n_extents, 2);
+    }
+    ck_assert_str_eq(isolation->extents[0].networks[0], "10.1.0.0/16");
+    ck_assert_uint_eq(isolation->extents[1].n_whole, 2);
+}
+END_TEST
+
+/* What the kernel holds, of a state that knows it under another name, and of one that does not. */
+START_TEST(what_the_kernel_holds_is_adopted_once)
+{
+    static char content[] = "00112233445566778899aabbccddeeff";
+    char *ids[] = {content};
+    struct override held = {.kind = OVERRIDE_SUSPENSION,
+                            .name = (char *)"f",
+                            .ids = ids,
+                            .n_ids = 1,
+                            .reason = (char *)"r",
+                            .who = (char *)"w"};
+
+    if (_i == 1) {
+        held.name = (char *)"h";
+        ck_assert_int_eq(overrides_add(&overrides, &held), 0);
+        held.name = (char *)"f";
+    }
+    ck_assert_int_eq(closings_adopt(&overrides, &held), _i == 0);
+    ck_assert_int_eq(closings_adopt(&overrides, &held), 0);
+    ck_assert_uint_eq(overrides.n_overrides, 1);
+    ck_assert_str_eq(overrides.overrides[0].name, _i == 0 ? "f" : "h");
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *services;
+    bool overlaps;
+} boxes[] = {
+    {"pc", "web", "tcp/443", true},
+    {"pc", "web", "tcp/1-1000", true},
+    {"pc", "web", "any", true},
+    {"pc", "web", "tcp/444-500", false},
+    {"pc", "web", "udp/443", false},
+    {"web", "pc", "tcp/443", false},
+    {"office", "server", "tcp/443", true},
+    {"office", "world", "tcp/443", false},
+    {"[office, world]", "[server, world]", "tcp/443", true},
+    {"pc", "gateway", "tcp/443", false},
+};
+
+START_TEST(flows_overlap_where_a_packet_lies_in_both)
+{
+    const struct flow *flow;
+    char text[2048];
+
+    snprintf(text, sizeof(text),
+             ZONES HOSTS "flows:\n  f: { from: pc, to: web, services: [tcp/443] }\n");
+    read_valid(&old, text);
+    snprintf(text, sizeof(text), ZONES HOSTS "flows:\n  g: { from: %s, to: %s, services: [%s] }\n",
+             boxes[_i].from, boxes[_i].to, boxes[_i].services);
+    read_valid(&new, text);
+    flow = find_flow(old.policy, "f");
+    ck_assert_int_eq(flows_overlap(old.policy, flow, new.policy, find_flow(new.policy, "g")),
+                     boxes[_i].overlaps);
+    ck_assert_int_eq(flows_overlap(new.policy, find_flow(new.policy, "g"), old.policy, flow),
+                     boxes[_i].overlaps);
+}
+END_TEST
+
+void checks_add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, NULL, tear_down);
+    tcase_add_loop_test(tests, a_suspension_follows_its_content_and_its_name, 0,
+                        (int)ELEMENTS_OF(carried));
+    tcase_add_test(tests, names_that_were_kept_get_their_contents);
+    tcase_add_test(tests, an_extent_is_held_once);
+    tcase_add_loop_test(tests, what_the_kernel_holds_is_adopted_once, 0, 2);
+    tcase_add_loop_test(tests, flows_overlap_where_a_packet_lies_in_both, 0,
+                        (int)ELEMENTS_OF(boxes));
+}
