@@ -448,6 +448,16 @@ START_TEST(kernel_that_does_not_listen_changes_nothing)
 }
 END_TEST
 
+/* What is added is a transaction of its own (decision 8). If memory ends after it, counters of a
+ * suspension, which no rule uses, are left until the next commit. */
+static int difference_is_inert(const char *object, const char *message, void *userdata)
+{
+    (void)userdata;
+    ck_assert_msg(strncmp(object, "suspension/", strlen("suspension/")) == 0, "%s: %s", object,
+                  message);
+    return 0;
+}
+
 START_TEST(no_memory_changes_nothing)
 {
     cleanup_(trial_clear) struct trial trial = {0};
@@ -471,9 +481,9 @@ START_TEST(no_memory_changes_nothing)
         ck_assert_uint_eq(trial.subject.gateway->current.number, number);
         ck_assert_uint_eq(trial.subject.gateway->state.overrides.n_overrides, n_overrides);
         if (failures % 16 == 1) {
-            ck_assert_int_eq(enforcement_verify(trial.subject.gateway->enforcement, NULL, NULL, &n),
+            ck_assert_int_eq(enforcement_verify(trial.subject.gateway->enforcement,
+                                                difference_is_inert, NULL, &n),
                              0);
-            ck_assert_uint_eq(n, 0);
         }
     }
     ck_assert_uint_gt(failures, 5);
