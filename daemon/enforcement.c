@@ -562,12 +562,8 @@ int enforcement_hold(struct enforcement *enforcement, struct policy *outline,
                      const struct overrides *overrides)
 {
     cleanup_(content_clear) struct content content = {0};
-    cleanup_(ruleset_freep) struct ruleset *all = NULL;
-    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, NULL, &all);
+    int r = isolation_compile(outline, overrides, &content.isolation);
 
-    if (r == 0)
-        r = isolation_compile(outline, overrides, ruleset_find_set(all, RULESET_LIVE),
-                              &content.isolation);
     /* Its own rules are known again by what they are compared with. */
     if (r == 0)
         r = nftables_dump(enforcement->nftables, RULESET_TABLE, content.isolation,
