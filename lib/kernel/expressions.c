@@ -302,6 +302,19 @@ static void lower_set_ct_mark(struct lowering *lowering, const struct statement 
     put(lowering, NFTNL_EXPR_CT_SREG, register_at(0));
 }
 
+static void lower_clear_ct_mark(struct lowering *lowering, const struct statement *statement)
+{
+    static const uint32_t none;
+
+    (void)statement;
+    append(lowering, "immediate");
+    put(lowering, NFTNL_EXPR_IMM_DREG, register_at(0));
+    put_bytes(lowering, NFTNL_EXPR_IMM_DATA, &none, sizeof(none));
+    append(lowering, "ct");
+    put(lowering, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+    put(lowering, NFTNL_EXPR_CT_SREG, register_at(0));
+}
+
 static void lower_counter(struct lowering *lowering, const struct statement *statement)
 {
     append(lowering, "objref");
@@ -408,6 +421,7 @@ int expressions_add(struct nftnl_rule *target, const struct rule *rule)
         [STATEMENT_LOOKUP] = lower_set_lookup,
         [STATEMENT_VERDICT_MAP] = lower_verdict_map,
         [STATEMENT_SET_CT_MARK] = lower_set_ct_mark,
+        [STATEMENT_CLEAR_CT_MARK] = lower_clear_ct_mark,
         [STATEMENT_COUNTER] = lower_counter,
         [STATEMENT_COUNTER_MAP] = lower_counter_map,
         [STATEMENT_LIMIT] = lower_limit,

@@ -6,18 +6,21 @@
  *
  *   prerouting   does the source belong to the interface?                        ingress.c
  *   forward      open, and leads where it may (ingress.c): live mark → accept; else judge, which
- *                writes the mark; live → accept; else drop
+ *                writes the mark; live → accept; else, of what flies against its connection, judge
+ *                it as a request; live → accept; else drop
  *   input/output the same for the gateway itself, where it is protected
  *
- * A chain of a pair returns to the base chain when a flow owns the packet, and ends in `no-flow/…`
- * when none does. So what comes back and is not live is approved but suspended.
+ * A chain of a pair returns to the base chain when a flow owns the packet, and ends in
+ * `end/no-flow…` when none does. So what comes back and is not live is approved but suspended. A
+ * reply that no flow owns comes back too, without a mark.
  */
 
 #include "ruleset/compile.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
+#include <netinet/in.h> /* before linux/, which then leaves its names alone */
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +53,8 @@ static void interface_map_add(const struct interface_maps *maps, struct set *set
                      });
 }
 
-typedef void (*pair_namer)(const struct compiler *compiler, size_t from, size_t to,
+/* Writes what a map has for a pair of segments; false where it has nothing. */
+typedef bool (*pair_namer)(const struct compiler *compiler, size_t from, size_t to,
                            const void *userdata, char name[CHAIN_NAME_MAX]);
 
 static void interface_map_fill(const struct interface_maps *maps, struct set *set, size_t from,
@@ -101,9 +105,8 @@ static void interface_maps_write(const struct interface_maps *maps, pair_namer n
         for (size_t j = 0; j <= policy->n_segments; j++) {
             size_t from = segment_at(compiler->policy, i), to = segment_at(compiler->policy, j);
 
-            if (!is_judged(compiler, from, to))
+            if (!is_judged(compiler, from, to) || !namer(compiler, from, to, userdata, name))
                 continue;
-            namer(compiler, from, to, userdata, name);
             interface_map_fill(maps,
                                &sets[to == ZONE_GATEWAY     ? 1
                                      : from == ZONE_GATEWAY ? 2
@@ -113,56 +116,48 @@ static void interface_maps_write(const struct interface_maps *maps, pair_namer n
     }
 }
 
-static void name_counter(const struct compiler *compiler, size_t from, size_t to,
+static bool name_counter(const struct compiler *compiler, size_t from, size_t to,
                          const void *userdata, char name[CHAIN_NAME_MAX])
 {
     char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
 
     snprintf(name, CHAIN_NAME_MAX, "%s/%s/%s", (const char *)userdata,
              compiler_segment(compiler, from, from_text), compiler_segment(compiler, to, to_text));
+    return true;
 }
 
-/* The chain of a pair, or straight to its `no-flow` where it has no flows. */
-static void name_pair(const struct compiler *compiler, size_t from, size_t to, const void *userdata,
+/* Which chains of pairs a map leads to: `pair/FROM/TO/FAMILY` or `turned/FROM/TO/FAMILY`. */
+struct pair_chains {
+    const char *kind;
+    enum family family;
+};
+
+static bool name_pair(const struct compiler *compiler, size_t from, size_t to, const void *userdata,
                       char name[CHAIN_NAME_MAX])
 {
-    char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
-    const enum family *family = userdata;
+    const struct pair_chains *chains = userdata;
+    const struct pair *pair = diagram_find_pair(compiler->diagram, from, to, chains->family);
 
-    if (diagram_find_pair(compiler->diagram, from, to, *family))
-        snprintf(name, CHAIN_NAME_MAX, "pair/%s/%s/%s", compiler_segment(compiler, from, from_text),
-                 compiler_segment(compiler, to, to_text), family_word(*family));
-    else
-        name_counter(compiler, from, to, reason_to_string(REASON_NO_FLOW), name);
-}
-
-/* Counters of one pair of segments, and the chain that ends what no flow owns. */
-static void compile_no_flow(struct compiler *compiler, size_t from, size_t to)
-{
-    static const enum reason reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
-    char name[CHAIN_NAME_MAX];
-
-    for (size_t i = 0; i < ELEMENTS_OF(reasons); i++) {
-        name_counter(compiler, from, to, reason_to_string(reasons[i]), name);
-        compiler_counter(compiler, name);
-    }
-
-    name_counter(compiler, from, to, reason_to_string(REASON_NO_FLOW), name);
-    compiler_chain(compiler, "%s", name);
-    compiler_rule(compiler, statement_counter(name), compiler_refuse(REASON_NO_FLOW));
+    if (pair)
+        compiler_pair_name(compiler, chains->kind, pair, name);
+    return pair != NULL;
 }
 
 static void compile_pairs(struct compiler *compiler)
 {
-    static const enum reason mapped[] = {REASON_SUSPENDED, REASON_INVALID};
+    static const enum reason reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
+    static const char *const kinds[] = {"pair", "turned"};
     const struct policy *policy = compiler->policy;
+    char name[CHAIN_NAME_MAX];
 
     for (size_t i = 0; i <= policy->n_segments; i++) {
         for (size_t j = 0; j <= policy->n_segments; j++) {
             size_t from = segment_at(compiler->policy, i), to = segment_at(compiler->policy, j);
 
-            if (is_judged(compiler, from, to))
-                compile_no_flow(compiler, from, to);
+            for (size_t k = 0; k < ELEMENTS_OF(reasons) && is_judged(compiler, from, to); k++) {
+                name_counter(compiler, from, to, reason_to_string(reasons[k]), name);
+                compiler_counter(compiler, name);
+            }
         }
     }
 
@@ -170,19 +165,19 @@ static void compile_pairs(struct compiler *compiler)
         compile_pair(compiler, &compiler->diagram->pairs[i]);
 
     for (enum family family = 0; family < FAMILIES; family++) {
-        const struct interface_maps maps = {
-            compiler,
-            family == FAMILY_IPV4 ? "pairs/ip" : "pairs/ip6",
-            SET_DATA_VERDICT,
-        };
+        for (size_t i = 0; i < ELEMENTS_OF(kinds); i++) {
+            const struct pair_chains chains = {kinds[i], family};
 
-        interface_maps_write(&maps, name_pair, &family);
+            snprintf(name, sizeof(name), i == 0 ? "pairs/%s" : "turned/%s", family_word(family));
+            interface_maps_write(&(struct interface_maps){compiler, name, SET_DATA_VERDICT},
+                                 name_pair, &chains);
+        }
     }
-    for (size_t i = 0; i < ELEMENTS_OF(mapped); i++) {
-        const char *name = reason_to_string(mapped[i]);
+    for (size_t i = 0; i < ELEMENTS_OF(reasons); i++) {
+        const char *word = reason_to_string(reasons[i]);
 
-        interface_maps_write(&(struct interface_maps){compiler, name, SET_DATA_COUNTER},
-                             name_counter, name);
+        interface_maps_write(&(struct interface_maps){compiler, word, SET_DATA_COUNTER},
+                             name_counter, word);
     }
 }
 
@@ -192,7 +187,11 @@ struct hook_shape {
     enum hook hook;
     struct field_list fields[2];
     const char *suffixes[2]; /* of the maps */
+    /* Where the replies to its requests are met, which is another hook on the gateway itself. */
+    struct field_list replies;
 };
+
+static const uint8_t nfprotos[FAMILIES] = {2 /* NFPROTO_IPV4 */, 10 /* NFPROTO_IPV6 */};
 
 static const struct hook_shape hook_shapes[] = {
     {
@@ -201,26 +200,28 @@ static const struct hook_shape hook_shapes[] = {
         {{(const enum field[]){FIELD_IIFNAME, FIELD_OIFNAME}, 2},
          {(const enum field[]){FIELD_OIFNAME, FIELD_IIFNAME}, 2}},
         {"", ""},
+        {(const enum field[]){FIELD_OIFNAME, FIELD_IIFNAME}, 2},
     },
     {
         "input",
         HOOK_INPUT,
         {{(const enum field[]){FIELD_IIFNAME}, 1}, {(const enum field[]){FIELD_IIFNAME}, 1}},
         {"/to-gateway", "/from-gateway"},
+        {(const enum field[]){FIELD_OIFNAME}, 1},
     },
     {
         "output",
         HOOK_OUTPUT,
         {{(const enum field[]){FIELD_OIFNAME}, 1}, {(const enum field[]){FIELD_OIFNAME}, 1}},
         {"/from-gateway", "/to-gateway"},
+        {(const enum field[]){FIELD_IIFNAME}, 1},
     },
 };
 
 /* `judge/HOOK`: to the chain of the packet's pair. */
 static void compile_judge(struct compiler *compiler, const struct hook_shape *shape)
 {
-    static const uint8_t nfprotos[FAMILIES] = {2 /* NFPROTO_IPV4 */, 10 /* NFPROTO_IPV6 */};
-    char map[CHAIN_NAME_MAX];
+    char map[CHAIN_NAME_MAX], end[CHAIN_NAME_MAX];
 
     compiler_chain(compiler, "judge/%s", shape->name);
     for (enum family family = 0; family < FAMILIES; family++) {
@@ -232,28 +233,89 @@ static void compile_judge(struct compiler *compiler, const struct hook_shape *sh
                           statement_verdict_map(shape->fields[direction], map));
         }
     }
+    for (uint8_t direction = 0; direction < 2; direction++) {
+        snprintf(end, sizeof(end), "end/no-flow%s", shape->suffixes[direction]);
+        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                      statement_go(VERDICT_GOTO, end));
+    }
     compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }
 
-/* `end/HOOK/suspended` counts by pair; an invalid packet has no direction and counts as it flies.
+/*
+ * `turned/HOOK`: packets against the direction of their connection, which no live flow approves as
+ * replies, are judged as requests: by the pair that they fly between.
  */
-static void compile_ends(struct compiler *compiler, const struct hook_shape *shape)
+static void compile_turned(struct compiler *compiler, const struct hook_shape *shape)
+{
+    char map[CHAIN_NAME_MAX], end[CHAIN_NAME_MAX];
+
+    compiler_chain(compiler, "turned/%s", shape->name);
+    for (enum family family = 0; family < FAMILIES; family++) {
+        snprintf(map, sizeof(map), "turned/%s%s", family_word(family), shape->suffixes[0]);
+        compiler_rule(compiler, statement_match_byte(FIELD_NFPROTO, false, nfprotos[family]),
+                      statement_verdict_map(shape->fields[0], map));
+    }
+    snprintf(end, sizeof(end), "end/reply%s", shape->suffixes[0]);
+    compiler_rule(compiler, statement_go(VERDICT_GOTO, end));
+}
+
+/* Adds a rule that refuses what matches and counts it for the pair that the fields tell. */
+static void refuse_for_pair(struct compiler *compiler, enum reason reason, struct statement match,
+                            struct field_list fields, const char *suffix)
 {
     char map[CHAIN_NAME_MAX];
 
-    compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_SUSPENDED));
-    for (uint8_t direction = 0; direction < 2; direction++) {
-        snprintf(map, sizeof(map), "%s%s", reason_to_string(REASON_SUSPENDED),
-                 shape->suffixes[direction]);
-        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
-                      statement_counter_map(shape->fields[direction], map));
-    }
-    compiler_rule(compiler, compiler_refuse(REASON_SUSPENDED));
-    compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
+    snprintf(map, sizeof(map), "%s%s", reason_to_string(reason), suffix);
+    compiler_rule(compiler, match, statement_counter_map(fields, map), compiler_refuse(reason));
+}
 
-    snprintf(map, sizeof(map), "%s%s", reason_to_string(REASON_INVALID), shape->suffixes[0]);
+/*
+ * Where packets end that the policy does not cover. A request is counted for the pair it flies
+ * between, a reply for the pair of the side that opened the connection, also where it could have
+ * been a request. A reply first goes back to its base chain, to be judged as a request; without a
+ * mark, so that it is known from one whose flow is suspended. What is only related to a connection
+ * leaves its mark alone: connection tracking does not look who sends it.
+ */
+static void compile_end_no_flow(struct compiler *compiler, const struct hook_shape *shape)
+{
+    const struct statement request =
+        statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_ORIGINAL);
+    const struct statement reply = statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY);
+    const char *suffix = shape->suffixes[0];
+
+    compiler_chain(compiler, "end/no-flow%s", suffix);
+    refuse_for_pair(compiler, REASON_NO_FLOW, request, shape->fields[0], suffix);
+    compiler_rule(compiler, reply, statement_match_states(CT_STATE_ESTABLISHED),
+                  statement_clear_ct_mark(), statement_verdict(VERDICT_RETURN));
+    refuse_for_pair(compiler, REASON_NO_FLOW, reply, shape->replies, suffix);
+    compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
+}
+
+/*
+ * Where replies end that are not approved as replies nor as requests. A request that a flow covers
+ * without being live has been told from them before.
+ */
+static void compile_end_reply(struct compiler *compiler, const struct hook_shape *shape)
+{
+    compiler_chain(compiler, "end/reply%s", shape->suffixes[0]);
+    refuse_for_pair(compiler, REASON_NO_FLOW, statement_match_mark(false, 0), shape->fields[1],
+                    shape->suffixes[1]);
+    refuse_for_pair(compiler, REASON_SUSPENDED, statement_match_mark(true, 0), shape->fields[1],
+                    shape->suffixes[1]);
+    compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
+}
+
+/* `end/HOOK/REASON` counts a packet for the pair it flies between: an invalid one has no direction,
+ * and a reply that is suspended is so as a request. */
+static void compile_end(struct compiler *compiler, const struct hook_shape *shape,
+                        enum reason reason)
+{
+    char map[CHAIN_NAME_MAX];
+
+    snprintf(map, sizeof(map), "%s%s", reason_to_string(reason), shape->suffixes[0]);
+    compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(reason));
     compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
-    compiler_rule(compiler, compiler_refuse(REASON_INVALID));
+    compiler_rule(compiler, compiler_refuse(reason));
 }
 
 /* Packets by interfaces that no zone names. */
@@ -316,6 +378,8 @@ static void compile_related(struct compiler *compiler, const struct hook_shape *
     compiler_rule(compiler, ask_open(shape));
 }
 
+static const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
+
 /*
  * The gateway's errors about a connection go back to a sender whose address was checked when its
  * packet came. The kernel writes those about a first packet (too large, too many hops) before
@@ -325,7 +389,6 @@ static void compile_related(struct compiler *compiler, const struct hook_shape *
 static void compile_own_errors(struct compiler *compiler)
 {
     static const uint8_t protocols[FAMILIES] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
-    const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
     char homes[CHAIN_NAME_MAX];
 
     for (enum family family = 0; family < FAMILIES; family++) {
@@ -337,6 +400,19 @@ static void compile_own_errors(struct compiler *compiler)
             statement_verdict(VERDICT_ACCEPT));
     }
     compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                  statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
+                  compiler_ask_live());
+}
+
+/*
+ * An address of a link is in no zone's networks, so `egress` does not know it. Where the gateway
+ * answers one, each packet is judged anew. Where the gateway opened the connection it follows the
+ * mark: which link it means is its own choice, and the flow may be one of the other side by now.
+ */
+static void compile_own_links(struct compiler *compiler)
+{
+    compiler_rule(compiler, statement_match_states(CT_STATE_ESTABLISHED),
+                  statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_ORIGINAL),
                   statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
                   compiler_ask_live());
 }
@@ -354,11 +430,13 @@ static void compile_hook_open(struct compiler *compiler, const struct hook_shape
                   ask_open(shape));
 
     snprintf(name, sizeof(name), "related/%s", shape->name);
-    if (trusted)
+    if (trusted) {
         compile_own_errors(compiler);
-    else
+        compile_own_links(compiler);
+    } else {
         compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
                       statement_go(VERDICT_JUMP, name));
+    }
     if (shape->hook != HOOK_INPUT)
         refuse_strangers(compiler, FIELD_OIFNAME);
 
@@ -369,14 +447,19 @@ static void compile_hook_open(struct compiler *compiler, const struct hook_shape
 
 static void compile_hook(struct compiler *compiler, const struct hook_shape *shape)
 {
-    char judge[64], suspended[64];
+    char judge[64], turned[64], suspended[64];
 
     snprintf(judge, sizeof(judge), "judge/%s", shape->name);
+    snprintf(turned, sizeof(turned), "turned/%s", shape->name);
     snprintf(suspended, sizeof(suspended), "end/%s/%s", shape->name,
              reason_to_string(REASON_SUSPENDED));
 
     compile_judge(compiler, shape);
-    compile_ends(compiler, shape);
+    compile_turned(compiler, shape);
+    compile_end_no_flow(compiler, shape);
+    compile_end_reply(compiler, shape);
+    compile_end(compiler, shape, REASON_SUSPENDED);
+    compile_end(compiler, shape, REASON_INVALID);
     if (shape->hook != HOOK_OUTPUT)
         compile_related(compiler, shape);
     compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER);
@@ -391,6 +474,9 @@ static void compile_hook(struct compiler *compiler, const struct hook_shape *sha
                       statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
                       statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
                       statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+    compiler_rule(compiler, compiler_ask_live());
+    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY),
+                  statement_go(VERDICT_JUMP, turned));
     compiler_rule(compiler, compiler_ask_live());
     compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
 }

@@ -83,8 +83,10 @@ void compiler_match_networks(struct compiler *compiler, size_t segment, enum fam
                              enum field field, struct statement then);
 /* Where open connections may lead, in ingress.c: map and chains `egress`. */
 void compile_egress(struct compiler *compiler);
-/* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY` and what it needs.
- */
+/* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY`,
+ * `turned/FROM/TO/FAMILY` and what they need. The name begins with the kind of chain. */
+void compiler_pair_name(const struct compiler *compiler, const char *kind, const struct pair *pair,
+                        char name[CHAIN_NAME_MAX]);
 void compile_pair(struct compiler *compiler, const struct pair *pair);
 /* Anti-spoofing, in ingress.c: base chain `prerouting`, map and chains `ingress`. */
 void compile_ingress(struct compiler *compiler);

@@ -5,6 +5,12 @@
  * writes its flow's id into the mark and returns to the base chain, where the switchboard decides.
  * The end of the chain is "no flow".
  *
+ * A second chain, `turned/…`, asks the same tables about packets that fly against the direction of
+ * their connection, as if they were requests: the source is `ct reply saddr`, the destination `ct
+ * original saddr` and the port `th dport`. It has a chain of its own because the two readings of a
+ * reply must not meet: addresses of the gateway are all addresses, and two hosts of one zone may
+ * be source and destination both. It knows no ICMP, whose types tell requests from replies.
+ *
  * The keys of a table hold the responder's address and port: `ct reply saddr` always, and `th
  * dport` of a packet in the original direction, `th sport` of one in the reply direction. ICMP has
  * no ports: `th sport` is its type and code, so its rows lie in a table beside, once with the type
@@ -152,13 +158,23 @@ static void split_row(const struct table *table, const struct range_row *row, st
         rows_add_protocols(compiler, plain, row, whole, last);
 }
 
-/* Writes the mark that the map has for the packet, whose port on the responder's side is `port`. */
-static struct statement table_lookup(const struct table *table, enum field port, const char *map)
+static enum field original_source(enum family family)
 {
-    bool is_ipv4 = table->family == FAMILY_IPV4;
-    const enum field fields[] = {is_ipv4 ? FIELD_CT_ORIG_SADDR : FIELD_CT_ORIG_SADDR6,
-                                 is_ipv4 ? FIELD_CT_REPL_SADDR : FIELD_CT_REPL_SADDR6,
-                                 FIELD_L4PROTO, port};
+    return family == FAMILY_IPV4 ? FIELD_CT_ORIG_SADDR : FIELD_CT_ORIG_SADDR6;
+}
+
+static enum field reply_source(enum family family)
+{
+    return family == FAMILY_IPV4 ? FIELD_CT_REPL_SADDR : FIELD_CT_REPL_SADDR6;
+}
+
+/* Writes the mark that the map has for the packet, whose port on the responder's side is `port`. */
+static struct statement table_lookup(const struct table *table, bool turned, enum field port,
+                                     const char *map)
+{
+    enum field opener = original_source(table->family), other = reply_source(table->family);
+    const enum field fields[] = {turned ? other : opener, turned ? opener : other, FIELD_L4PROTO,
+                                 port};
     size_t first = table->has_source ? 0 : 1;
 
     return statement_set_ct_mark((struct field_list){fields + first, ELEMENTS_OF(fields) - first},
@@ -211,22 +227,23 @@ static void table_write(const struct table *table, const struct rows *plain,
     if (plain->n_rows > 0) {
         table_fill(table, table->name, plain);
         compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
-                      table_lookup(table, FIELD_TH_DPORT, table->name),
+                      table_lookup(table, false, FIELD_TH_DPORT, table->name),
                       statement_verdict(VERDICT_RETURN));
         compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
-                      table_lookup(table, FIELD_TH_SPORT, table->name),
+                      table_lookup(table, false, FIELD_TH_SPORT, table->name),
                       statement_verdict(VERDICT_RETURN));
     }
 
     if (icmp->n_rows > 0) {
         snprintf(icmp_name, sizeof(icmp_name), "%.240s/icmp", table->name);
         table_fill(table, icmp_name, icmp);
-        compiler_rule(compiler, table_lookup(table, FIELD_TH_SPORT, icmp_name),
+        compiler_rule(compiler, table_lookup(table, false, FIELD_TH_SPORT, icmp_name),
                       statement_verdict(VERDICT_RETURN));
     }
 }
 
-static void write_exact(struct compiler *compiler, const char *name, enum family family,
+/* This and the next return whether the table has rows of anything but ICMP. */
+static bool write_exact(struct compiler *compiler, const char *name, enum family family,
                         bool has_source, const struct exact_row *exact, size_t n_exact)
 {
     const struct table table = {compiler, name, family, has_source, false};
@@ -244,9 +261,10 @@ static void write_exact(struct compiler *compiler, const char *name, enum family
         split_row(&table, &row, &plain, &icmp);
     }
     table_write(&table, &plain, &icmp);
+    return plain.n_rows > 0;
 }
 
-static void write_ranges(struct compiler *compiler, const char *name, enum family family,
+static bool write_ranges(struct compiler *compiler, const char *name, enum family family,
                          bool has_source, const struct range_row *ranges, size_t n_ranges)
 {
     const struct table table = {compiler, name, family, has_source, true};
@@ -256,6 +274,17 @@ static void write_ranges(struct compiler *compiler, const char *name, enum famil
     for (size_t i = 0; i < n_ranges; i++)
         split_row(&table, &ranges[i], &plain, &icmp);
     table_write(&table, &plain, &icmp);
+    return plain.n_rows > 0;
+}
+
+/* Adds the rule that asks a table about a request against the direction of its connection. */
+static void ask_turned(struct compiler *compiler, const char *name, enum family family,
+                       bool has_source)
+{
+    const struct table table = {compiler, name, family, has_source, false};
+
+    compiler_rule(compiler, table_lookup(&table, true, FIELD_TH_DPORT, name),
+                  statement_verdict(VERDICT_RETURN));
 }
 
 /* `NAME/ADDRESS`; colons are not for nft's names. */
@@ -276,29 +305,74 @@ static void class_name(const char *name, enum family family, const struct class 
         snprintf(buffer, CHAIN_NAME_MAX, "%.160s/%.45s-%u", name, address, class->level);
 }
 
-static void compile_class(struct compiler *compiler, const struct pair *pair, const char *pair_name,
-                          const char *no_flow, const struct class *class)
+/* What reads a pair: the kind of its chains, and where they end. */
+struct reading {
+    const char *kind;
+    const char *end;
+};
+
+static const struct reading request_or_reply = {"pair", "end/no-flow"};
+static const struct reading turned_request = {"turned", "end/reply"};
+
+static void end_chain(struct compiler *compiler, const struct pair *pair,
+                      const struct reading *reading)
 {
-    char name[CHAIN_NAME_MAX], table[CHAIN_NAME_MAX + 16], parent[CHAIN_NAME_MAX];
+    char end[CHAIN_NAME_MAX];
 
-    class_name(pair_name, pair->family, class, name);
-    compiler_chain(compiler, "%s", name);
-
-    snprintf(table, sizeof(table), "%s/exact", name);
-    write_exact(compiler, table, pair->family, false, class->exact, class->n_exact);
-
-    snprintf(table, sizeof(table), "%s/ranges", name);
-    write_ranges(compiler, table, pair->family, false, class->ranges, class->n_ranges);
-
-    if (class->parent != NO_CLASS)
-        class_name(pair_name, pair->family, &pair->classes[class->parent], parent);
-    compiler_rule(compiler,
-                  statement_go(VERDICT_GOTO, class->parent != NO_CLASS ? parent : no_flow));
+    snprintf(end, sizeof(end), "%s%s", reading->end,
+             pair->from == ZONE_GATEWAY ? "/from-gateway"
+             : pair->to == ZONE_GATEWAY ? "/to-gateway"
+                                        : "");
+    compiler_rule(compiler, statement_go(VERDICT_GOTO, end));
 }
 
-static void write_sources(struct compiler *compiler, const struct pair *pair, const char *pair_name)
+static void end_class(struct compiler *compiler, const struct pair *pair,
+                      const struct reading *reading, const struct class *class)
 {
-    enum field field = pair->family == FAMILY_IPV4 ? FIELD_CT_ORIG_SADDR : FIELD_CT_ORIG_SADDR6;
+    char name[CHAIN_NAME_MAX], parent[CHAIN_NAME_MAX];
+
+    if (class->parent == NO_CLASS) {
+        end_chain(compiler, pair, reading);
+        return;
+    }
+    compiler_pair_name(compiler, reading->kind, pair, name);
+    class_name(name, pair->family, &pair->classes[class->parent], parent);
+    compiler_rule(compiler, statement_go(VERDICT_GOTO, parent));
+}
+
+static void compile_class(struct compiler *compiler, const struct pair *pair,
+                          const struct class *class)
+{
+    char pair_name[CHAIN_NAME_MAX], name[CHAIN_NAME_MAX];
+    char exact[CHAIN_NAME_MAX + 16], ranges[CHAIN_NAME_MAX + 16];
+    bool has_exact, has_ranges;
+
+    compiler_pair_name(compiler, "pair", pair, pair_name);
+    class_name(pair_name, pair->family, class, name);
+    snprintf(exact, sizeof(exact), "%s/exact", name);
+    snprintf(ranges, sizeof(ranges), "%s/ranges", name);
+
+    compiler_chain(compiler, "%s", name);
+    has_exact = write_exact(compiler, exact, pair->family, false, class->exact, class->n_exact);
+    has_ranges =
+        write_ranges(compiler, ranges, pair->family, false, class->ranges, class->n_ranges);
+    end_class(compiler, pair, &request_or_reply, class);
+
+    compiler_pair_name(compiler, "turned", pair, pair_name);
+    class_name(pair_name, pair->family, class, name);
+    compiler_chain(compiler, "%s", name);
+    if (has_exact)
+        ask_turned(compiler, exact, pair->family, false);
+    if (has_ranges)
+        ask_turned(compiler, ranges, pair->family, false);
+    end_class(compiler, pair, &turned_request, class);
+}
+
+/* Adds the map from sources to chains of classes, and to the chain added last the rule that asks
+ * it with the address of the side that opens or would open the connection. */
+static void write_sources(struct compiler *compiler, const struct pair *pair, const char *pair_name,
+                          enum field source)
+{
     char name[CHAIN_NAME_MAX], class[CHAIN_NAME_MAX];
     struct set *set;
 
@@ -323,32 +397,45 @@ static void write_sources(struct compiler *compiler, const struct pair *pair, co
                          });
     }
 
-    compiler_rule(compiler, statement_verdict_map(FIELDS(field), name));
+    compiler_rule(compiler, statement_verdict_map(FIELDS(source), name));
+}
+
+void compiler_pair_name(const struct compiler *compiler, const char *kind, const struct pair *pair,
+                        char name[CHAIN_NAME_MAX])
+{
+    char from[SEGMENT_TEXT_MAX], to[SEGMENT_TEXT_MAX];
+
+    snprintf(name, CHAIN_NAME_MAX, "%s/%s/%s/%s", kind,
+             compiler_segment(compiler, pair->from, from), compiler_segment(compiler, pair->to, to),
+             family_word(pair->family));
 }
 
 void compile_pair(struct compiler *compiler, const struct pair *pair)
 {
-    char from[SEGMENT_TEXT_MAX], to[SEGMENT_TEXT_MAX];
-    char name[CHAIN_NAME_MAX], table[CHAIN_NAME_MAX + 16], no_flow[CHAIN_NAME_MAX];
-
-    snprintf(name, sizeof(name), "pair/%s/%s/%s", compiler_segment(compiler, pair->from, from),
-             compiler_segment(compiler, pair->to, to), family_word(pair->family));
-    snprintf(no_flow, sizeof(no_flow), "%s/%s/%s", reason_to_string(REASON_NO_FLOW),
-             compiler_segment(compiler, pair->from, from),
-             compiler_segment(compiler, pair->to, to));
+    char name[CHAIN_NAME_MAX], exact[CHAIN_NAME_MAX + 16], pool[CHAIN_NAME_MAX + 16];
+    bool has_exact, has_pool;
 
     for (size_t i = 0; i < pair->n_classes; i++)
-        compile_class(compiler, pair, name, no_flow, &pair->classes[i]);
+        compile_class(compiler, pair, &pair->classes[i]);
+
+    compiler_pair_name(compiler, "pair", pair, name);
+    snprintf(exact, sizeof(exact), "%s/exact", name);
+    snprintf(pool, sizeof(pool), "%s/pool", name);
 
     compiler_chain(compiler, "%s", name);
-
-    snprintf(table, sizeof(table), "%s/exact", name);
-    write_exact(compiler, table, pair->family, true, pair->exact, pair->n_exact);
-
-    snprintf(table, sizeof(table), "%s/pool", name);
-    write_ranges(compiler, table, pair->family, true, pair->pool, pair->n_pool);
-
+    has_exact = write_exact(compiler, exact, pair->family, true, pair->exact, pair->n_exact);
+    has_pool = write_ranges(compiler, pool, pair->family, true, pair->pool, pair->n_pool);
     if (pair->n_sources > 0)
-        write_sources(compiler, pair, name);
-    compiler_rule(compiler, statement_go(VERDICT_GOTO, no_flow));
+        write_sources(compiler, pair, name, original_source(pair->family));
+    end_chain(compiler, pair, &request_or_reply);
+
+    compiler_pair_name(compiler, "turned", pair, name);
+    compiler_chain(compiler, "%s", name);
+    if (has_exact)
+        ask_turned(compiler, exact, pair->family, true);
+    if (has_pool)
+        ask_turned(compiler, pool, pair->family, true);
+    if (pair->n_sources > 0)
+        write_sources(compiler, pair, name, reply_source(pair->family));
+    end_chain(compiler, pair, &turned_request);
 }

@@ -300,6 +300,9 @@ static void print_statement(FILE *stream, const struct statement *statement)
         print_fields(stream, statement);
         fprintf(stream, " map @%s", statement->object);
         break;
+    case STATEMENT_CLEAR_CT_MARK:
+        fputs("ct mark set 0x00000000", stream);
+        break;
     case STATEMENT_COUNTER:
         fprintf(stream, "counter name \"%s\"", statement->object);
         break;

@@ -87,12 +87,13 @@ enum statement_kind {
      * leading bits; for FIELD_CT_STATE and FIELD_CT_STATUS: any bit of `value` is set. Negated by
      * `negate`. */
     STATEMENT_MATCH,
-    STATEMENT_LOOKUP,      /* fields . fields [!=] @object */
-    STATEMENT_VERDICT_MAP, /* fields . fields vmap @object */
-    STATEMENT_SET_CT_MARK, /* ct mark set fields . fields map @object */
-    STATEMENT_COUNTER,     /* counter name "object" */
-    STATEMENT_COUNTER_MAP, /* counter name fields . fields map @object */
-    STATEMENT_LIMIT,       /* limit rate `rate`/second burst `burst` packets */
+    STATEMENT_LOOKUP,        /* fields . fields [!=] @object */
+    STATEMENT_VERDICT_MAP,   /* fields . fields vmap @object */
+    STATEMENT_SET_CT_MARK,   /* ct mark set fields . fields map @object */
+    STATEMENT_CLEAR_CT_MARK, /* ct mark set 0 */
+    STATEMENT_COUNTER,       /* counter name "object" */
+    STATEMENT_COUNTER_MAP,   /* counter name fields . fields map @object */
+    STATEMENT_LIMIT,         /* limit rate `rate`/second burst `burst` packets */
     /* Each key has a budget of its own in a dynamic set. The rule goes on where the packet is
      * within it; not where the set is full: update @object { fields limit rate `rate`/`per_seconds`
      * burst `burst` packets } add @object { fields ct count `rate` } */

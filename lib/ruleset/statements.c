@@ -50,6 +50,14 @@ struct statement statement_match_states(uint32_t states)
     return statement_match_number(FIELD_CT_STATE, states);
 }
 
+struct statement statement_match_mark(bool negate, uint32_t mark)
+{
+    struct statement statement = statement_match_number(FIELD_CT_MARK, mark);
+
+    statement.negate = negate;
+    return statement;
+}
+
 struct statement statement_match_first(void)
 {
     struct statement statement = statement_match_number(FIELD_CT_STATUS, CT_STATUS_CONFIRMED);
@@ -88,6 +96,11 @@ struct statement statement_verdict_map(struct field_list fields, const char *map
 struct statement statement_set_ct_mark(struct field_list fields, const char *map)
 {
     return statement_with_fields(STATEMENT_SET_CT_MARK, fields, map);
+}
+
+struct statement statement_clear_ct_mark(void)
+{
+    return (struct statement){.kind = STATEMENT_CLEAR_CT_MARK};
 }
 
 struct statement statement_counter(const char *name)

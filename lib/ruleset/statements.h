@@ -21,6 +21,7 @@ struct statement statement_match_byte(enum field field, bool negate, uint8_t val
 struct statement statement_match_name(enum field field, bool negate, const char *name);
 /* ct state: any of `states`. */
 struct statement statement_match_states(uint32_t states);
+struct statement statement_match_mark(bool negate, uint32_t mark);
 /* The first packet of a connection, be it answered or not. */
 struct statement statement_match_first(void);
 /* An address field of `family` in a prefix. */
@@ -29,6 +30,8 @@ struct statement statement_match_fib_type(uint32_t type);
 struct statement statement_lookup(struct field_list fields, bool negate, const char *set);
 struct statement statement_verdict_map(struct field_list fields, const char *map);
 struct statement statement_set_ct_mark(struct field_list fields, const char *map);
+/* Sets the mark to 0, which is the id of no flow. */
+struct statement statement_clear_ct_mark(void);
 struct statement statement_counter(const char *name);
 struct statement statement_counter_map(struct field_list fields, const char *map);
 struct statement statement_limit(uint32_t rate, uint32_t burst);
