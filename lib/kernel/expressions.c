@@ -52,6 +52,7 @@ static const struct source sources[] = {
     [FIELD_CT_STATUS] = {SOURCE_CT, NFT_CT_STATUS},
     [FIELD_CT_DIRECTION] = {SOURCE_CT, NFT_CT_DIRECTION},
     [FIELD_CT_MARK] = {SOURCE_CT, NFT_CT_MARK},
+    [FIELD_CT_ZONE] = {SOURCE_CT, NFT_CT_ZONE},
     [FIELD_CT_ORIG_SADDR] = {SOURCE_CT_TUPLE, NFT_CT_SRC_IP, IP_CT_DIR_ORIGINAL},
     [FIELD_CT_ORIG_SADDR6] = {SOURCE_CT_TUPLE, NFT_CT_SRC_IP6, IP_CT_DIR_ORIGINAL},
     [FIELD_CT_REPL_SADDR] = {SOURCE_CT_TUPLE, NFT_CT_SRC_IP, IP_CT_DIR_REPLY},
@@ -65,6 +66,8 @@ static const struct source sources[] = {
     [FIELD_TH_DPORT] = {SOURCE_PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, 2},
     [FIELD_ICMPV6_TYPE] = {SOURCE_PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFPROTO_IPV6,
                            IPPROTO_ICMPV6},
+    [FIELD_ICMPV6_QUOTED] = {SOURCE_PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, 14, NFPROTO_IPV6,
+                             IPPROTO_ICMPV6},
     [FIELD_FIB_DADDR_TYPE] = {SOURCE_FIB, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR},
 };
 
@@ -302,16 +305,15 @@ static void lower_set_ct_mark(struct lowering *lowering, const struct statement 
     put(lowering, NFTNL_EXPR_CT_SREG, register_at(0));
 }
 
-static void lower_clear_ct_mark(struct lowering *lowering, const struct statement *statement)
+static void lower_set_ct_number(struct lowering *lowering, const struct statement *statement)
 {
-    static const uint32_t none;
+    enum field field = statement->fields[0];
 
-    (void)statement;
     append(lowering, "immediate");
     put(lowering, NFTNL_EXPR_IMM_DREG, register_at(0));
-    put_bytes(lowering, NFTNL_EXPR_IMM_DATA, &none, sizeof(none));
+    put_bytes(lowering, NFTNL_EXPR_IMM_DATA, statement->value, field_length(field));
     append(lowering, "ct");
-    put(lowering, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+    put(lowering, NFTNL_EXPR_CT_KEY, sources[field].key);
     put(lowering, NFTNL_EXPR_CT_SREG, register_at(0));
 }
 
@@ -421,7 +423,7 @@ int expressions_add(struct nftnl_rule *target, const struct rule *rule)
         [STATEMENT_LOOKUP] = lower_set_lookup,
         [STATEMENT_VERDICT_MAP] = lower_verdict_map,
         [STATEMENT_SET_CT_MARK] = lower_set_ct_mark,
-        [STATEMENT_CLEAR_CT_MARK] = lower_clear_ct_mark,
+        [STATEMENT_SET_CT_NUMBER] = lower_set_ct_number,
         [STATEMENT_COUNTER] = lower_counter,
         [STATEMENT_COUNTER_MAP] = lower_counter_map,
         [STATEMENT_LIMIT] = lower_limit,

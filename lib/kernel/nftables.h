@@ -55,7 +55,7 @@ struct nftables_features {
     bool owner_persist;    /* table flags owner and persist together, 6.9 */
     bool destroy;          /* DESTROYSETELEM, 6.3 */
     bool update_timeout;   /* adding an element again changes its timeout, 6.12 */
-    bool conntrack;        /* ct expressions and ct mark */
+    bool conntrack;        /* ct expressions, ct mark and ct zone */
     bool sctp;             /* connection tracking of SCTP by port, which can be left out */
 };
 int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features);

@@ -119,8 +119,11 @@ static int build_conntrack(struct probe *probe)
                                   .fields = {FIELD_CT_MARK},
                                   .n_fields = 1,
                                   .object = marks.name};
-    struct rule rule = {.statements = &statement, .n_statements = 1};
-    const struct chain chain = {.name = "rules", .rules = &rule, .n_rules = 1};
+    struct statement zone = {
+        .kind = STATEMENT_SET_CT_NUMBER, .fields = {FIELD_CT_ZONE}, .n_fields = 1, .value = {1}};
+    struct rule rules[] = {{.statements = &statement, .n_statements = 1},
+                           {.statements = &zone, .n_statements = 1}};
+    const struct chain chain = {.name = "rules", .rules = rules, .n_rules = ELEMENTS_OF(rules)};
     const struct change change = {.chain = &chain};
     int r = build_table(probe);
 
@@ -296,8 +299,8 @@ const char *nftables_features_missing(const struct nftables_features *features)
     if (!features->element_counters)
         return "the kernel has no counters in elements of sets (nftables of Linux 5.11 or later)";
     if (!features->conntrack)
-        return "the kernel has no connection tracking with marks for nftables (CONFIG_NFT_CT, "
-               "CONFIG_NF_CONNTRACK_MARK)";
+        return "the kernel has no connection tracking with marks and zones for nftables "
+               "(CONFIG_NFT_CT, CONFIG_NF_CONNTRACK_MARK, CONFIG_NF_CONNTRACK_ZONES)";
     return NULL;
 }
 

@@ -199,10 +199,10 @@ static size_t write_sctp(const struct frame *frame, size_t payload, uint8_t *byt
     return SCTP_HEADER;
 }
 
-static size_t write_ah(uint8_t *bytes)
+static size_t write_ah(uint8_t next_header, uint8_t *bytes)
 {
-    memset(bytes, 0, 4);
-    bytes[0] = AH_NEXT;
+    memset(bytes, 0, AH_HEADER);
+    bytes[0] = next_header;
     bytes[1] = AH_HEADER / 4 - 2;
     put32(bytes + 4, 256); /* the first number that may be an association */
     put32(bytes + 8, 1);
@@ -232,7 +232,7 @@ static size_t write_header(const struct frame *frame, size_t payload, uint8_t *b
     }
     if (frame->protocol == IPPROTO_SCTP)
         return write_sctp(frame, payload, bytes);
-    return frame->protocol == IPPROTO_AH ? write_ah(bytes) : OTHER_HEADER;
+    return frame->protocol == IPPROTO_AH ? write_ah(AH_NEXT, bytes) : OTHER_HEADER;
 }
 
 static void write_checksum(const struct frame *frame, bool bad, uint8_t *bytes, size_t length)
@@ -434,8 +434,8 @@ static size_t write_quoted(const struct frame *quoted, uint32_t tag, uint8_t *by
 int frame_build(const struct frame *frame, const struct frame_options *options,
                 struct frame_body *ret_body)
 {
-    uint8_t payload[FRAME_BODY_MAX - TRANSPORT_HEADER_MAX - IPV6_EXTENSION] = {0};
-    uint8_t protocol = transport_protocol(frame);
+    uint8_t payload[FRAME_BODY_MAX - TRANSPORT_HEADER_MAX - IPV6_EXTENSION - AH_HEADER] = {0};
+    uint8_t protocol = transport_protocol(frame), *next = &ret_body->next_header;
     size_t size = TAG_BYTES, header = 0;
     int r;
 
@@ -456,12 +456,18 @@ int frame_build(const struct frame *frame, const struct frame_options *options,
         return -EMSGSIZE;
     size += options->padding;
 
-    ret_body->next_header = protocol;
     if (options->destination_options) {
-        ret_body->next_header = IPPROTO_DSTOPTS;
-        write_padding_header(protocol, ret_body->bytes);
+        *next = IPPROTO_DSTOPTS;
+        next = ret_body->bytes;
+        write_padding_header(0, next);
         header = IPV6_EXTENSION;
     }
+    if (options->authenticated) {
+        *next = IPPROTO_AH;
+        next = ret_body->bytes + header;
+        header += write_ah(0, next);
+    }
+    *next = protocol;
     ret_body->length = header + transport_write(frame, options->bad_checksum, payload, size,
                                                 ret_body->bytes + header);
     return 0;
@@ -603,6 +609,23 @@ int frame_split(const uint8_t *bytes, size_t size, struct frame_packet *ret_pack
     return 0;
 }
 
+/* Steps over an authentication header that is not the frame's own protocol. */
+static int skip_authentication(struct frame_packet *packet)
+{
+    size_t length;
+
+    if (packet->next_header != IPPROTO_AH || packet->length < AH_HEADER ||
+        packet->body[0] == AH_NEXT)
+        return 0;
+    length = ((size_t)packet->body[1] + 2) * 4;
+    if (length > packet->length)
+        return -EBADMSG;
+    packet->next_header = packet->body[0];
+    packet->body += length;
+    packet->length -= length;
+    return 0;
+}
+
 static int read_body(const struct frame_packet *packet, bool quoted, struct frame *ret_frame)
 {
     struct frame_packet whole = *packet, inner = {0};
@@ -615,6 +638,9 @@ static int read_body(const struct frame_packet *packet, bool quoted, struct fram
         if (r < 0)
             return r;
     }
+    r = skip_authentication(&whole);
+    if (r < 0)
+        return r;
     *ret_frame = whole.frame;
     header = transport_read(&whole, ret_frame);
     if (header == 0)

@@ -20,8 +20,8 @@ enum frame_kind {
  * UDP, TCP and ICMP. FRAME_OTHER has eight bytes before them, where protocols with ports have them:
  * source_port, port and four zeros (GRE without options, ESP with any SPI where both are 0). Two
  * protocols have their real headers, since the kernel looks at them: AH (51, before a protocol of
- * experiments) and SCTP (132: an INIT, whose one parameter is the payload, or an INIT ACK where
- * `tcp_flags` has FRAME_TCP_ACK).
+ * experiments; before any other kind of frame it is an option) and SCTP (132: an INIT, whose one
+ * parameter is the payload, or an INIT ACK where `tcp_flags` has FRAME_TCP_ACK).
  */
 #define FRAME_MAGIC UINT32_C(0x5e9d1ab0)
 
@@ -48,7 +48,8 @@ struct frame {
 /* How frames may be bent, for tests of evasion. Zero is a plain frame. */
 struct frame_options {
     uint16_t fragment_size; /* > 0: split the IP payload in pieces of this size, multiple of 8 */
-    bool hop_by_hop; /* IPv6: a hop-by-hop header of padding; IPv4: options that do nothing */
+    bool hop_by_hop;    /* IPv6: a hop-by-hop header of padding; IPv4: options that do nothing */
+    bool authenticated; /* an authentication header before the transport header */
     bool destination_options; /* IPv6: a destination options header; fragmented with the payload */
     bool bad_checksum;        /* of the transport header */
     uint16_t padding;         /* zero bytes after the tag */

@@ -462,7 +462,7 @@ static void compile_hook(struct compiler *compiler, const struct hook_shape *sha
     compile_end(compiler, shape, REASON_INVALID);
     if (shape->hook != HOOK_OUTPUT)
         compile_related(compiler, shape);
-    compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER);
+    compiler_base_chain(compiler, shape->name, shape->hook, PRIORITY_FILTER, true);
     compile_hook_head(compiler, shape);
     compile_hook_open(compiler, shape);
     compiler_rule(compiler, statement_go(VERDICT_JUMP, judge));
@@ -552,7 +552,7 @@ int ruleset_lockdown(struct ruleset **ret_ruleset)
     compiler.ruleset = ruleset;
 
     compile_drop(&compiler, REASON_LOCKDOWN);
-    compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER);
+    compiler_base_chain(&compiler, "forward", HOOK_FORWARD, PRIORITY_FILTER, true);
     compiler_rule(&compiler, compiler_refuse(REASON_LOCKDOWN));
     if (compiler.error < 0)
         return compiler.error;

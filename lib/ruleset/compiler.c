@@ -122,7 +122,7 @@ void compiler_chain(struct compiler *compiler, const char *format, ...)
 }
 
 void compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
-                         int32_t priority)
+                         int32_t priority, bool policy_drop)
 {
     struct chain *chain = NULL;
 
@@ -132,7 +132,7 @@ void compiler_base_chain(struct compiler *compiler, const char *name, enum hook 
         return;
     chain->hook = hook;
     chain->priority = priority;
-    chain->policy_drop = true;
+    chain->policy_drop = policy_drop;
 }
 
 void compiler_rule_list(struct compiler *compiler, const struct statement *statements,

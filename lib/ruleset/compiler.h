@@ -52,9 +52,9 @@ void compiler_add_ranges(struct compiler *compiler, struct set *set, const char 
 /* Adds a chain with one rule after another: rules go to the chain added last. */
 void compiler_chain(struct compiler *compiler, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The same for a base chain, whose policy is drop. */
+/* The same for a base chain, whose policy is drop or accept. */
 void compiler_base_chain(struct compiler *compiler, const char *name, enum hook hook,
-                         int32_t priority);
+                         int32_t priority, bool policy_drop);
 #define compiler_rule(compiler, ...)                                                               \
     compiler_rule_list((compiler), (const struct statement[]){__VA_ARGS__},                        \
                        sizeof((const struct statement[]){__VA_ARGS__}) / sizeof(struct statement))

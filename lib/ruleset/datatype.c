@@ -47,6 +47,7 @@ static const struct field_row fields[] = {
     [FIELD_CT_STATUS] = {"ct status", 4, 0, false},
     [FIELD_CT_DIRECTION] = {"ct direction", 1, DATATYPE_CT_DIR, true},
     [FIELD_CT_MARK] = {"ct mark", 4, DATATYPE_MARK, true},
+    [FIELD_CT_ZONE] = {"ct zone", 2, 0, false},
     [FIELD_CT_ORIG_SADDR] = {"ct original ip saddr", 4, DATATYPE_IPV4_ADDR, true},
     [FIELD_CT_ORIG_SADDR6] = {"ct original ip6 saddr", 16, DATATYPE_IPV6_ADDR, true},
     [FIELD_CT_REPL_SADDR] = {"ct reply ip saddr", 4, DATATYPE_IPV4_ADDR, true},
@@ -59,6 +60,7 @@ static const struct field_row fields[] = {
     [FIELD_TH_SPORT] = {"th sport", 2, DATATYPE_INET_SERVICE, true},
     [FIELD_TH_DPORT] = {"th dport", 2, DATATYPE_INET_SERVICE, true},
     [FIELD_ICMPV6_TYPE] = {"icmpv6 type", 1, 0, false},
+    [FIELD_ICMPV6_QUOTED] = {"@th,112,8", 1, 0, false},
     [FIELD_FIB_DADDR_TYPE] = {"fib daddr type", 4, 0, false},
 };
 

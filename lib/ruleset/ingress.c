@@ -10,6 +10,8 @@
  * never get further than the gateway itself, since no flow between zones has them.
  */
 
+#include <netinet/icmp6.h>
+#include <netinet/in.h> /* before linux/, which then leaves its names alone */
 #include <linux/rtnetlink.h>
 
 #include "ruleset/compile.h"
@@ -17,6 +19,9 @@
 
 /* Where nft's `priority raw` is: after defragmentation, before connection tracking. */
 #define PRIORITY_RAW (-300)
+
+/* The number of AH, so that who lists connections may guess what it is for. */
+#define AUTHENTICATED_ZONE 51
 
 /* Puts each address of a bound host of the segment into a set: alone, with the chain to go to, or
  * with its hardware address. Returns how many they are; without any there is no set. */
@@ -97,6 +102,31 @@ static void write_link_scope(struct compiler *compiler)
                   statement_verdict(VERDICT_ACCEPT));
 }
 
+/*
+ * Packets behind an IPv6 authentication header. Connection tracking looks behind it and would take
+ * them for packets of the connection inside; nftables does not, and judges them as protocol 51. In
+ * a zone of connection tracking of their own they open connections of their own, and nothing that
+ * is approved in one of the two forms passes in the other. What an ICMPv6 error quotes is looked up
+ * in the zone of the error.
+ */
+static void compile_authenticated(struct compiler *compiler)
+{
+    compiler_chain(compiler, "authenticated/errors");
+    for (uint8_t type = ICMP6_DST_UNREACH; type <= ICMP6_PARAM_PROB; type++)
+        compiler_rule(compiler, statement_match_byte(FIELD_ICMPV6_TYPE, false, type),
+                      statement_match_byte(FIELD_ICMPV6_QUOTED, false, IPPROTO_AH),
+                      statement_set_ct_zone(AUTHENTICATED_ZONE));
+}
+
+static void find_authenticated(struct compiler *compiler)
+{
+    compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, IPPROTO_AH),
+                  statement_match_byte(FIELD_NFPROTO, false, 10 /* NFPROTO_IPV6 */),
+                  statement_set_ct_zone(AUTHENTICATED_ZONE));
+    compiler_rule(compiler, statement_match_byte(FIELD_L4PROTO, false, IPPROTO_ICMPV6),
+                  statement_go(VERDICT_JUMP, "authenticated/errors"));
+}
+
 static void compile_segment(struct compiler *compiler, size_t segment)
 {
     char buffer[SEGMENT_TEXT_MAX], map[CHAIN_NAME_MAX], counter[CHAIN_NAME_MAX];
@@ -114,6 +144,8 @@ static void compile_segment(struct compiler *compiler, size_t segment)
         }
         compiler_match_networks(compiler, segment, family, source_field(family),
                                 statement_verdict(VERDICT_ACCEPT));
+        if (family == FAMILY_IPV4)
+            find_authenticated(compiler);
     }
     write_link_scope(compiler);
 
@@ -150,7 +182,7 @@ void compile_ingress(struct compiler *compiler)
     for (size_t i = 0; i < compiler->policy->n_segments; i++)
         compile_segment(compiler, i);
     compile_ingress_map(compiler);
-    compiler_base_chain(compiler, "prerouting", HOOK_PREROUTING, PRIORITY_RAW);
+    compiler_base_chain(compiler, "prerouting", HOOK_PREROUTING, PRIORITY_RAW, true);
 
     /* What comes in by an interface that no zone names goes nowhere but to the gateway itself, and
      * there too only where the gateway is not protected. */
@@ -164,6 +196,12 @@ void compile_ingress(struct compiler *compiler)
                           statement_verdict(VERDICT_ACCEPT));
     }
     compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
+
+    /* What the gateway itself sends, protected or not: answers to it are looked up by the same
+     * rules. */
+    compile_authenticated(compiler);
+    compiler_base_chain(compiler, "authenticated", HOOK_OUTPUT, PRIORITY_RAW, false);
+    find_authenticated(compiler);
 }
 
 /*

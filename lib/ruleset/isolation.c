@@ -173,7 +173,7 @@ static const struct base bases[] = {
 
 static void add_base(struct compiler *compiler, const struct base *base)
 {
-    compiler_base_chain(compiler, base->name, base->hook, PRIORITY_ISOLATED);
+    compiler_base_chain(compiler, base->name, base->hook, PRIORITY_ISOLATED, true);
     /* What is of no isolated zone has been accepted already. */
     if (compiler->error == 0)
         compiler->ruleset->chains[compiler->ruleset->n_chains - 1].policy_drop = false;

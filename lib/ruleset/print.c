@@ -240,11 +240,15 @@ static void print_match(FILE *stream, const struct statement *statement)
     case FIELD_ICMPV6_TYPE:
         fprintf(stream, "%u", statement->value[0]);
         break;
+    case FIELD_ICMPV6_QUOTED:
+        fprintf(stream, "0x%x", statement->value[0]);
+        break;
     case FIELD_L4PROTO:
     case FIELD_IIFNAME:
     case FIELD_OIFNAME:
     case FIELD_CT_DIRECTION:
     case FIELD_CT_MARK:
+    case FIELD_CT_ZONE:
     case FIELD_CT_ORIG_SADDR:
     case FIELD_CT_ORIG_SADDR6:
     case FIELD_CT_REPL_SADDR:
@@ -281,6 +285,20 @@ static void print_meter_rate(FILE *stream, const struct statement *statement)
             statement->burst);
 }
 
+static void print_set_number(FILE *stream, const struct statement *statement)
+{
+    uint32_t mark;
+    uint16_t zone;
+
+    memcpy(&mark, statement->value, sizeof(mark));
+    memcpy(&zone, statement->value, sizeof(zone));
+    fprintf(stream, "%s set ", field_name(statement->fields[0]));
+    if (statement->fields[0] == FIELD_CT_ZONE)
+        fprintf(stream, "%" PRIu16, zone);
+    else
+        fprintf(stream, "0x%08" PRIx32, mark);
+}
+
 static void print_statement(FILE *stream, const struct statement *statement)
 {
     switch (statement->kind) {
@@ -300,8 +318,8 @@ static void print_statement(FILE *stream, const struct statement *statement)
         print_fields(stream, statement);
         fprintf(stream, " map @%s", statement->object);
         break;
-    case STATEMENT_CLEAR_CT_MARK:
-        fputs("ct mark set 0x00000000", stream);
+    case STATEMENT_SET_CT_NUMBER:
+        print_set_number(stream, statement);
         break;
     case STATEMENT_COUNTER:
         fprintf(stream, "counter name \"%s\"", statement->object);

@@ -42,6 +42,7 @@ enum field {
     FIELD_CT_STATUS,      /* ct status */
     FIELD_CT_DIRECTION,   /* ct direction */
     FIELD_CT_MARK,        /* ct mark */
+    FIELD_CT_ZONE,        /* ct zone: only set */
     FIELD_CT_ORIG_SADDR,  /* ct original ip saddr */
     FIELD_CT_ORIG_SADDR6, /* ct original ip6 saddr */
     FIELD_CT_REPL_SADDR,  /* ct reply ip saddr */
@@ -54,6 +55,7 @@ enum field {
     FIELD_TH_SPORT,       /* th sport: the first two bytes of the transport header */
     FIELD_TH_DPORT,       /* th dport */
     FIELD_ICMPV6_TYPE,    /* icmpv6 type: implies meta l4proto ipv6-icmp */
+    FIELD_ICMPV6_QUOTED,  /* @th,112,8: next header of a packet that an ICMPv6 error quotes */
     FIELD_FIB_DADDR_TYPE, /* fib daddr type */
 };
 
@@ -90,7 +92,7 @@ enum statement_kind {
     STATEMENT_LOOKUP,        /* fields . fields [!=] @object */
     STATEMENT_VERDICT_MAP,   /* fields . fields vmap @object */
     STATEMENT_SET_CT_MARK,   /* ct mark set fields . fields map @object */
-    STATEMENT_CLEAR_CT_MARK, /* ct mark set 0 */
+    STATEMENT_SET_CT_NUMBER, /* fields[0] set `value`: ct mark, ct zone */
     STATEMENT_COUNTER,       /* counter name "object" */
     STATEMENT_COUNTER_MAP,   /* counter name fields . fields map @object */
     STATEMENT_LIMIT,         /* limit rate `rate`/second burst `burst` packets */

@@ -100,7 +100,16 @@ struct statement statement_set_ct_mark(struct field_list fields, const char *map
 
 struct statement statement_clear_ct_mark(void)
 {
-    return (struct statement){.kind = STATEMENT_CLEAR_CT_MARK};
+    return statement_with_fields(STATEMENT_SET_CT_NUMBER, FIELDS(FIELD_CT_MARK), NULL);
+}
+
+struct statement statement_set_ct_zone(uint16_t zone)
+{
+    struct statement statement =
+        statement_with_fields(STATEMENT_SET_CT_NUMBER, FIELDS(FIELD_CT_ZONE), NULL);
+
+    memcpy(statement.value, &zone, sizeof(zone));
+    return statement;
 }
 
 struct statement statement_counter(const char *name)

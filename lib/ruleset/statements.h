@@ -32,6 +32,8 @@ struct statement statement_verdict_map(struct field_list fields, const char *map
 struct statement statement_set_ct_mark(struct field_list fields, const char *map);
 /* Sets the mark to 0, which is the id of no flow. */
 struct statement statement_clear_ct_mark(void);
+/* Before connection tracking: in which of its zones it looks for the packet's connection. */
+struct statement statement_set_ct_zone(uint16_t zone);
 struct statement statement_counter(const char *name);
 struct statement statement_counter_map(struct field_list fields, const char *map);
 struct statement statement_limit(uint32_t rate, uint32_t burst);

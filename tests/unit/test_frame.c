@@ -53,6 +53,7 @@ static const struct frame_options bent[] = {
     {.fragment_size = 1400, .padding = 3000},
     {.hop_by_hop = true},
     {.destination_options = true},
+    {.authenticated = true},
     {.fragment_size = 8, .hop_by_hop = true},
     {.fragment_size = 8, .destination_options = true},
     {.fragment_size = 8, .hop_by_hop = true, .destination_options = true},
