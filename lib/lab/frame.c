@@ -527,21 +527,29 @@ static int split_ipv4(const uint8_t *bytes, size_t size, bool quoted, struct fra
     return 0;
 }
 
+/* Steps over a header whose first byte names the next. */
+static int skip_header(struct frame_packet *packet, size_t length)
+{
+    if (length > packet->length)
+        return -EBADMSG;
+    packet->next_header = packet->body[0];
+    packet->body += length;
+    packet->length -= length;
+    return 0;
+}
+
 /* Steps over options and routing headers. */
 static int skip_extensions(struct frame_packet *packet)
 {
     while (packet->next_header == IPPROTO_HOPOPTS || packet->next_header == IPPROTO_DSTOPTS ||
            packet->next_header == IPPROTO_ROUTING) {
-        size_t length;
+        int r;
 
         if (packet->length < IPV6_EXTENSION)
             return -EBADMSG;
-        length = ((size_t)packet->body[1] + 1) * 8;
-        if (length > packet->length)
-            return -EBADMSG;
-        packet->next_header = packet->body[0];
-        packet->body += length;
-        packet->length -= length;
+        r = skip_header(packet, ((size_t)packet->body[1] + 1) * 8);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -612,18 +620,10 @@ int frame_split(const uint8_t *bytes, size_t size, struct frame_packet *ret_pack
 /* Steps over an authentication header that is not the frame's own protocol. */
 static int skip_authentication(struct frame_packet *packet)
 {
-    size_t length;
-
     if (packet->next_header != IPPROTO_AH || packet->length < AH_HEADER ||
         packet->body[0] == AH_NEXT)
         return 0;
-    length = ((size_t)packet->body[1] + 2) * 4;
-    if (length > packet->length)
-        return -EBADMSG;
-    packet->next_header = packet->body[0];
-    packet->body += length;
-    packet->length -= length;
-    return 0;
+    return skip_header(packet, ((size_t)packet->body[1] + 2) * 4);
 }
 
 static int read_body(const struct frame_packet *packet, bool quoted, struct frame *ret_frame)
