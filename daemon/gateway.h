@@ -56,8 +56,9 @@ struct gateway {
     /* When a generation that was not confirmed tries to go back again, by CLOCK_BOOTTIME; 0: it has
      * not failed to. */
     usec_t go_back_again;
-    usec_t seen;  /* events of time up to this instant have been told */
-    bool changed; /* since gateway_take_changed() was last called */
+    usec_t seen;         /* events of time up to this instant have been told */
+    bool changed;        /* since gateway_take_changed() was last called */
+    bool others_changed; /* tables of others, since bypasses were last looked for */
 };
 
 /*

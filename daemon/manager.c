@@ -76,6 +76,9 @@ static void follow_changes(struct manager *manager)
         links_watch_look(manager->gateway);
         notify_status(manager, "");
     }
+    if (manager->gateway->others_changed && manager->links)
+        links_watch_look_soon(manager->links);
+    manager->gateway->others_changed = false;
     followers_tell(&manager->control.followers, manager->gateway);
 }
 

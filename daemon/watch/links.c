@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Interfaces change in bursts, so bypasses are looked for a moment after the first change. */
+/* Interfaces and tables of others change in bursts, so bypasses are looked for a moment after the
+ * first change. */
 
 #include "daemon/watch/links.h"
 
@@ -34,6 +35,19 @@ struct links_watch *links_watch_free(struct links_watch *watch)
     return NULL;
 }
 
+/* Where nothing passes that should not: without forwarding nothing passes, other tables can only
+ * take packets away, and `unknown` means that something could not be checked. */
+static bool is_harmless(const char *code)
+{
+    static const char *const codes[] = {"forwarding-off", BYPASS_OTHERS_DROP, "others-mark",
+                                        "unknown"};
+
+    for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
+        if (strcmp(code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
 void links_watch_look(struct gateway *gateway)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
@@ -51,14 +65,9 @@ void links_watch_look(struct gateway *gateway)
     findings_begin(gateway->findings, "bypass");
     for (size_t i = 0; i < bypasses.n_bypasses; i++) {
         const struct bypass *bypass = &bypasses.bypasses[i];
-        /* Without forwarding nothing passes, and `unknown` means that something could not be
-         * checked.
-         */
-        bool harmless =
-            strcmp(bypass->code, "forwarding-off") == 0 || strcmp(bypass->code, "unknown") == 0;
         int r = findings_report(gateway->findings, "bypass", bypass->code,
-                                harmless ? FINDING_WARNING : FINDING_CRITICAL, bypass->object, "%s",
-                                bypass->message);
+                                is_harmless(bypass->code) ? FINDING_WARNING : FINDING_CRITICAL,
+                                bypass->object, "%s", bypass->message);
 
         if (r > 0)
             log_message(LOG_WARNING, MESSAGE_BYPASS, "%s: %s", bypass->code, bypass->message);
@@ -76,8 +85,7 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* SETTLE_USEC after the first change; later changes do not delay it. */
-static void look_soon(struct links_watch *watch)
+void links_watch_look_soon(struct links_watch *watch)
 {
     int enabled = SD_EVENT_OFF;
 
@@ -106,7 +114,7 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *user
     }
     findings_drop(findings, "links", "links-unknown", NULL);
     if (r > 0)
-        look_soon(watch);
+        links_watch_look_soon(watch);
     return 0;
 }
 

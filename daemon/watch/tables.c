@@ -75,6 +75,7 @@ static int on_tables(sd_event_source *source, int fd, uint32_t events, void *use
     while ((r = watch_read(watch->tables, RULESET_TABLE, &watched)) != 0) {
         if (r < 0) {
             look = true;
+            gateway->others_changed = true;
             if (r == -ENOBUFS)
                 continue;
             break;
@@ -86,6 +87,7 @@ static int on_tables(sd_event_source *source, int fd, uint32_t events, void *use
         } else {
             /* Only another table changed. */
             enforcement_skip(gateway->enforcement, watched.generation);
+            gateway->others_changed = true;
         }
     }
 

@@ -358,8 +358,7 @@ static int find_forwarding(struct bypass_search *search)
     return r < 0 ? r : 0;
 }
 
-/* True where a zone's interface is a bridge or in one. */
-static bool zone_is_bridged(const struct bypass_search *search)
+bool bypass_zone_is_bridged(const struct bypass_search *search)
 {
     for (size_t i = 0; i < links_count(search->links); i++) {
         const struct link *link = links_at(search->links, i);
@@ -394,7 +393,7 @@ static int find_bridge_netfilter(struct bypass_search *search)
 {
     int r;
 
-    if (!zone_is_bridged(search))
+    if (!bypass_zone_is_bridged(search))
         return 0;
     r = judge_bridge_netfilter(search, "bridge-nf-call-iptables", FAMILY_IPV4);
     if (r == 0)
@@ -406,8 +405,8 @@ int bypasses_find(const struct policy *outline, const struct links *links,
                   struct nftables *nftables, struct arena *arena, struct bypasses *ret_bypasses)
 {
     static int (*const finders[])(struct bypass_search *) = {
-        find_bridged,         find_unnamed,    find_misplaced,        bypass_find_tables,
-        bypass_find_programs, find_forwarding, find_bridge_netfilter,
+        find_bridged,       find_unnamed,         find_misplaced,  bypass_find_tables,
+        bypass_find_others, bypass_find_programs, find_forwarding, find_bridge_netfilter,
     };
     struct bypass_search search = {
         .policy = outline, .links = links, .nftables = nftables, .arena = arena};

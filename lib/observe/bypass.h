@@ -7,8 +7,8 @@
 #include "policy/policy.h"
 
 /*
- * Ways around the ruleset that this gateway has open. Each is a finding: nothing here changes
- * anything.
+ * Ways around the ruleset that this gateway has open, and what else on it takes approved packets
+ * away. Each is a finding: nothing here changes anything.
  *
  *   bridged-zones       interfaces of two zones are in one bridge, or zone interfaces in a bridge
  *                       through which packets pass below forwarding
@@ -16,11 +16,17 @@
  *   misplaced-address   the gateway has an address of one zone on an interface of another
  *   flowtable           a flowtable carries packets past the rules
  *   notrack             a rule of another table takes packets out of connection tracking
+ *   others-drop         a base chain of another table can drop what the policy approves
+ *   others-mark         rules of another table write the mark of connections
  *   xdp-program         an XDP program is on a zone's interface
  *   tc-program          a classifier or action of tc is on a zone's interface
  *   forwarding-off      the kernel forwards nothing for a family that the policy has flows for
  *   bridge-netfilter    bridged packets are given to the rules for forwarded ones
  */
+#define BYPASS_OTHERS_DROP "others-drop"
+/* The object of both: the table as `inet fw`, the chain, and its hook. */
+#define BYPASS_CHAIN_FORMAT "table %s chain %s hook %s"
+
 struct bypass {
     const char *code;    /* a static string from the list above */
     const char *object;  /* interface, table or sysctl; arena */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <linux/netfilter/nf_tables.h>
+
+#include "kernel/attributes.h"
 #include "kernel/netlink.h"
 #include "observe/bypass.h"
 
@@ -26,9 +29,33 @@ const struct link *bypass_link(const struct bypass_search *search, int index);
  * it, or what it stands on. */
 bool bypass_carries_zone(const struct bypass_search *search, const struct link *link);
 
+/* True where a zone's interface is a bridge or in one. */
+bool bypass_zone_is_bridged(const struct bypass_search *search);
+
+/* `inet`, `ip`, …; `other`. Static. */
+const char *bypass_family_name(uint8_t family);
+/* The text of an attribute, empty where there is none. Borrowed from the message. */
+const char *bypass_string_of(struct attributes attributes, uint16_t type);
+/* `inet fw`: the table that a message is about, which its attribute `type` names. Returns
+ * `buffer`. */
+#define BYPASS_TABLE_TEXT_MAX (NFT_TABLE_MAXNAMELEN + 16)
+const char *bypass_table_text(const struct nlmsghdr *message, uint16_t type,
+                              char buffer[BYPASS_TABLE_TEXT_MAX]);
+
 /* Each looks for what its file is about. 0 or -ENOMEM. */
 int bypass_find_tables(struct bypass_search *search);
+int bypass_find_others(struct bypass_search *search);
 int bypass_find_programs(struct bypass_search *search);
+
+/* What a rule of another table can do. */
+enum effect {
+    EFFECT_DROP = 1,
+    EFFECT_REJECT = 2,
+    EFFECT_QUEUE = 4,
+    EFFECT_MARK = 8,
+};
+/* What an expression of a rule does by itself; verdicts and maps are not looked at. */
+unsigned bypass_expression_effects(const struct nlattr *expression);
 
 /* Handlers of messages from nftables (netlink_handler); `userdata` is the search. */
 int bypass_see_flowtable(const struct nlmsghdr *message, void *userdata);

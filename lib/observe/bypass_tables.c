@@ -21,10 +21,7 @@
 #include "kernel/nftables_private.h"
 #include "observe/bypass_private.h"
 
-/* `inet fw` of the table that a message is about. */
-#define TABLE_TEXT_MAX (NFT_TABLE_MAXNAMELEN + 16)
-
-static const char *family_name(uint8_t family)
+const char *bypass_family_name(uint8_t family)
 {
     static const char *const names[] = {
         [NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip",       [NFPROTO_IPV6] = "ip6",
@@ -34,34 +31,34 @@ static const char *family_name(uint8_t family)
     return family < ELEMENTS_OF(names) && names[family] ? names[family] : "other";
 }
 
-static const char *string_of(struct attributes attributes, uint16_t type)
+const char *bypass_string_of(struct attributes attributes, uint16_t type)
 {
     const char *text = attribute_string(attributes_find(attributes, type));
 
     return text ? text : "";
 }
 
-static const char *table_text(const struct nlmsghdr *message, uint16_t type,
-                              char buffer[TABLE_TEXT_MAX])
+const char *bypass_table_text(const struct nlmsghdr *message, uint16_t type,
+                              char buffer[BYPASS_TABLE_TEXT_MAX])
 {
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
 
-    snprintf(buffer, TABLE_TEXT_MAX, "%s %s", family_name(header->nfgen_family),
-             string_of(attributes_of(message), type));
+    snprintf(buffer, BYPASS_TABLE_TEXT_MAX, "%s %s", bypass_family_name(header->nfgen_family),
+             bypass_string_of(attributes_of(message), type));
     return buffer;
 }
 
 int bypass_see_flowtable(const struct nlmsghdr *message, void *userdata)
 {
     struct bypass_search *search = userdata;
-    char table[TABLE_TEXT_MAX];
+    char table[BYPASS_TABLE_TEXT_MAX];
 
     if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
         return -EBADMSG;
-    table_text(message, NFTA_FLOWTABLE_TABLE, table);
+    bypass_table_text(message, NFTA_FLOWTABLE_TABLE, table);
     return bypass_add(search, "flowtable", table,
                       "flowtable %s of table %s carries packets past the rules",
-                      string_of(attributes_of(message), NFTA_FLOWTABLE_NAME), table);
+                      bypass_string_of(attributes_of(message), NFTA_FLOWTABLE_NAME), table);
 }
 
 /* The target of iptables that does the same, as nftables holds it. */
@@ -69,7 +66,7 @@ static bool is_notrack_target(const struct nlattr *data)
 {
     struct attributes attributes = attributes_in(data);
     const struct nlattr *info = attributes_find(attributes, NFTA_TARGET_INFO);
-    const char *name = string_of(attributes, NFTA_TARGET_NAME);
+    const char *name = bypass_string_of(attributes, NFTA_TARGET_NAME);
     uint16_t flags = 0;
 
     if (strcmp(name, "NOTRACK") == 0)
@@ -83,7 +80,7 @@ static bool is_notrack_target(const struct nlattr *data)
 static bool is_notrack(const struct nlattr *expression)
 {
     struct attributes attributes = attributes_in(expression);
-    const char *name = string_of(attributes, NFTA_EXPR_NAME);
+    const char *name = bypass_string_of(attributes, NFTA_EXPR_NAME);
 
     return strcmp(name, "notrack") == 0 ||
            (strcmp(name, "target") == 0 &&
@@ -107,21 +104,21 @@ int bypass_see_rule(const struct nlmsghdr *message, void *userdata)
 {
     struct bypass_search *search = userdata;
     const struct bypasses *found = &search->found;
-    char table[TABLE_TEXT_MAX];
+    char table[BYPASS_TABLE_TEXT_MAX];
 
     if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
         return -EBADMSG;
     if (!has_notrack(message))
         return 0;
 
-    table_text(message, NFTA_RULE_TABLE, table);
+    bypass_table_text(message, NFTA_RULE_TABLE, table);
     if (found->n_bypasses > 0 &&
         strcmp(found->bypasses[found->n_bypasses - 1].code, "notrack") == 0 &&
         strcmp(found->bypasses[found->n_bypasses - 1].object, table) == 0)
         return 0;
     return bypass_add(search, "notrack", table,
                       "a rule in chain %s of table %s takes packets out of connection tracking",
-                      string_of(attributes_of(message), NFTA_RULE_CHAIN), table);
+                      bypass_string_of(attributes_of(message), NFTA_RULE_CHAIN), table);
 }
 
 /* Dumps of all families. What was found is given up where the dump has to be started over. */

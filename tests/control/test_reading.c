@@ -490,6 +490,50 @@ static json_t *read_evidence(const struct scene *scene, const json_t *isolated, 
     return json;
 }
 
+/* Whether there is such a finding about the object, and none else of the code. */
+static bool is_found(struct scene *scene, const char *code, const char *object)
+{
+    cleanup_(json_decrefp) json_t *status = calls_get(scene->segd, "GetStatus", NULL);
+    const json_t *findings = json_object_get(status, "findings");
+
+    ck_assert_ptr_null(find_text(findings, "code", "unknown"));
+    return find_text(findings, "code", code) && find_text(findings, "object", object);
+}
+
+/* segd looks a moment after the change: whoever waits asks until it has. */
+static void wait_until_found(struct scene *scene, const char *object, bool found)
+{
+    while (is_found(scene, "others-drop", object) != found)
+        continue;
+}
+
+START_TEST(what_other_tables_drop_is_told_until_they_go)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, PORT);
+    cleanup_(json_decrefp) json_t *verified = NULL;
+
+    enter(&scene, policy);
+    send_main(&scene, FAMILY_IPV4, 1);
+    sandbox_nft("table ip fw { chain f { type filter hook forward priority 5; policy drop; }; }\n");
+    wait_until_found(&scene, "table ip fw chain f hook forward", true);
+    ck_assert(!wires_try(scene.lab, WIRE_A, &frame, NULL));
+    verified = calls_get(scene.segd, "Verify", NULL);
+    ck_assert_ptr_nonnull(find_text(json_object_get(verified, "findings"), "code", "others-drop"));
+
+    sandbox_nft("add rule ip fw f accept\nchain ip fw f { policy accept; }\n");
+    wait_until_found(&scene, "table ip fw chain f hook forward", false);
+    send_main(&scene, FAMILY_IPV4, 1);
+
+    sandbox_nft("insert rule ip fw f udp dport 5000 reject\n");
+    wait_until_found(&scene, "table ip fw chain f hook forward", true);
+    sandbox_nft("delete table ip fw\n");
+    wait_until_found(&scene, "table ip fw chain f hook forward", false);
+    send_main(&scene, FAMILY_IPV4, 1);
+    ck_assert_int_eq(calls_repairs(scene.segd), 0);
+}
+END_TEST
+
 START_TEST(evidence_has_the_connections_that_were_cut)
 {
     cleanup_(scene_clear) struct scene scene = {0};
@@ -534,5 +578,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, lockdown_has_no_flows_and_counts_what_it_refuses);
     tcase_add_test(tests, zones_are_told_with_their_interfaces);
     tcase_add_test(tests, status_is_all_in_one_look);
+    tcase_add_test(tests, what_other_tables_drop_is_told_until_they_go);
     tcase_add_test(tests, evidence_has_the_connections_that_were_cut);
 }

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "control/client.h"
 #include "explain.h"
+#include "observe/bypass.h"
 #include "policy/spelling.h"
 #include "words.h"
 
@@ -181,14 +183,95 @@ static bool is_asked(const struct question *question, const struct explain_optio
            !question->families[family].implied;
 }
 
+void other_chains_clear(struct other_chains *others)
+{
+    free(others->chains);
+    free(others->texts);
+}
+
+/* `table inet fw chain forward hook forward` into its parts, in place. False for anything else. */
+static bool split_object(char *object, const char **ret_table, const char **ret_chain,
+                         const char **ret_hook)
+{
+    static const char before[] = "table ", between[] = " chain ", after[] = " hook ";
+    char *chain = strstr(object, between), *hook = chain ? strstr(chain, after) : NULL;
+
+    if (strncmp(object, before, strlen(before)) != 0 || !hook)
+        return false;
+    *chain = *hook = '\0';
+    *ret_table = object + strlen(before);
+    *ret_chain = chain + strlen(between);
+    *ret_hook = hook + strlen(after);
+    return true;
+}
+
+/* Whether packets of the question meet a chain of this table and hook. */
+static bool is_met(const struct explanation *explanation, const char *table, const char *hook)
+{
+    const struct asked *asked = &explanation->question->families[explanation->family];
+    bool from_gateway = asked->from.kind == ASKED_GATEWAY;
+    bool to_gateway = asked->to.kind == ASKED_GATEWAY;
+
+    if (strncmp(table, explanation->family == FAMILY_IPV4 ? "ip6 " : "ip ",
+                explanation->family == FAMILY_IPV4 ? 4 : 3) == 0)
+        return false;
+    if (strcmp(hook, "forward") == 0)
+        return !from_gateway && !to_gateway;
+    /* Also their replies. */
+    if (strcmp(hook, "input") == 0 || strcmp(hook, "output") == 0)
+        return from_gateway || to_gateway;
+    return true;
+}
+
+int other_chains_new(const struct status_reply *status, const struct explanation *explanation,
+                     struct other_chains *ret_others)
+{
+    cleanup_(other_chains_clear) struct other_chains others = {0};
+    size_t size = 1;
+    char *at;
+
+    for (size_t i = 0; i < status->n_findings; i++)
+        size += strlen(status->findings[i].object ? status->findings[i].object : "") + 1;
+    others.chains = calloc(status->n_findings + 1, sizeof(*others.chains));
+    others.texts = at = malloc(size);
+    if (!others.chains || !at)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < status->n_findings; i++) {
+        const struct finding *finding = &status->findings[i];
+        struct other_chain *chain = &others.chains[others.n_chains];
+        const char *hook;
+
+        if (strcmp(finding->code, BYPASS_OTHERS_DROP) != 0 || !finding->object)
+            continue;
+        strcpy(at, finding->object);
+        if (split_object(at, &chain->table, &chain->chain, &hook) &&
+            is_met(explanation, chain->table, hook)) {
+            chain->message = finding->message;
+            others.n_chains++;
+        }
+        at += strlen(finding->object) + 1;
+    }
+    *ret_others = others;
+    others = (struct other_chains){0};
+    return 0;
+}
+
+static void status_clear(struct status_reply *status)
+{
+    record_clear(&status_reply_type, status);
+}
+
 /* Explains in the family that is judged and in the other one. Returns an exit code. */
 static int explain_families(const struct loaded *loaded, const struct question *question,
-                            const struct explain_options *options)
+                            const struct explain_options *options,
+                            const struct status_reply *status)
 {
     enum family family = is_asked(question, options, FAMILY_IPV4) ? FAMILY_IPV4 : FAMILY_IPV6;
     enum family other_family = family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
     cleanup_(explanation_freep) struct explanation *explanation = NULL;
     cleanup_(explanation_freep) struct explanation *other = NULL;
+    cleanup_(other_chains_clear) struct other_chains others = {0};
     usec_t now = loaded->compiled->now;
     int r, exit_code;
 
@@ -199,9 +282,11 @@ static int explain_families(const struct loaded *loaded, const struct question *
                             now, &other);
     if (r < 0)
         return instant_failed(r);
+    if (other_chains_new(status, explanation, &others) < 0)
+        return command_no_memory();
 
-    const struct explained explained = {loaded->compiled->sources, question, explanation, other,
-                                        now};
+    const struct explained explained = {
+        loaded->compiled->sources, question, explanation, other, now, others};
 
     exit_code = explanation->allowed ? EXIT_YES : EXIT_NO;
     if (options->judged.json)
@@ -215,9 +300,12 @@ static int explain(const struct command *command, const struct explain_options *
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(question_clear) struct question question = {0};
+    cleanup_(status_clear) struct status_reply status = {0};
     int r;
 
     r = running_or_files(command, &options->judged, &loaded);
+    if (r == EXIT_YES && !options->judged.path)
+        r = running_status(command, &options->judged, &status);
     if (r != EXIT_YES)
         return r;
 
@@ -231,7 +319,7 @@ static int explain(const struct command *command, const struct explain_options *
     if (r > 0)
         return refuse(command, &question, (enum question_problem)r, options->judged.json);
 
-    return explain_families(&loaded, &question, options);
+    return explain_families(&loaded, &question, options, &status);
 }
 
 int run_explain(const struct command *command, int argc, char **argv)

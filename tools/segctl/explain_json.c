@@ -210,6 +210,19 @@ static json_t *other_to_json(const struct explained *explained)
                      reason_to_string(other->main->reason));
 }
 
+static json_t *others_to_json(const struct explained *explained)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < explained->others.n_chains; i++) {
+        const struct other_chain *other = &explained->others.chains[i];
+
+        array = append_json(array, json_pack("{s:s, s:s, s:s}", "table", other->table, "chain",
+                                             other->chain, "message", other->message));
+    }
+    return array;
+}
+
 json_t *explain_to_json(const struct explained *explained)
 {
     const struct explanation *explanation = explained->explanation;
@@ -217,7 +230,7 @@ json_t *explain_to_json(const struct explained *explained)
     json_t *object, *details;
 
     object = json_pack(
-        "{s:s, s:s?, s:s?, s:s, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "verdict",
+        "{s:s, s:s?, s:s?, s:s, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "verdict",
         verdict(explanation->allowed), "flow",
         flow_name(explained, explanation->main->decision.flow), "reason",
         reason_to_string(explanation->main->reason), "family", family_word(explanation->family),
@@ -226,7 +239,7 @@ json_t *explain_to_json(const struct explained *explained)
         end_to_json(explained, explanation->family, explained->question->to, &asked->to), "service",
         explained->question->service, "answers", answers_to_json(explained), "path",
         path_to_json(explained), "nearest", nearest_to_json(explained), "other_family",
-        other_to_json(explained));
+        other_to_json(explained), "others", others_to_json(explained));
     details = details_to_json(explained);
     if (object && json_object_update(object, details) < 0) {
         json_decref(object);

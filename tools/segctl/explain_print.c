@@ -516,6 +516,11 @@ static void print_notes(const struct explained *explained)
         field("note");
         puts("hosts on one interface reach each other without the gateway");
     }
+    for (size_t i = 0; explanation->allowed && i < explained->others.n_chains; i++) {
+        field("note");
+        words_print(stdout, "table `%s` chain `%s` may still drop it\n",
+                    explained->others.chains[i].table, explained->others.chains[i].chain);
+    }
     if (!explanation->whole) {
         field("note");
         printf("`segctl matrix %s %s` names all flows between the two zones\n",

@@ -274,3 +274,21 @@ int running_or_files(const struct command *command, const struct judged *judged,
     return judged->path ? loaded_require(loaded, judged->path, &input, judged->json)
                         : read_running(command, judged, &input, loaded);
 }
+
+int running_status(const struct command *command, const struct judged *judged,
+                   struct status_reply *ret_status)
+{
+    struct remote remote = {.command = command, .socket = judged->socket, .json = judged->json};
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    int exit_code = remote_call(&remote, "GetStatus", &reply);
+    int r;
+
+    if (exit_code != EXIT_YES)
+        return exit_code;
+    r = record_decode_reply(&status_reply_type, reply, ret_status);
+    if (r == -ENOMEM)
+        return command_no_memory();
+    return r < 0 ? remote_fail(&remote, EXIT_FAILED, "failed", NULL,
+                               "the reply of segd has no status")
+                 : EXIT_YES;
+}

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "command.h"
 #include "compiled/compiled.h"
+#include "record/wire.h"
 
 /* A policy in a command that judges it itself, and what is wrong with it. A zeroed structure is
  * empty. */
@@ -36,6 +37,11 @@ struct judged {
     const char *at; /* a time, or NULL for now */
     bool json;
 };
+
+/* What segd says of itself, its findings among it; to be cleared with record_clear(). Returns an
+ * exit code; unless it is EXIT_YES the error has been printed. */
+int running_status(const struct command *command, const struct judged *judged,
+                   struct status_reply *ret_status);
 
 /*
  * Compiles the policy files of the path, or the policy that the daemon at the socket enforces, with
