@@ -146,6 +146,8 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
     struct compiled_input input = {
         .overrides = &gateway->state.overrides,
         .sctp_missing = nftables_features_missing_sctp(enforcement_features(gateway->enforcement)),
+        .ipsec_missing =
+            nftables_features_missing_ipsec(enforcement_features(gateway->enforcement)),
         .last = COMPILED_POLICY,
     };
     int r = outcome_begin(outcome);

@@ -40,7 +40,7 @@ struct links_watch *links_watch_free(struct links_watch *watch)
 static bool is_harmless(const char *code)
 {
     static const char *const codes[] = {"forwarding-off", BYPASS_OTHERS_DROP, "others-mark",
-                                        "unknown"};
+                                        "own-address", "unknown"};
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
         if (strcmp(code, codes[i]) == 0)

@@ -366,7 +366,7 @@ static int scope_is_whole(const struct question *question, enum family family,
 
 static bool is_unjudged(const struct policy *policy, const struct asked *asked)
 {
-    bool from = asked->from.kind == ASKED_GATEWAY, to = asked->to.kind == ASKED_GATEWAY;
+    bool from = asked_is_gateway(&asked->from), to = asked_is_gateway(&asked->to);
 
     return (from && to) || ((from || to) && !policy->gateway_protect);
 }

@@ -226,9 +226,14 @@ static const struct flow_end *end_find(const struct end *end, const char *zone)
 
 static bool is_whole(const struct policy *policy, const struct flow_end *end)
 {
-    for (enum family family = 0; end->zone != ZONE_GATEWAY && family < FAMILIES; family++) {
+    for (enum family family = 0; family < FAMILIES; family++) {
+        struct range every = family_all(family);
+        const struct range_set all = {.ranges = &every, .n_ranges = 1, .capacity = 1};
+
         if (!range_set_includes(&end->addresses.by_family[family],
-                                &policy->zones[end->zone].addresses.by_family[family]))
+                                end->zone == ZONE_GATEWAY
+                                    ? &all
+                                    : &policy->zones[end->zone].addresses.by_family[family]))
             return false;
     }
     return true;
@@ -444,6 +449,8 @@ static void list_networks(struct comparison *comparison, const void *old, const 
 VALUE(zone_label, struct zone, label_text(it->name, it->label))
 VALUE(zone_class, struct zone, zone_class_to_string(it->class))
 VALUE(zone_intra, struct zone, it->intra_allow ? "allow" : "deny")
+VALUE(zone_ipsec, struct zone, it->ipsec ? "required" : NULL)
+INCLUDES(ipsec_includes, struct zone, !a->ipsec || b->ipsec)
 INCLUDES(intra_includes, struct zone, a->intra_allow || !b->intra_allow)
 
 static const struct field_key zone_keys[] = {
@@ -452,6 +459,7 @@ static const struct field_key zone_keys[] = {
     {"interfaces", true, .list = list_interfaces},
     {"networks", true, .list = list_networks},
     {"intra", true, zone_intra, .includes = intra_includes},
+    {"ipsec", true, zone_ipsec, .includes = ipsec_includes},
 };
 
 /* Hosts, groups and services. */

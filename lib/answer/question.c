@@ -75,6 +75,11 @@ static int parse_address(const struct policy *policy, enum family typed, ip_numb
     if (family == typed) {
         end->address = address;
         end->has_zone = policy_zone_of_address(policy, family, address, &end->zone);
+        /* An address of the gateway lies in a network too, and a group in none. */
+        if (end->host && (end->host->zone == ZONE_GATEWAY || end->host->multicast)) {
+            end->has_zone = true;
+            end->zone = end->host->zone;
+        }
         return range_set_add(&end->addresses, (struct range){address, address});
     }
     if (!end->host)
@@ -105,7 +110,7 @@ static int parse_end(const struct policy *policy, const char *text, enum family 
         return r;
 
     end->has_zone = true;
-    if (end->zone == ZONE_GATEWAY) {
+    if (end->zone == ZONE_GATEWAY && strcmp(text, "gateway") == 0) {
         end->kind = ASKED_GATEWAY;
         return range_set_add(&end->addresses, family_all(family));
     }
@@ -176,8 +181,8 @@ static bool zone_is_unknown(const struct asked *asked)
 {
     const struct asked_end *from = &asked->from, *to = &asked->to;
 
-    return asked->possible && ((from->kind == ASKED_GATEWAY && !to->has_zone) ||
-                               (to->kind == ASKED_GATEWAY && !from->has_zone));
+    return asked->possible &&
+           ((asked_is_gateway(from) && !to->has_zone) || (asked_is_gateway(to) && !from->has_zone));
 }
 
 int question_parse(const struct policy *policy, const char *from, const char *to,

@@ -36,6 +36,12 @@ struct asked_end {
     struct range_set addresses;
 };
 
+/* `gateway`, or an address of it. */
+static inline bool asked_is_gateway(const struct asked_end *end)
+{
+    return end->has_zone && end->zone == ZONE_GATEWAY;
+}
+
 /* The question in one family. */
 struct asked {
     /* False: an end or the service has nothing of this family; the rest is empty then. */

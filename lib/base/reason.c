@@ -23,6 +23,7 @@ static const struct {
     [REASON_INVALID] = WORDS("invalid", PAIR),
     [REASON_UNKNOWN_INTERFACE] = WORDS("unknown-interface", NONE),
     [REASON_LIMITED] = WORDS("limited", FLOW),
+    [REASON_CLEAR_TEXT] = WORDS("clear-text", ZONE),
     /* An isolation stands beside the ruleset, with a chain of its own. */
     [REASON_ISOLATED] = {REASON_NAME_ISOLATED, "segd " REASON_NAME_ISOLATED " ",
                          REASON_NAME_ISOLATED "/drop", REASON_DETAIL_ZONE},

@@ -13,11 +13,12 @@ enum reason {
     REASON_MAC_MISMATCH,
     REASON_INVALID,
     REASON_UNKNOWN_INTERFACE,
-    REASON_LIMITED,  /* the flow's limit is reached */
-    REASON_ISOLATED, /* it would pass, but one of the zones is isolated */
-    REASON_LOCKDOWN, /* there is no policy to apply */
+    REASON_LIMITED,    /* the flow's limit is reached */
+    REASON_CLEAR_TEXT, /* from or to a zone that requires IPsec, without it */
+    REASON_ISOLATED,   /* it would pass, but one of the zones is isolated */
+    REASON_LOCKDOWN,   /* there is no policy to apply */
 };
-#define REASONS 10
+#define REASONS 11
 
 /* What stands after a reason in the names of its counters. */
 enum reason_detail {

@@ -76,6 +76,29 @@ static int check_sctp(const char *missing, const struct policy *policy,
     return -EBADMSG;
 }
 
+static int check_ipsec(const char *missing, const struct policy *policy,
+                       struct diagnostics *diagnostics)
+{
+    const struct zone *zone = missing ? policy_zone_with_ipsec(policy) : NULL;
+
+    if (!zone)
+        return 0;
+    if (diagnostics_add(diagnostics, SEVERITY_ERROR, "kernel-lacks", zone->location,
+                        "use a kernel with IPsec, or give the zone an interface of its own",
+                        "zone `%s` requires IPsec: %s", zone->name, missing) < 0)
+        return -ENOMEM;
+    return -EBADMSG;
+}
+
+/* What the policy asks for and the kernel lacks. */
+static int check_kernel(const struct compiled_input *input, const struct policy *policy,
+                        struct diagnostics *diagnostics)
+{
+    int r = check_sctp(input->sctp_missing, policy, diagnostics);
+
+    return r == 0 ? check_ipsec(input->ipsec_missing, policy, diagnostics) : r;
+}
+
 int compiled_isolate(struct compiled *compiled, const struct overrides *overrides)
 {
     struct ruleset *isolation = NULL;
@@ -120,7 +143,7 @@ static int compile_policy(struct compiled *compiled, const struct compiled_input
     if (r == -E2BIG)
         r = -EBADMSG;
     if (r == 0)
-        r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
+        r = check_kernel(input, compiled->policy, diagnostics);
     if (r == 0 && input->last == COMPILED_RULESET)
         r = compile_ruleset(compiled, input, states);
     return r;
@@ -151,7 +174,7 @@ static int attempt(const struct texts *texts, const struct compiled_input *input
     if (r == 0 && wants_diagram)
         r = compile_policy(compiled, input, diagnostics);
     else if (r == 0)
-        r = check_sctp(input->sctp_missing, compiled->policy, diagnostics);
+        r = check_kernel(input, compiled->policy, diagnostics);
     if (r == 0 || r == -EBADMSG)
         *ret_compiled = TAKE_PTR(compiled);
     return r;

@@ -31,11 +31,12 @@ enum source_kind {
     SOURCE_CT_TUPLE,
     SOURCE_PAYLOAD,
     SOURCE_FIB,
+    SOURCE_RT,
 };
 
 struct source {
     enum source_kind kind;
-    uint32_t key;    /* of meta and ct, base of a payload, result of a fib */
+    uint32_t key;    /* of meta, ct and rt, base of a payload, result of a fib */
     uint32_t offset; /* of a payload; direction of a ct tuple; flags of a fib */
     /* What must be tested before; 0 for nothing. */
     uint8_t nfproto;
@@ -68,7 +69,10 @@ static const struct source sources[] = {
                            IPPROTO_ICMPV6},
     [FIELD_ICMPV6_QUOTED] = {SOURCE_PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, 14, NFPROTO_IPV6,
                              IPPROTO_ICMPV6},
+    [FIELD_FIB_SADDR_TYPE] = {SOURCE_FIB, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_SADDR},
     [FIELD_FIB_DADDR_TYPE] = {SOURCE_FIB, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR},
+    [FIELD_META_IPSEC] = {SOURCE_META, NFT_META_SECPATH},
+    [FIELD_RT_IPSEC] = {SOURCE_RT, NFT_RT_XFRM},
 };
 
 /* The first error is kept: after it nothing more is added. */
@@ -123,7 +127,7 @@ static void load(struct lowering *lowering, enum field field, size_t word, size_
 {
     static const char *const names[] = {
         [SOURCE_META] = "meta",       [SOURCE_CT] = "ct",   [SOURCE_CT_TUPLE] = "ct",
-        [SOURCE_PAYLOAD] = "payload", [SOURCE_FIB] = "fib",
+        [SOURCE_PAYLOAD] = "payload", [SOURCE_FIB] = "fib", [SOURCE_RT] = "rt",
     };
     const struct source *source = &sources[field];
     uint8_t direction = (uint8_t)source->offset;
@@ -151,6 +155,10 @@ static void load(struct lowering *lowering, enum field field, size_t word, size_
         put(lowering, NFTNL_EXPR_FIB_RESULT, source->key);
         put(lowering, NFTNL_EXPR_FIB_FLAGS, source->offset);
         put(lowering, NFTNL_EXPR_FIB_DREG, register_at(word));
+        break;
+    case SOURCE_RT:
+        put(lowering, NFTNL_EXPR_RT_KEY, source->key);
+        put(lowering, NFTNL_EXPR_RT_DREG, register_at(word));
         break;
     }
 }
@@ -475,6 +483,7 @@ static const struct expression_row rows[] = {
      {NFTNL_EXPR_PAYLOAD_BASE, NFTNL_EXPR_PAYLOAD_OFFSET, NFTNL_EXPR_PAYLOAD_LEN,
       NFTNL_EXPR_PAYLOAD_DREG, NFTNL_EXPR_PAYLOAD_SREG}},
     {"fib", {NFTNL_EXPR_FIB_DREG, NFTNL_EXPR_FIB_RESULT, NFTNL_EXPR_FIB_FLAGS}},
+    {"rt", {NFTNL_EXPR_RT_KEY, NFTNL_EXPR_RT_DREG}},
     {"cmp", {NFTNL_EXPR_CMP_SREG, NFTNL_EXPR_CMP_OP, NFTNL_EXPR_CMP_DATA}},
     {"bitwise",
      {NFTNL_EXPR_BITWISE_SREG, NFTNL_EXPR_BITWISE_DREG, NFTNL_EXPR_BITWISE_LEN,

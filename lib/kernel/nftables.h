@@ -56,6 +56,7 @@ struct nftables_features {
     bool destroy;          /* DESTROYSETELEM, 6.3 */
     bool update_timeout;   /* adding an element again changes its timeout, 6.12 */
     bool conntrack;        /* ct expressions, ct mark and ct zone */
+    bool ipsec;            /* meta ipsec and rt ipsec */
     bool sctp;             /* connection tracking of SCTP by port, which can be left out */
 };
 int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features);
@@ -64,6 +65,9 @@ int nftables_probe(struct nftables *nftables, struct nftables_features *ret_feat
 const char *nftables_features_missing(const struct nftables_features *features);
 /* The same for what only a policy with ports of SCTP needs (policy_flow_with_ports()). */
 const char *nftables_features_missing_sctp(const struct nftables_features *features);
+/* The same for what only a policy with a zone that requires IPsec needs (policy_zone_with_ipsec()).
+ */
+const char *nftables_features_missing_ipsec(const struct nftables_features *features);
 
 /* Why the kernel refused a batch. */
 struct nftables_refusal {

@@ -136,6 +136,25 @@ static int build_conntrack(struct probe *probe)
     return r;
 }
 
+/* nft_meta and nft_rt know IPsec where the kernel has CONFIG_XFRM. */
+static int build_ipsec(struct probe *probe)
+{
+    struct statement statements[] = {
+        {.kind = STATEMENT_MATCH, .fields = {FIELD_META_IPSEC}, .n_fields = 1},
+        {.kind = STATEMENT_MATCH, .fields = {FIELD_RT_IPSEC}, .n_fields = 1},
+    };
+    struct rule rule = {.statements = statements, .n_statements = ELEMENTS_OF(statements)};
+    const struct chain chain = {.name = "rules", .rules = &rule, .n_rules = 1};
+    const struct change change = {.chain = &chain};
+    int r = build_table(probe);
+
+    if (r == 0)
+        r = objects_add_chain(probe->batch, probe->table, &change);
+    if (r == 0)
+        r = objects_add_rules(probe->batch, probe->table, &change);
+    return r;
+}
+
 static void name_table(struct probe *probe, size_t number)
 {
     snprintf(probe->table, sizeof(probe->table), "segd-probe-%ld-%zu", (long)getpid(), number);
@@ -275,6 +294,7 @@ int nftables_probe(struct nftables *nftables, struct nftables_features *ret_feat
         {build_owned_table, &features.owner_persist, 0},
         {build_destroy, &features.destroy, 0},
         {build_conntrack, &features.conntrack, 0},
+        {build_ipsec, &features.ipsec, 0},
     };
     int r = probe_attempts(&probe, attempts, ELEMENTS_OF(attempts));
 
@@ -310,4 +330,11 @@ const char *nftables_features_missing_sctp(const struct nftables_features *featu
         return NULL;
     return "the kernel does not track SCTP (CONFIG_NF_CT_PROTO_SCTP): to it all of SCTP between "
            "two hosts is one connection";
+}
+
+const char *nftables_features_missing_ipsec(const struct nftables_features *features)
+{
+    if (features->ipsec)
+        return NULL;
+    return "the kernel has no IPsec (CONFIG_XFRM), or nftables cannot ask for it";
 }

@@ -83,12 +83,34 @@ static bool is_shared(const struct plan *plan, size_t zone)
     return false;
 }
 
+/* Whether an address of the gateway that the lab does not have decides. */
+static bool needs_own_address(const struct plan *plan, const struct packet *packet)
+{
+    struct packet any = *packet;
+
+    if (packet->from == ZONE_GATEWAY)
+        any.source = 0;
+    if (packet->to == ZONE_GATEWAY)
+        any.destination = 0;
+    return decide(plan, &any) != decide(plan, packet);
+}
+
+/* The lab has no IPsec. */
+static bool needs_ipsec(const struct plan *plan, size_t zone)
+{
+    return zone != ZONE_GATEWAY && plan->policy->zones[zone].ipsec;
+}
+
 static bool can_send(const struct plan *plan, const struct probe *probe)
 {
     const struct packet *packet = &probe->packet;
     bool own = packet->from == ZONE_GATEWAY || packet->to == ZONE_GATEWAY;
 
+    if (needs_ipsec(plan, packet->from) || needs_ipsec(plan, packet->to))
+        return false;
     if (own && (packet->from == packet->to || !plan->policy->gateway_protect))
+        return false;
+    if (own && needs_own_address(plan, packet))
         return false;
     /* No program of the gateway can have the port 0 of TCP. */
     if (packet->to == ZONE_GATEWAY && packet->service == SERVICE_NUMBER(IPPROTO_TCP, 0))
@@ -598,8 +620,8 @@ static int plan_expectations(struct plan *plan)
             .from = expectation->from_zone,
             .to = expectation->to_zone,
             .family = expectation->family,
-            .source = expectation->from_zone == ZONE_GATEWAY ? 0 : expectation->from,
-            .destination = expectation->to_zone == ZONE_GATEWAY ? 0 : expectation->to,
+            .source = expectation->from,
+            .destination = expectation->to,
             .service = SERVICE_NUMBER(expectation->protocol, expectation->port),
         };
         struct probe probe = plan_probe(PROBE_EXPECTATION, NO_FLOW, &packet);

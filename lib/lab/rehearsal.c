@@ -76,6 +76,8 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
     stage->rehearsal->missing = nftables_features_missing(&features);
     if (!stage->rehearsal->missing && policy_flow_with_ports(stage->plan->policy, IPPROTO_SCTP))
         stage->rehearsal->missing = nftables_features_missing_sctp(&features);
+    if (!stage->rehearsal->missing && policy_zone_with_ipsec(stage->plan->policy))
+        stage->rehearsal->missing = nftables_features_missing_ipsec(&features);
     if (stage->rehearsal->missing)
         return -EOPNOTSUPP;
 

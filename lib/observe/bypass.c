@@ -13,8 +13,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "diagram/diagram.h"
 #include "kernel/forwarding.h"
 #include "observe/bypass_private.h"
@@ -243,6 +245,64 @@ static int find_misplaced(struct bypass_search *search)
     return r;
 }
 
+struct own_address {
+    enum family family;
+    ip_number address;
+};
+
+static int compare_own(const void *a, const void *b)
+{
+    const struct own_address *left = a, *right = b;
+
+    if (left->family != right->family)
+        return left->family < right->family ? -1 : 1;
+    return (left->address > right->address) - (left->address < right->address);
+}
+
+static int judge_host(struct bypass_search *search, const struct host *host,
+                      const struct own_address *own, size_t n_own)
+{
+    char text[ADDRESS_TEXT_MAX];
+
+    for (size_t i = 0; i < host->n_addresses; i++) {
+        const struct host_address *address = &host->addresses[i];
+        const struct own_address wanted = {address->family, address->address};
+
+        if (bsearch(&wanted, own, n_own, sizeof(*own), compare_own))
+            return bypass_add(search, "own-address", host->name,
+                              "host %s has %s, which is an address of the gateway itself: write "
+                              "`zone: gateway`",
+                              host->name, address_format(address->family, address->address, text));
+    }
+    return 0;
+}
+
+/* A packet to the gateway itself is judged as one to `gateway`, whatever zone its address lies in.
+ */
+static int find_own_addresses(struct bypass_search *search)
+{
+    cleanup_(freep) struct own_address *own = NULL;
+    size_t n_own = 0, capacity = 0;
+    int r = 0;
+
+    for (size_t i = 0; i < links_count(search->links); i++) {
+        const struct link *link = links_at(search->links, i);
+
+        for (size_t j = 0; r == 0 && j < link->n_addresses; j++) {
+            struct own_address address = {link->addresses[j].family, link->addresses[j].address};
+
+            r = array_append(&own, &n_own, &capacity, &address, sizeof(address));
+        }
+    }
+    if (n_own == 0)
+        return r;
+    qsort(own, n_own, sizeof(*own), compare_own);
+    for (size_t i = 0; r == 0 && i < search->policy->n_hosts; i++)
+        if (search->policy->hosts[i].zone != ZONE_GATEWAY)
+            r = judge_host(search, &search->policy->hosts[i], own, n_own);
+    return r;
+}
+
 /*
  * Settings of the kernel decide too which packets the rules see: whether it forwards at all, and
  * whether it gives them packets that a bridge passes on. A setting of a family or module that the
@@ -358,6 +418,48 @@ static int find_forwarding(struct bypass_search *search)
     return r < 0 ? r : 0;
 }
 
+/* Redirects are sent where either of the two settings is on. Returns 1 where they are, 0 where not
+ * or where a finding says that this is unknown, or -ENOMEM. */
+static int sends_redirects(struct bypass_search *search, const char *interface)
+{
+    const char *const names[] = {"all", interface};
+    char path[SETTING_MAX];
+    bool on = false;
+
+    for (size_t i = 0; !on && i < ELEMENTS_OF(names); i++) {
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/send_redirects", names[i]);
+        r = setting_read(path, &on);
+        if (r < 0 && r != -ENOENT)
+            return bypass_add_unknown(search, path, r);
+    }
+    return on;
+}
+
+/* Hosts of two zones on one wire: the gateway itself tells one where the other is. The kernel has
+ * no such setting for IPv6. */
+static int find_shared_redirects(struct bypass_search *search)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < links_count(search->links); i++) {
+        const struct link *link = links_at(search->links, i);
+        const struct segment *segment = bypass_segment(search, link);
+
+        if (!segment || segment->n_zones < 2)
+            continue;
+        r = sends_redirects(search, link->name);
+        if (r > 0)
+            r = bypass_add(search, "shared-redirects", link->name,
+                           "net.ipv4.conf.%s.send_redirects or that of all is on: hosts of zones "
+                           "%s and %s on %s are told to go around the gateway",
+                           link->name, policy_zone_name(search->policy, segment->zones[0]),
+                           policy_zone_name(search->policy, segment->zones[1]), link->name);
+    }
+    return r < 0 ? r : 0;
+}
+
 bool bypass_zone_is_bridged(const struct bypass_search *search)
 {
     for (size_t i = 0; i < links_count(search->links); i++) {
@@ -405,8 +507,9 @@ int bypasses_find(const struct policy *outline, const struct links *links,
                   struct nftables *nftables, struct arena *arena, struct bypasses *ret_bypasses)
 {
     static int (*const finders[])(struct bypass_search *) = {
-        find_bridged,       find_unnamed,         find_misplaced,  bypass_find_tables,
-        bypass_find_others, bypass_find_programs, find_forwarding, find_bridge_netfilter,
+        find_bridged,          find_unnamed,          find_misplaced,       find_own_addresses,
+        bypass_find_tables,    bypass_find_others,    bypass_find_programs, find_forwarding,
+        find_bridge_netfilter, find_shared_redirects,
     };
     struct bypass_search search = {
         .policy = outline, .links = links, .nftables = nftables, .arena = arena};

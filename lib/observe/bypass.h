@@ -14,10 +14,13 @@
  *                       through which packets pass below forwarding
  *   unnamed-interface   an interface is up that no zone names
  *   misplaced-address   the gateway has an address of one zone on an interface of another
+ *   own-address         a host of a zone has an address of this machine: flows of it mean nothing
  *   flowtable           a flowtable carries packets past the rules
  *   notrack             a rule of another table takes packets out of connection tracking
  *   others-drop         a base chain of another table can drop what the policy approves
  *   others-mark         rules of another table write the mark of connections
+ *   shared-redirects    redirects are on for an interface of two zones: told by one, hosts of the
+ *                       other go around the gateway
  *   xdp-program         an XDP program is on a zone's interface
  *   tc-program          a classifier or action of tc is on a zone's interface
  *   forwarding-off      the kernel forwards nothing for a family that the policy has flows for

@@ -40,6 +40,7 @@ struct draft_zone {
     struct draft_text *interfaces;
     struct draft_text *networks;
     struct draft_text *intra;
+    struct draft_text *ipsec;
 };
 
 struct draft_host {

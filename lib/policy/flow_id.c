@@ -40,6 +40,16 @@ static void digest_ranges(digest *state, const struct range_set *set)
     }
 }
 
+/* Whether the end is all addresses of the family, as `gateway` is. */
+static bool is_all(const struct flow_end *end, enum family family)
+{
+    const struct range_set *set = &end->addresses.by_family[family];
+    struct range all = family_all(family);
+
+    return set->n_ranges == 1 && set->ranges[0].first == all.first &&
+           set->ranges[0].last == all.last;
+}
+
 /*
  * The addresses of all ends together, by family: zones are disjoint, so nothing is lost, and it
  * does not matter what zones are called or where they stand. The gateway is a mark of its own, and
@@ -59,7 +69,7 @@ static int digest_ends(digest *state, const struct policy *policy, const struct 
         cleanup_(range_set_clear) struct range_set all = {0};
 
         for (size_t i = 0; r == 0 && i < n_ends; i++) {
-            if (ends[i].zone != ZONE_GATEWAY)
+            if (ends[i].zone != ZONE_GATEWAY || !is_all(&ends[i], family))
                 r = range_set_add_set(&all, &ends[i].addresses.by_family[family]);
         }
         if (r < 0)

@@ -30,6 +30,7 @@ static const struct grammar_key zone_keys[] = {
     LIST_REQUIRED(struct draft_zone, interfaces),
     LIST_REQUIRED(struct draft_zone, networks),
     TEXT(struct draft_zone, intra),
+    TEXT(struct draft_zone, ipsec),
 };
 MAPPING("zone", struct draft_zone, zone_keys);
 

@@ -193,7 +193,7 @@ const char *names_suggest(struct resolver *resolver, const struct names *names, 
 /* `a zone, host or group` */
 static const char *describe_kinds(unsigned kinds)
 {
-    if (kinds == KIND(KNOWN_ZONE))
+    if ((kinds & ~KIND(KNOWN_GATEWAY)) == KIND(KNOWN_ZONE))
         return "a zone";
     if (kinds == KIND(KNOWN_HOST))
         return "a host";

@@ -70,6 +70,24 @@ static int copy_zones(struct arena *arena, struct policy *outline)
     return r;
 }
 
+/* Names and addresses: all that findings tell of a host. */
+static int copy_hosts(struct arena *arena, struct policy *outline)
+{
+    struct host *hosts = arena_copy(arena, outline->hosts, outline->n_hosts * sizeof(*hosts));
+    int r = hosts ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < outline->n_hosts; i++) {
+        r = copy_text(arena, &hosts[i].name);
+        hosts[i].label = hosts[i].name;
+        hosts[i].addresses = arena_copy(arena, hosts[i].addresses,
+                                        hosts[i].n_addresses * sizeof(*hosts[i].addresses));
+        if (!hosts[i].addresses)
+            r = -ENOMEM;
+    }
+    outline->hosts = hosts;
+    return r;
+}
+
 static int copy_owners(struct arena *arena, const struct policy_store *store,
                        struct policy_store *outline)
 {
@@ -125,12 +143,16 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
         .n_zones = policy->n_zones,
         .segments = policy->segments,
         .n_segments = policy->n_segments,
+        .hosts = policy->hosts,
+        .n_hosts = policy->n_hosts,
     };
     r = arena_keep_string(arena, &outline->policy.site);
     if (r == 0)
         r = arena_keep_string(arena, &outline->policy.timezone);
     if (r == 0)
         r = copy_zones(arena, &outline->policy);
+    if (r == 0)
+        r = copy_hosts(arena, &outline->policy);
     if (r == 0)
         r = copy_owners(arena, (const struct policy_store *)policy, outline);
     if (r == 0)

@@ -126,7 +126,8 @@ static bool names_zone(const struct end_name *names, size_t n_names, size_t zone
 /*
  * What a host uses before it has an address, or within its link: RFC 2131 section 4.1 (DHCP comes
  * from 0.0.0.0 and is answered to 255.255.255.255), RFC 4861 section 4.1 (router solicitations may
- * come from ::), RFC 8415 section 7.1 (DHCPv6 goes to ff02::1:2), RFC 5771 section 4.
+ * come from ::), RFC 8415 section 7.1 (DHCPv6 goes to ff02::1:2); and groups: RFC 5771, RFC 4291
+ * section 2.7.
  */
 static int add_link_addresses(struct range_set *ranges, bool is_source, enum family family)
 {
@@ -138,7 +139,7 @@ static int add_link_addresses(struct range_set *ranges, bool is_source, enum fam
         if (is_source)
             return range_set_add(ranges, (struct range){0, 0});
         r = range_set_add(ranges, (struct range){0xffffffff, 0xffffffff});
-        return r < 0 ? r : range_set_add(ranges, (struct range){0xe0000000, 0xe00000ff});
+        return r < 0 ? r : range_set_add(ranges, (struct range){0xe0000000, 0xefffffff});
     }
 
     r = range_set_add(ranges, (struct range){link_local, link_local | all_ones >> 10});
@@ -146,8 +147,7 @@ static int add_link_addresses(struct range_set *ranges, bool is_source, enum fam
         return r;
     if (is_source)
         return range_set_add(ranges, (struct range){0, 0});
-    return range_set_add(ranges, (struct range){(ip_number)0xff02 << 112,
-                                                (ip_number)0xff02 << 112 | all_ones >> 16});
+    return range_set_add(ranges, (struct range){(ip_number)0xff << 120, all_ones});
 }
 
 int policy_end_addresses(const struct policy *policy, const struct flow *flow,
@@ -159,11 +159,12 @@ int policy_end_addresses(const struct policy *policy, const struct flow *flow,
     cleanup_(range_set_clear) struct range_set ranges = {0};
     int r;
 
+    bool on_link = other_zone == ZONE_GATEWAY || (flow->implicit && other_zone == end->zone);
+
     (void)policy;
 
     r = range_set_add_set(&ranges, &end->addresses.by_family[family]);
-    if (r == 0 && other_zone == ZONE_GATEWAY && end->zone != ZONE_GATEWAY &&
-        names_zone(names, n_names, end->zone))
+    if (r == 0 && on_link && end->zone != ZONE_GATEWAY && names_zone(names, n_names, end->zone))
         r = add_link_addresses(&ranges, is_source, family);
     if (r < 0)
         return r;
@@ -183,6 +184,14 @@ static bool names_ports(const struct service *service, uint8_t protocol)
             return true;
     }
     return false;
+}
+
+const struct zone *policy_zone_with_ipsec(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_zones; i++)
+        if (policy->zones[i].ipsec)
+            return &policy->zones[i];
+    return NULL;
 }
 
 const struct flow *policy_flow_with_ports(const struct policy *policy, uint8_t protocol)

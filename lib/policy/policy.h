@@ -63,6 +63,7 @@ struct zone {
     struct address_set addresses;
     bool any; /* `networks` has `any`; at most one zone has */
     bool intra_allow;
+    bool ipsec; /* `ipsec: required`: nothing passes from or to its addresses in clear text */
 };
 
 /* One address of a host: the range's first and last are equal. */
@@ -71,13 +72,14 @@ struct host_address {
     ip_number address;
 };
 
-struct host {
+struct host { /* of a zone, or addresses of the gateway, or multicast groups with members there */
     const char *name;
     const char *label;
     struct location location;
     size_t zone;
     const struct host_address *addresses;
     size_t n_addresses;
+    bool multicast; /* its addresses are groups; only in `to` */
     bool has_mac;
     struct mac mac;
 };
@@ -113,7 +115,7 @@ struct service {
 
 /* What a list of `from` or `to` means in one zone: one entry per zone, sorted by zone. */
 struct flow_end {
-    size_t zone; /* or ZONE_GATEWAY, whose addresses are all of both families */
+    size_t zone; /* or ZONE_GATEWAY, whose addresses are all of both families, or those of hosts */
     struct address_set addresses;
 };
 
@@ -209,7 +211,7 @@ struct flow_mark {
 struct expectation {
     struct location location;
     enum family family;
-    /* Zones of the two addresses, or ZONE_GATEWAY; addresses are meaningless for the gateway. */
+    /* Zones of the two addresses, or ZONE_GATEWAY; the address of `gateway` is 0. */
     size_t from_zone;
     size_t to_zone;
     ip_number from;
@@ -326,13 +328,16 @@ bool policy_zone_of_address(const struct policy *policy, enum family family, ip_
 /*
  * The addresses of one family that `end` of `flow` stands for when the other end of a connection
  * lies in `other_zone` (a zone, or ZONE_GATEWAY). `is_source`: `end` is one of the flow's `from`,
- * not of its `to`. These are what the policy says, and for the gateway itself all of the family.
+ * not of its `to`. These are what the policy says; `gateway` is all of the family.
  *
  * One case adds to them: where a whole zone (not a host or group) talks with the gateway, its hosts
  * also use addresses that no zone can own, before they have one of their own (DHCP) or because the
  * link asks for it (DHCPv6, router solicitation, VRRP):
  *   from a zone to the gateway   0.0.0.0, ::, fe80::/10
- *   from the gateway to a zone   255.255.255.255, 224.0.0.0/24, fe80::/10, ff02::/16
+ *   from the gateway to a zone   255.255.255.255, 224.0.0.0/4, fe80::/10, ff00::/8
+ *
+ * The flow of `intra: allow` has both within its zone: the kernel may give bridged packets to the
+ * rules for forwarded ones (br_netfilter), and hosts at two ports of a bridge talk so.
  *
  * Returns 0 and a set that the caller owns (range_set_clear()), or -ENOMEM.
  */
@@ -340,6 +345,8 @@ int policy_end_addresses(const struct policy *policy, const struct flow *flow,
                          const struct flow_end *end, bool is_source, size_t other_zone,
                          enum family family, struct range_set *ret_ranges);
 
+/* The first zone that requires IPsec; NULL where none does. */
+const struct zone *policy_zone_with_ipsec(const struct policy *policy);
 /* The first enabled flow that names some ports of a protocol, but not all; NULL where none does. */
 const struct flow *policy_flow_with_ports(const struct policy *policy, uint8_t protocol);
 

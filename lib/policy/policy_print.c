@@ -187,6 +187,8 @@ static void print_zones(const struct policy *policy, FILE *stream)
             print_addresses(&line, "networks", &zone->addresses);
         if (zone->intra_allow)
             line_text(&line, "intra", "allow");
+        if (zone->ipsec)
+            line_text(&line, "ipsec", "required");
         fputs(" }\n", stream);
     }
 }
@@ -202,7 +204,7 @@ static void print_hosts(const struct policy *policy, FILE *stream)
         struct line line = object_begin(stream, host->name);
         struct items items;
 
-        line_text(&line, "zone", policy->zones[host->zone].name);
+        line_text(&line, "zone", policy_zone_name(policy, host->zone));
         items = items_begin(&line, "address", host->n_addresses);
         for (size_t j = 0; j < host->n_addresses; j++)
             items_add(&items,

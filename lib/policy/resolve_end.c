@@ -138,8 +138,23 @@ static int merge_ends(struct resolver *resolver, struct listed *listed, size_t n
     return 0;
 }
 
+/* What is asked of a name as an end of a flow. */
+static int check_end(struct resolver *resolver, const struct draft_text *text,
+                     const struct known *known, bool is_source)
+{
+    if (end_zone(resolver, known) == ZONE_GATEWAY && !resolver->policy->gateway_protect)
+        return report_error(&resolver->report, "gateway-unprotected", text->location,
+                            "add `gateway: { protect: true }`, or remove the flow",
+                            "the gateway is not protected, so this would enforce nothing");
+    if (is_source && known->kind == KNOWN_HOST && resolver->hosts[known->index].multicast)
+        return report_error(&resolver->report, "multicast-source", text->location,
+                            "name who sends to the group",
+                            "`%s` is a multicast group, and nothing comes from one", text->text);
+    return 0;
+}
+
 /* Looks the names up, in order. */
-static int list_names(struct resolver *resolver, const struct draft_text *list,
+static int list_names(struct resolver *resolver, const struct draft_text *list, bool is_source,
                       struct listed *listed, struct end_name *names)
 {
     size_t n = 0;
@@ -149,10 +164,8 @@ static int list_names(struct resolver *resolver, const struct draft_text *list,
         struct known *known;
 
         r = resolve_name(resolver, text, END_KINDS, &known);
-        if (r == 0 && known->kind == KNOWN_GATEWAY && !resolver->policy->gateway_protect)
-            r = report_error(&resolver->report, "gateway-unprotected", text->location,
-                             "add `gateway: { protect: true }`, or remove the flow",
-                             "the gateway is not protected, so this would enforce nothing");
+        if (r == 0)
+            r = check_end(resolver, text, known, is_source);
         gather(&result, r);
         if (r != 0)
             continue;
@@ -162,8 +175,8 @@ static int list_names(struct resolver *resolver, const struct draft_text *list,
     return result;
 }
 
-static int resolve_many(struct resolver *resolver, const struct draft_text *list, size_t n,
-                        struct resolved_ends *ends)
+static int resolve_many(struct resolver *resolver, const struct draft_text *list, bool is_source,
+                        size_t n, struct resolved_ends *ends)
 {
     cleanup_(freep) struct listed *listed = calloc(n, sizeof(*listed));
     struct end_name *names = arena_allocate(resolver->arena, n * sizeof(*names));
@@ -172,7 +185,7 @@ static int resolve_many(struct resolver *resolver, const struct draft_text *list
     if (!listed || !names)
         return -ENOMEM;
 
-    r = list_names(resolver, list, listed, names);
+    r = list_names(resolver, list, is_source, listed, names);
     if (r != 0)
         return r;
 
@@ -188,7 +201,7 @@ static int resolve_many(struct resolver *resolver, const struct draft_text *list
     return merge_ends(resolver, listed, n, ends);
 }
 
-int resolve_ends(struct resolver *resolver, const struct draft_text *list,
+int resolve_ends(struct resolver *resolver, const struct draft_text *list, bool is_source,
                  struct resolved_ends *ret_ends)
 {
     struct listed listed = {0};
@@ -197,9 +210,9 @@ int resolve_ends(struct resolver *resolver, const struct draft_text *list,
     int r;
 
     if (n > 1)
-        return resolve_many(resolver, list, n, ret_ends);
+        return resolve_many(resolver, list, is_source, n, ret_ends);
 
-    r = list_names(resolver, list, &listed, &name);
+    r = list_names(resolver, list, is_source, &listed, &name);
     if (r != 0)
         return r;
     assert(listed.known);

@@ -314,9 +314,9 @@ static int resolve_flow(struct flow_context *context, const struct draft_flow *d
     };
     gather(&result, resolve_details(context, draft, flow));
     if (draft->from)
-        gather(&result, resolve_ends(resolver, draft->from, &from));
+        gather(&result, resolve_ends(resolver, draft->from, true, &from));
     if (draft->to)
-        gather(&result, resolve_ends(resolver, draft->to, &to));
+        gather(&result, resolve_ends(resolver, draft->to, false, &to));
     gather(&result, resolve_flow_services(resolver, draft->services, flow));
     if (result < 0)
         return result;

@@ -71,12 +71,40 @@ static int report_outside(struct resolver *resolver, const struct draft_text *te
                           zone_name);
 }
 
+static bool is_multicast(enum family family, ip_number address)
+{
+    return address >> (family_bits(family) - (family == FAMILY_IPV4 ? 4 : 8)) ==
+           (family == FAMILY_IPV4 ? 0xe : 0xff);
+}
+
 static bool zone_includes(const struct resolver *resolver, const struct known *zone,
                           enum family family, struct range range)
 {
     const struct range_set one = {.ranges = &range, .n_ranges = 1, .capacity = 1};
 
     return range_set_includes(&resolver->zones[zone->index].addresses.by_family[family], &one);
+}
+
+/* That the address can be one of the host's zone. A multicast group belongs to no zone: the zone is
+ * where its members are. */
+static int check_address(struct resolver *resolver, const struct draft_text *text,
+                         const struct known *zone, const struct host_address *address)
+{
+    struct range range = {address->address, address->address};
+    const char *unusable = unusable_network(address->family, range);
+    bool link_local = address->family == FAMILY_IPV6 && address->address >> 118 == 0x3fa;
+
+    if (is_multicast(address->family, address->address))
+        return 0;
+    if (zone->kind == KNOWN_ZONE)
+        return zone_includes(resolver, zone, address->family, range)
+                   ? 0
+                   : report_outside(resolver, text, address->family, address->address, zone);
+    if (!unusable || link_local)
+        return 0;
+    return report_error(&resolver->report, "unusable-address", text->location,
+                        "write an address that the gateway has",
+                        "`%s` cannot be an address of the gateway (%s)", text->text, unusable);
 }
 
 /* One address of a host, written after those it has. */
@@ -90,9 +118,9 @@ static int resolve_host_address(struct resolver *resolver, const struct draft_te
     r = resolve_address(resolver, text, &address.family, &address.address);
     if (r != 0)
         return r;
-    if (zone && !zone_includes(resolver, zone, address.family,
-                               (struct range){address.address, address.address}))
-        return report_outside(resolver, text, address.family, address.address, zone);
+    r = zone ? check_address(resolver, text, zone, &address) : 0;
+    if (r != 0)
+        return r;
 
     for (size_t i = 0; i < host->n_addresses; i++) {
         if (addresses[i].family == address.family && addresses[i].address == address.address)
@@ -100,6 +128,11 @@ static int resolve_host_address(struct resolver *resolver, const struct draft_te
                                   "address `%s` is given twice", text->text);
     }
     addresses[host->n_addresses++] = address;
+    /* Groups of one address may have members in several zones. */
+    if (is_multicast(address.family, address.address)) {
+        host->multicast = true;
+        return 0;
+    }
     return add_claim(&resolver->claims->addresses, (struct claim){
                                                        .family = address.family,
                                                        .number = address.address,
@@ -132,14 +165,24 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
         gather(&result, resolve_host_address(resolver, text, known, zone, host, addresses));
 
     host->addresses = addresses;
+    for (size_t i = 0; result == 0 && host->multicast && i < host->n_addresses; i++)
+        if (!is_multicast(addresses[i].family, addresses[i].address))
+            return report_error(&resolver->report, "mixed-addresses", draft->address->location,
+                                "make a host of the groups, and one of the other addresses",
+                                "host `%s` has multicast groups and other addresses", known->name);
     return result;
 }
 
-static int resolve_mac(struct resolver *resolver, const struct known *known, struct host *host)
+static int resolve_mac(struct resolver *resolver, const struct known *known,
+                       const struct known *zone, struct host *host)
 {
     static const struct mac none;
     const struct draft_text *text = ((const struct draft_host *)known->object)->mac;
     ip_number number = 0;
+
+    if (host->multicast || (zone && zone->kind == KNOWN_GATEWAY))
+        return report_error(&resolver->report, "invalid-mac", text->location, "remove it",
+                            "only a host of a zone has a hardware address that can be checked");
     if (mac_parse(text->text, &host->mac) < 0)
         return report_text(&resolver->report, text, "a hardware address", "invalid-mac",
                            "write it as \"00:00:5e:00:53:11\"", "`%s` is not a hardware address",
@@ -157,11 +200,11 @@ static int resolve_mac(struct resolver *resolver, const struct known *known, str
 }
 
 /* The zone that a host or group says it is in: NULL where that is not known for sure. */
-static int resolve_zone_of(struct resolver *resolver, const struct draft_text *text,
+static int resolve_zone_of(struct resolver *resolver, const struct draft_text *text, unsigned kinds,
                            struct known **ret_zone)
 {
     *ret_zone = NULL;
-    return text ? resolve_name(resolver, text, KIND(KNOWN_ZONE), ret_zone) : REPORTED;
+    return text ? resolve_name(resolver, text, kinds, ret_zone) : REPORTED;
 }
 
 static int resolve_host(struct resolver *resolver, struct known *known)
@@ -177,17 +220,18 @@ static int resolve_host(struct resolver *resolver, struct known *known)
         .location = known->location,
     };
     gather(&result, keep_text(resolver, draft->label, &host->label));
-    gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
+    gather(&result,
+           resolve_zone_of(resolver, draft->zone, KIND(KNOWN_ZONE) | KIND(KNOWN_GATEWAY), &zone));
     gather(&result, resolve_host_addresses(resolver, known, zone, host));
     if (draft->mac)
-        gather(&result, resolve_mac(resolver, known, host));
+        gather(&result, resolve_mac(resolver, known, zone, host));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)
         return 0;
     assert(zone);
 
-    host->zone = zone->index;
+    host->zone = zone->kind == KNOWN_GATEWAY ? ZONE_GATEWAY : zone->index;
     known->index = (uint32_t)resolver->n_hosts++;
     return 0;
 }
@@ -276,6 +320,12 @@ static int resolve_member_host(struct resolver *resolver, const struct draft_tex
         return r;
 
     host = &resolver->hosts[known->index];
+    if (host->multicast || host->zone == ZONE_GATEWAY)
+        return report_error(&resolver->report, "wrong-member", text->location,
+                            "name it in the flow, beside the group",
+                            host->multicast ? "`%s` is a multicast group, not a host of the zone"
+                                            : "`%s` is an address of the gateway, not of a zone",
+                            text->text);
     if (zone && host->zone != zone->index) {
         r = report_error(&resolver->report, "outside-zone", text->location,
                          "a group has members of one zone; make a group for each",
@@ -333,7 +383,7 @@ static int resolve_group(struct resolver *resolver, struct known *known)
         .location = known->location,
     };
     gather(&result, keep_text(resolver, draft->label, &group->label));
-    gather(&result, resolve_zone_of(resolver, draft->zone, &zone));
+    gather(&result, resolve_zone_of(resolver, draft->zone, KIND(KNOWN_ZONE), &zone));
     gather(&result, resolve_members(resolver, draft->members, zone, group));
     if (result < 0)
         return result;

@@ -45,6 +45,16 @@ static const struct {
     {FAMILY_IPV6, {IPV6(0xff00), ~(ip_number)0}, "ff00::/8, multicast"},
 };
 
+const char *unusable_network(enum family family, struct range range)
+{
+    for (size_t i = 0; i < ELEMENTS_OF(unusable); i++) {
+        if (family == unusable[i].family && range.first <= unusable[i].range.last &&
+            range.last >= unusable[i].range.first)
+            return unusable[i].name;
+    }
+    return NULL;
+}
+
 static int resolve_any(struct resolver *resolver, const struct draft_text *text)
 {
     int r;
@@ -69,6 +79,7 @@ static int resolve_network(struct resolver *resolver, const struct draft_text *t
         .location = text->location,
         .text = text->text,
     };
+    const char *name;
     int r;
 
     if (strcmp(text->text, "any") == 0)
@@ -78,15 +89,13 @@ static int resolve_network(struct resolver *resolver, const struct draft_text *t
     if (r != 0)
         return r;
 
-    for (size_t i = 0; i < ELEMENTS_OF(unusable); i++) {
-        if (network.family == unusable[i].family && network.range.first <= unusable[i].range.last &&
-            network.range.last >= unusable[i].range.first)
-            return report_error(&resolver->report, "unusable-network", text->location,
-                                "leave these addresses out; for all that no other zone owns, write "
-                                "`any`",
-                                "the network `%s` has addresses that no zone can own (%s)",
-                                text->text, unusable[i].name);
-    }
+    name = unusable_network(network.family, network.range);
+    if (name)
+        return report_error(&resolver->report, "unusable-network", text->location,
+                            "leave these addresses out; for all that no other zone owns, write "
+                            "`any`",
+                            "the network `%s` has addresses that no zone can own (%s)", text->text,
+                            name);
     return array_append(&resolver->networks, &resolver->n_networks, &resolver->networks_capacity,
                         &network, sizeof(network));
 }
@@ -189,6 +198,16 @@ static int resolve_intra(struct resolver *resolver, const struct draft_text *tex
                           zone->name);
 }
 
+static int resolve_ipsec(struct resolver *resolver, const struct draft_text *text,
+                         struct zone *zone)
+{
+    static const char *const words[] = {"required"};
+    size_t word = 0;
+
+    zone->ipsec = text != NULL;
+    return resolve_word(resolver, text, "ipsec", words, ELEMENTS_OF(words), &word);
+}
+
 static int resolve_zone(struct resolver *resolver, struct known *known)
 {
     const struct draft_zone *draft = (const struct draft_zone *)known->object;
@@ -205,6 +224,7 @@ static int resolve_zone(struct resolver *resolver, struct known *known)
     gather(&result, resolve_interfaces(resolver, draft->interfaces, zone));
     gather(&result, resolve_networks(resolver, draft->networks));
     gather(&result, resolve_intra(resolver, draft->intra, zone));
+    gather(&result, resolve_ipsec(resolver, draft->ipsec, zone));
     if (result < 0)
         return result;
 

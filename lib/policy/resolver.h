@@ -134,6 +134,8 @@ int resolve_range(struct resolver *resolver, const struct draft_text *text, enum
                   struct range *ret_range);
 int resolve_address(struct resolver *resolver, const struct draft_text *text,
                     enum family *ret_family, ip_number *ret_address);
+/* What of the range no zone can own, in words, or NULL. Static. */
+const char *unusable_network(enum family family, struct range range);
 /* Whether somebody meant the text as an address, valid or not. */
 bool looks_like_address(const char *text);
 
@@ -178,5 +180,5 @@ struct resolved_ends {
     const struct end_name *names;
     size_t n_names;
 };
-int resolve_ends(struct resolver *resolver, const struct draft_text *list,
+int resolve_ends(struct resolver *resolver, const struct draft_text *list, bool is_source,
                  struct resolved_ends *ret_ends);

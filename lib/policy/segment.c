@@ -121,6 +121,35 @@ static int make_segment(const struct resolver *resolver, const struct carrier *c
     return 0;
 }
 
+static bool is_outside(const struct zone *zone)
+{
+    return zone->class == ZONE_CLASS_EXTERNAL || zone->any;
+}
+
+/* What comes in by the wire shows its zone by its address alone, and outside anybody may write any
+ * address. */
+static int warn_of_outside(struct resolver *resolver, const struct segment *segment)
+{
+    const struct zone *zones = resolver->zones, *outside = NULL;
+    int r = 0;
+
+    for (size_t i = 0; i < segment->n_zones; i++)
+        if (is_outside(&zones[segment->zones[i]]))
+            outside = &zones[segment->zones[i]];
+    for (size_t i = 0; r >= 0 && outside && i < segment->n_zones; i++) {
+        const struct zone *zone = &zones[segment->zones[i]];
+
+        if (is_outside(zone) || zone->ipsec)
+            continue;
+        r = report_warning(&resolver->report, "outside-on-one-wire", zone->location,
+                           "give it an interface of its own, or write `ipsec: required`",
+                           "zone `%s` shares interface `%s` with `%s`, which is outside: who "
+                           "forges an address there has the rights of `%s`",
+                           zone->name, segment->interfaces[0], outside->name, zone->name);
+    }
+    return r < 0 ? r : 0;
+}
+
 int resolve_segments(struct resolver *resolver)
 {
     size_t n = resolver->n_interfaces, n_carriers, n_segments = 0;
@@ -142,7 +171,9 @@ int resolve_segments(struct resolver *resolver)
             if (compare_zones(&carriers[i], &carriers[end]) != 0)
                 break;
         }
-        r = make_segment(resolver, carriers + i, end - i, &segments[n_segments++]);
+        r = make_segment(resolver, carriers + i, end - i, &segments[n_segments]);
+        if (r == 0)
+            r = warn_of_outside(resolver, &segments[n_segments++]);
         if (r < 0)
             return r;
     }

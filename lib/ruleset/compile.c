@@ -21,6 +21,7 @@
 #include <inttypes.h>
 #include <netinet/in.h> /* before linux/, which then leaves its names alone */
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,6 +332,7 @@ static void compile_hook_head(struct compiler *compiler, const struct hook_shape
     enum field interface = shape->hook == HOOK_INPUT ? FIELD_IIFNAME : FIELD_OIFNAME;
 
     if (shape->hook == HOOK_FORWARD) {
+        compiler_refuse_clear_exit(compiler);
         if (!compiler->policy->gateway_protect)
             refuse_strangers(compiler, FIELD_IIFNAME);
         return;
@@ -342,6 +344,8 @@ static void compile_hook_head(struct compiler *compiler, const struct hook_shape
                   statement_go(VERDICT_JUMP, "neighbour-discovery"));
     if (shape->hook == HOOK_INPUT)
         refuse_strangers(compiler, FIELD_IIFNAME);
+    else
+        compiler_refuse_clear_exit(compiler);
 }
 
 /* The switchboard for packets of open connections: for what leaves, after `egress`. */
@@ -417,6 +421,37 @@ static void compile_own_links(struct compiler *compiler)
                   compiler_ask_live());
 }
 
+/*
+ * Neighbour discovery between the ports of a bridge, which the kernel gives to the rules for
+ * forwarded packets where br_netfilter is on: by the bridge, in and out. It is of no connection,
+ * so that no mark can tell of it.
+ */
+static void compile_bridged_discovery(struct compiler *compiler)
+{
+    const struct policy *policy = compiler->policy;
+
+    for (size_t i = 0; i < policy->n_segments; i++) {
+        const struct segment *segment = &policy->segments[i];
+
+        if (segment->n_zones > 1 || !policy->zones[segment->zones[0]].intra_allow)
+            continue;
+        for (size_t j = 0; j < segment->n_interfaces; j++)
+            compiler_rule(compiler, statement_match_states(CT_STATE_UNTRACKED),
+                          statement_match_name(FIELD_IIFNAME, false, segment->interfaces[j]),
+                          statement_match_name(FIELD_OIFNAME, false, segment->interfaces[j]),
+                          statement_match_byte(FIELD_L4PROTO, false, IPPROTO_ICMPV6),
+                          statement_go(VERDICT_JUMP, "neighbour-discovery"));
+    }
+}
+
+static bool allows_intra(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_zones; i++)
+        if (policy->zones[i].intra_allow)
+            return true;
+    return false;
+}
+
 /* Packets of open connections, and what is not for the policy to judge. */
 static void compile_hook_open(struct compiler *compiler, const struct hook_shape *shape)
 {
@@ -439,6 +474,15 @@ static void compile_hook_open(struct compiler *compiler, const struct hook_shape
     }
     if (shape->hook != HOOK_INPUT)
         refuse_strangers(compiler, FIELD_OIFNAME);
+
+    /* The gateway's own that the kernel gives back (ingress.c) follows what `output` said of it. */
+    if (shape->hook == HOOK_INPUT)
+        compiler_rule(compiler, statement_match_states(CT_STATE_NEW),
+                      statement_match_fib_type(FIELD_FIB_SADDR_TYPE, RTN_LOCAL),
+                      compiler_ask_live());
+
+    if (shape->hook == HOOK_FORWARD)
+        compile_bridged_discovery(compiler);
 
     snprintf(name, sizeof(name), "end/%s/%s", shape->name, reason_to_string(REASON_INVALID));
     compiler_rule(compiler, statement_match_states(CT_STATE_INVALID | CT_STATE_UNTRACKED),
@@ -524,9 +568,10 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
     compile_live(&compiler);
     compile_limits(&compiler);
     compile_interfaces(&compiler);
-    if (compiler.policy->gateway_protect)
+    if (compiler.policy->gateway_protect || allows_intra(compiler.policy))
         compile_neighbour_discovery(&compiler, "neighbour-discovery");
     compile_networks(&compiler);
+    compile_clear_text(&compiler);
     compile_ingress(&compiler);
     compile_egress(&compiler);
     compile_pairs(&compiler);

@@ -88,6 +88,11 @@ void compile_egress(struct compiler *compiler);
 void compiler_pair_name(const struct compiler *compiler, const char *kind, const struct pair *pair,
                         char name[CHAIN_NAME_MAX]);
 void compile_pair(struct compiler *compiler, const struct pair *pair);
+/* Zones that require IPsec, in clear_text.c: sets, counters and the chain of the reason; and the
+ * rules, in the chain added last, for what comes from zones of the segment and for what leaves. */
+void compile_clear_text(struct compiler *compiler);
+void compiler_refuse_clear_ingress(struct compiler *compiler, size_t segment);
+void compiler_refuse_clear_exit(struct compiler *compiler);
 /* Anti-spoofing, in ingress.c: base chain `prerouting`, map and chains `ingress`. */
 void compile_ingress(struct compiler *compiler);
 /* The map `live`, and `logged` where a flow asks for it, in live.c. */

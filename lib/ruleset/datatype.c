@@ -61,7 +61,10 @@ static const struct field_row fields[] = {
     [FIELD_TH_DPORT] = {"th dport", 2, DATATYPE_INET_SERVICE, true},
     [FIELD_ICMPV6_TYPE] = {"icmpv6 type", 1, 0, false},
     [FIELD_ICMPV6_QUOTED] = {"@th,112,8", 1, 0, false},
+    [FIELD_FIB_SADDR_TYPE] = {"fib saddr type", 4, 0, false},
     [FIELD_FIB_DADDR_TYPE] = {"fib daddr type", 4, 0, false},
+    [FIELD_META_IPSEC] = {"meta ipsec", 1, 0, false},
+    [FIELD_RT_IPSEC] = {"rt ipsec", 1, 0, false},
 };
 
 const char *datatype_name(enum datatype type)

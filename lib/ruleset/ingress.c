@@ -13,6 +13,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h> /* before linux/, which then leaves its names alone */
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
@@ -92,6 +93,7 @@ static void write_link_scope(struct compiler *compiler)
     const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
     const struct prefix unspecified = {0, 128};
     const struct prefix nobody = {0, 32}, everybody = {0xffffffff, 32};
+    const struct prefix link_groups = {0xe0000000, 24}; /* RFC 5771 section 4 */
 
     compiler_rule(compiler, statement_match_prefix(FIELD_IP6_SADDR, FAMILY_IPV6, link_local),
                   statement_verdict(VERDICT_ACCEPT));
@@ -100,6 +102,28 @@ static void write_link_scope(struct compiler *compiler)
     compiler_rule(compiler, statement_match_prefix(FIELD_IP_SADDR, FAMILY_IPV4, nobody),
                   statement_match_prefix(FIELD_IP_DADDR, FAMILY_IPV4, everybody),
                   statement_verdict(VERDICT_ACCEPT));
+    /* A switch that asks for groups may have no address: RFC 4541 section 2.1.1. */
+    compiler_rule(compiler, statement_match_prefix(FIELD_IP_SADDR, FAMILY_IPV4, nobody),
+                  statement_match_byte(FIELD_L4PROTO, false, IPPROTO_IGMP),
+                  statement_match_prefix(FIELD_IP_DADDR, FAMILY_IPV4, link_groups),
+                  statement_verdict(VERDICT_ACCEPT));
+}
+
+/*
+ * What the gateway sends to groups and to all, the kernel gives back to its own programs, by the
+ * interface that it leaves. Only such packets have a connection here already, before connection
+ * tracking: `output` has judged them, whatever address they are from. What has none and is from an
+ * address of the gateway was forged by somebody on the wire. (For IPv4 the kernel refuses that
+ * itself.)
+ */
+static void write_own(struct compiler *compiler, const char *counter)
+{
+    const struct prefix groups = {(ip_number)0xff << 120, 8};
+
+    compiler_rule(compiler, statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, groups),
+                  statement_match_states(CT_STATE_INVALID),
+                  statement_match_fib_type(FIELD_FIB_SADDR_TYPE, RTN_LOCAL),
+                  statement_counter(counter), compiler_refuse(REASON_SPOOFED));
 }
 
 /*
@@ -137,6 +161,10 @@ static void compile_segment(struct compiler *compiler, size_t segment)
         bound[family] = compile_bound(compiler, segment, name, family);
 
     compiler_chain(compiler, "ingress/%s", name);
+    compiler_refuse_clear_ingress(compiler, segment);
+    snprintf(counter, sizeof(counter), "%s/%.64s", reason_to_string(REASON_SPOOFED), name);
+    if (compiler->policy->gateway_protect)
+        write_own(compiler, counter);
     for (enum family family = 0; family < FAMILIES; family++) {
         if (bound[family]) {
             snprintf(map, sizeof(map), "ingress/%.64s/bound/%s", name, family_word(family));
@@ -149,7 +177,8 @@ static void compile_segment(struct compiler *compiler, size_t segment)
     }
     write_link_scope(compiler);
 
-    snprintf(counter, sizeof(counter), "%s/%.64s", reason_to_string(REASON_SPOOFED), name);
+    compiler_rule(compiler, statement_match_states(CT_STATE_NEW | CT_STATE_ESTABLISHED),
+                  statement_verdict(VERDICT_ACCEPT));
     compiler_rule(compiler, statement_counter(counter), compiler_refuse(REASON_SPOOFED));
     compiler_counter(compiler, counter);
     if (bound[FAMILY_IPV4] || bound[FAMILY_IPV6]) {
@@ -192,7 +221,7 @@ void compile_ingress(struct compiler *compiler)
                       statement_go(VERDICT_JUMP, "neighbour-discovery"));
     } else {
         for (size_t i = 0; i < ELEMENTS_OF(local_types); i++)
-            compiler_rule(compiler, statement_match_fib_type(local_types[i]),
+            compiler_rule(compiler, statement_match_fib_type(FIELD_FIB_DADDR_TYPE, local_types[i]),
                           statement_verdict(VERDICT_ACCEPT));
     }
     compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));

@@ -234,6 +234,11 @@ static void print_match(FILE *stream, const struct statement *statement)
     case FIELD_CT_STATUS:
         fputs("confirmed", stream);
         break;
+    case FIELD_META_IPSEC:
+    case FIELD_RT_IPSEC:
+        fputs(statement->value[0] ? "exists" : "missing", stream);
+        break;
+    case FIELD_FIB_SADDR_TYPE:
     case FIELD_FIB_DADDR_TYPE:
         print_word(stream, number, fib_types, ELEMENTS_OF(fib_types));
         break;

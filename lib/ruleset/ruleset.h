@@ -56,7 +56,10 @@ enum field {
     FIELD_TH_DPORT,       /* th dport */
     FIELD_ICMPV6_TYPE,    /* icmpv6 type: implies meta l4proto ipv6-icmp */
     FIELD_ICMPV6_QUOTED,  /* @th,112,8: next header of a packet that an ICMPv6 error quotes */
+    FIELD_FIB_SADDR_TYPE, /* fib saddr type */
     FIELD_FIB_DADDR_TYPE, /* fib daddr type */
+    FIELD_META_IPSEC,     /* meta ipsec: the packet came through IPsec */
+    FIELD_RT_IPSEC,       /* rt ipsec: it will leave through IPsec */
 };
 
 /* Bits of ct state, as the kernel's NF_CT_STATE_BIT gives them. */

@@ -66,9 +66,9 @@ struct statement statement_match_first(void)
     return statement;
 }
 
-struct statement statement_match_fib_type(uint32_t type)
+struct statement statement_match_fib_type(enum field field, uint32_t type)
 {
-    return statement_match_number(FIELD_FIB_DADDR_TYPE, type);
+    return statement_match_number(field, type);
 }
 
 struct statement statement_match_prefix(enum field field, enum family family, struct prefix prefix)

@@ -26,7 +26,8 @@ struct statement statement_match_mark(bool negate, uint32_t mark);
 struct statement statement_match_first(void);
 /* An address field of `family` in a prefix. */
 struct statement statement_match_prefix(enum field field, enum family family, struct prefix prefix);
-struct statement statement_match_fib_type(uint32_t type);
+/* FIELD_FIB_SADDR_TYPE or FIELD_FIB_DADDR_TYPE: RTN_* of the address. */
+struct statement statement_match_fib_type(enum field field, uint32_t type);
 struct statement statement_lookup(struct field_list fields, bool negate, const char *set);
 struct statement statement_verdict_map(struct field_list fields, const char *map);
 struct statement statement_set_ct_mark(struct field_list fields, const char *map);

@@ -117,6 +117,8 @@ static void print_zone(struct writer *writer, unsigned zone)
     if (random_chance(&writer->random, 50))
         fprintf(writer->stream, ", intra: %s",
                 random_chance(&writer->random, 50) ? "allow" : "deny");
+    if (random_chance(&writer->random, 20))
+        fputs(", ipsec: required", writer->stream);
     fputs(" }\n", writer->stream);
 }
 

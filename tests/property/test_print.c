@@ -46,6 +46,7 @@ static void assert_zones_equal(const struct zone *a, const struct zone *b)
     assert_sets_equal(&a->addresses, &b->addresses);
     ck_assert_int_eq(a->any, b->any);
     ck_assert_int_eq(a->intra_allow, b->intra_allow);
+    ck_assert_int_eq(a->ipsec, b->ipsec);
 }
 
 static void assert_hosts_equal(const struct host *a, const struct host *b)

@@ -341,7 +341,10 @@ static inline void sample_chains(struct ruleset *ruleset)
     RULE(ruleset, chain, statement_verdict(VERDICT_DROP));
 
     chain = sample_chain(ruleset, "prerouting", HOOK_PREROUTING, -300);
-    RULE(ruleset, chain, statement_match_fib_type(3), statement_verdict(VERDICT_ACCEPT));
+    RULE(ruleset, chain, statement_match_fib_type(FIELD_FIB_DADDR_TYPE, 3),
+         statement_verdict(VERDICT_ACCEPT));
+    RULE(ruleset, chain, statement_match_fib_type(FIELD_FIB_SADDR_TYPE, 2),
+         statement_match_byte(FIELD_META_IPSEC, false, 0), statement_verdict(VERDICT_DROP));
     RULE(ruleset, chain, statement_lookup(FIELDS(FIELD_IP_SADDR, FIELD_ETHER_SADDR), false, "macs"),
          statement_verdict(VERDICT_ACCEPT));
     RULE(ruleset, chain, statement_match_prefix(FIELD_IP_SADDR, FAMILY_IPV4, prefix),

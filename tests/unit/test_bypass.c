@@ -92,10 +92,20 @@ static const struct way ways[] = {
     {"forwarding-off", "net.ipv4.conf.eth2.forwarding", NULL,
      "echo 0 >/proc/sys/net/ipv4/conf/eth2/forwarding",
      "echo 1 >/proc/sys/net/ipv4/conf/eth2/forwarding"},
+    {"own-address", "web", NULL, "ip address add 10.2.0.5/24 dev eth3",
+     "ip address del 10.2.0.5/24 dev eth3"},
+    {"own-address", "pc", NULL, "ip address add fd00:1::5/64 dev eth2 nodad",
+     "ip address del fd00:1::5/64 dev eth2"},
     {"forwarding-off", "net.ipv6.conf.all.forwarding", NULL,
      "echo 0 >/proc/sys/net/ipv6/conf/all/forwarding",
      "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"},
 };
+
+#define HOSTED                                                                                     \
+    ZONES "hosts:\n"                                                                               \
+          "  pc: { zone: office, address: [10.1.0.5, 'fd00:1::5'] }\n"                             \
+          "  web: { zone: server, address: 10.2.0.5 }\n"                                           \
+          "  own: { zone: gateway, address: [10.1.0.1, 'fd00:1::1'] }\n" FLOW
 
 START_TEST(a_way_around_is_found_until_it_is_closed)
 {
@@ -106,11 +116,11 @@ START_TEST(a_way_around_is_found_until_it_is_closed)
     run(GATEWAY);
     if (way->prepare)
         run(way->prepare);
-    assert_found(&look, ZONES FLOW, NULL, NULL);
+    assert_found(&look, HOSTED, NULL, NULL);
     run(way->open);
-    assert_found(&look, ZONES FLOW, way->code, way->object);
+    assert_found(&look, HOSTED, way->code, way->object);
     run(way->close);
-    assert_found(&look, ZONES FLOW, NULL, NULL);
+    assert_found(&look, HOSTED, NULL, NULL);
 }
 END_TEST
 
@@ -155,6 +165,33 @@ START_TEST(a_port_of_an_unnamed_bridge_is_no_finding_of_its_own)
         "ip link set mac0 master br0 up\nip link set br0 up\n");
     assert_found(&look, ZONES FLOW, "unnamed-interface", "br0");
     ck_assert_uint_eq(look.found.n_bypasses, 1);
+}
+END_TEST
+
+#define ALL "/proc/sys/net/ipv4/conf/all/send_redirects"
+#define SHARED "/proc/sys/net/ipv4/conf/eth4/send_redirects"
+
+/* Hosts of two zones on one wire are told by the gateway itself to go around it. */
+START_TEST(redirects_on_a_shared_wire_are_found)
+{
+    static const char policy[] =
+        "segd: 1\ntimezone: Asia/Tokyo\nzones:\n"
+        "  office: { class: other, interfaces: [eth1, eth2], networks: [10.1.0.0/24, "
+        "'fd00:1::/64'] "
+        "}\n"
+        "  server: { class: other, interfaces: [eth3], networks: [10.2.0.0/24] }\n"
+        "  one: { class: other, interfaces: [eth4], networks: [203.0.113.0/24] }\n"
+        "  two: { class: other, interfaces: [eth4], networks: [198.51.100.0/24] }\n" FLOW;
+    cleanup_(look_clear) struct look look = {0};
+
+    sandbox_enter();
+    run(GATEWAY "echo 0 >" ALL "\necho 1 >" SHARED "\n");
+    assert_found(&look, policy, "shared-redirects", "eth4");
+    ck_assert_uint_eq(look.found.n_bypasses, 1);
+    run("echo 0 >" SHARED "\n");
+    assert_found(&look, policy, NULL, NULL);
+    run("echo 1 >" ALL "\n");
+    assert_found(&look, policy, "shared-redirects", "eth4");
 }
 END_TEST
 
@@ -339,6 +376,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, a_way_around_is_found_until_it_is_closed, 0, (int)ELEMENTS_OF(ways));
     tcase_add_loop_test(tests, what_is_normal_is_not_found, 0, (int)ELEMENTS_OF(normal));
     tcase_add_test(tests, a_port_of_an_unnamed_bridge_is_no_finding_of_its_own);
+    tcase_add_test(tests, redirects_on_a_shared_wire_are_found);
     tcase_add_test(tests, ipv6_need_not_be_forwarded_without_a_flow);
     tcase_add_test(tests, an_outline_needs_what_its_zones_may_need);
     tcase_add_test(tests, bridged_packets_given_to_the_rules_are_found);

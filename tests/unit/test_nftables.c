@@ -66,7 +66,7 @@ START_TEST(rules_nobody_expects_are_foreign)
 
     dump = sample_dump(sample.nftables, sample.wanted);
     chain = ruleset_find_chain(dump, "prerouting");
-    ck_assert_uint_eq(chain->n_rules, 5);
+    ck_assert_uint_eq(chain->n_rules, 6);
     ck_assert_ptr_nonnull(strstr(chain->rules[0].foreign, "payload"));
     for (size_t i = 1; i < chain->n_rules; i++)
         ck_assert_ptr_null(chain->rules[i].foreign);

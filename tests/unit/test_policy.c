@@ -360,7 +360,7 @@ static const struct end_case end_cases[] = {
     {"from: [pc, office], to: gateway, services: any", true, ZONE_GATEWAY,
      "0.0.0.0 10.1.0.0/16 :: fd00:1::/64 fe80::/10"},
     {"from: gateway, to: office, services: any", false, ZONE_GATEWAY,
-     "10.1.0.0/16 224.0.0.0/24 255.255.255.255 fd00:1::/64 fe80::/10 ff02::/16"},
+     "10.1.0.0/16 224.0.0.0/4 255.255.255.255 fd00:1::/64 fe80::/10 ff00::/8"},
     {"from: gateway, to: pcs, services: any", false, ZONE_GATEWAY, "10.1.0.5-10.1.0.9 fd00:1::5"},
     {"from: gateway, to: pcs, services: any", true, 0, "0.0.0.0/0 ::/0"},
     {"from: office, to: web, services: any", true, 1, "10.1.0.0/16 fd00:1::/64"},

@@ -162,6 +162,8 @@ static const struct {
      ZONE("class: other, interfaces: [e0, e1], networks: [10.1.0.0/24], intra: allow"),
      ZONE("class: other, interfaces: [e0, e1], networks: [10.1.0.0/24]"), "intra allow → deny",
      "pn"},
+    {SUBJECT_ZONE, "z", "ipsec", ZONE(CLASS), ZONE(CLASS ", ipsec: required"),
+     "ipsec none → required", "pn"},
 
 #define HOST(inner) ZONES "hosts:\n  h: { " inner " }\n"
     {SUBJECT_HOST, "h", "zone", HOST("zone: office, address: 10.1.0.1"),

@@ -27,6 +27,7 @@ static bool is_rehearsed(enum reason reason)
     case REASON_INVALID:
     case REASON_UNKNOWN_INTERFACE:
     case REASON_LIMITED:
+    case REASON_CLEAR_TEXT:
     case REASON_ISOLATED:
     case REASON_LOCKDOWN:
         return false;
@@ -194,7 +195,7 @@ START_TEST(counters_are_named_as_the_table_of_reasons_says)
         "segd: 1\n"
         "zones:\n"
         "  a: { class: lgwan, interfaces: [vlan10], networks: [10.10.0.0/16] }\n"
-        "  b: { class: lgwan, interfaces: [vlan20], networks: [10.20.0.0/16] }\n"
+        "  b: { class: lgwan, interfaces: [vlan20], networks: [10.20.0.0/16], ipsec: required }\n"
         "hosts:\n"
         "  bound: { zone: a, address: 10.10.0.5, mac: '00:00:5e:00:53:05' }\n"
         "flows:\n"

@@ -209,8 +209,8 @@ static bool split_object(char *object, const char **ret_table, const char **ret_
 static bool is_met(const struct explanation *explanation, const char *table, const char *hook)
 {
     const struct asked *asked = &explanation->question->families[explanation->family];
-    bool from_gateway = asked->from.kind == ASKED_GATEWAY;
-    bool to_gateway = asked->to.kind == ASKED_GATEWAY;
+    bool from_gateway = asked_is_gateway(&asked->from);
+    bool to_gateway = asked_is_gateway(&asked->to);
 
     if (strncmp(table, explanation->family == FAMILY_IPV4 ? "ip6 " : "ip ",
                 explanation->family == FAMILY_IPV4 ? 4 : 3) == 0)

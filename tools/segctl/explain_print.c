@@ -307,6 +307,7 @@ static void print_reason(const struct explained *explained)
     case REASON_INVALID:
     case REASON_UNKNOWN_INTERFACE:
     case REASON_LIMITED:
+    case REASON_CLEAR_TEXT:
     case REASON_LOCKDOWN:
         putchar('\n'); /* reasons of packets, not of a policy */
         break;
