@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "diagram/diagram.h"
 #include "kernel/forwarding.h"
 #include "observe/bypass_private.h"
@@ -254,9 +255,7 @@ static int compare_own(const void *a, const void *b)
 {
     const struct own_address *left = a, *right = b;
 
-    if (left->family != right->family)
-        return left->family < right->family ? -1 : 1;
-    return (left->address > right->address) - (left->address < right->address);
+    return COMPARE(left->family, right->family) ?: COMPARE(left->address, right->address);
 }
 
 static int judge_host(struct bypass_search *search, const struct host *host,
@@ -445,7 +444,7 @@ static int find_shared_redirects(struct bypass_search *search)
 
     for (size_t i = 0; r >= 0 && i < links_count(search->links); i++) {
         const struct link *link = links_at(search->links, i);
-        const struct segment *segment = bypass_segment(search, link);
+        const struct segment *segment = segment_of(search, link);
 
         if (!segment || segment->n_zones < 2)
             continue;

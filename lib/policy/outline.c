@@ -77,7 +77,7 @@ static int copy_hosts(struct arena *arena, struct policy *outline)
     int r = hosts ? 0 : -ENOMEM;
 
     for (size_t i = 0; r == 0 && i < outline->n_hosts; i++) {
-        r = copy_text(arena, &hosts[i].name);
+        r = arena_keep_string(arena, &hosts[i].name);
         hosts[i].label = hosts[i].name;
         hosts[i].addresses = arena_copy(arena, hosts[i].addresses,
                                         hosts[i].n_addresses * sizeof(*hosts[i].addresses));

@@ -7,9 +7,11 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <linux/mroute.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +158,68 @@ START_TEST(a_flow_names_one_group)
     ck_assert(hosts_readable(host, "no-flow/gateway/b", 0));
     hosts_udp_send(gateway, (enum family)_i, others[_i], PORT);
     ck_assert(!hosts_readable(gateway, "no-flow/gateway/b", 0));
+}
+END_TEST
+
+/* Has the kernel route the group from one wire to the other, as a multicast router tells it.
+ * Returns the router's socket, or -1 for a kernel that cannot. */
+static int route_group(const char *group, const char *source)
+{
+    int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_IGMP), on = 1;
+    struct mfcctl route = {.mfcc_parent = A, .mfcc_ttls = {[B] = 1}};
+
+    ck_assert_int_ge(fd, 0);
+    if (setsockopt(fd, IPPROTO_IP, MRT_INIT, &on, sizeof(on)) < 0) {
+        ck_assert_int_eq(errno, ENOPROTOOPT);
+        printf("not tried: this kernel routes no multicast\n");
+        close(fd);
+        return -1;
+    }
+    for (unsigned short i = 0; i < N_HOSTS; i++) {
+        struct vifctl interface = {
+            .vifc_vifi = i,
+            .vifc_flags = VIFF_USE_IFINDEX,
+            .vifc_threshold = 1,
+            .vifc_lcl_ifindex = (int)index_of(NULL, interfaces[i]),
+        };
+
+        ck_assert_int_eq(setsockopt(fd, IPPROTO_IP, MRT_ADD_VIF, &interface, sizeof(interface)), 0);
+    }
+    inet_pton(AF_INET, group, &route.mfcc_mcastgrp);
+    inet_pton(AF_INET, source, &route.mfcc_origin);
+    ck_assert_int_eq(setsockopt(fd, IPPROTO_IP, MRT_ADD_MFC, &route, sizeof(route)), 0);
+    return fd;
+}
+
+START_TEST(a_group_is_the_destination_of_a_routed_flow)
+{
+    static const char approved[] =
+        ZONES "hosts:\n  ssdp: { zone: b, address: 239.255.255.250 }\n"
+              "flows:\n  m: { from: a, to: ssdp, services: [udp/1900] }\n";
+    static const char other[] =
+        ZONES "hosts:\n  ssdp: { zone: b, address: 239.255.255.251 }\n"
+              "flows:\n  m: { from: a, to: [ssdp, b], services: [udp/1900] }\n";
+    cleanup_(closep) int router = -1;
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    struct host hosts[N_HOSTS];
+    static const int hops = 4;
+    int sender, receiver;
+    char bytes[16];
+
+    start(hosts);
+    router = route_group("239.255.255.250", hosts[A].address[FAMILY_IPV4]);
+    if (router < 0)
+        return;
+    segd = segd_start(approved);
+    receiver = open_group(&hosts[B], FAMILY_IPV4, "eth0", "239.255.255.250");
+    sender = open_group(&hosts[A], FAMILY_IPV4, "eth0", "239.255.255.252");
+    ck_assert_int_eq(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof(hops)), 0);
+    hosts_udp_send(sender, FAMILY_IPV4, "239.255.255.250", PORT);
+    ck_assert(hosts_readable(receiver, "no-flow/a/b", 0));
+    ck_assert_int_eq(recv(receiver, bytes, sizeof(bytes), 0), 8);
+    segd_reload(segd, other);
+    hosts_udp_send(sender, FAMILY_IPV4, "239.255.255.250", PORT);
+    ck_assert(!hosts_readable(receiver, "no-flow/a/b", 0));
 }
 END_TEST
 
@@ -342,6 +406,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, what_others_send_to_the_groups_of_the_gateway_is_judged, 0,
                         (int)ELEMENTS_OF(groups));
     tcase_add_loop_test(tests, a_flow_names_one_group, 0, FAMILIES);
+    tcase_add_test(tests, a_group_is_the_destination_of_a_routed_flow);
     tcase_add_loop_test(tests, a_flow_names_one_address_of_the_gateway, 0, FAMILIES);
     tcase_add_test(tests, a_query_from_no_address_passes_where_igmp_is_approved);
     tcase_add_test(tests, an_address_of_the_gateway_is_forged);
