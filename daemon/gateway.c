@@ -108,6 +108,15 @@ struct gateway *gateway_free(struct gateway *gateway)
     return NULL;
 }
 
+struct conntrack *gateway_conntrack(const struct gateway *gateway)
+{
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+
+    if (gateway->conntrack)
+        conntrack_set_mark_mask(gateway->conntrack, outline ? outline->mark_mask : 0);
+    return gateway->conntrack;
+}
+
 bool gateway_take_changed(struct gateway *gateway)
 {
     bool changed = gateway->changed;

@@ -70,6 +70,9 @@ int gateway_new(const struct gateway_options *options, int fd, struct gateway **
 struct gateway *gateway_free(struct gateway *gateway);
 DEFINE_CLEANUP(struct gateway, gateway_free)
 
+/* The connections, by the marks of what is enforced now; NULL where they cannot be read. Borrowed.
+ */
+struct conntrack *gateway_conntrack(const struct gateway *gateway);
 /* Returns `changed` and resets it. */
 bool gateway_take_changed(struct gateway *gateway);
 

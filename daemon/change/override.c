@@ -208,7 +208,7 @@ static void write_evidence(struct gateway *gateway, const struct target *target,
         .nftables = enforcement_nftables(gateway->enforcement),
         .ruleset = enforcement_ruleset(gateway->enforcement),
         .outline = enforcement_outline(gateway->enforcement),
-        .conntrack = gateway->conntrack,
+        .conntrack = gateway_conntrack(gateway),
         .links = gateway->links,
     };
     cleanup_(evidence_freep) struct evidence *evidence = NULL;

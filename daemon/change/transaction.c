@@ -284,9 +284,13 @@ static int find_reused(const struct policy *old, const struct policy *new,
         const struct owner key = {flow->id, NULL};
         const struct owner *owner =
             bsearch(&key, owners, n_owners, sizeof(*owners), compare_owners);
+        /* Few bits are met by ids of flows that are gone for longer, and by whole marks. */
+        bool is_same = owner && old->mark_mask ==
+                                    new->mark_mask &&memcmp(owner->flow->digest, flow->digest,
+                                                            sizeof(flow->digest)) == 0;
         int r;
 
-        if (!owner || memcmp(owner->flow->digest, flow->digest, sizeof(flow->digest)) == 0)
+        if (flow->id == 0 || is_same || (!owner && new->mark_mask == 0 && old->mark_mask == 0))
             continue;
         marks[n++] = flow->id;
         r = overrides_add(suspended, &(struct override){
@@ -308,6 +312,7 @@ static int find_reused(const struct policy *old, const struct policy *new,
  * Connections are marked with the id of their flow. If a new flow has the id of a different old
  * flow, the connections of the old one must not pass as those of the new one. So the new flow is
  * suspended in a first commit, these connections are deleted, and the second commit lets it pass.
+ * With a mark mask every new flow is taken for such a one.
  */
 static int commit_reused(const struct transaction *transaction)
 {
@@ -336,7 +341,7 @@ static int commit_reused(const struct transaction *transaction)
         return r;
     r = enforcement_commit(gateway->enforcement, first, &refusal, &cost);
     for (size_t i = 0; r >= 0 && i < n; i++)
-        r = conntrack_delete_mark(gateway->conntrack, marks[i]);
+        r = conntrack_delete_mark(gateway_conntrack(gateway), marks[i]);
     return r < 0 ? outcome_set_kernel(transaction->outcome, &refusal, r,
                                       transaction->outcome->sources)
                  : 0;

@@ -9,6 +9,7 @@
 #include "answer/field_change.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -561,8 +562,16 @@ static void list_expectations(struct comparison *comparison, const void *old, co
         compare_texts(comparison, before, a->n_expectations, after, b->n_expectations);
 }
 
+/* None where all bits are for segd. */
+static const char *mask_text(uint32_t mask, char buffer[VALUE_MAX])
+{
+    snprintf(buffer, VALUE_MAX, "0x%08" PRIx32, mask);
+    return mask != 0 ? buffer : NULL;
+}
+
 VALUE(gateway_protect, struct policy, it->gateway_protect ? "true" : "false")
 VALUE(gateway_forwarding, struct policy, it->gateway_forwarding ? "true" : "false")
+VALUE(gateway_mark_mask, struct policy, mask_text(it->mark_mask, buffer))
 VALUE(policy_site, struct policy, it->site)
 VALUE(policy_timezone, struct policy, it->timezone)
 VALUE(policy_model, struct policy, it->model ? policy_model_to_string(it->model) : NULL)
@@ -574,6 +583,7 @@ INCLUDES(timezone_includes, struct policy, a == b)
 static const struct field_key gateway_keys[] = {
     {"protect", true, gateway_protect, .includes = protect_includes},
     {"forwarding", true, gateway_forwarding},
+    {"mark-mask", true, gateway_mark_mask},
 };
 
 static const struct field_key policy_keys[] = {

@@ -171,16 +171,23 @@ static void compare(struct lowering *lowering, uint32_t operation, const void *v
     put_bytes(lowering, NFTNL_EXPR_CMP_DATA, value, length);
 }
 
-static void mask(struct lowering *lowering, const void *bits, size_t length)
+/* (register & bits) ^ flipped */
+static void combine(struct lowering *lowering, size_t word, const void *bits, const void *flipped,
+                    size_t length)
+{
+    append(lowering, "bitwise");
+    put(lowering, NFTNL_EXPR_BITWISE_SREG, register_at(word));
+    put(lowering, NFTNL_EXPR_BITWISE_DREG, register_at(word));
+    put(lowering, NFTNL_EXPR_BITWISE_LEN, (uint32_t)length);
+    put_bytes(lowering, NFTNL_EXPR_BITWISE_MASK, bits, length);
+    put_bytes(lowering, NFTNL_EXPR_BITWISE_XOR, flipped, length);
+}
+
+static void mask(struct lowering *lowering, size_t word, const void *bits, size_t length)
 {
     static const uint8_t zero[16];
 
-    append(lowering, "bitwise");
-    put(lowering, NFTNL_EXPR_BITWISE_SREG, register_at(0));
-    put(lowering, NFTNL_EXPR_BITWISE_DREG, register_at(0));
-    put(lowering, NFTNL_EXPR_BITWISE_LEN, (uint32_t)length);
-    put_bytes(lowering, NFTNL_EXPR_BITWISE_MASK, bits, length);
-    put_bytes(lowering, NFTNL_EXPR_BITWISE_XOR, zero, length);
+    combine(lowering, word, bits, zero, length);
 }
 
 static void require_byte(struct lowering *lowering, enum field field, uint8_t value,
@@ -229,6 +236,8 @@ static void load_fields(struct lowering *lowering, const struct statement *state
         size_t length = field_length(statement->fields[i]);
 
         load(lowering, statement->fields[i], word, length);
+        if (statement->fields[i] == FIELD_CT_MARK && statement->mark_mask != 0)
+            mask(lowering, word, &statement->mark_mask, length);
         word += (length + 3) / 4;
     }
 }
@@ -238,7 +247,7 @@ static void lower_bits(struct lowering *lowering, const struct statement *statem
     static const uint32_t none;
 
     load(lowering, statement->fields[0], 0, sizeof(none));
-    mask(lowering, statement->value, sizeof(none));
+    mask(lowering, 0, statement->value, sizeof(none));
     compare(lowering, statement->negate ? NFT_CMP_EQ : NFT_CMP_NEQ, &none, sizeof(none));
 }
 
@@ -262,7 +271,7 @@ static void lower_prefix(struct lowering *lowering, const struct statement *stat
         value[i] = statement->value[i] & bits[i];
 
     load(lowering, field, 0, length);
-    mask(lowering, bits, length);
+    mask(lowering, 0, bits, length);
     compare(lowering, operation, value, length);
 }
 
@@ -322,6 +331,18 @@ static void lower_set_ct_number(struct lowering *lowering, const struct statemen
     put_bytes(lowering, NFTNL_EXPR_IMM_DATA, statement->value, field_length(field));
     append(lowering, "ct");
     put(lowering, NFTNL_EXPR_CT_KEY, sources[field].key);
+    put(lowering, NFTNL_EXPR_CT_SREG, register_at(0));
+}
+
+/* As nft writes it: what is set is left by the mask, and flipped where it was not. */
+static void lower_write_mark(struct lowering *lowering, const struct statement *statement)
+{
+    uint32_t kept = ~statement->mark_mask;
+
+    load(lowering, FIELD_CT_MARK, 0, sizeof(kept));
+    combine(lowering, 0, &kept, &statement->mark, sizeof(kept));
+    append(lowering, "ct");
+    put(lowering, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
     put(lowering, NFTNL_EXPR_CT_SREG, register_at(0));
 }
 
@@ -432,6 +453,7 @@ int expressions_add(struct nftnl_rule *target, const struct rule *rule)
         [STATEMENT_VERDICT_MAP] = lower_verdict_map,
         [STATEMENT_SET_CT_MARK] = lower_set_ct_mark,
         [STATEMENT_SET_CT_NUMBER] = lower_set_ct_number,
+        [STATEMENT_WRITE_MARK] = lower_write_mark,
         [STATEMENT_COUNTER] = lower_counter,
         [STATEMENT_COUNTER_MAP] = lower_counter_map,
         [STATEMENT_LIMIT] = lower_limit,

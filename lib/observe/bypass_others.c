@@ -77,6 +77,10 @@ struct others {
     const char **dormant; /* tables that are switched off, as `inet fw` */
     size_t n_dormant, dormant_capacity;
     const char *map; /* the one whose elements are being read */
+    /* Of the rule that is being read: the register that holds the mark of the connection, 0 where
+     * none does, and the bits of it that differ from the mark. */
+    uint32_t mark_register;
+    uint32_t mark_bits;
 };
 
 static void others_clear(struct others *others)
@@ -258,6 +262,65 @@ unsigned bypass_expression_effects(const struct nlattr *expression)
                : 0;
 }
 
+/* Marks in registers are in host order. */
+static uint32_t register_value(const struct nlattr *attribute)
+{
+    const struct nlattr *value = attributes_find(attributes_in(attribute), NFTA_DATA_VALUE);
+    uint32_t number = 0;
+
+    if (value && mnl_attr_get_payload_len(value) == sizeof(number))
+        memcpy(&number, mnl_attr_get_payload(value), sizeof(number));
+    return number;
+}
+
+/* Follows which bits of the mark a rule is about to change. What is not understood changes all. */
+static void follow_mark(struct others *others, const struct nlattr *expression)
+{
+    static const char *const neutral[] = {"cmp", "counter", "limit", "log"};
+    struct attributes attributes = attributes_in(expression);
+    struct attributes data = attributes_in(attributes_find(attributes, NFTA_EXPR_DATA));
+    const char *name = bypass_string_of(attributes, NFTA_EXPR_NAME);
+
+    for (size_t i = 0; i < ELEMENTS_OF(neutral); i++)
+        if (strcmp(name, neutral[i]) == 0)
+            return;
+    if (strcmp(name, "ct") == 0 && attributes_find(data, NFTA_CT_SREG))
+        return;
+    if (strcmp(name, "ct") == 0 &&
+        attribute_u32(attributes_find(data, NFTA_CT_KEY)) == NFT_CT_MARK) {
+        others->mark_register = attribute_u32(attributes_find(data, NFTA_CT_DREG));
+        others->mark_bits = 0;
+    } else if (strcmp(name, "bitwise") == 0 && others->mark_register != 0 &&
+               attribute_u32(attributes_find(data, NFTA_BITWISE_SREG)) == others->mark_register &&
+               attribute_u32(attributes_find(data, NFTA_BITWISE_DREG)) == others->mark_register &&
+               attributes_find(data, NFTA_BITWISE_MASK) &&
+               attributes_find(data, NFTA_BITWISE_XOR)) {
+        others->mark_bits |= ~register_value(attributes_find(data, NFTA_BITWISE_MASK)) |
+                             register_value(attributes_find(data, NFTA_BITWISE_XOR));
+    } else {
+        others->mark_register = 0;
+    }
+}
+
+/* Whether an expression that writes the mark changes bits in which segd keeps ids. */
+static bool changes_ours(const struct others *others, const struct nlattr *expression)
+{
+    struct attributes attributes = attributes_in(expression);
+    struct attributes data = attributes_in(attributes_find(attributes, NFTA_EXPR_DATA));
+    const struct nlattr *info = attributes_find(data, NFTA_TARGET_INFO);
+    uint32_t mask = others->search->policy->mark_mask, bits = UINT32_MAX;
+    struct xt_connmark_tginfo1 connmark;
+
+    if (info && mnl_attr_get_payload_len(info) >= sizeof(connmark)) {
+        memcpy(&connmark, mnl_attr_get_payload(info), sizeof(connmark));
+        bits = connmark.ctmask | connmark.ctmark;
+    } else if (others->mark_register != 0 &&
+               attribute_u32(attributes_find(data, NFTA_CT_SREG)) == others->mark_register) {
+        bits = others->mark_bits;
+    }
+    return bits & (mask != 0 ? mask : UINT32_MAX);
+}
+
 static int see_expression(struct others *others, const char *node, const char *table,
                           const struct nlattr *expression)
 {
@@ -278,6 +341,8 @@ static int see_expression(struct others *others, const char *node, const char *t
         return to ? add_fact(others, node, 0, to) : -ENOMEM;
     }
     effects = bypass_expression_effects(expression);
+    if (effects == EFFECT_MARK && !changes_ours(others, expression))
+        effects = 0;
     return effects ? add_fact(others, node, effects, NULL) : 0;
 }
 
@@ -300,8 +365,11 @@ static int see_rule(const struct nlmsghdr *message, void *userdata)
     node = node_text(others, table, NODE_CHAIN, bypass_string_of(attributes, NFTA_RULE_CHAIN));
     if (!node)
         return -ENOMEM;
-    while (r == 0 && (expression = attributes_next(&expressions)))
+    others->mark_register = 0;
+    while (r == 0 && (expression = attributes_next(&expressions))) {
+        follow_mark(others, expression);
         r = see_expression(others, node, table, expression);
+    }
     return r;
 }
 

@@ -34,6 +34,7 @@
 
 struct conntrack {
     struct netlink netlink;
+    uint32_t mark_mask;
 };
 
 static const char *const tcp_states[] = {
@@ -187,8 +188,14 @@ int conntrack_open(struct conntrack **ret_conntrack)
     if (r < 0)
         return r == -EINVAL || r == -EOPNOTSUPP ? -EPROTONOSUPPORT : r;
 
+    conntrack->mark_mask = UINT32_MAX;
     *ret_conntrack = TAKE_PTR(conntrack);
     return 0;
+}
+
+void conntrack_set_mark_mask(struct conntrack *conntrack, uint32_t mask)
+{
+    conntrack->mark_mask = mask != 0 ? mask : UINT32_MAX;
 }
 
 struct conntrack *conntrack_close(struct conntrack *conntrack)
@@ -204,6 +211,7 @@ struct conntrack *conntrack_close(struct conntrack *conntrack)
 struct walk {
     conntrack_handler handler;
     void *userdata;
+    uint32_t mark_mask;
 };
 
 static int give_connection(const struct nlmsghdr *message, void *userdata)
@@ -211,12 +219,15 @@ static int give_connection(const struct nlmsghdr *message, void *userdata)
     const struct walk *walk = userdata;
     struct conntrack_entry connection;
 
-    return parse_entry(message, &connection) ? walk->handler(&connection, walk->userdata) : 0;
+    if (!parse_entry(message, &connection))
+        return 0;
+    connection.mark &= walk->mark_mask;
+    return walk->handler(&connection, walk->userdata);
 }
 
 int conntrack_dump(struct conntrack *conntrack, conntrack_handler handler, void *userdata)
 {
-    struct walk walk = {handler, userdata};
+    struct walk walk = {handler, userdata, conntrack->mark_mask};
     char buffer[REQUEST_MAX];
     int r = netlink_request(&conntrack->netlink,
                             request_new(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC),
@@ -228,6 +239,7 @@ int conntrack_dump(struct conntrack *conntrack, conntrack_handler handler, void 
 /* Deletions to be sent, each a message of at most DELETION_MAX bytes. */
 struct deletions {
     uint32_t mark;
+    uint32_t mask;
     char (*messages)[DELETION_MAX];
     size_t n_messages;
     size_t capacity;
@@ -256,7 +268,8 @@ static int add_deletion(const struct nlmsghdr *message, void *userdata)
     struct nlmsghdr *request;
     int r;
 
-    if (!parse_entry(message, &connection) || connection.mark != deletions->mark)
+    if (!parse_entry(message, &connection) ||
+        (connection.mark & deletions->mask) != deletions->mark)
         return 0;
     r = array_reserve(&deletions->messages, &deletions->capacity, deletions->n_messages + 1,
                       sizeof(*deletions->messages));
@@ -303,13 +316,14 @@ static int send_deletions(struct conntrack *conntrack, char (*messages)[DELETION
 
 int conntrack_delete_mark(struct conntrack *conntrack, uint32_t mark)
 {
-    cleanup_(deletions_clear) struct deletions deletions = {.mark = mark};
+    cleanup_(deletions_clear) struct deletions deletions = {.mark = mark,
+                                                            .mask = conntrack->mark_mask};
     char buffer[REQUEST_MAX];
     struct nlmsghdr *request = request_new(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
     int deleted = 0, r;
 
     mnl_attr_put_u32(request, CTA_MARK, htobe32(mark));
-    mnl_attr_put_u32(request, CTA_MARK_MASK, UINT32_MAX);
+    mnl_attr_put_u32(request, CTA_MARK_MASK, htobe32(conntrack->mark_mask));
     r = netlink_request(&conntrack->netlink, request, add_deletion, &deletions);
     if (r < 0)
         return r == -EINTR ? -EAGAIN : r;

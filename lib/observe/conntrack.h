@@ -19,6 +19,10 @@ int conntrack_open(struct conntrack **ret_conntrack);
 struct conntrack *conntrack_close(struct conntrack *conntrack);
 DEFINE_CLEANUP(struct conntrack, conntrack_close)
 
+/* The bits of the mark that hold ids of flows, all after conntrack_open() and where it is 0
+ * (policy->mark_mask): nothing is told of the others, and they are not compared. */
+void conntrack_set_mark_mask(struct conntrack *conntrack, uint32_t mask);
+
 /* One connection. Addresses are the real ones, as the switchboard judges them: the source that
  * opened it, and who answers behind a translation of addresses. Numbers in host order. */
 struct conntrack_entry {

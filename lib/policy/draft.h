@@ -100,6 +100,7 @@ struct draft_flow {
 struct draft_gateway {
     struct draft_text *protect;
     struct draft_text *forwarding;
+    struct draft_text *mark_mask;
 };
 
 struct draft_expectation {

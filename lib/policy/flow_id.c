@@ -200,9 +200,21 @@ struct candidate {
     struct candidate *next; /* that has no id */
 };
 
-static uint32_t candidate_id(const struct candidate *candidate)
+/* The lowest bits of a number, one for each bit of the mask, there. */
+static uint32_t spread(uint32_t number, uint32_t mask)
+{
+    uint32_t result = 0;
+
+    for (; mask != 0; mask &= mask - 1, number >>= 1)
+        if (number & 1)
+            result |= mask & -mask;
+    return result;
+}
+
+static uint32_t candidate_id(const struct candidate *candidate, uint32_t mask)
 {
     uint8_t bytes[FLOW_DIGEST_SIZE];
+    uint32_t number;
     digest state;
 
     memcpy(bytes, candidate->flow->digest, sizeof(bytes));
@@ -212,7 +224,9 @@ static uint32_t candidate_id(const struct candidate *candidate)
         digest_number(&state, (uint64_t)candidate->rank << 32 | candidate->step);
         crypto_generichash_final(&state, bytes, sizeof(bytes));
     }
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    number =
+        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return mask == 0 ? number : spread(number, mask);
 }
 
 /* An id that one flow has, or that several wanted and none has. */
@@ -272,13 +286,13 @@ static void push(struct candidate **pending, struct candidate *candidate)
 
 /* Each of the pending claims its next candidate; where it was claimed, both claim another. What
  * comes out does not depend on the order. */
-static int settle(struct candidate *pending)
+static int settle(struct candidate *pending, uint32_t mask)
 {
     cleanup_(claims_clear) struct claims claims = {0};
 
     while (pending) {
         struct candidate *candidate = pending;
-        uint32_t id = candidate_id(candidate);
+        uint32_t id = candidate_id(candidate, mask);
         struct claim *claim;
         int r = claims_reserve(&claims);
 
@@ -318,6 +332,7 @@ int resolve_flow_ids(struct resolver *resolver)
     cleanup_(freep) struct candidate *candidates =
         calloc(resolver->n_flows + 1, sizeof(struct candidate));
     struct candidate *pending = NULL;
+    uint32_t mask = resolver->policy->mark_mask;
     size_t n = 0;
     int r;
 
@@ -341,5 +356,10 @@ int resolve_flow_ids(struct resolver *resolver)
             candidates[i].rank = candidates[i - 1].rank + 1;
         push(&pending, &candidates[i]);
     }
-    return settle(pending);
+    if (mask != 0 && n * POLICY_MARKS_PER_FLOW > (size_t)1 << __builtin_popcount(mask))
+        return report_error(
+            &resolver->report, "too-many", resolver->draft->gateway->mark_mask->location,
+            "leave more bits to segd", "`mark-mask` has room for %zu flows, and %zu are enabled",
+            ((size_t)1 << __builtin_popcount(mask)) / POLICY_MARKS_PER_FLOW, n);
+    return settle(pending, mask);
 }

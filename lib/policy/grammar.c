@@ -100,6 +100,7 @@ MAPPING("flow", struct draft_flow, flow_keys);
 static const struct grammar_key gateway_keys[] = {
     TEXT(struct draft_gateway, protect),
     TEXT(struct draft_gateway, forwarding),
+    {.name = "mark-mask", .offset = offsetof(struct draft_gateway, mark_mask), .kind = KEY_TEXT},
 };
 MAPPING("gateway", struct draft_gateway, gateway_keys);
 

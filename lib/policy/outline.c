@@ -139,6 +139,7 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
         .timezone = policy->timezone,
         .gateway_protect = policy->gateway_protect,
         .gateway_forwarding = policy->gateway_forwarding,
+        .mark_mask = policy->mark_mask,
         .zones = policy->zones,
         .n_zones = policy->n_zones,
         .segments = policy->segments,

@@ -244,6 +244,9 @@ struct policy {
     enum policy_model model;
     bool gateway_protect;
     bool gateway_forwarding; /* segd switches the kernel's forwarding on, after its first commit */
+    /* The bits of the mark of connections that hold ids of flows; 0: all. The others belong to
+     * somebody else, and are left as they are. */
+    uint32_t mark_mask;
     const struct zone *zones;
     size_t n_zones;
     const struct host *hosts;
@@ -277,6 +280,10 @@ struct policy {
 #define POLICY_FLOWS_MAX 200000
 #define POLICY_SCHEDULES_MAX 1024 /* that differ */
 #define POLICY_LIMIT_MAX 1000000  /* of each number of a limit */
+#define POLICY_MARK_BITS_MIN 16   /* of `mark-mask` */
+/* With `mark-mask` so many ids must be there for each enabled flow: ids come from what flows mean,
+ * and two that meet leave the id to neither. */
+#define POLICY_MARKS_PER_FLOW 8
 
 /*
  * Reads a policy from a file, or from the `*.yaml` files of a directory in order of their names.

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "policy/policy.h"
@@ -385,11 +386,22 @@ static void print_flows(const struct policy *policy, FILE *stream)
 
 static void print_gateway(const struct policy *policy, FILE *stream)
 {
-    if (!policy->gateway_protect && !policy->gateway_forwarding)
-        return;
-    fprintf(stream, "gateway: { %s%s%s }\n", policy->gateway_protect ? "protect: true" : "",
-            policy->gateway_protect && policy->gateway_forwarding ? ", " : "",
-            policy->gateway_forwarding ? "forwarding: true" : "");
+    const char *separator = "gateway: { ";
+
+    if (policy->gateway_protect) {
+        fprintf(stream, "%sprotect: true", separator);
+        separator = ", ";
+    }
+    if (policy->gateway_forwarding) {
+        fprintf(stream, "%sforwarding: true", separator);
+        separator = ", ";
+    }
+    if (policy->mark_mask != 0) {
+        fprintf(stream, "%smark-mask: 0x%08" PRIx32, separator, policy->mark_mask);
+        separator = ", ";
+    }
+    if (*separator == ',')
+        fputs(" }\n", stream);
 }
 
 static void print_expectations(const struct policy *policy, FILE *stream)

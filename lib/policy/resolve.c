@@ -85,6 +85,37 @@ static int resolve_model(struct resolver *resolver)
     return r;
 }
 
+/* `0x00ffff00`: no other spelling, so that it looks like the rule of the program that it is shared
+ * with. */
+static int resolve_mark_mask(struct resolver *resolver, const struct draft_text *text,
+                             uint32_t *ret_mask)
+{
+    unsigned long mask;
+    char *end;
+    int r;
+
+    if (!text)
+        return 0;
+    r = spelling_check_width(&resolver->report, text->location, "a mask", text->text);
+    if (r != 0)
+        return r;
+    errno = 0;
+    mask = strtoul(text->text, &end, 16);
+    if (strncmp(text->text, "0x", 2) != 0 ||
+        strspn(text->text + 2, "0123456789abcdefABCDEF") == 0 || *end || errno != 0 ||
+        mask > UINT32_MAX)
+        return report_error(&resolver->report, "invalid-mask", text->location,
+                            "write the bits that flows may use, such as 0x00ffff00",
+                            "`%s` is not a mask of 32 bits", text->text);
+    if (__builtin_popcountl(mask) < POLICY_MARK_BITS_MIN)
+        return report_error(&resolver->report, "invalid-mask", text->location,
+                            "leave more bits to segd", "`%s` has fewer than %d bits", text->text,
+                            POLICY_MARK_BITS_MIN);
+    /* All bits are what it is without the key. */
+    *ret_mask = mask == UINT32_MAX ? 0 : (uint32_t)mask;
+    return 0;
+}
+
 static int resolve_gateway(struct resolver *resolver)
 {
     const struct draft_gateway *gateway = resolver->draft->gateway;
@@ -94,11 +125,13 @@ static int resolve_gateway(struct resolver *resolver)
     if (!gateway)
         return 0;
     /* What is said of protection and cannot be read is not a reason to call it missing. */
-    policy->gateway_protect = gateway->protect || !gateway->forwarding;
+    policy->gateway_protect = gateway->protect || (!gateway->forwarding && !gateway->mark_mask);
     r = resolve_boolean(resolver, gateway->protect, "protect", &policy->gateway_protect);
     if (r == 0)
         r = resolve_boolean(resolver, gateway->forwarding, "forwarding",
                             &policy->gateway_forwarding);
+    if (r == 0)
+        r = resolve_mark_mask(resolver, gateway->mark_mask, &policy->mark_mask);
     return r;
 }
 
@@ -161,7 +194,7 @@ static int finish(struct resolver *resolver)
     policy->n_expectations = resolver->n_expectations;
 
     r = resolve_flow_ids(resolver);
-    return r < 0 ? r : resolve_segments(resolver);
+    return r != 0 ? r : resolve_segments(resolver);
 }
 
 int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy)
@@ -195,8 +228,8 @@ int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy 
         return -EBADMSG;
 
     r = finish(&resolver);
-    if (r < 0)
-        return r;
+    if (r != 0)
+        return r < 0 ? r : -EBADMSG;
 
     store->arena = TAKE_PTR(arena);
     *ret_policy = &store->policy;

@@ -106,7 +106,8 @@ int resolve_groups(struct resolver *resolver);
 int resolve_services(struct resolver *resolver);
 int resolve_flows(struct resolver *resolver);
 int resolve_expectations(struct resolver *resolver);
-/* The steps that a valid policy goes through at last: they find no mistakes. 0 or -ENOMEM. */
+/* The steps that a valid policy goes through at last. They find no mistakes but that a mark mask is
+ * too small for the flows. */
 int resolve_flow_ids(struct resolver *resolver);
 int resolve_segments(struct resolver *resolver);
 

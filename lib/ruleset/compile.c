@@ -279,6 +279,9 @@ static void refuse_for_pair(struct compiler *compiler, enum reason reason, struc
  */
 static void compile_end_no_flow(struct compiler *compiler, const struct hook_shape *shape)
 {
+    const uint32_t mask = compiler->policy->mark_mask;
+    const struct statement no_mark =
+        mask != 0 ? statement_write_mark(mask, 0) : statement_clear_ct_mark();
     const struct statement request =
         statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_ORIGINAL);
     const struct statement reply = statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY);
@@ -287,7 +290,7 @@ static void compile_end_no_flow(struct compiler *compiler, const struct hook_sha
     compiler_chain(compiler, "end/no-flow%s", suffix);
     refuse_for_pair(compiler, REASON_NO_FLOW, request, shape->fields[0], suffix);
     compiler_rule(compiler, reply, statement_match_states(CT_STATE_ESTABLISHED),
-                  statement_clear_ct_mark(), statement_verdict(VERDICT_RETURN));
+                  no_mark, statement_verdict(VERDICT_RETURN));
     refuse_for_pair(compiler, REASON_NO_FLOW, reply, shape->replies, suffix);
     compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }
@@ -574,6 +577,7 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
     compile_clear_text(&compiler);
     compile_ingress(&compiler);
     compile_egress(&compiler);
+    compile_marks(&compiler);
     compile_pairs(&compiler);
 
     for (size_t i = 0; i < (compiler.policy->gateway_protect ? 3 : 1); i++)

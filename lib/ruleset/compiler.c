@@ -7,6 +7,7 @@
 
 #include "ruleset/compiler.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -139,10 +140,18 @@ void compiler_rule_list(struct compiler *compiler, const struct statement *state
                         size_t n_statements)
 {
     struct ruleset *ruleset = compiler->ruleset;
+    uint32_t mask = compiler->policy ? compiler->policy->mark_mask : 0;
+    struct statement masked[STATEMENTS_MAX];
 
+    assert(n_statements <= STATEMENTS_MAX);
+    memcpy(masked, statements, n_statements * sizeof(*masked));
+    for (size_t i = 0; i < n_statements; i++)
+        for (size_t j = 0; j < masked[i].n_fields; j++)
+            if (masked[i].fields[j] == FIELD_CT_MARK)
+                masked[i].mark_mask = mask;
     if (compiler->error == 0)
-        compiler->error = ruleset_add_rule(ruleset, &ruleset->chains[ruleset->n_chains - 1],
-                                           statements, n_statements);
+        compiler->error = ruleset_add_rule(ruleset, &ruleset->chains[ruleset->n_chains - 1], masked,
+                                           n_statements);
 }
 
 void key_put(struct key *key, const void *bytes, size_t length)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <inttypes.h>
+
 #include "base/reason.h"
 #include "diagram/diagram.h"
 #include "policy/flow_state.h"
@@ -61,6 +63,9 @@ void compiler_base_chain(struct compiler *compiler, const char *name, enum hook 
 void compiler_rule_list(struct compiler *compiler, const struct statement *statements,
                         size_t n_statements);
 
+/* Of one rule, at most. */
+#define STATEMENTS_MAX 8
+
 #define KEY_TYPES(...)                                                                             \
     (const enum datatype[]){__VA_ARGS__},                                                          \
         sizeof((const enum datatype[]){__VA_ARGS__}) / sizeof(enum datatype)
@@ -93,6 +98,11 @@ void compile_pair(struct compiler *compiler, const struct pair *pair);
 void compile_clear_text(struct compiler *compiler);
 void compiler_refuse_clear_ingress(struct compiler *compiler, size_t segment);
 void compiler_refuse_clear_exit(struct compiler *compiler);
+/* Where bits of the mark are shared, a row goes to the chain of its flow, `mark/ID`, which writes
+ * the others: in pair.c. (A map to marks would need the kernel to combine two registers, which it
+ * can since 6.13, and nft 1.0.6 does not list it.) */
+#define MARK_CHAIN "mark/0x%08" PRIx32
+void compile_marks(struct compiler *compiler);
 /* Anti-spoofing, in ingress.c: base chain `prerouting`, map and chains `ingress`. */
 void compile_ingress(struct compiler *compiler);
 /* The map `live`, and `logged` where a flow asks for it, in live.c. */

@@ -176,15 +176,18 @@ static struct statement table_lookup(const struct table *table, bool turned, enu
     const enum field fields[] = {turned ? other : opener, turned ? opener : other, FIELD_L4PROTO,
                                  port};
     size_t first = table->has_source ? 0 : 1;
+    struct field_list key = {fields + first, ELEMENTS_OF(fields) - first};
 
-    return statement_set_ct_mark((struct field_list){fields + first, ELEMENTS_OF(fields) - first},
-                                 map);
+    return table->compiler->policy->mark_mask != 0 ? statement_verdict_map(key, map)
+                                                   : statement_set_ct_mark(key, map);
 }
 
 static void table_add_row(const struct table *table, struct set *set, const struct range_row *row)
 {
     const struct flow *flow = &table->compiler->policy->flows[row->flow];
+    bool shared = table->compiler->policy->mark_mask != 0;
     struct key first = {0}, last = {0};
+    char chain[32];
 
     if (table->has_source) {
         key_put_address(&first, table->family, row->source.first);
@@ -195,11 +198,14 @@ static void table_add_row(const struct table *table, struct set *set, const stru
     key_put_service(&first, row->services.first);
     key_put_service(&last, row->services.last);
 
+    snprintf(chain, sizeof(chain), MARK_CHAIN, flow->id);
     compiler_element(table->compiler, set,
                      &(struct element){
                          .key = first.bytes,
                          .key_end = table->interval ? last.bytes : NULL,
-                         .mark = flow->id,
+                         .mark = shared ? 0 : flow->id,
+                         .verdict = shared ? VERDICT_GOTO : VERDICT_NONE,
+                         .target = shared ? chain : NULL,
                          .location = flow->location,
                      });
 }
@@ -208,13 +214,27 @@ static void table_fill(const struct table *table, const char *name, const struct
 {
     const enum datatype types[] = {address_type(table->family), address_type(table->family),
                                    DATATYPE_INET_PROTO, DATATYPE_INET_SERVICE};
-    struct set *set = compiler_set(table->compiler, name, table->has_source ? types : types + 1,
-                                   table->has_source ? 4 : 3, SET_DATA_MARK);
+    struct set *set = compiler_set(
+        table->compiler, name, table->has_source ? types : types + 1, table->has_source ? 4 : 3,
+        table->compiler->policy->mark_mask != 0 ? SET_DATA_VERDICT : SET_DATA_MARK);
 
     if (set)
         set->interval = table->interval;
     for (size_t i = 0; i < rows->n_rows; i++)
         table_add_row(table, set, &rows->rows[i]);
+}
+
+void compile_marks(struct compiler *compiler)
+{
+    const struct policy *policy = compiler->policy;
+
+    for (size_t i = 0; policy->mark_mask != 0 && i < policy->n_flows; i++) {
+        if (!policy->flows[i].enabled)
+            continue;
+        compiler_chain(compiler, MARK_CHAIN, policy->flows[i].id);
+        compiler_rule(compiler, statement_write_mark(policy->mark_mask, policy->flows[i].id));
+        compiler_rule(compiler, statement_verdict(VERDICT_RETURN));
+    }
 }
 
 /* Adds the maps for the rows, and to the chain added last the rules that ask them. */

@@ -274,8 +274,11 @@ static void print_match(FILE *stream, const struct statement *statement)
 
 static void print_fields(FILE *stream, const struct statement *statement)
 {
-    for (size_t i = 0; i < statement->n_fields; i++)
+    for (size_t i = 0; i < statement->n_fields; i++) {
         fprintf(stream, "%s%s", i > 0 ? " . " : "", field_name(statement->fields[i]));
+        if (statement->fields[i] == FIELD_CT_MARK && statement->mark_mask != 0)
+            fprintf(stream, " & 0x%08" PRIx32, statement->mark_mask);
+    }
 }
 
 static void print_meter_rate(FILE *stream, const struct statement *statement)
@@ -312,7 +315,12 @@ static void print_statement(FILE *stream, const struct statement *statement)
         break;
     case STATEMENT_LOOKUP:
         print_fields(stream, statement);
-        fprintf(stream, " %s@%s", statement->negate ? "!= " : "", statement->object);
+        /* After an operation nft wants to be told which comparison it is. */
+        fprintf(stream, " %s@%s",
+                statement->negate           ? "!= "
+                : statement->mark_mask != 0 ? "== "
+                                            : "",
+                statement->object);
         break;
     case STATEMENT_VERDICT_MAP:
         print_fields(stream, statement);
@@ -325,6 +333,10 @@ static void print_statement(FILE *stream, const struct statement *statement)
         break;
     case STATEMENT_SET_CT_NUMBER:
         print_set_number(stream, statement);
+        break;
+    case STATEMENT_WRITE_MARK:
+        fprintf(stream, "ct mark set ct mark & 0x%08" PRIx32 " | 0x%08" PRIx32,
+                ~statement->mark_mask | statement->mark, statement->mark);
         break;
     case STATEMENT_COUNTER:
         fprintf(stream, "counter name \"%s\"", statement->object);

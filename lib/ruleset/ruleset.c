@@ -214,9 +214,10 @@ static bool statement_equal(const struct statement *a, const struct statement *b
     return a->kind == b->kind && a->n_fields == b->n_fields &&
            memcmp(a->fields, b->fields, a->n_fields * sizeof(*a->fields)) == 0 &&
            a->negate == b->negate && memcmp(a->value, b->value, sizeof(a->value)) == 0 &&
-           a->prefix == b->prefix && text_equal(a->object, b->object) && a->verdict == b->verdict &&
-           a->rate == b->rate && a->burst == b->burst && a->per_seconds == b->per_seconds &&
-           a->group == b->group && a->snaplen == b->snaplen;
+           a->prefix == b->prefix && a->mark_mask == b->mark_mask && a->mark == b->mark &&
+           text_equal(a->object, b->object) && a->verdict == b->verdict && a->rate == b->rate &&
+           a->burst == b->burst && a->per_seconds == b->per_seconds && a->group == b->group &&
+           a->snaplen == b->snaplen;
 }
 
 bool rule_equal(const struct rule *a, const struct rule *b)

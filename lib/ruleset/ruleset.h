@@ -96,6 +96,7 @@ enum statement_kind {
     STATEMENT_VERDICT_MAP,   /* fields . fields vmap @object */
     STATEMENT_SET_CT_MARK,   /* ct mark set fields . fields map @object */
     STATEMENT_SET_CT_NUMBER, /* fields[0] set `value`: ct mark, ct zone */
+    STATEMENT_WRITE_MARK,    /* ct mark set ct mark & ~`mark_mask` | `mark` */
     STATEMENT_COUNTER,       /* counter name "object" */
     STATEMENT_COUNTER_MAP,   /* counter name fields . fields map @object */
     STATEMENT_LIMIT,         /* limit rate `rate`/second burst `burst` packets */
@@ -115,7 +116,9 @@ struct statement {
     bool negate;
     uint8_t value[16]; /* network byte order as in the packet; ct state, marks and zones in host
                           order */
-    uint8_t prefix;    /* leading bits that count, 0: all */
+    uint8_t prefix;     /* leading bits that count, 0: all */
+    uint32_t mark_mask; /* of FIELD_CT_MARK among the fields: the bits that count, 0: all */
+    uint32_t mark;      /* within the mask */
     const char *object;
     enum verdict verdict;
     uint32_t rate;

@@ -112,6 +112,11 @@ struct statement statement_set_ct_zone(uint16_t zone)
     return statement;
 }
 
+struct statement statement_write_mark(uint32_t mask, uint32_t mark)
+{
+    return (struct statement){.kind = STATEMENT_WRITE_MARK, .mark_mask = mask, .mark = mark};
+}
+
 struct statement statement_counter(const char *name)
 {
     return (struct statement){.kind = STATEMENT_COUNTER, .object = name};

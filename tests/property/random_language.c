@@ -346,7 +346,9 @@ static void print_head(struct writer *writer)
                 models[random_below(&writer->random, ELEMENTS_OF(models))]);
     if (writer->protect || random_chance(&writer->random, 30))
         fprintf(writer->stream, "gateway: { protect: %s%s }\n", writer->protect ? "true" : "false",
-                random_chance(&writer->random, 30) ? ", forwarding: true" : "");
+                random_chance(&writer->random, 30)   ? ", forwarding: true"
+                : random_chance(&writer->random, 30) ? ", mark-mask: 0x0Ffff0f0"
+                                                     : "");
 }
 
 static void print_expectations(struct writer *writer)

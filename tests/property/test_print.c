@@ -179,6 +179,7 @@ static void assert_policies_equal(const struct policy *a, const struct policy *b
     ck_assert_int_eq(a->model, b->model);
     ck_assert_int_eq(a->gateway_protect, b->gateway_protect);
     ck_assert_int_eq(a->gateway_forwarding, b->gateway_forwarding);
+    ck_assert_uint_eq(a->mark_mask, b->mark_mask);
     ASSERT_ARRAYS_EQUAL(a, b, zones, assert_zones_equal);
     ASSERT_ARRAYS_EQUAL(a, b, hosts, assert_hosts_equal);
     ASSERT_ARRAYS_EQUAL(a, b, groups, assert_groups_equal);

@@ -189,6 +189,39 @@ START_TEST(what_a_target_does_is_read_from_its_message)
 }
 END_TEST
 
+#define SHARED "chain first { type filter hook prerouting priority -150; ct mark set ct mark "
+
+/* Who leaves the bits of segd alone may write the others. */
+START_TEST(a_mark_that_is_shared_is_found_only_where_bits_meet)
+{
+    static const char policy[] = UNPROTECTED FLOW "gateway: { mark-mask: 0xffff00ff }\n";
+    static const struct {
+        const char *rule;
+        bool found;
+    } rules[] = {
+        {SHARED "and 0xffff00ff or 0x0100; }", false},
+        {SHARED "and 0xffffffff or 0xff00; }", false},
+        {SHARED "and 0xffff00ff or 0x10100; }", true},
+        {SHARED "and 0x0000ffff; }", true},
+        {"chain first { type filter hook prerouting priority -150; ct mark set 0x0100; }", true},
+        {"chain first { type filter hook prerouting priority -150; ct mark set meta mark; }", true},
+    };
+    cleanup_(look_clear) struct look look = {0};
+
+    sandbox_enter();
+    run(GATEWAY);
+    for (size_t i = 0; i < ELEMENTS_OF(rules); i++) {
+        char script[512];
+
+        snprintf(script, sizeof(script), "table ip x { %s; }\n", rules[i].rule);
+        sandbox_nft(script);
+        assert_found(&look, policy, rules[i].found ? "others-mark" : NULL,
+                     "table ip x chain first hook prerouting");
+        sandbox_nft("delete table ip x\n");
+    }
+}
+END_TEST
+
 START_TEST(a_bridge_table_is_found_where_a_zone_is_bridged)
 {
     cleanup_(look_clear) struct look look = {0};
@@ -220,6 +253,7 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(tables));
     tcase_add_test(tests, what_meets_no_family_of_the_policy_is_not_found);
     tcase_add_test(tests, what_a_target_does_is_read_from_its_message);
+    tcase_add_test(tests, a_mark_that_is_shared_is_found_only_where_bits_meet);
     tcase_add_test(tests, a_bridge_table_is_found_where_a_zone_is_bridged);
     tcase_add_test(tests, our_own_table_is_not_found);
 }

@@ -196,6 +196,8 @@ static const struct {
      "protect false → true", "pn"},
     {SUBJECT_GATEWAY, "gateway", "forwarding", ZONE(CLASS), GATEWAY("forwarding: true"),
      "forwarding false → true", "p"},
+    {SUBJECT_GATEWAY, "gateway", "mark-mask", ZONE(CLASS), GATEWAY("mark-mask: 0x00ffff00"),
+     "mark-mask none → 0x00ffff00", "p"},
     {SUBJECT_POLICY, "policy", "site", ZONE(CLASS), ZONE(CLASS) "site: 安中市\n",
      "site none → 安中市", ""},
     {SUBJECT_POLICY, "policy", "timezone", ZONE(CLASS) "timezone: UTC\n",
