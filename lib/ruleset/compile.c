@@ -289,8 +289,8 @@ static void compile_end_no_flow(struct compiler *compiler, const struct hook_sha
 
     compiler_chain(compiler, "end/no-flow%s", suffix);
     refuse_for_pair(compiler, REASON_NO_FLOW, request, shape->fields[0], suffix);
-    compiler_rule(compiler, reply, statement_match_states(CT_STATE_ESTABLISHED),
-                  no_mark, statement_verdict(VERDICT_RETURN));
+    compiler_rule(compiler, reply, statement_match_states(CT_STATE_ESTABLISHED), no_mark,
+                  statement_verdict(VERDICT_RETURN));
     refuse_for_pair(compiler, REASON_NO_FLOW, reply, shape->replies, suffix);
     compiler_rule(compiler, compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }

@@ -114,8 +114,8 @@ struct statement {
     enum field fields[FIELDS_MAX];
     size_t n_fields;
     bool negate;
-    uint8_t value[16]; /* network byte order as in the packet; ct state, marks and zones in host
-                          order */
+    uint8_t value[16];  /* network byte order as in the packet; ct state, marks and zones in host
+                           order */
     uint8_t prefix;     /* leading bits that count, 0: all */
     uint32_t mark_mask; /* of FIELD_CT_MARK among the fields: the bits that count, 0: all */
     uint32_t mark;      /* within the mask */
