@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The model: what closings hold, and what that means for a packet. It knows nothing of the product
+ * but what its manuals say, and where they leave room it is not sure.
+ */
+
+#include <check.h>
+#include <string.h>
+
+#include "world.h"
+
+static struct zone_model *find_zone(const struct policy_model *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->n_zones; i++)
+        if (strcmp(policy->zones[i].name, name) == 0)
+            return (struct zone_model *)&policy->zones[i];
+    return NULL;
+}
+
+static struct flow_model *find_flow(const struct policy_model *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->n_flows; i++)
+        if (strcmp(policy->flows[i].name, name) == 0)
+            return (struct flow_model *)&policy->flows[i];
+    return NULL;
+}
+
+struct zone_model *world_zone(struct policy_model *policy, const char *name)
+{
+    struct zone_model *zone = find_zone(policy, name);
+
+    ck_assert_msg(zone, "no zone %s", name);
+    return zone;
+}
+
+struct flow_model *world_flow(struct policy_model *policy, const char *name)
+{
+    struct flow_model *flow = find_flow(policy, name);
+
+    ck_assert_msg(flow, "no flow %s", name);
+    return flow;
+}
+
+void world_rename(char *name, const char *to)
+{
+    ck_assert_uint_lt(strlen(to), WORLD_NAME_SIZE);
+    strcpy(name, to);
+}
+
+void world_swap_names(char *one, char *other)
+{
+    char name[WORLD_NAME_SIZE];
+
+    strcpy(name, one);
+    strcpy(one, other);
+    strcpy(other, name);
+}
+
+struct zone_model *world_add_zone(struct policy_model *policy, const char *name, unsigned wires,
+                                  unsigned blocks)
+{
+    struct zone_model *zone = &policy->zones[policy->n_zones];
+
+    ck_assert_uint_lt(policy->n_zones, WORLD_ZONES_MAX);
+    *zone = (struct zone_model){.wires = wires, .blocks = blocks};
+    world_rename(zone->name, name);
+    policy->n_zones++;
+    return zone;
+}
+
+struct flow_model *world_add_flow(struct policy_model *policy, const char *name, unsigned from,
+                                  unsigned to, unsigned first, unsigned last)
+{
+    struct flow_model *flow = &policy->flows[policy->n_flows];
+
+    ck_assert_uint_lt(policy->n_flows, WORLD_FLOWS_MAX);
+    *flow = (struct flow_model){.from = from, .to = to, .first = first, .last = last};
+    world_rename(flow->name, name);
+    policy->n_flows++;
+    return flow;
+}
+
+void world_drop_zone(struct policy_model *policy, const char *name)
+{
+    struct zone_model *zone = world_zone(policy, name);
+    size_t after = (size_t)(policy->zones + policy->n_zones - zone) - 1;
+
+    memmove(zone, zone + 1, after * sizeof(*zone));
+    policy->n_zones--;
+    model_clean(policy);
+}
+
+void world_drop_flow(struct policy_model *policy, const char *name)
+{
+    struct flow_model *flow = world_flow(policy, name);
+    size_t after = (size_t)(policy->flows + policy->n_flows - flow) - 1;
+
+    memmove(flow, flow + 1, after * sizeof(*flow));
+    policy->n_flows--;
+}
+
+/* Flows have no ends outside zones, and those without ends are gone. */
+void model_clean(struct policy_model *policy)
+{
+    unsigned blocks = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->n_zones; i++)
+        blocks |= policy->zones[i].blocks;
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        struct flow_model flow = policy->flows[i];
+
+        flow.from &= blocks;
+        flow.to &= blocks;
+        if (flow.from && flow.to)
+            policy->flows[n++] = flow;
+    }
+    policy->n_flows = n;
+}
+
+static struct content content_of(const struct policy_model *policy, const struct flow_model *flow)
+{
+    struct content content = {
+        flow->life == LIFE_DISABLED, flow->from, flow->to, flow->first, flow->last, 0};
+
+    for (size_t i = 0; i < policy->n_zones; i++)
+        if (policy->zones[i].blocks & (flow->from | flow->to))
+            content.wires |= policy->zones[i].wires;
+    return content;
+}
+
+static bool may_equal(const struct content *one, const struct content *other)
+{
+    return !one->none && !other->none && one->from == other->from && one->to == other->to &&
+           one->first == other->first && one->last == other->last;
+}
+
+/* Whether interfaces are a part of the content is the product's own affair. */
+static bool surely_equal(const struct content *one, const struct content *other)
+{
+    return may_equal(one, other) && one->wires == other->wires;
+}
+
+static bool holds(const struct held_content *list, size_t n, const struct content *content,
+                  enum hold hold)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].hold < hold)
+            continue;
+        if (hold > HOLD_PERHAPS ? surely_equal(&list[i].content, content)
+                                : may_equal(&list[i].content, content))
+            return true;
+    }
+    return false;
+}
+
+static bool has_name(const struct closing *closing, const char *name, enum hold hold)
+{
+    for (size_t i = 0; i < closing->n_names; i++)
+        if (closing->names[i].hold >= hold && strcmp(closing->names[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+const char *model_name(const struct closing *closing)
+{
+    for (size_t i = closing->n_names; i-- > 0;)
+        if (closing->names[i].hold > HOLD_PERHAPS)
+            return closing->names[i].name;
+    return NULL;
+}
+
+static void add_name(struct closing *closing, const char *name, enum hold hold)
+{
+    for (size_t i = 0; i < closing->n_names; i++) {
+        struct held_name held = closing->names[i];
+
+        if (strcmp(held.name, name) != 0)
+            continue;
+        /* To the end: the last sure one is the name. */
+        if (held.hold < hold)
+            held.hold = hold;
+        memmove(&closing->names[i], &closing->names[i + 1],
+                (closing->n_names - i - 1) * sizeof(held));
+        closing->names[closing->n_names - 1] = held;
+        return;
+    }
+    ck_assert_uint_lt(closing->n_names, WORLD_HELD_MAX);
+    closing->names[closing->n_names].hold = hold;
+    world_rename(closing->names[closing->n_names++].name, name);
+}
+
+static void forget_name(struct closing *closing, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < closing->n_names; i++)
+        if (strcmp(closing->names[i].name, name) != 0)
+            closing->names[n++] = closing->names[i];
+    closing->n_names = n;
+}
+
+static void add_content(struct closing *closing, const struct content *content, enum hold hold)
+{
+    for (size_t i = 0; i < closing->n_contents; i++)
+        if (surely_equal(&closing->contents[i].content, content)) {
+            if (closing->contents[i].hold < hold)
+                closing->contents[i].hold = hold;
+            return;
+        }
+    if (content->none)
+        return;
+    ck_assert_uint_lt(closing->n_contents, WORLD_HELD_MAX);
+    closing->contents[closing->n_contents++] = (struct held_content){*content, hold};
+}
+
+static bool is_suspended(const struct world *world, const struct policy_model *policy,
+                         const struct flow_model *flow, enum hold hold)
+{
+    struct content content = content_of(policy, flow);
+
+    for (size_t i = 0; i < world->n_closings; i++) {
+        const struct closing *closing = &world->closings[i];
+
+        if (closing->kind == CLOSING_SUSPENSION &&
+            (has_name(closing, flow->name, hold) ||
+             holds(closing->contents, closing->n_contents, &content, hold)))
+            return true;
+    }
+    return false;
+}
+
+bool model_may_be_suspended(const struct world *world, const struct flow_model *flow)
+{
+    return is_suspended(world, &world->policy, flow, HOLD_PERHAPS);
+}
+
+static unsigned alone_on(const struct policy_model *policy, const struct zone_model *zone)
+{
+    unsigned wires = zone->wires;
+
+    for (size_t i = 0; i < policy->n_zones; i++)
+        if (strcmp(policy->zones[i].name, zone->name) != 0)
+            wires &= ~policy->zones[i].wires;
+    return wires;
+}
+
+static void add_area(struct closing *closing, const struct zone_model *zone, unsigned whole,
+                     enum hold hold)
+{
+    for (unsigned i = 0; i <= (unsigned)hold; i++) {
+        closing->areas[i].wires |= zone->wires;
+        closing->areas[i].blocks |= zone->blocks;
+        closing->areas[i].whole |= whole;
+    }
+}
+
+static void carry_isolation(struct closing *closing, const struct policy_model *after,
+                            enum hold hold)
+{
+    const struct zone_model *zone = find_zone(after, model_name(closing));
+
+    if (!zone)
+        return;
+    add_area(closing, zone, 0, hold);
+    add_area(closing, zone, alone_on(after, zone), HOLD_PERHAPS);
+}
+
+/* Whether this content passed under another name in the policy before: names were swapped. */
+static bool stood_elsewhere(const struct world *world, const struct content *content,
+                            const char *name)
+{
+    for (size_t i = 0; i < world->policy.n_flows; i++) {
+        const struct flow_model *flow = &world->policy.flows[i];
+        struct content other = content_of(&world->policy, flow);
+
+        if (strcmp(flow->name, name) != 0 && may_equal(&other, content) &&
+            !is_suspended(world, &world->policy, flow, HOLD_PERHAPS))
+            return true;
+    }
+    return false;
+}
+
+/* The flow that has the content of the suspension under another name. */
+static const struct flow_model *find_carrier(const struct closing *closing,
+                                             const struct policy_model *after, const char *name)
+{
+    for (size_t i = 0; i < after->n_flows; i++) {
+        struct content content = content_of(after, &after->flows[i]);
+
+        if (strcmp(after->flows[i].name, name) != 0 &&
+            holds(closing->contents, closing->n_contents, &content, HOLD_PENDING))
+            return &after->flows[i];
+    }
+    return NULL;
+}
+
+static void carry_suspension(const struct world *world, struct closing *closing,
+                             const struct policy_model *after, enum hold hold)
+{
+    char name[WORLD_NAME_SIZE];
+    const struct flow_model *named, *carrier;
+    bool swapped = false;
+
+    ck_assert_ptr_nonnull(model_name(closing));
+    strcpy(name, model_name(closing));
+    named = find_flow(after, name);
+    carrier = find_carrier(closing, after, name);
+    if (named) {
+        struct content content = content_of(after, named);
+
+        if (!content.none &&
+            !holds(closing->contents, closing->n_contents, &content, HOLD_PENDING)) {
+            swapped = carrier && stood_elsewhere(world, &content, name);
+            if (!swapped)
+                add_content(closing, &content, hold);
+        }
+    }
+    if (!carrier)
+        return;
+    if (swapped)
+        forget_name(closing, name);
+    for (size_t i = 0; i < closing->n_names; i++)
+        closing->names[i].hold = HOLD_PERHAPS;
+    add_name(closing, carrier->name, hold);
+}
+
+/* A grant surely goes on where both of its zones are what they were. */
+static bool same_zone(const struct policy_model *one, const struct policy_model *other,
+                      unsigned block)
+{
+    for (size_t i = 0; i < one->n_zones; i++) {
+        const struct zone_model *zone = &one->zones[i];
+        const struct zone_model *same = find_zone(other, zone->name);
+
+        if (zone->blocks & block)
+            return same && same->blocks == zone->blocks && same->wires == zone->wires;
+    }
+    return false;
+}
+
+void model_carry(struct world *world, const struct policy_model *after, enum hold hold)
+{
+    for (size_t i = 0; i < world->n_closings; i++) {
+        struct closing *closing = &world->closings[i];
+
+        switch (closing->kind) {
+        case CLOSING_ISOLATION:
+            carry_isolation(closing, after, hold);
+            break;
+        case CLOSING_SUSPENSION:
+            carry_suspension(world, closing, after, hold);
+            break;
+        case CLOSING_GRANT:
+            closing->sure = closing->sure &&
+                            same_zone(&world->policy, after, closing->granted.from) &&
+                            same_zone(&world->policy, after, closing->granted.to);
+            break;
+        }
+    }
+    world->policy = *after;
+}
+
+static void move_holds(struct world *world, enum hold to)
+{
+    for (size_t i = 0; i < world->n_closings; i++) {
+        struct closing *closing = &world->closings[i];
+
+        if (to == HOLD_FIRM)
+            closing->areas[HOLD_FIRM] = closing->areas[HOLD_PENDING];
+        else
+            closing->areas[HOLD_PENDING] = closing->areas[HOLD_FIRM];
+        for (size_t j = 0; j < closing->n_names; j++)
+            if (closing->names[j].hold == HOLD_PENDING)
+                closing->names[j].hold = to;
+        for (size_t j = 0; j < closing->n_contents; j++)
+            if (closing->contents[j].hold == HOLD_PENDING)
+                closing->contents[j].hold = to;
+    }
+}
+
+void model_confirm(struct world *world)
+{
+    move_holds(world, HOLD_FIRM);
+    world->pending = false;
+}
+
+/* What the pending policy brought in may stay; the name is that which the suspension had. */
+void model_forget_pending(struct world *world)
+{
+    model_carry(world, &world->before, HOLD_FIRM);
+    move_holds(world, HOLD_PERHAPS);
+    world->pending = false;
+}
+
+void model_doubt(struct world *world, const struct policy_model *older)
+{
+    for (size_t i = 0; i < world->n_closings; i++) {
+        struct closing *closing = &world->closings[i];
+
+        closing->sure = false;
+        if (closing->kind == CLOSING_ISOLATION) {
+            carry_isolation(closing, older, HOLD_PERHAPS);
+            continue;
+        }
+        for (size_t j = 0; j < older->n_flows; j++) {
+            struct content content = content_of(older, &older->flows[j]);
+
+            if (closing->kind == CLOSING_SUSPENSION &&
+                has_name(closing, older->flows[j].name, HOLD_PERHAPS))
+                add_content(closing, &content, HOLD_PERHAPS);
+        }
+    }
+}
+
+static struct closing *add_closing(struct world *world, enum closing_kind kind, const char *reason)
+{
+    struct closing *closing = &world->closings[world->n_closings];
+
+    ck_assert_uint_lt(world->n_closings, WORLD_CLOSINGS_MAX);
+    *closing = (struct closing){.kind = kind};
+    world_rename(closing->reason, reason);
+    world->n_closings++;
+    return closing;
+}
+
+struct closing *model_find_isolation(struct world *world, const char *zone)
+{
+    for (size_t i = 0; i < world->n_closings; i++)
+        if (world->closings[i].kind == CLOSING_ISOLATION &&
+            has_name(&world->closings[i], zone, HOLD_FIRM))
+            return &world->closings[i];
+    return NULL;
+}
+
+/* What goes on goes on by both. */
+static void intersect_keep(struct closing *closing, const struct held_content *keep, size_t n_keep)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < closing->n_keep; i++) {
+        struct held_content *held = &closing->keep[i];
+
+        if (!holds(keep, n_keep, &held->content, HOLD_PERHAPS))
+            continue;
+        if (!holds(keep, n_keep, &held->content, HOLD_FIRM))
+            held->hold = HOLD_PERHAPS;
+        closing->keep[n++] = *held;
+    }
+    closing->n_keep = n;
+}
+
+void model_isolate(struct world *world, int person, const char *zone, const char *const *keep,
+                   size_t n_keep, const char *reason)
+{
+    struct closing *closing = model_find_isolation(world, zone);
+    const struct zone_model *cut = world_zone(&world->policy, zone);
+    struct held_content kept[4];
+
+    ck_assert_uint_le(n_keep, ELEMENTS_OF(kept));
+    for (size_t i = 0; i < n_keep; i++)
+        kept[i] = (struct held_content){
+            content_of(&world->policy, world_flow(&world->policy, keep[i])), HOLD_FIRM};
+    if (closing) {
+        intersect_keep(closing, kept, n_keep);
+    } else {
+        closing = add_closing(world, CLOSING_ISOLATION, reason);
+        add_name(closing, zone, HOLD_FIRM);
+        memcpy(closing->keep, kept, n_keep * sizeof(kept[0]));
+        closing->n_keep = n_keep;
+    }
+    closing->makers |= BIT(person);
+    add_area(closing, cut, alone_on(&world->policy, cut), HOLD_FIRM);
+}
+
+void model_suspend(struct world *world, const char *flow, const char *reason)
+{
+    struct content content = content_of(&world->policy, world_flow(&world->policy, flow));
+    struct closing *closing = add_closing(world, CLOSING_SUSPENSION, reason);
+
+    add_name(closing, flow, HOLD_FIRM);
+    add_content(closing, &content, HOLD_FIRM);
+}
+
+void model_grant(struct world *world, const struct flow_model *granted, const char *reason)
+{
+    struct closing *closing = add_closing(world, CLOSING_GRANT, reason);
+
+    closing->granted = *granted;
+    closing->sure = true;
+}
+
+void model_drop(struct world *world, struct closing *closing)
+{
+    size_t after = (size_t)(world->closings + world->n_closings - closing) - 1;
+
+    memmove(closing, closing + 1, after * sizeof(*closing));
+    world->n_closings--;
+}
+
+static const struct zone_model *zone_at(const struct policy_model *policy, unsigned wire,
+                                        unsigned block)
+{
+    for (size_t i = 0; i < policy->n_zones; i++)
+        if (policy->zones[i].blocks & BIT(block) && policy->zones[i].wires & BIT(wire))
+            return &policy->zones[i];
+    return NULL;
+}
+
+static bool covers(const struct flow_model *flow, const struct packet *packet)
+{
+    return flow->from & BIT(packet->from) && flow->to & BIT(packet->to) &&
+           flow->first <= packet->port && flow->last >= packet->port;
+}
+
+static bool is_cut(const struct world *world, const struct closing *closing, enum hold hold,
+                   unsigned wire, unsigned block)
+{
+    const struct area *area = &closing->areas[hold];
+
+    return area->whole & BIT(wire) ||
+           (area->blocks & BIT(block) && (world->by_any_wire || area->wires & BIT(wire)));
+}
+
+static bool is_cut_at_an_end(const struct world *world, const struct closing *closing,
+                             enum hold hold, const struct packet *packet)
+{
+    return is_cut(world, closing, hold, packet->wire, packet->from) ||
+           is_cut(world, closing, hold, packet->to / 2, packet->to);
+}
+
+/* What one flow or grant that approves the packet makes of it, whatever the others do. */
+static enum expectation judge_by(const struct world *world, const struct content *content,
+                                 const struct packet *packet)
+{
+    enum expectation verdict = MUST_PASS;
+
+    for (size_t i = 0; i < world->n_closings; i++) {
+        const struct closing *closing = &world->closings[i];
+        bool kept, surely_kept;
+
+        if (closing->kind != CLOSING_ISOLATION)
+            continue;
+        kept = content && holds(closing->keep, closing->n_keep, content, HOLD_PERHAPS);
+        surely_kept = content && holds(closing->keep, closing->n_keep, content, HOLD_FIRM);
+        if (!kept && is_cut_at_an_end(world, closing, HOLD_PENDING, packet))
+            return MUST_NOT_PASS;
+        if (!surely_kept && is_cut_at_an_end(world, closing, HOLD_PERHAPS, packet))
+            verdict = MAY_PASS;
+    }
+    return verdict;
+}
+
+struct tally {
+    bool all; /* whoever may own the packet lets it pass */
+    bool any;
+    bool one; /* there is one */
+};
+
+static void count(struct tally *tally, enum expectation verdict)
+{
+    tally->one = true;
+    tally->all = tally->all && verdict == MUST_PASS;
+    tally->any = tally->any || verdict != MUST_NOT_PASS;
+}
+
+static void count_flows(const struct world *world, const struct packet *packet, struct tally *tally)
+{
+    const struct policy_model *policy = &world->policy;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        const struct flow_model *flow = &policy->flows[i];
+        struct content content = content_of(policy, flow);
+        enum expectation verdict;
+
+        if (flow->life != LIFE_LIVE || !covers(flow, packet) ||
+            is_suspended(world, policy, flow, HOLD_PENDING))
+            continue;
+        verdict = judge_by(world, &content, packet);
+        if (verdict == MUST_PASS && is_suspended(world, policy, flow, HOLD_PERHAPS))
+            verdict = MAY_PASS;
+        count(tally, verdict);
+    }
+}
+
+static void count_grants(const struct world *world, const struct packet *packet,
+                         struct tally *tally)
+{
+    for (size_t i = 0; i < world->n_closings; i++) {
+        const struct closing *closing = &world->closings[i];
+        enum expectation verdict;
+
+        if (closing->kind != CLOSING_GRANT || !covers(&closing->granted, packet))
+            continue;
+        verdict = judge_by(world, NULL, packet);
+        count(tally, verdict == MUST_PASS && !closing->sure ? MAY_PASS : verdict);
+    }
+}
+
+bool world_approves(const struct world *world, const struct packet *packet)
+{
+    for (size_t i = 0; i < world->policy.n_flows; i++)
+        if (covers(&world->policy.flows[i], packet))
+            return true;
+    for (size_t i = 0; i < world->n_closings; i++)
+        if (world->closings[i].kind == CLOSING_GRANT && covers(&world->closings[i].granted, packet))
+            return true;
+    return false;
+}
+
+enum expectation world_judge(const struct world *world, const struct packet *packet)
+{
+    const struct zone_model *from = zone_at(&world->policy, packet->wire, packet->from);
+    const struct zone_model *to = zone_at(&world->policy, packet->to / 2, packet->to);
+    struct tally tally = {.all = true};
+
+    if (!from || !to)
+        return MUST_NOT_PASS;
+    count_flows(world, packet, &tally);
+    count_grants(world, packet, &tally);
+    if (!tally.any)
+        return MUST_NOT_PASS;
+    /* Nor is it sure between two interfaces of one zone. */
+    if (world->less || from == to || packet->wire != packet->from / 2)
+        return MAY_PASS;
+    return tally.one && tally.all ? MUST_PASS : MAY_PASS;
+}
