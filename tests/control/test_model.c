@@ -495,7 +495,7 @@ static void open_what_is_much(struct run *run)
     if (world->n_closings > CLOSINGS)
         open_one(run, &world->closings[0]);
     for (size_t i = world->n_closings; i-- > 0;)
-        if (world->closings[i].n_contents > HELD)
+        if (world->closings[i].n_contents > HELD || world->closings[i].n_extents > HELD)
             open_one(run, &world->closings[i]);
 }
 

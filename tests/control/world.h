@@ -88,10 +88,12 @@ enum hold {
     HOLD_FIRM,
 };
 
-struct area {
+/* What one zone had at one time. */
+struct span {
     unsigned wires;
     unsigned whole; /* wires that are cut off whatever the address */
     unsigned blocks;
+    enum hold hold;
 };
 
 struct held_name {
@@ -112,9 +114,10 @@ enum closing_kind {
 
 struct closing {
     enum closing_kind kind;
-    char reason[WORLD_NAME_SIZE];     /* finds it again in the daemon's own list */
-    struct area areas[HOLD_FIRM + 1]; /* of an isolation: by hold, each within the one before */
-    struct held_content keep[4];      /* FIRM or PERHAPS */
+    char reason[WORLD_NAME_SIZE];        /* finds it again in the daemon's own list */
+    struct span extents[WORLD_HELD_MAX]; /* of an isolation */
+    size_t n_extents;
+    struct held_content keep[4]; /* FIRM or PERHAPS */
     size_t n_keep;
     unsigned makers;                        /* bits of people */
     bool forgotten;                         /* the daemon may know makers and reason no more */

@@ -246,14 +246,21 @@ static unsigned alone_on(const struct policy_model *policy, const struct zone_mo
     return wires;
 }
 
-static void add_area(struct closing *closing, const struct zone_model *zone, unsigned whole,
-                     enum hold hold)
+static void add_extent(struct closing *closing, const struct zone_model *zone, unsigned whole,
+                       enum hold hold)
 {
-    for (unsigned i = 0; i <= (unsigned)hold; i++) {
-        closing->areas[i].wires |= zone->wires;
-        closing->areas[i].blocks |= zone->blocks;
-        closing->areas[i].whole |= whole;
+    for (size_t i = 0; i < closing->n_extents; i++) {
+        struct span *extent = &closing->extents[i];
+
+        if (extent->wires != zone->wires || extent->blocks != zone->blocks ||
+            extent->whole != whole)
+            continue;
+        if (extent->hold < hold)
+            extent->hold = hold;
+        return;
     }
+    ck_assert_uint_lt(closing->n_extents, WORLD_HELD_MAX);
+    closing->extents[closing->n_extents++] = (struct span){zone->wires, whole, zone->blocks, hold};
 }
 
 static void carry_isolation(struct closing *closing, const struct policy_model *after,
@@ -263,8 +270,8 @@ static void carry_isolation(struct closing *closing, const struct policy_model *
 
     if (!zone)
         return;
-    add_area(closing, zone, 0, hold);
-    add_area(closing, zone, alone_on(after, zone), HOLD_PERHAPS);
+    add_extent(closing, zone, 0, hold);
+    add_extent(closing, zone, alone_on(after, zone), HOLD_PERHAPS);
 }
 
 /* Whether this content passed under another name in the policy before: names were swapped. */
@@ -367,10 +374,9 @@ static void move_holds(struct world *world, enum hold to)
     for (size_t i = 0; i < world->n_closings; i++) {
         struct closing *closing = &world->closings[i];
 
-        if (to == HOLD_FIRM)
-            closing->areas[HOLD_FIRM] = closing->areas[HOLD_PENDING];
-        else
-            closing->areas[HOLD_PENDING] = closing->areas[HOLD_FIRM];
+        for (size_t j = 0; j < closing->n_extents; j++)
+            if (closing->extents[j].hold == HOLD_PENDING)
+                closing->extents[j].hold = to;
         for (size_t j = 0; j < closing->n_names; j++)
             if (closing->names[j].hold == HOLD_PENDING)
                 closing->names[j].hold = to;
@@ -471,7 +477,7 @@ void model_isolate(struct world *world, int person, const char *zone, const char
         closing->n_keep = n_keep;
     }
     closing->makers |= BIT(person);
-    add_area(closing, cut, alone_on(&world->policy, cut), HOLD_FIRM);
+    add_extent(closing, cut, alone_on(&world->policy, cut), HOLD_FIRM);
 }
 
 void model_suspend(struct world *world, const char *flow, const char *reason)
@@ -514,20 +520,33 @@ static bool covers(const struct flow_model *flow, const struct packet *packet)
            flow->first <= packet->port && flow->last >= packet->port;
 }
 
-static bool is_cut(const struct world *world, const struct closing *closing, enum hold hold,
-                   unsigned wire, unsigned block)
+static bool is_in(const struct world *world, const struct span *extent, unsigned wire,
+                  unsigned block)
 {
-    const struct area *area = &closing->areas[hold];
-
-    return area->whole & BIT(wire) ||
-           (area->blocks & BIT(block) && (world->by_any_wire || area->wires & BIT(wire)));
+    return extent->whole & BIT(wire) ||
+           (extent->blocks & BIT(block) && (world->by_any_wire || extent->wires & BIT(wire)));
 }
 
-static bool is_cut_at_an_end(const struct world *world, const struct closing *closing,
-                             enum hold hold, const struct packet *packet)
+static bool is_cut(const struct world *world, const struct closing *closing, enum hold hold,
+                   const struct packet *packet)
 {
-    return is_cut(world, closing, hold, packet->wire, packet->from) ||
-           is_cut(world, closing, hold, packet->to / 2, packet->to);
+    for (size_t i = 0; i < closing->n_extents; i++)
+        if (closing->extents[i].hold >= hold &&
+            (is_in(world, &closing->extents[i], packet->wire, packet->from) ||
+             is_in(world, &closing->extents[i], packet->to / 2, packet->to)))
+            return true;
+    return false;
+}
+
+/* A zone is cut off from others, and nothing is said of what was in it together. */
+static bool stays_within(const struct world *world, const struct closing *closing,
+                         const struct packet *packet)
+{
+    for (size_t i = 0; i < closing->n_extents; i++)
+        if (is_in(world, &closing->extents[i], packet->wire, packet->from) &&
+            is_in(world, &closing->extents[i], packet->to / 2, packet->to))
+            return true;
+    return false;
 }
 
 /* What one flow or grant that approves the packet makes of it, whatever the others do. */
@@ -544,9 +563,10 @@ static enum expectation judge_by(const struct world *world, const struct content
             continue;
         kept = content && holds(closing->keep, closing->n_keep, content, HOLD_PERHAPS);
         surely_kept = content && holds(closing->keep, closing->n_keep, content, HOLD_FIRM);
-        if (!kept && is_cut_at_an_end(world, closing, HOLD_PENDING, packet))
+        if (!kept && is_cut(world, closing, HOLD_PENDING, packet) &&
+            !stays_within(world, closing, packet))
             return MUST_NOT_PASS;
-        if (!surely_kept && is_cut_at_an_end(world, closing, HOLD_PERHAPS, packet))
+        if (!surely_kept && is_cut(world, closing, HOLD_PERHAPS, packet))
             verdict = MAY_PASS;
     }
     return verdict;
