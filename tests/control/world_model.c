@@ -168,7 +168,7 @@ const char *model_name(const struct closing *closing)
     for (size_t i = closing->n_names; i-- > 0;)
         if (closing->names[i].hold > HOLD_PERHAPS)
             return closing->names[i].name;
-    return NULL;
+    return closing->names[closing->n_names - 1].name;
 }
 
 static void add_name(struct closing *closing, const char *name, enum hold hold)
@@ -303,15 +303,38 @@ static const struct flow_model *find_carrier(const struct closing *closing,
     return NULL;
 }
 
+static size_t count_carriers(const struct closing *closing, const struct policy_model *after)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < after->n_flows; i++) {
+        struct content content = content_of(after, &after->flows[i]);
+
+        n += holds(closing->contents, closing->n_contents, &content, HOLD_PERHAPS);
+    }
+    return n;
+}
+
+static void add_carriers(struct closing *closing, const struct policy_model *after)
+{
+    for (size_t i = 0; i < after->n_flows; i++) {
+        struct content content = content_of(after, &after->flows[i]);
+
+        if (holds(closing->contents, closing->n_contents, &content, HOLD_PERHAPS))
+            add_name(closing, after->flows[i].name, HOLD_PERHAPS);
+    }
+}
+
 static void carry_suspension(const struct world *world, struct closing *closing,
                              const struct policy_model *after, enum hold hold)
 {
     char name[WORLD_NAME_SIZE];
     const struct flow_model *named, *carrier;
+    enum hold sure;
     bool swapped = false;
 
-    ck_assert_ptr_nonnull(model_name(closing));
     strcpy(name, model_name(closing));
+    sure = has_name(closing, name, HOLD_PENDING) ? hold : HOLD_PERHAPS;
     named = find_flow(after, name);
     carrier = find_carrier(closing, after, name);
     if (named) {
@@ -321,7 +344,7 @@ static void carry_suspension(const struct world *world, struct closing *closing,
             !holds(closing->contents, closing->n_contents, &content, HOLD_PENDING)) {
             swapped = carrier && stood_elsewhere(world, &content, name);
             if (!swapped)
-                add_content(closing, &content, hold);
+                add_content(closing, &content, sure);
         }
     }
     if (!carrier)
@@ -330,7 +353,10 @@ static void carry_suspension(const struct world *world, struct closing *closing,
         forget_name(closing, name);
     for (size_t i = 0; i < closing->n_names; i++)
         closing->names[i].hold = HOLD_PERHAPS;
-    add_name(closing, carrier->name, hold);
+    /* Of several that carry it each may give it the name. */
+    add_carriers(closing, after);
+    add_name(closing, carrier->name,
+             (named && !swapped) || count_carriers(closing, after) > 1 ? HOLD_PERHAPS : hold);
 }
 
 /* A grant surely goes on where both of its zones are what they were. */
