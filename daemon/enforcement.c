@@ -180,6 +180,14 @@ static int append_text(char ***list, size_t *n, const char *text)
     return grown[*n] ? (++*n, 0) : -ENOMEM;
 }
 
+/* What follows the prefix in a name; NULL if the name does not begin with it. */
+static const char *after_prefix(const char *name, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return strncmp(name, prefix, n) == 0 ? name + n : NULL;
+}
+
 /* An element of a set of an extent: an interface, and addresses at it. */
 static int read_extent_element(const struct element *element, enum family family,
                                struct extent *extent)
@@ -234,26 +242,38 @@ static int read_extent(const struct ruleset *observed, const char *zone, size_t 
     return r < 0 ? r : found;
 }
 
-/* The comment of a kept mark is the flow's name and content; the first version of segd wrote the
- * name alone, and then nothing is kept that way. */
-static int read_kept(const struct set *kept, struct override *isolation)
+/* A kept flow as its name and content with a character between them; anything else is not from
+ * this version of segd, and keeps nothing. */
+static int add_kept(const char *text, char between, struct override *isolation)
 {
+    const char *content = text ? strrchr(text, between) : NULL;
+    char name[POLICY_NAME_MAX + 1];
+    int r;
+
+    if (!content || content == text || content - text > POLICY_NAME_MAX ||
+        !flow_content_is_text(content + 1))
+        return 0;
+    memcpy(name, text, (size_t)(content - text));
+    name[content - text] = '\0';
+    r = append_text(&isolation->keep, &isolation->n_keep, name);
+    return r < 0 ? r : append_text(&isolation->keep_ids, &isolation->n_keep_ids, content + 1);
+}
+
+/* The comments of kept marks, and the names of counters for contents that the policy has not. */
+static int read_kept(const struct ruleset *observed, const char *zone, struct override *isolation)
+{
+    char name[ISOLATION_NAME_MAX];
+    const struct set *kept;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && kept && i < kept->n_elements; i++) {
-        const char *comment = kept->elements[i].comment;
-        const char *content = comment ? strrchr(comment, ' ') : NULL;
-        char name[POLICY_NAME_MAX + 1];
+    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_KEPT, zone);
+    kept = ruleset_find_set(observed, name);
+    for (size_t i = 0; r == 0 && kept && i < kept->n_elements; i++)
+        r = add_kept(kept->elements[i].comment, ' ', isolation);
 
-        if (!content || content == comment || content - comment > POLICY_NAME_MAX ||
-            !flow_content_is_text(content + 1))
-            continue;
-        memcpy(name, comment, (size_t)(content - comment));
-        name[content - comment] = '\0';
-        r = append_text(&isolation->keep, &isolation->n_keep, name);
-        if (r == 0)
-            r = append_text(&isolation->keep_ids, &isolation->n_keep_ids, content + 1);
-    }
+    strncat(name, "/", sizeof(name) - strlen(name) - 1);
+    for (size_t i = 0; r == 0 && i < observed->n_counters; i++)
+        r = add_kept(after_prefix(observed->counters[i].name, name), '/', isolation);
     return r;
 }
 
@@ -263,11 +283,8 @@ static int add_isolation(const struct ruleset *observed, const char *zone,
 {
     struct override isolation = {.kind = OVERRIDE_ISOLATION};
     struct override closing;
-    char name[ISOLATION_NAME_MAX];
-    int r;
+    int r = read_kept(observed, zone, &isolation);
 
-    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_KEPT, zone);
-    r = read_kept(ruleset_find_set(observed, name), &isolation);
     if (r == 0)
         r = 1;
     while (r > 0)
@@ -303,14 +320,6 @@ static int add_suspension(const char *text, struct overrides *closings)
                : 0;
 }
 
-/* What follows the prefix in a name; NULL if the name does not begin with it. */
-static const char *after_prefix(const char *name, const char *prefix)
-{
-    size_t n = strlen(prefix);
-
-    return strncmp(name, prefix, n) == 0 ? name + n : NULL;
-}
-
 static int find_closings(const struct ruleset *observed, struct overrides *closings)
 {
     int r = 0;
@@ -319,7 +328,7 @@ static int find_closings(const struct ruleset *observed, struct overrides *closi
         const char *zone = after_prefix(observed->counters[i].name, RULESET_ISOLATED);
         const char *flow = after_prefix(observed->counters[i].name, RULESET_SUSPENSION);
 
-        if (zone && *zone)
+        if (zone && *zone && !strchr(zone, '/'))
             r = add_isolation(observed, zone, closings);
         else if (flow && *flow && *flow != '/')
             r = add_suspension(flow, closings);

@@ -58,24 +58,72 @@ static int set_text(char **text, const char *value)
 static int add_extent(struct override *isolation, const struct extent *extent)
 {
     for (size_t i = 0; i < isolation->n_extents; i++) {
-        if (extent_equal(&isolation->extents[i], extent))
+        if (extent_includes(&isolation->extents[i], extent) &&
+            extent_includes(extent, &isolation->extents[i]))
             return 0;
     }
     return append(&extent_type, &isolation->extents, &isolation->n_extents, extent);
+}
+
+static bool shares_addresses(const struct address_set *addresses, const struct zone *zone)
+{
+    for (enum family family = 0; family < FAMILIES; family++) {
+        if (range_set_overlaps(&addresses->by_family[family], &zone->addresses.by_family[family]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_held(const struct override *isolation, const struct extent *extent)
+{
+    for (size_t i = 0; i < isolation->n_extents; i++) {
+        if (extent_includes(&isolation->extents[i], extent))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Holds the networks of an extent also at the interfaces where the policy has them, whatever their
+ * zone is called: hosts do not open by moving to another wire. As an extent of its own, so that
+ * they are cut off from what was left behind, too.
+ */
+static int follow_networks(struct override *isolation, size_t number, const struct policy *policy)
+{
+    cleanup_(address_set_clear) struct address_set addresses = {0};
+    int r = isolation->extents[number].any
+                ? 0
+                : extent_addresses(&isolation->extents[number], &addresses);
+
+    for (size_t i = 0; r == 0 && i < policy->n_zones; i++) {
+        const struct zone *zone = &policy->zones[i];
+        const struct extent *extent = &isolation->extents[number];
+        const struct extent moved = {
+            .interfaces = (char **)zone->interfaces,
+            .n_interfaces = zone->n_interfaces,
+            .networks = extent->networks,
+            .n_networks = extent->n_networks,
+        };
+
+        if (shares_addresses(&addresses, zone) && !is_held(isolation, &moved))
+            r = append(&extent_type, &isolation->extents, &isolation->n_extents, &moved);
+    }
+    return r;
 }
 
 int isolation_extend(struct override *isolation, const struct policy *policy)
 {
     const struct zone *zone = policy_zone_named(policy, isolation->name);
     struct extent extent = {0};
-    int r;
+    int r = 0;
 
-    if (!zone)
-        return 0;
-    r = extent_of_zone(policy, (size_t)(zone - policy->zones), &extent);
-    if (r == 0)
+    if (zone)
+        r = extent_of_zone(policy, (size_t)(zone - policy->zones), &extent);
+    if (r == 0 && zone)
         r = add_extent(isolation, &extent);
     record_clear(&extent_type, &extent);
+    for (size_t i = 0, n = isolation->n_extents; r == 0 && i < n; i++)
+        r = follow_networks(isolation, i, policy);
     return r;
 }
 

@@ -7,13 +7,13 @@
  * Carries isolations and suspensions over to a policy, so that what they closed stays closed under
  * it and under every later one. They keep their order.
  *
- *   isolation   holds from now on also what the zone of its name is in this policy; nothing leaves
- *               it. If it knew names alone, it gets the contents of the flows that it keeps; of a
- *               name that neither policy has no flow is kept.
- *   suspension  takes the name that its content has in this policy, if that is another one. A flow
- *               of its name with another content is taken in, unless the two were only swapped:
- *               that content passed under another name in the policy before, and what was suspended
- *               has another name now.
+ *   isolation   holds from now on also what the zone of its name is in this policy, and its
+ *               networks on the wires where this policy has them; nothing leaves it. If it knew
+ * names alone, it gets the contents of the flows that it keeps; of a name that neither policy has
+ * no flow is kept. suspension  takes the name that its content has in this policy, if that is
+ * another one. A flow of its name with another content is taken in, unless the two were only
+ * swapped: that content passed under another name in the policy before, and what was suspended has
+ * another name now.
  *
  * `before` is the policy that was enforced before; NULL: it is not known, and then what could be a
  * swap is taken in. Returns 0 or -ENOMEM; after an error `overrides` may be cleared only.
@@ -22,7 +22,8 @@ int closings_carry(struct overrides *overrides, const struct policy *before,
                    const struct policy *policy);
 
 /* Adds what the zone of the isolation's name is in the policy or its outline, if there is one and
- * the isolation does not hold it yet. Returns 0 or -ENOMEM. */
+ * the isolation does not hold it yet; and the interfaces at which the policy has networks that it
+ * holds, but for those of a zone of `any`. Returns 0 or -ENOMEM. */
 int isolation_extend(struct override *isolation, const struct policy *policy);
 /*
  * Adds a closing that the kernel holds: closings reach it before the disk. One that is known

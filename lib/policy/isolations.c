@@ -84,6 +84,7 @@ int extent_of_zone(const struct policy *policy, size_t index, struct extent *ret
         .interfaces = calloc(zone->n_interfaces + 1, sizeof(char *)),
         .whole = calloc(zone->n_interfaces + 1, sizeof(char *)),
         .networks = calloc(n_networks + 1, sizeof(char *)),
+        .any = zone->any,
     };
     int r = extent.interfaces && extent.whole && extent.networks ? 0 : -ENOMEM;
 
@@ -111,26 +112,27 @@ static bool has_text(char *const *list, size_t n, const char *text)
     return false;
 }
 
-static bool equal_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
+/* Whether all of `b` is in `a`. */
+static bool includes_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
 {
-    for (size_t i = 0; i < n_a; i++) {
-        if (!has_text(b, n_b, a[i]))
+    for (size_t i = 0; i < n_b; i++) {
+        if (!has_text(a, n_a, b[i]))
             return false;
     }
-    return n_a == n_b;
+    return true;
 }
 
-bool extent_equal(const struct extent *a, const struct extent *b)
+bool extent_includes(const struct extent *a, const struct extent *b)
 {
-    bool by_address = a->n_whole < a->n_interfaces;
+    bool by_address = b->n_whole < b->n_interfaces;
 
-    if (!equal_texts(a->interfaces, a->n_interfaces, b->interfaces, b->n_interfaces) ||
-        !equal_texts(a->whole, a->n_whole, b->whole, b->n_whole))
+    if (!includes_texts(a->interfaces, a->n_interfaces, b->interfaces, b->n_interfaces) ||
+        !includes_texts(a->whole, a->n_whole, b->whole, b->n_whole))
         return false;
     if (by_address && a->n_networks != b->n_networks)
         return false;
     /* Networks are in order, and an extent may have thousands of them. */
-    for (size_t i = 0; by_address && i < a->n_networks; i++) {
+    for (size_t i = 0; by_address && i < b->n_networks; i++) {
         if (strcmp(a->networks[i], b->networks[i]) != 0)
             return false;
     }

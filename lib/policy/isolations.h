@@ -6,9 +6,9 @@
 /* What the zone is in the policy, or its outline. The caller clears it by record_clear(). Returns 0
  * or -ENOMEM. */
 int extent_of_zone(const struct policy *policy, size_t zone, struct extent *ret_extent);
-/* Whether the same packets have an end in both. Networks do not matter where all interfaces are
- * whole. */
-bool extent_equal(const struct extent *a, const struct extent *b);
+/* Whether every packet with an end in `b` has that end in `a`. Networks do not matter where all
+ * interfaces are whole; elsewhere those of both must be the same, or the answer is no. */
+bool extent_includes(const struct extent *a, const struct extent *b);
 /* The addresses of its networks; the caller frees them, also after an error. Returns 0 or -ENOMEM.
  */
 int extent_addresses(const struct extent *extent, struct address_set *addresses);

@@ -31,6 +31,7 @@ static const struct record_field extent_fields[] = {
     RECORD_LIST(TEXTS, struct extent, interfaces, .least = 1),
     RECORD_LIST(TEXTS, struct extent, whole, .least = 1),
     RECORD_LIST(TEXTS, struct extent, networks, .least = 1),
+    RECORD_FIELD(BOOL, struct extent, any),
 };
 
 static const char *check_extent(const void *record)

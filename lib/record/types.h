@@ -54,6 +54,7 @@ struct extent {
     size_t n_whole;
     char **networks; /* as range_format() writes them */
     size_t n_networks;
+    bool any; /* they are what no other zone had, and are not followed to other interfaces */
 };
 
 /* Somebody who made an isolation, or made it stricter. */

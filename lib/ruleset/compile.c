@@ -478,11 +478,12 @@ static void compile_hook_open(struct compiler *compiler, const struct hook_shape
     if (shape->hook != HOOK_INPUT)
         refuse_strangers(compiler, FIELD_OIFNAME);
 
-    /* The gateway's own that the kernel gives back (ingress.c) follows what `output` said of it. */
+    /* The gateway's own that the kernel gives back (ingress.c): `output` has judged and counted it.
+     */
     if (shape->hook == HOOK_INPUT)
         compiler_rule(compiler, statement_match_states(CT_STATE_NEW),
                       statement_match_fib_type(FIELD_FIB_SADDR_TYPE, RTN_LOCAL),
-                      compiler_ask_live());
+                      statement_match_mark(true, 0), statement_verdict(VERDICT_ACCEPT));
 
     if (shape->hook == HOOK_FORWARD)
         compile_bridged_discovery(compiler);

@@ -82,12 +82,29 @@ static void add_addresses(const struct isolation *isolation, const struct addres
             is_whole(extent, extent->interfaces[i]) ? &everything : &addresses->by_family[family]);
 }
 
+/* `isolated/ZONE/kept/FLOW/CONTENT`: a counter that no rule uses. This policy does not have the
+ * content, and may be replaced by one that has it. */
+static void note_kept(struct compiler *compiler, const struct override *override, size_t i)
+{
+    char name[CHAIN_NAME_MAX];
+
+    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_KEPT "/%s/%s", override->name,
+             override->keep[i], override->keep_ids[i]);
+    compiler_counter(compiler, name);
+}
+
 /* `isolated/ZONE/kept`: the marks of the flows that go on, each with its name and content. */
 static void add_kept(struct compiler *compiler, const struct override *override)
 {
+    cleanup_(freep) bool *found = calloc(override->n_keep_ids + 1, sizeof(*found));
     const struct policy *outline = compiler->policy;
     char name[CHAIN_NAME_MAX];
     struct set *set;
+
+    if (!found && compiler->error == 0)
+        compiler->error = -ENOMEM;
+    if (compiler->error < 0)
+        return;
 
     isolation_name(override, RULESET_KEPT, name);
     set = compiler_set(compiler, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE);
@@ -102,12 +119,17 @@ static void add_kept(struct compiler *compiler, const struct override *override)
 
             if (strcmp(override->keep_ids[j], content) != 0)
                 continue;
+            found[j] = true;
             key_put(&key, &mark->id, sizeof(mark->id));
             snprintf(comment, sizeof(comment), "%s %s", override->keep[j], content);
             compiler_element(compiler, set,
                              &(struct element){.key = key.bytes, .comment = comment});
             break;
         }
+    }
+    for (size_t i = 0; i < override->n_keep_ids; i++) {
+        if (!found[i])
+            note_kept(compiler, override, i);
     }
 }
 

@@ -413,23 +413,27 @@ END_TEST
 /* What stands in its way goes, and so does the policy; and nobody keeps it by an isolation. */
 START_TEST(an_unconfirmed_policy_goes_back_when_it_can)
 {
+    static const char *const folders[] = {"generations", "copy/generations"};
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    char from[128], to[128];
+    char from[2][128], to[2][128];
 
     begin(BASE FLOW("f", "a", "b", "udp/7001"));
     apply_text(BASE FLOW("f", "a", "b", "udp/7001-7002"), 60 * USEC_PER_SEC, &outcome);
     isolate(&tanaka, "a", 0, NULL);
     ck_assert_int_eq(release(&suzuki, "a"), OUTCOME_DONE);
 
-    snprintf(from, sizeof(from), "%s/generations/1.policy.json", subject.state);
-    snprintf(to, sizeof(to), "%s/aside", subject.state);
-    ck_assert_int_eq(rename(from, to), 0);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(from[i], sizeof(from[i]), "%s/%s/1.policy.json", subject.state, folders[i]);
+        snprintf(to[i], sizeof(to[i]), "%s/aside-%zu", subject.state, i);
+        ck_assert_int_eq(rename(from[i], to[i]), 0);
+    }
     ck_assert_int_eq(change_unconfirmed(subject.gateway), 0);
     ck_assert(subject.gateway->state.confirmation.pending);
     ck_assert_int_gt(subject.gateway->go_back_again, 0);
     ck_assert(passes(7002));
 
-    ck_assert_int_eq(rename(to, from), 0);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(rename(to[i], from[i]), 0);
     ck_assert_int_eq(change_unconfirmed(subject.gateway), 0);
     ck_assert(!subject.gateway->state.confirmation.pending);
     ck_assert_int_eq(subject.gateway->go_back_again, 0);
