@@ -70,15 +70,14 @@ void world_drop_flow(struct policy_model *policy, const char *name);
 void world_rename(char *name, const char *to);
 void world_swap_names(char *one, char *other);
 
-/* What a flow is without its name. Two are surely equal, perhaps, or not. That of a disabled flow
- * is none, and equal to no other. */
+/* What a flow is without its name: its addresses and services. That of a disabled flow is none, and
+ * equal to no other. */
 struct content {
     bool none;
     unsigned from;
     unsigned to;
     unsigned first;
     unsigned last;
-    unsigned wires; /* of the zones of its ends */
 };
 
 /* How sure the model is that a closing holds something. */

@@ -119,37 +119,23 @@ void model_clean(struct policy_model *policy)
     policy->n_flows = n;
 }
 
-static struct content content_of(const struct policy_model *policy, const struct flow_model *flow)
+static struct content content_of(const struct flow_model *flow)
 {
-    struct content content = {
-        flow->life == LIFE_DISABLED, flow->from, flow->to, flow->first, flow->last, 0};
-
-    for (size_t i = 0; i < policy->n_zones; i++)
-        if (policy->zones[i].blocks & (flow->from | flow->to))
-            content.wires |= policy->zones[i].wires;
-    return content;
+    return (struct content){flow->life == LIFE_DISABLED, flow->from, flow->to, flow->first,
+                            flow->last};
 }
 
-static bool may_equal(const struct content *one, const struct content *other)
+static bool are_equal(const struct content *one, const struct content *other)
 {
     return !one->none && !other->none && one->from == other->from && one->to == other->to &&
            one->first == other->first && one->last == other->last;
-}
-
-/* Whether interfaces are a part of the content is the product's own affair. */
-static bool surely_equal(const struct content *one, const struct content *other)
-{
-    return may_equal(one, other) && one->wires == other->wires;
 }
 
 static bool holds(const struct held_content *list, size_t n, const struct content *content,
                   enum hold hold)
 {
     for (size_t i = 0; i < n; i++) {
-        if (list[i].hold < hold)
-            continue;
-        if (hold > HOLD_PERHAPS ? surely_equal(&list[i].content, content)
-                                : may_equal(&list[i].content, content))
+        if (list[i].hold >= hold && are_equal(&list[i].content, content))
             return true;
     }
     return false;
@@ -204,7 +190,7 @@ static void forget_name(struct closing *closing, const char *name)
 static void add_content(struct closing *closing, const struct content *content, enum hold hold)
 {
     for (size_t i = 0; i < closing->n_contents; i++)
-        if (surely_equal(&closing->contents[i].content, content)) {
+        if (are_equal(&closing->contents[i].content, content)) {
             if (closing->contents[i].hold < hold)
                 closing->contents[i].hold = hold;
             return;
@@ -215,10 +201,9 @@ static void add_content(struct closing *closing, const struct content *content, 
     closing->contents[closing->n_contents++] = (struct held_content){*content, hold};
 }
 
-static bool is_suspended(const struct world *world, const struct policy_model *policy,
-                         const struct flow_model *flow, enum hold hold)
+static bool is_suspended(const struct world *world, const struct flow_model *flow, enum hold hold)
 {
-    struct content content = content_of(policy, flow);
+    struct content content = content_of(flow);
 
     for (size_t i = 0; i < world->n_closings; i++) {
         const struct closing *closing = &world->closings[i];
@@ -233,7 +218,7 @@ static bool is_suspended(const struct world *world, const struct policy_model *p
 
 bool model_may_be_suspended(const struct world *world, const struct flow_model *flow)
 {
-    return is_suspended(world, &world->policy, flow, HOLD_PERHAPS);
+    return is_suspended(world, flow, HOLD_PERHAPS);
 }
 
 static unsigned alone_on(const struct policy_model *policy, const struct zone_model *zone)
@@ -280,10 +265,10 @@ static bool stood_elsewhere(const struct world *world, const struct content *con
 {
     for (size_t i = 0; i < world->policy.n_flows; i++) {
         const struct flow_model *flow = &world->policy.flows[i];
-        struct content other = content_of(&world->policy, flow);
+        struct content other = content_of(flow);
 
-        if (strcmp(flow->name, name) != 0 && may_equal(&other, content) &&
-            !is_suspended(world, &world->policy, flow, HOLD_PERHAPS))
+        if (strcmp(flow->name, name) != 0 && are_equal(&other, content) &&
+            !is_suspended(world, flow, HOLD_PERHAPS))
             return true;
     }
     return false;
@@ -294,7 +279,7 @@ static const struct flow_model *find_carrier(const struct closing *closing,
                                              const struct policy_model *after, const char *name)
 {
     for (size_t i = 0; i < after->n_flows; i++) {
-        struct content content = content_of(after, &after->flows[i]);
+        struct content content = content_of(&after->flows[i]);
 
         if (strcmp(after->flows[i].name, name) != 0 &&
             holds(closing->contents, closing->n_contents, &content, HOLD_PENDING))
@@ -308,7 +293,7 @@ static size_t count_carriers(const struct closing *closing, const struct policy_
     size_t n = 0;
 
     for (size_t i = 0; i < after->n_flows; i++) {
-        struct content content = content_of(after, &after->flows[i]);
+        struct content content = content_of(&after->flows[i]);
 
         n += holds(closing->contents, closing->n_contents, &content, HOLD_PERHAPS);
     }
@@ -318,7 +303,7 @@ static size_t count_carriers(const struct closing *closing, const struct policy_
 static void add_carriers(struct closing *closing, const struct policy_model *after)
 {
     for (size_t i = 0; i < after->n_flows; i++) {
-        struct content content = content_of(after, &after->flows[i]);
+        struct content content = content_of(&after->flows[i]);
 
         if (holds(closing->contents, closing->n_contents, &content, HOLD_PERHAPS))
             add_name(closing, after->flows[i].name, HOLD_PERHAPS);
@@ -338,7 +323,7 @@ static void carry_suspension(const struct world *world, struct closing *closing,
     named = find_flow(after, name);
     carrier = find_carrier(closing, after, name);
     if (named) {
-        struct content content = content_of(after, named);
+        struct content content = content_of(named);
 
         if (!content.none &&
             !holds(closing->contents, closing->n_contents, &content, HOLD_PENDING)) {
@@ -437,7 +422,7 @@ void model_doubt(struct world *world, const struct policy_model *older)
             continue;
         }
         for (size_t j = 0; j < older->n_flows; j++) {
-            struct content content = content_of(older, &older->flows[j]);
+            struct content content = content_of(&older->flows[j]);
 
             if (closing->kind == CLOSING_SUSPENSION &&
                 has_name(closing, older->flows[j].name, HOLD_PERHAPS))
@@ -492,8 +477,7 @@ void model_isolate(struct world *world, int person, const char *zone, const char
 
     ck_assert_uint_le(n_keep, ELEMENTS_OF(kept));
     for (size_t i = 0; i < n_keep; i++)
-        kept[i] = (struct held_content){
-            content_of(&world->policy, world_flow(&world->policy, keep[i])), HOLD_FIRM};
+        kept[i] = (struct held_content){content_of(world_flow(&world->policy, keep[i])), HOLD_FIRM};
     if (closing) {
         intersect_keep(closing, kept, n_keep);
     } else {
@@ -508,7 +492,7 @@ void model_isolate(struct world *world, int person, const char *zone, const char
 
 void model_suspend(struct world *world, const char *flow, const char *reason)
 {
-    struct content content = content_of(&world->policy, world_flow(&world->policy, flow));
+    struct content content = content_of(world_flow(&world->policy, flow));
     struct closing *closing = add_closing(world, CLOSING_SUSPENSION, reason);
 
     add_name(closing, flow, HOLD_FIRM);
@@ -617,17 +601,30 @@ static void count_flows(const struct world *world, const struct packet *packet, 
 
     for (size_t i = 0; i < policy->n_flows; i++) {
         const struct flow_model *flow = &policy->flows[i];
-        struct content content = content_of(policy, flow);
+        struct content content = content_of(flow);
         enum expectation verdict;
 
         if (flow->life != LIFE_LIVE || !covers(flow, packet) ||
-            is_suspended(world, policy, flow, HOLD_PENDING))
+            is_suspended(world, flow, HOLD_PENDING))
             continue;
         verdict = judge_by(world, &content, packet);
-        if (verdict == MUST_PASS && is_suspended(world, policy, flow, HOLD_PERHAPS))
+        if (verdict == MUST_PASS && is_suspended(world, flow, HOLD_PERHAPS))
             verdict = MAY_PASS;
         count(tally, verdict);
     }
+}
+
+/* A grant that a flow covers is not needed and lapses, and a suspension of that flow stops it too.
+ */
+static bool may_lapse(const struct world *world, const struct packet *packet)
+{
+    for (size_t i = 0; i < world->policy.n_flows; i++) {
+        const struct flow_model *flow = &world->policy.flows[i];
+
+        if (covers(flow, packet) && is_suspended(world, flow, HOLD_PERHAPS))
+            return true;
+    }
+    return false;
 }
 
 static void count_grants(const struct world *world, const struct packet *packet,
@@ -640,7 +637,9 @@ static void count_grants(const struct world *world, const struct packet *packet,
         if (closing->kind != CLOSING_GRANT || !covers(&closing->granted, packet))
             continue;
         verdict = judge_by(world, NULL, packet);
-        count(tally, verdict == MUST_PASS && !closing->sure ? MAY_PASS : verdict);
+        if (verdict == MUST_PASS && (!closing->sure || may_lapse(world, packet)))
+            verdict = MAY_PASS;
+        count(tally, verdict);
     }
 }
 
