@@ -31,8 +31,8 @@ static int print(const struct policy *policy, const void *more, size_t size, cha
     return 0;
 }
 
-/* All but flows and what only they use. Of hosts those remain that may have one hardware address
- * only. */
+/* All but flows and what only they use. Of hosts those remain whose packets must come from a
+ * hardware address. */
 static int print_frame(const struct policy *policy, char **ret_text)
 {
     cleanup_(freep) struct host *hosts = calloc(policy->n_hosts + 1, sizeof(*hosts));
@@ -44,7 +44,7 @@ static int print_frame(const struct policy *policy, char **ret_text)
     frame.hosts = hosts;
     frame.n_hosts = 0;
     for (size_t i = 0; i < policy->n_hosts; i++) {
-        if (policy->hosts[i].has_mac)
+        if (policy->hosts[i].n_macs > 0)
             hosts[frame.n_hosts++] = policy->hosts[i];
     }
     frame.n_groups = frame.n_services = frame.n_flows = frame.n_expectations = 0;

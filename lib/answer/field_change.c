@@ -502,10 +502,39 @@ static void list_literals(struct comparison *comparison, const void *old, const 
                   &(struct flow){.services = &b, .n_services = 1});
 }
 
-VALUE(host_mac, struct host, it->has_mac ? mac_format(it->mac.bytes, buffer) : NULL)
+/* As one value, because `none` is not a list that is empty: it is every hardware address. */
+static const char *macs_text(const struct host *host, char buffer[VALUE_MAX])
+{
+    char *end = buffer;
+
+    _Static_assert(HOST_MACS_MAX * (MAC_TEXT_MAX + 1) + sizeof("]") <= VALUE_MAX, "too long");
+    if (host->n_macs == 0)
+        return NULL;
+    if (host->n_macs == 1)
+        return mac_format(host->macs[0].bytes, buffer);
+    for (size_t i = 0; i < host->n_macs; i++) {
+        end = stpcpy(end, i == 0 ? "[" : ", ");
+        end += strlen(mac_format(host->macs[i].bytes, end));
+    }
+    strcpy(end, "]");
+    return buffer;
+}
+
+static bool macs_include(const struct host *host, const struct host *other)
+{
+    if (host->n_macs == 0)
+        return true;
+    for (size_t i = 0; i < other->n_macs; i++) {
+        if (!host_has_mac(host, other->macs[i]))
+            return false;
+    }
+    return other->n_macs > 0;
+}
+
+VALUE(host_mac, struct host, macs_text(it, buffer))
 VALUE(host_zone, struct host, policy_zone_name(policy, it->zone))
 VALUE(host_label, struct host, label_text(it->name, it->label))
-INCLUDES(mac_includes, struct host, !a->has_mac || a == b)
+INCLUDES(mac_includes, struct host, macs_include(a, b))
 VALUE(group_zone, struct group, policy_zone_name(policy, it->zone))
 VALUE(group_label, struct group, label_text(it->name, it->label))
 

@@ -257,7 +257,7 @@ static int add_lone(struct policy_changes *changes, const struct side *side,
         if (side->partners[i] || is_left_out(side, i))
             continue;
         change.packets = passes || subject == SUBJECT_ZONE ||
-                         (subject == SUBJECT_HOST && ((const struct host *)object)->has_mac);
+                         (subject == SUBJECT_HOST && ((const struct host *)object)->n_macs > 0);
         change.widens = passes && kind == POLICY_ADDED;
         change.narrows = passes && kind == POLICY_REMOVED;
         r = add_change(changes, &change, NULL, 0);

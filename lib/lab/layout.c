@@ -41,11 +41,10 @@ struct routes {
 struct place {
     enum family family;
     ip_number address;
-    bool used;      /* by a probe; then `wire` is where it lies */
-    bool moved;     /* it lies elsewhere than its network */
-    bool separated; /* it must stay where it is */
-    bool has_mac;   /* the policy binds it to a host's hardware address */
-    struct mac mac;
+    bool used;                /* by a probe; then `wire` is where it lies */
+    bool moved;               /* it lies elsewhere than its network */
+    bool separated;           /* it must stay where it is */
+    const struct host *bound; /* the host whose hardware addresses it must come from, or NULL */
     size_t wire;
 };
 
@@ -287,8 +286,7 @@ static int note_hosts(struct layout *layout)
 
             if (r < 0)
                 return r;
-            place->has_mac = host->has_mac;
-            place->mac = host->mac;
+            place->bound = host->n_macs > 0 ? host : NULL;
         }
     }
     return 0;
@@ -531,16 +529,12 @@ ip_number layout_gateway_address(const struct layout *layout, size_t wire, enum 
     return layout->own[family][wire];
 }
 
-bool layout_bound_mac(const struct layout *layout, enum family family, ip_number address,
-                      struct mac *ret_mac)
+const struct host *layout_bound_host(const struct layout *layout, enum family family,
+                                     ip_number address)
 {
     const struct place *place = find_place(layout, family, address);
 
-    if (!place || !place->has_mac)
-        return false;
-
-    *ret_mac = place->mac;
-    return true;
+    return place ? place->bound : NULL;
 }
 
 static int build_any(const struct layout *layout, struct lab *lab)

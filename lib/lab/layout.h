@@ -56,9 +56,10 @@ int layout_finish(struct layout *layout);
 bool layout_find(const struct layout *layout, enum family family, ip_number address,
                  size_t *ret_wire);
 ip_number layout_gateway_address(const struct layout *layout, size_t wire, enum family family);
-/* The hardware address that the policy binds the address to; false where it does not. */
-bool layout_bound_mac(const struct layout *layout, enum family family, ip_number address,
-                      struct mac *ret_mac);
+/* The host that has the address, where the policy binds it to hardware addresses; else NULL. It
+ * belongs to the policy. */
+const struct host *layout_bound_host(const struct layout *layout, enum family family,
+                                     ip_number address);
 
 /* Makes the routes and the gateway's addresses in a lab of layout_interfaces(). Returns as
  * lab_add_route(). */

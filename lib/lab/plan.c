@@ -373,11 +373,10 @@ static int add_wrong_macs(struct plan *plan, uint32_t flow, const struct packet 
         return 0;
     for (size_t i = 0; r == 0 && i < points->sources.n; i++) {
         struct probe probe = plan_probe(PROBE_MAC, flow, inside);
-        struct mac mac;
 
         probe.packet.source = points->sources.addresses[i];
         probe.wrong_mac = true;
-        if (layout_bound_mac(plan->layout, inside->family, probe.packet.source, &mac))
+        if (layout_bound_host(plan->layout, inside->family, probe.packet.source))
             r = plan_add(plan, probe);
     }
     return r;

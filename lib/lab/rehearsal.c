@@ -96,13 +96,11 @@ static int add_failure(struct rehearsal *rehearsal, const struct rehearsal_failu
 
 enum reason probe_leg_reason(const struct plan *plan, const struct probe *probe, enum leg leg)
 {
-    struct mac mac;
-
     switch (leg) {
     case LEG_REQUEST:
         return probe->expected;
     case LEG_FORGED_REPLY:
-        return layout_bound_mac(plan->layout, probe->packet.family, probe->packet.destination, &mac)
+        return layout_bound_host(plan->layout, probe->packet.family, probe->packet.destination)
                    ? REASON_MAC_MISMATCH
                    : REASON_SPOOFED;
     case LEG_REPLY:

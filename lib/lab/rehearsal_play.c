@@ -134,17 +134,22 @@ static bool find_foreign_wire(const struct plan *plan, size_t zone, size_t start
     return false;
 }
 
-/* Hardware address of a packet from a wire: the bound one, or deliberately another. */
-static void dress(const struct play *play, struct packet_plan *sent, bool wrong)
+/* Hardware address of a packet from a wire: one that the host is bound to, of several each in its
+ * turn by the probe, in every play of it the same; or deliberately another. */
+static void dress(const struct play *play, size_t index, bool wrong, struct packet_plan *sent)
 {
-    const struct plan *plan = play->stage->plan;
+    const struct host *host = NULL;
     struct mac mac;
 
-    if (sent->from.zone == ZONE_GATEWAY ||
-        !layout_bound_mac(plan->layout, sent->frame.family, sent->frame.source, &mac))
+    if (sent->from.zone != ZONE_GATEWAY)
+        host = layout_bound_host(play->stage->plan->layout, sent->frame.family, sent->frame.source);
+    if (!host)
         return;
+    mac = host->macs[play->probes[index] % host->n_macs];
     if (wrong)
         mac.bytes[5] ^= 0x40;
+    while (wrong && host_has_mac(host, mac))
+        mac.bytes[5]++;
     sent->frame.source_mac = mac;
 }
 
@@ -161,7 +166,7 @@ static bool plan_packet(const struct play *play, size_t index, enum leg leg,
     request = frame_request(probe, tag_of(index, leg), &packet.from, &packet.to);
     packet.frame = request;
     if (leg == LEG_REQUEST) {
-        dress(play, &packet, probe->wrong_mac);
+        dress(play, index, probe->wrong_mac, &packet);
         *ret_packet = packet;
         return true;
     }
@@ -171,7 +176,7 @@ static bool plan_packet(const struct play *play, size_t index, enum leg leg,
         .from = packet.to,
         .to = packet.from,
     };
-    dress(play, ret_packet, leg == LEG_FORGED_REPLY);
+    dress(play, index, leg == LEG_FORGED_REPLY, ret_packet);
     if (leg == LEG_REPLY)
         return true;
     if (ret_packet->from.zone == ZONE_GATEWAY)

@@ -37,7 +37,7 @@ MAPPING("zone", struct draft_zone, zone_keys);
 static const struct grammar_key host_keys[] = {
     TEXT_REQUIRED(struct draft_host, zone),
     LIST_REQUIRED(struct draft_host, address),
-    TEXT(struct draft_host, mac),
+    LIST(struct draft_host, mac),
     TEXT(struct draft_host, label),
 };
 MAPPING("host", struct draft_host, host_keys);

@@ -73,6 +73,15 @@ const struct host *policy_host_named(const struct policy *policy, const char *na
     return find_named(policy->hosts, policy->n_hosts, sizeof(struct host), name);
 }
 
+bool host_has_mac(const struct host *host, struct mac mac)
+{
+    for (size_t i = 0; i < host->n_macs; i++) {
+        if (memcmp(&host->macs[i], &mac, sizeof(mac)) == 0)
+            return true;
+    }
+    return false;
+}
+
 const struct group *policy_group_named(const struct policy *policy, const char *name)
 {
     return find_named(policy->groups, policy->n_groups, sizeof(struct group), name);

@@ -80,8 +80,9 @@ struct host { /* of a zone, or addresses of the gateway, or multicast groups wit
     const struct host_address *addresses;
     size_t n_addresses;
     bool multicast; /* its addresses are groups; only in `to` */
-    bool has_mac;
-    struct mac mac;
+    /* Its packets must come from one of them, if there are any. Sorted, none twice. */
+    const struct mac *macs;
+    size_t n_macs;
 };
 
 struct group {
@@ -280,6 +281,7 @@ struct policy {
 #define POLICY_FLOWS_MAX 200000
 #define POLICY_SCHEDULES_MAX 1024 /* that differ */
 #define POLICY_LIMIT_MAX 1000000  /* of each number of a limit */
+#define HOST_MACS_MAX 12          /* hardware addresses of a host */
 #define POLICY_MARK_BITS_MIN 16   /* of `mark-mask` */
 /* With `mark-mask` so many ids must be there for each enabled flow: ids come from what flows mean,
  * and two that meet leave the id to neither. */
@@ -324,6 +326,8 @@ const char *policy_zone_label(const struct policy *policy, size_t zone);
  * groups of a policy. */
 const struct zone *policy_zone_named(const struct policy *policy, const char *name);
 const struct host *policy_host_named(const struct policy *policy, const char *name);
+/* Whether the hardware address is one of those that bind the host. */
+bool host_has_mac(const struct host *host, struct mac mac);
 const struct group *policy_group_named(const struct policy *policy, const char *name);
 /* What a name of a `from` or `to` list is: `gateway`, or the name of the zone, host or group.
  * Borrowed from the policy. */

@@ -210,8 +210,10 @@ static void print_hosts(const struct policy *policy, FILE *stream)
         for (size_t j = 0; j < host->n_addresses; j++)
             items_add(&items,
                       address_format(host->addresses[j].family, host->addresses[j].address, text));
-        if (host->has_mac)
-            line_text(&line, "mac", mac_format(host->mac.bytes, text));
+        if (host->n_macs > 0)
+            items = items_begin(&line, "mac", host->n_macs);
+        for (size_t j = 0; j < host->n_macs; j++)
+            items_add(&items, mac_format(host->macs[j].bytes, text));
         print_label(&line, host->name, host->label);
         fputs(" }\n", stream);
     }

@@ -173,30 +173,79 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
     return result;
 }
 
-static int resolve_mac(struct resolver *resolver, const struct known *known,
-                       const struct known *zone, struct host *host)
+static int compare_macs(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct mac));
+}
+
+/* One hardware address of a host, written after those it has. */
+static int resolve_mac(struct resolver *resolver, const struct draft_text *text, struct mac *macs,
+                       size_t *n_macs)
 {
     static const struct mac none;
-    const struct draft_text *text = ((const struct draft_host *)known->object)->mac;
-    ip_number number = 0;
+    struct mac mac;
 
-    if (host->multicast || (zone && zone->kind == KNOWN_GATEWAY))
-        return report_error(&resolver->report, "invalid-mac", text->location, "remove it",
-                            "only a host of a zone has a hardware address that can be checked");
-    if (mac_parse(text->text, &host->mac) < 0)
+    if (mac_parse(text->text, &mac) < 0)
         return report_text(&resolver->report, text, "a hardware address", "invalid-mac",
                            "write it as \"00:00:5e:00:53:11\"", "`%s` is not a hardware address",
                            text->text);
-    if ((host->mac.bytes[0] & 1) || memcmp(&host->mac, &none, sizeof(none)) == 0)
+    if ((mac.bytes[0] & 1) || compare_macs(&mac, &none) == 0)
         return report_error(&resolver->report, "invalid-mac", text->location,
                             "write the address of the host's network card",
                             "`%s` is not the hardware address of one host", text->text);
+    for (size_t i = 0; i < *n_macs; i++) {
+        if (compare_macs(&macs[i], &mac) == 0)
+            return report_warning(&resolver->report, "redundant", text->location, "remove one",
+                                  "hardware address `%s` is given twice", text->text);
+    }
 
-    host->has_mac = true;
-    for (size_t i = 0; i < sizeof(host->mac.bytes); i++)
-        number = number << 8 | host->mac.bytes[i];
+    macs[(*n_macs)++] = mac;
+    return 0;
+}
+
+/* The only hardware address of a host. The addresses of a cluster move among nodes, which may be
+ * hosts too: nothing is odd about sharing one of several. */
+static int claim_mac(struct resolver *resolver, const struct draft_text *text,
+                     const struct known *known, const struct mac *mac)
+{
+    ip_number number = 0;
+
+    for (size_t i = 0; i < sizeof(mac->bytes); i++)
+        number = number << 8 | mac->bytes[i];
     return add_claim(&resolver->claims->macs,
                      (struct claim){.number = number, .host = known, .location = text->location});
+}
+
+/* Sorted, so that another order in the files is no other policy. */
+static int resolve_macs(struct resolver *resolver, const struct known *known,
+                        const struct known *zone, struct host *host)
+{
+    const struct draft_text *list = ((const struct draft_host *)known->object)->mac;
+    size_t n = count_texts(list);
+    struct mac *macs;
+    int result = 0;
+
+    if (n == 0)
+        return 0;
+    if (host->multicast || (zone && zone->kind == KNOWN_GATEWAY))
+        return report_error(&resolver->report, "invalid-mac", list->location, "remove it",
+                            "only a host of a zone has a hardware address that can be checked");
+    if (n > HOST_MACS_MAX)
+        return report_error(&resolver->report, "too-long", list->location,
+                            "bind it to fewer, or to none",
+                            "a host with %zu hardware addresses; the most is %d", n, HOST_MACS_MAX);
+
+    macs = arena_allocate(resolver->arena, n * sizeof(*macs));
+    if (!macs)
+        return -ENOMEM;
+    for (const struct draft_text *text = list; text; text = text->next)
+        gather(&result, resolve_mac(resolver, text, macs, &host->n_macs));
+
+    qsort(macs, host->n_macs, sizeof(*macs), compare_macs);
+    host->macs = macs;
+    if (host->n_macs == 1)
+        gather(&result, claim_mac(resolver, list, known, &macs[0]));
+    return result;
 }
 
 /* The zone that a host or group says it is in: NULL where that is not known for sure. */
@@ -223,8 +272,7 @@ static int resolve_host(struct resolver *resolver, struct known *known)
     gather(&result,
            resolve_zone_of(resolver, draft->zone, KIND(KNOWN_ZONE) | KIND(KNOWN_GATEWAY), &zone));
     gather(&result, resolve_host_addresses(resolver, known, zone, host));
-    if (draft->mac)
-        gather(&result, resolve_mac(resolver, known, zone, host));
+    gather(&result, resolve_macs(resolver, known, zone, host));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)

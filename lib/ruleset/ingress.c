@@ -24,9 +24,33 @@
 /* The number of AH, so that who lists connections may guess what it is for. */
 #define AUTHENTICATED_ZONE 51
 
-/* Puts each address of a bound host of the segment into a set: alone, with the chain to go to, or
- * with its hardware address. Returns how many they are; without any there is no set. */
-static size_t bind_hosts(struct compiler *compiler, size_t segment, enum family family, bool macs,
+/* An address of a bound host: alone, with the chain to go to, or with each of its hardware
+ * addresses. */
+static void bind_address(struct compiler *compiler, struct set *set, const struct host *host,
+                         const struct host_address *address, const char *chain)
+{
+    size_t n = chain ? 1 : host->n_macs;
+
+    for (size_t i = 0; i < n; i++) {
+        struct key key = {0};
+
+        key_put_address(&key, address->family, address->address);
+        if (!chain)
+            key_put(&key, host->macs[i].bytes, sizeof(host->macs[i].bytes));
+        compiler_element(compiler, set,
+                         &(struct element){
+                             .key = key.bytes,
+                             .verdict = chain ? VERDICT_GOTO : VERDICT_NONE,
+                             .target = chain,
+                             .comment = host->name,
+                             .location = host->location,
+                         });
+    }
+}
+
+/* Puts the addresses of the bound hosts of the segment into a set: a map with a chain, else with
+ * their hardware addresses. Returns how many they are; without any there is no set. */
+static size_t bind_hosts(struct compiler *compiler, size_t segment, enum family family,
                          const char *name, const char *chain)
 {
     const struct policy *policy = compiler->policy;
@@ -38,26 +62,14 @@ static size_t bind_hosts(struct compiler *compiler, size_t segment, enum family 
         const struct host *host = &policy->hosts[i];
 
         for (size_t j = 0; j < host->n_addresses; j++) {
-            struct key bytes = {0};
-
-            if (!host->has_mac || host->addresses[j].family != family ||
+            if (host->n_macs == 0 || host->addresses[j].family != family ||
                 !segment_carries(policy, segment, host->zone))
                 continue;
 
             if (n++ == 0)
-                set = compiler_set(compiler, name, key, macs ? 2 : 1,
-                                   macs ? SET_DATA_NONE : SET_DATA_VERDICT);
-            key_put_address(&bytes, family, host->addresses[j].address);
-            if (macs)
-                key_put(&bytes, host->mac.bytes, sizeof(host->mac.bytes));
-            compiler_element(compiler, set,
-                             &(struct element){
-                                 .key = bytes.bytes,
-                                 .verdict = macs ? VERDICT_NONE : VERDICT_GOTO,
-                                 .target = macs ? NULL : chain,
-                                 .comment = host->name,
-                                 .location = host->location,
-                             });
+                set = compiler_set(compiler, name, key, chain ? 1 : 2,
+                                   chain ? SET_DATA_VERDICT : SET_DATA_NONE);
+            bind_address(compiler, set, host, &host->addresses[j], chain);
         }
     }
     return n;
@@ -74,9 +86,9 @@ static bool compile_bound(struct compiler *compiler, size_t segment, const char 
     snprintf(macs, sizeof(macs), "ingress/%.64s/macs/%s", name, family_word(family));
     snprintf(chain, sizeof(chain), "ingress/%.64s/mac/%s", name, family_word(family));
 
-    if (bind_hosts(compiler, segment, family, false, bound, chain) == 0)
+    if (bind_hosts(compiler, segment, family, bound, chain) == 0)
         return false;
-    bind_hosts(compiler, segment, family, true, macs, NULL);
+    bind_hosts(compiler, segment, family, macs, NULL);
 
     snprintf(counter, sizeof(counter), "%s/%.64s", reason_to_string(REASON_MAC_MISMATCH), name);
     compiler_chain(compiler, "%s", chain);

@@ -23,6 +23,8 @@ static const char policy[] =
     WIRES_POLICY "hosts:\n"
                  "  bound: { zone: a, address: [10.1.0.50, 'fd00:1::50'],"
                  " mac: '02:5e:9d:aa:bb:cc' }\n"
+                 "  cluster: { zone: a, address: [10.1.0.51, 'fd00:1::51'],"
+                 " mac: ['02:5e:9d:aa:bb:51', '02:5e:9d:aa:bb:50'] }\n"
                  "flows:\n"
                  "  open: { from: a, to: b, services: [udp/7001, tcp/7001] }\n"
                  "  to-c: { from: c, to: b, services: [udp/7005] }\n";
@@ -148,6 +150,29 @@ START_TEST(bound_host_must_come_from_its_hardware_address)
     frame.source_mac.bytes[5] = 0xcc;
     frame.source = wires_address((enum family)_i, WIRE_C, 7);
     wires_drop(lab, WIRE_A, &frame, NULL, "spoofed/a");
+}
+END_TEST
+
+/* The address of a cluster moves from node to node, in the middle of connections too. */
+START_TEST(cluster_may_come_from_each_of_its_hardware_addresses)
+{
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+
+    frame.source = wires_parse(_i == FAMILY_IPV4 ? "10.1.0.51" : "fd00:1::51");
+    for (uint8_t node = 0x50; node <= 0x51; node++) {
+        frame.source_mac = (struct mac){{0x02, 0x5e, 0x9d, 0xaa, 0xbb, node}};
+        wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    }
+    frame.source_mac.bytes[5] = 0x52;
+    wires_drop(lab, WIRE_A, &frame, NULL, "mac-mismatch/a");
+    /* That of another host neither. */
+    frame.source_mac.bytes[5] = 0xcc;
+    wires_drop(lab, WIRE_A, &frame, NULL, "mac-mismatch/a");
+    frame.source_mac.bytes[5] = 0x50;
+    frame.source = wires_parse(_i == FAMILY_IPV4 ? "10.1.0.50" : "fd00:1::50");
+    wires_drop(lab, WIRE_A, &frame, NULL, "mac-mismatch/a");
 }
 END_TEST
 
@@ -349,6 +374,7 @@ void checks_add(TCase *tests)
                         FAMILIES);
     tcase_add_loop_test(tests, address_of_no_zone_is_spoofed, 0, FAMILIES);
     tcase_add_loop_test(tests, bound_host_must_come_from_its_hardware_address, 0, FAMILIES);
+    tcase_add_loop_test(tests, cluster_may_come_from_each_of_its_hardware_addresses, 0, FAMILIES);
     tcase_add_loop_test(tests, unknown_interface_passes_nothing, 0, FAMILIES);
     tcase_add_loop_test(tests, unknown_interface_gets_nothing_of_a_zone_that_says_any, 0, FAMILIES);
     tcase_add_loop_test(tests, fragments_and_extension_headers_do_not_get_around_the_policy, 0,

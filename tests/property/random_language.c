@@ -137,6 +137,9 @@ static void print_host(struct writer *writer, unsigned host)
                 host + 1, zone, host + 1);
     if (random_chance(&writer->random, 40))
         fprintf(writer->stream, ", mac: \"00:00:5E:00:53:%02x\"", host);
+    else if (random_chance(&writer->random, 20))
+        fprintf(writer->stream, ", mac: [\"00:00:5E:00:54:%02x\", \"00:00:5e:00:53:%02X\"]", host,
+                host);
     maybe_text(writer, "label");
     fputs(" }\n", writer->stream);
 }

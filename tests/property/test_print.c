@@ -59,8 +59,9 @@ static void assert_hosts_equal(const struct host *a, const struct host *b)
         ck_assert_int_eq(a->addresses[i].family, b->addresses[i].family);
         ck_assert(a->addresses[i].address == b->addresses[i].address);
     }
-    ck_assert_int_eq(a->has_mac, b->has_mac);
-    ck_assert_mem_eq(&a->mac, &b->mac, sizeof(a->mac));
+    ck_assert_uint_eq(a->n_macs, b->n_macs);
+    for (size_t i = 0; i < a->n_macs; i++)
+        ck_assert_mem_eq(&a->macs[i], &b->macs[i], sizeof(a->macs[i]));
 }
 
 static void assert_groups_equal(const struct group *a, const struct group *b)

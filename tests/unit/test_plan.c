@@ -168,16 +168,18 @@ START_TEST(the_gateway_takes_addresses_that_nobody_uses)
 }
 END_TEST
 
-START_TEST(bound_hosts_have_their_hardware_address)
+START_TEST(bound_hosts_have_their_hardware_addresses)
 {
     cleanup_(fixture_clear) struct fixture fixture = furnish(zones);
     const struct mac bound = {{0x00, 0x00, 0x5e, 0x00, 0x53, 0x09}};
-    struct mac mac;
+    const struct host *host;
 
-    ck_assert(layout_bound_mac(fixture.layout, FAMILY_IPV4, parse("10.1.0.9"), &mac));
-    ck_assert_mem_eq(&mac, &bound, sizeof(mac));
-    ck_assert(!layout_bound_mac(fixture.layout, FAMILY_IPV4, parse("10.1.0.10"), &mac));
-    ck_assert(!layout_bound_mac(fixture.layout, FAMILY_IPV6, parse("10.1.0.9"), &mac));
+    host = layout_bound_host(fixture.layout, FAMILY_IPV4, parse("10.1.0.9"));
+    ck_assert_ptr_nonnull(host);
+    ck_assert(host_has_mac(host, bound));
+    ck_assert_uint_eq(host->n_macs, 1);
+    ck_assert_ptr_null(layout_bound_host(fixture.layout, FAMILY_IPV4, parse("10.1.0.10")));
+    ck_assert_ptr_null(layout_bound_host(fixture.layout, FAMILY_IPV6, parse("10.1.0.9")));
 }
 END_TEST
 
@@ -456,7 +458,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, networks_go_round_the_interfaces);
     tcase_add_test(tests, two_of_one_zone_are_parted);
     tcase_add_test(tests, the_gateway_takes_addresses_that_nobody_uses);
-    tcase_add_test(tests, bound_hosts_have_their_hardware_address);
+    tcase_add_test(tests, bound_hosts_have_their_hardware_addresses);
     tcase_add_test(tests, addresses_are_tried_at_their_edges);
     tcase_add_test(tests, of_many_ranges_the_first_and_the_last_are_tried);
     tcase_add_test(tests, unusable_addresses_are_not_tried);

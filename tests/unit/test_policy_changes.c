@@ -177,6 +177,13 @@ static const struct {
     {SUBJECT_HOST, "h", "mac", HOST("zone: office, address: 10.1.0.1, mac: '00:00:5e:00:53:12'"),
      HOST("zone: office, address: 10.1.0.1, mac: '00:00:5e:00:53:11'"),
      "mac 00:00:5e:00:53:12 → 00:00:5e:00:53:11", "pwn"},
+    {SUBJECT_HOST, "h", "mac", HOST("zone: office, address: 10.1.0.1, mac: '00:00:5e:00:53:12'"),
+     HOST("zone: office, address: 10.1.0.1, mac: ['00:00:5e:00:53:12', '00:00:5e:00:53:11']"),
+     "mac 00:00:5e:00:53:12 → [00:00:5e:00:53:11, 00:00:5e:00:53:12]", "pw"},
+    {SUBJECT_HOST, "h", "mac",
+     HOST("zone: office, address: 10.1.0.1, mac: ['00:00:5e:00:53:12', '00:00:5e:00:53:11']"),
+     HOST("zone: office, address: 10.1.0.1"), "mac [00:00:5e:00:53:11, 00:00:5e:00:53:12] → none",
+     "pw"},
     {SUBJECT_HOST, "h", "label", HOST("zone: office, address: 10.1.0.1, label: a"),
      HOST("zone: office, address: 10.1.0.1, label: b"), "label a → b", ""},
 

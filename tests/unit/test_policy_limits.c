@@ -85,6 +85,15 @@ static void print_host_beyond(FILE *stream)
     fputs("] }\n", stream);
 }
 
+static void print_macs_beyond(FILE *stream)
+{
+    fputs(ZONES "hosts:\n  h: { zone: office, address: 10.1.0.1, mac: ['02:00:00:00:00:00'",
+          stream);
+    for (unsigned i = 1; i <= 12; i++)
+        fprintf(stream, ", '02:00:00:00:00:%02x'", i);
+    fputs("] }\n", stream);
+}
+
 static void print_service_beyond(FILE *stream)
 {
     fputs(ZONES "services:\n  s: [tcp/1", stream);
@@ -130,7 +139,7 @@ static const struct limit_case limit_cases[] = {
     {print_items_beyond, "too-long"},     {print_flows_beyond, "too-many"},
     {print_host_beyond, "too-long"},      {print_flow_beyond, "too-long"},
     {print_service_beyond, "too-long"},   {print_hours_beyond, "too-long"},
-    {print_schedules_beyond, "too-many"},
+    {print_schedules_beyond, "too-many"}, {print_macs_beyond, "too-long"},
 };
 
 START_TEST(one_more_than_the_bound_is_one_error)

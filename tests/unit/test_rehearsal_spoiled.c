@@ -314,15 +314,14 @@ START_TEST(replies_are_forged_in_both_ways)
     cleanup_(fixture_clear) struct fixture fixture = furnish(rehearsed_text);
     cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
     size_t n_passes[2] = {0}, n_forged[2] = {0};
-    struct mac mac;
 
     accept_all(fixture.ruleset, "prerouting");
     sandbox_enter();
     rehearsal = rehearse(&fixture);
     for (size_t i = 0; i < rehearsal->plan->n_probes; i++) {
         const struct probe *probe = &rehearsal->plan->probes[i];
-        bool bound = layout_bound_mac(rehearsal->plan->layout, probe->packet.family,
-                                      probe->packet.destination, &mac);
+        bool bound = layout_bound_host(rehearsal->plan->layout, probe->packet.family,
+                                       probe->packet.destination);
 
         if (probe->expected != REASON_NONE || probe->packet.to == ZONE_GATEWAY)
             continue;
@@ -333,6 +332,31 @@ START_TEST(replies_are_forged_in_both_ways)
     ck_assert_uint_gt(n_passes[true], 0);
     ck_assert_uint_eq(n_forged[false], n_passes[false]);
     ck_assert_uint_eq(n_forged[true], n_passes[true]);
+}
+END_TEST
+
+/* Without one of the two that `desk` has, the packets from that one are lost. */
+START_TEST(each_hardware_address_of_a_host_is_rehearsed)
+{
+    static const uint8_t last_bytes[] = {0x05, 0x45};
+    cleanup_(fixture_clear) struct fixture fixture = furnish(rehearsed_text);
+    cleanup_(rehearsal_freep) struct rehearsal *rehearsal = NULL;
+    struct set *macs = find_set(fixture.ruleset, "ingress/office/macs/ip");
+    size_t n = 0;
+
+    for (size_t i = 0; i < macs->n_elements; i++) {
+        if (macs->elements[i].key[sizeof(uint32_t) + sizeof(struct mac) - 1] != last_bytes[_i])
+            macs->elements[n++] = macs->elements[i];
+    }
+    ck_assert_uint_eq(n, macs->n_elements - 1);
+    macs->n_elements = n;
+
+    sandbox_enter();
+    rehearsal = rehearse(&fixture);
+    ck_assert_uint_gt(rehearsal->n_failures, 0);
+    ck_assert_str_eq(rehearsal->failures[0].counter, "mac-mismatch/office");
+    for (size_t i = 0; i < rehearsal->n_failures; i++)
+        ck_assert_int_eq(rehearsal->failures[i].fate, FATE_LOST);
 }
 END_TEST
 
@@ -465,6 +489,7 @@ void checks_add(TCase *tests)
     sandbox_require();
     tcase_add_loop_test(tests, exactly_what_is_wrong_is_reported, 0, ELEMENTS_OF(spoilings));
     tcase_add_test(tests, replies_are_forged_in_both_ways);
+    tcase_add_loop_test(tests, each_hardware_address_of_a_host_is_rehearsed, 0, 2);
     tcase_add_test(tests, a_flow_that_counts_for_another_is_reported);
     tcase_add_test(tests, a_refusal_that_counts_for_another_reason_is_reported);
     tcase_add_loop_test(tests, packets_that_are_changed_or_multiplied_are_reported, 0,

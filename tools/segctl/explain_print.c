@@ -489,6 +489,23 @@ static void print_isolation(const struct explained *explained, const struct over
     putchar('\n');
 }
 
+static void print_binding(const struct host *host)
+{
+    char mac[MAC_TEXT_MAX];
+
+    if (host->n_macs == 0)
+        return;
+    field("note");
+    printf("where the gateway is its first hop, %s must send from ", host->name);
+    for (size_t i = 0; i < host->n_macs; i++)
+        printf("%s%s",
+               i == 0                  ? ""
+               : i + 1 == host->n_macs ? " or "
+                                       : ", ",
+               mac_format(host->macs[i].bytes, mac));
+    putchar('\n');
+}
+
 static void print_notes(const struct explained *explained)
 {
     const struct explanation *explanation = explained->explanation;
@@ -502,13 +519,8 @@ static void print_notes(const struct explained *explained)
                  : "the policy does not protect the gateway (`gateway: { protect: true }`), so "
                    "segd lets this pass");
     }
-    if (explanation->allowed && from->host && from->host->has_mac) {
-        char mac[MAC_TEXT_MAX];
-
-        field("note");
-        printf("where the gateway is its first hop, %s must send from %s\n", from->host->name,
-               mac_format(from->host->mac.bytes, mac));
-    }
+    if (explanation->allowed && from->host)
+        print_binding(from->host);
     print_isolation(explained, explanation->isolations[0]);
     if (explanation->isolations[0] != explanation->isolations[1])
         print_isolation(explained, explanation->isolations[1]);
