@@ -109,6 +109,16 @@ static int resolve_networks(struct resolver *resolver, const struct draft_text *
     return result;
 }
 
+/* What stands for several names elsewhere: globs of shells and networkd, the last `+` of iptables,
+ * the first `!` of both. The kernel allows all of them in a name, so that packets would be judged
+ * by a name that no interface has. */
+static bool is_pattern(const char *name)
+{
+    size_t length = strlen(name);
+
+    return strpbrk(name, "*?[") || name[0] == '!' || (length > 0 && name[length - 1] == '+');
+}
+
 /* As dev_valid_name() of the kernel, and without what our own rules could not name. */
 static int check_interface(struct resolver *resolver, const struct draft_text *text)
 {
@@ -126,10 +136,10 @@ static int check_interface(struct resolver *resolver, const struct draft_text *t
     if (strcmp(name, "lo") == 0)
         return report_error(report, "invalid-interface", text->location, "remove it",
                             "the loopback interface belongs to no zone");
-    if (strchr(name, '*'))
+    if (is_pattern(name))
         return report_error(report, "invalid-interface", text->location,
-                            "write every interface out", "interface names have no wildcards: `%s`",
-                            name);
+                            "write every interface out; one may be named before it exists",
+                            "interface names have no wildcards: `%s`", name);
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || name[strcspn(name, "/: \t%\"\\")])
         return report_error(report, "invalid-interface", text->location,
                             "look at the names that `ip link` shows",
