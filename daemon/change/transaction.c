@@ -209,8 +209,10 @@ static int write_generation(struct transaction *transaction)
         target->generation.previous,
     };
     cleanup_(approved_clear) struct approved approved = {0};
-    int r = approved_read(transaction->compiled->policy, &approved);
+    int r;
 
+    assert(transaction->compiled); /* only a policy can be new */
+    r = approved_read(transaction->compiled->policy, &approved);
     if (r == 0)
         r = generations_write_approved(gateway->generations, target->generation.number, &approved);
     if (r == 0)

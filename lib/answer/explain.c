@@ -348,6 +348,7 @@ static int scope_is_whole(const struct question *question, enum family family,
         enum reach reaches;
         int r;
 
+        assert(flow);
         if (!flow->enabled || (last && comes_before(moment, last, flow)))
             continue;
         r = reach(&scope, flow, &reaches);
