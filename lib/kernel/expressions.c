@@ -435,6 +435,23 @@ static void lower_verdict(struct lowering *lowering, const struct statement *sta
         put_text(lowering, NFTNL_EXPR_IMM_CHAIN, statement->object);
 }
 
+static void lower_reset(struct lowering *lowering, const struct statement *statement)
+{
+    (void)statement;
+    append(lowering, "reject");
+    put(lowering, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+}
+
+static void lower_prohibit(struct lowering *lowering, const struct statement *statement)
+{
+    static const uint8_t code = NFT_REJECT_ICMPX_ADMIN_PROHIBITED;
+
+    (void)statement;
+    append(lowering, "reject");
+    put(lowering, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+    put_bytes(lowering, NFTNL_EXPR_REJECT_CODE, &code, sizeof(code));
+}
+
 static void lower_set_lookup(struct lowering *lowering, const struct statement *statement)
 {
     lower_lookup(lowering, statement, false, 0);
@@ -461,6 +478,8 @@ int expressions_add(struct nftnl_rule *target, const struct rule *rule)
         [STATEMENT_METER_COUNT] = lower_meter_count,
         [STATEMENT_LOG] = lower_log,
         [STATEMENT_VERDICT] = lower_verdict,
+        [STATEMENT_RESET] = lower_reset,
+        [STATEMENT_PROHIBIT] = lower_prohibit,
     };
     struct lowering lowering = {.rule = target};
 
@@ -528,6 +547,7 @@ static const struct expression_row rows[] = {
       NFTNL_EXPR_LOG_QTHRESHOLD, NFTNL_EXPR_LOG_LEVEL, NFTNL_EXPR_LOG_FLAGS}},
     {"immediate",
      {NFTNL_EXPR_IMM_DREG, NFTNL_EXPR_IMM_DATA, NFTNL_EXPR_IMM_VERDICT, NFTNL_EXPR_IMM_CHAIN}},
+    {"reject", {NFTNL_EXPR_REJECT_TYPE, NFTNL_EXPR_REJECT_CODE}},
 };
 
 static bool attribute_equal(const struct nftnl_expr *a, const struct nftnl_expr *b,

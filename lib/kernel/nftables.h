@@ -57,6 +57,7 @@ struct nftables_features {
     bool update_timeout;   /* adding an element again changes its timeout, 6.12 */
     bool conntrack;        /* ct expressions, ct mark and ct zone */
     bool ipsec;            /* meta ipsec and rt ipsec */
+    bool reject;           /* reject in the family inet */
     bool sctp;             /* connection tracking of SCTP by port, which can be left out */
 };
 int nftables_probe(struct nftables *nftables, struct nftables_features *ret_features);
@@ -68,6 +69,8 @@ const char *nftables_features_missing_sctp(const struct nftables_features *featu
 /* The same for what only a policy with a zone that requires IPsec needs (policy_zone_with_ipsec()).
  */
 const char *nftables_features_missing_ipsec(const struct nftables_features *features);
+/* The same for what only a policy with `reject` needs (policy_first_reject()). */
+const char *nftables_features_missing_reject(const struct nftables_features *features);
 
 /* Why the kernel refused a batch. */
 struct nftables_refusal {

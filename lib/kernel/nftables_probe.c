@@ -136,6 +136,19 @@ static int build_conntrack(struct probe *probe)
     return r;
 }
 
+/* A table with this chain alone. */
+static int build_rules(struct probe *probe, const struct chain *chain)
+{
+    const struct change change = {.chain = chain};
+    int r = build_table(probe);
+
+    if (r == 0)
+        r = objects_add_chain(probe->batch, probe->table, &change);
+    if (r == 0)
+        r = objects_add_rules(probe->batch, probe->table, &change);
+    return r;
+}
+
 /* nft_meta and nft_rt know IPsec where the kernel has CONFIG_XFRM. */
 static int build_ipsec(struct probe *probe)
 {
@@ -145,14 +158,22 @@ static int build_ipsec(struct probe *probe)
     };
     struct rule rule = {.statements = statements, .n_statements = ELEMENTS_OF(statements)};
     const struct chain chain = {.name = "rules", .rules = &rule, .n_rules = 1};
-    const struct change change = {.chain = &chain};
-    int r = build_table(probe);
 
-    if (r == 0)
-        r = objects_add_chain(probe->batch, probe->table, &change);
-    if (r == 0)
-        r = objects_add_rules(probe->batch, probe->table, &change);
-    return r;
+    return build_rules(probe, &chain);
+}
+
+/* Answers, which are in modules of their own (nft_reject_inet). */
+static int build_reject(struct probe *probe)
+{
+    struct statement tcp[] = {
+        {.kind = STATEMENT_MATCH, .fields = {FIELD_L4PROTO}, .n_fields = 1, .value = {IPPROTO_TCP}},
+        {.kind = STATEMENT_RESET}};
+    struct statement other = {.kind = STATEMENT_PROHIBIT};
+    struct rule rules[] = {{.statements = tcp, .n_statements = ELEMENTS_OF(tcp)},
+                           {.statements = &other, .n_statements = 1}};
+    const struct chain chain = {.name = "rules", .rules = rules, .n_rules = ELEMENTS_OF(rules)};
+
+    return build_rules(probe, &chain);
 }
 
 static void name_table(struct probe *probe, size_t number)
@@ -295,6 +316,7 @@ int nftables_probe(struct nftables *nftables, struct nftables_features *ret_feat
         {build_destroy, &features.destroy, 0},
         {build_conntrack, &features.conntrack, 0},
         {build_ipsec, &features.ipsec, 0},
+        {build_reject, &features.reject, 0},
     };
     int r = probe_attempts(&probe, attempts, ELEMENTS_OF(attempts));
 
@@ -337,4 +359,11 @@ const char *nftables_features_missing_ipsec(const struct nftables_features *feat
     if (features->ipsec)
         return NULL;
     return "the kernel has no IPsec (CONFIG_XFRM), or nftables cannot ask for it";
+}
+
+const char *nftables_features_missing_reject(const struct nftables_features *features)
+{
+    if (features->reject)
+        return NULL;
+    return "the kernel cannot answer refused packets (CONFIG_NFT_REJECT)";
 }

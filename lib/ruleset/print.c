@@ -365,6 +365,12 @@ static void print_statement(FILE *stream, const struct statement *statement)
     case STATEMENT_VERDICT:
         print_verdict(stream, statement->verdict, statement->object);
         break;
+    case STATEMENT_RESET:
+        fputs("reject with tcp reset", stream);
+        break;
+    case STATEMENT_PROHIBIT:
+        fputs("reject with icmpx admin-prohibited", stream);
+        break;
     }
 }
 

@@ -105,8 +105,10 @@ enum statement_kind {
      * burst `burst` packets } add @object { fields ct count `rate` } */
     STATEMENT_METER_RATE,
     STATEMENT_METER_COUNT,
-    STATEMENT_LOG,     /* log prefix "object" group `group` snaplen `snaplen` */
-    STATEMENT_VERDICT, /* `verdict` [object] */
+    STATEMENT_LOG,      /* log prefix "object" group `group` snaplen `snaplen` */
+    STATEMENT_VERDICT,  /* `verdict` [object] */
+    STATEMENT_RESET,    /* reject with tcp reset: after a match of TCP alone */
+    STATEMENT_PROHIBIT, /* reject with icmpx admin-prohibited */
 };
 
 struct statement {

@@ -171,3 +171,13 @@ struct statement statement_go(enum verdict verdict, const char *chain)
 {
     return (struct statement){.kind = STATEMENT_VERDICT, .verdict = verdict, .object = chain};
 }
+
+struct statement statement_reset(void)
+{
+    return (struct statement){.kind = STATEMENT_RESET};
+}
+
+struct statement statement_prohibit(void)
+{
+    return (struct statement){.kind = STATEMENT_PROHIBIT};
+}

@@ -45,3 +45,6 @@ struct statement statement_meter_count(enum field field, const char *set, uint32
 struct statement statement_log(const char *prefix, uint16_t group, uint32_t snaplen);
 struct statement statement_verdict(enum verdict verdict);
 struct statement statement_go(enum verdict verdict, const char *chain);
+/* Drop the packet and answer its sender: a TCP reset, an ICMP error of the packet's family. */
+struct statement statement_reset(void);
+struct statement statement_prohibit(void);

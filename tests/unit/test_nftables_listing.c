@@ -307,6 +307,9 @@ static const struct words words[] = {
       GO(VERDICT_RETURN, NULL)}},
     {"log prefix \"segd new \" group 7",
      {{.kind = STATEMENT_LOG, .object = "segd new ", .group = 7}}},
+    {"meta l4proto tcp reject with tcp reset",
+     {MATCH(FIELD_L4PROTO, 6), {.kind = STATEMENT_RESET}}},
+    {"reject with icmpx admin-prohibited", {{.kind = STATEMENT_PROHIBIT}}},
     {"jump a/b/ip/1", {GO(VERDICT_JUMP, "a/b/ip/1")}},
     {"goto a/b/ip/1", {GO(VERDICT_GOTO, "a/b/ip/1")}},
 };
