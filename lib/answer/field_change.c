@@ -387,6 +387,7 @@ VALUE(flow_sanitize, struct flow, it->sanitize ? sanitize_method_to_string(it->s
 VALUE(limit_new, struct flow, rate_text(&it->limit, buffer))
 VALUE(limit_concurrent, struct flow, number_text(it->limit.concurrent, "", buffer))
 VALUE(flow_log, struct flow, it->log_new ? "new" : NULL)
+VALUE(flow_reject, struct flow, it->reject ? "true" : NULL)
 VALUE(flow_enabled, struct flow, it->enabled ? "true" : "false")
 
 /* How many connections may begin within an hour. */
@@ -421,6 +422,7 @@ static const struct field_key flow_keys[] = {
     {"limit.new", true, limit_new, .includes = rate_includes},
     {"limit.concurrent", true, limit_concurrent, .includes = number_includes},
     {"log", true, flow_log},
+    {"reject", true, flow_reject},
     {"enabled", true, flow_enabled, .includes = enabled_includes},
 };
 
@@ -591,6 +593,32 @@ static void list_expectations(struct comparison *comparison, const void *old, co
         compare_texts(comparison, before, a->n_expectations, after, b->n_expectations);
 }
 
+static const char **reject_texts(struct comparison *comparison, const struct policy *policy)
+{
+    const char **texts = allocate(comparison, policy->n_rejects, sizeof(*texts));
+
+    for (size_t i = 0; texts && i < policy->n_rejects; i++) {
+        texts[i] = arena_printf(comparison->arena, "%s %s",
+                                policy_zone_name(policy, policy->rejects[i].from),
+                                policy_zone_name(policy, policy->rejects[i].to));
+        if (!texts[i]) {
+            comparison->r = -ENOMEM;
+            return NULL;
+        }
+    }
+    return texts;
+}
+
+static void list_rejects(struct comparison *comparison, const void *old, const void *new)
+{
+    const struct policy *a = old, *b = new;
+    const char **before = reject_texts(comparison, a);
+    const char **after = reject_texts(comparison, b);
+
+    if (before && after)
+        compare_texts(comparison, before, a->n_rejects, after, b->n_rejects);
+}
+
 /* None where all bits are for segd. */
 static const char *mask_text(uint32_t mask, char buffer[VALUE_MAX])
 {
@@ -620,6 +648,7 @@ static const struct field_key policy_keys[] = {
     {"timezone", true, policy_timezone, .includes = timezone_includes},
     {"rules", false, .list = list_rules},
     {"model", false, policy_model},
+    {"reject", true, .list = list_rejects},
     {"expect", false, .list = list_expectations},
 };
 

@@ -47,6 +47,7 @@ struct draft *draft_free(struct draft *draft)
     draft_list_clear(&draft->groups);
     draft_list_clear(&draft->services);
     draft_list_clear(&draft->flows);
+    draft_list_clear(&draft->rejects);
     draft_list_clear(&draft->expectations);
     arena_free(draft->arena);
     return NULL;

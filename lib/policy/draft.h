@@ -29,7 +29,7 @@ struct draft_text {
 /* What all named things have in common; the first member of each of them. */
 struct draft_object {
     struct draft_object *next; /* of its kind, in file order */
-    struct draft_text *name;   /* empty text for an expectation, which has only a place */
+    struct draft_text *name;   /* empty text for items of lists, which have only a place */
     bool broken;               /* an error was reported inside it */
 };
 
@@ -94,6 +94,7 @@ struct draft_flow {
     struct draft_text *sanitize;
     struct draft_limit *limit;
     struct draft_text *log;
+    struct draft_text *reject;
     struct draft_text *enabled;
 };
 
@@ -101,6 +102,12 @@ struct draft_gateway {
     struct draft_text *protect;
     struct draft_text *forwarding;
     struct draft_text *mark_mask;
+};
+
+struct draft_reject {
+    struct draft_object object;
+    struct draft_text *from;
+    struct draft_text *to;
 };
 
 struct draft_expectation {
@@ -138,6 +145,7 @@ struct draft {
     struct draft_list groups;
     struct draft_list services;
     struct draft_list flows;
+    struct draft_list rejects;
     struct draft_list expectations;
     struct location first_seen[MAPPING_KEYS_MAX]; /* of each key of a file, in grammar's order */
     /* Of each source from `first_source` on the instant at which all of its flows end, 0 where the

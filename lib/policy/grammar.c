@@ -93,6 +93,7 @@ static const struct grammar_key flow_keys[] = {
     TEXT(struct draft_flow, sanitize),
     MAPPED(struct draft_flow, limit, limit_keys_mapping),
     TEXT(struct draft_flow, log),
+    TEXT(struct draft_flow, reject),
     TEXT(struct draft_flow, enabled),
 };
 MAPPING("flow", struct draft_flow, flow_keys);
@@ -112,6 +113,12 @@ static const struct grammar_key expectation_keys[] = {
 };
 MAPPING("expectation", struct draft_expectation, expectation_keys);
 
+static const struct grammar_key reject_keys[] = {
+    TEXT_REQUIRED(struct draft_reject, from),
+    TEXT_REQUIRED(struct draft_reject, to),
+};
+MAPPING("reject entry", struct draft_reject, reject_keys);
+
 #define OBJECTS(key, of, bound)                                                                    \
     KEY(struct draft, key, .kind = KEY_OBJECTS, .mapping = &(of), .most = (bound))
 
@@ -130,6 +137,11 @@ static const struct grammar_key file_keys[] = {
     OBJECTS(services, service_mapping, POLICY_OBJECTS_MAX),
     OBJECTS(flows, flow_keys_mapping, POLICY_FLOWS_MAX),
     MAPPED(struct draft, gateway, gateway_keys_mapping),
+    {.name = "reject",
+     .kind = KEY_ITEMS,
+     .offset = offsetof(struct draft, rejects),
+     .mapping = &reject_keys_mapping,
+     .most = POLICY_LIST_MAX},
     {.name = "expect",
      .kind = KEY_ITEMS,
      .offset = offsetof(struct draft, expectations),

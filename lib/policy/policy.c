@@ -195,6 +195,20 @@ static bool names_ports(const struct service *service, uint8_t protocol)
     return false;
 }
 
+const struct location *policy_first_reject(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        if (policy->flows[i].enabled && policy->flows[i].reject)
+            return &policy->flows[i].location;
+    }
+    return policy->n_rejects > 0 ? &policy->rejects[0].location : NULL;
+}
+
+bool zone_is_outside(const struct zone *zone)
+{
+    return zone->class == ZONE_CLASS_EXTERNAL || zone->any;
+}
+
 const struct zone *policy_zone_with_ipsec(const struct policy *policy)
 {
     for (size_t i = 0; i < policy->n_zones; i++)

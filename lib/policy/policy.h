@@ -163,6 +163,7 @@ struct flow {
     bool implicit;            /* made from `intra: allow`; named `intra:ZONE`; comes last */
     bool enabled;
     bool log_new;
+    bool reject; /* its packets are answered while it does not pass; never from the outside */
     const struct flow_end *from;
     size_t n_from;
     const struct flow_end *to;
@@ -207,6 +208,14 @@ struct flow {
 struct flow_mark {
     uint32_t id;
     uint8_t digest[FLOW_DIGEST_SIZE];
+};
+
+/* A pair of zones: what no flow that passes approves from one to the other is answered. Neither
+ * shares an interface with another zone. */
+struct reject {
+    struct location location;
+    size_t from;
+    size_t to; /* or ZONE_GATEWAY */
 };
 
 struct expectation {
@@ -260,6 +269,8 @@ struct policy {
     size_t n_flows;
     const struct schedule *schedules; /* all that flows have, each once */
     size_t n_schedules;
+    const struct reject *rejects; /* each pair once */
+    size_t n_rejects;
     const struct expectation *expectations;
     size_t n_expectations;
     const struct segment *segments;
@@ -358,6 +369,11 @@ int policy_end_addresses(const struct policy *policy, const struct flow *flow,
 
 /* The first zone that requires IPsec; NULL where none does. */
 const struct zone *policy_zone_with_ipsec(const struct policy *policy);
+/* The first place that asks for an answer to what is refused, in an enabled flow or a pair of
+ * zones; NULL where there is none. */
+const struct location *policy_first_reject(const struct policy *policy);
+/* Whether it is outside: of class `external`, or with `any`. */
+bool zone_is_outside(const struct zone *zone);
 /* The first enabled flow that names some ports of a protocol, but not all; NULL where none does. */
 const struct flow *policy_flow_with_ports(const struct policy *policy, uint8_t protocol);
 

@@ -367,6 +367,8 @@ static void print_flow(const struct policy *policy, const struct flow *flow, FIL
         print_limit(&line, &flow->limit);
     if (flow->log_new)
         line_text(&line, "log", "new");
+    if (flow->reject)
+        line_text(&line, "reject", "true");
     if (!flow->enabled)
         line_text(&line, "enabled", "false");
     fputs(" }\n", stream);
@@ -406,6 +408,21 @@ static void print_gateway(const struct policy *policy, FILE *stream)
         fputs(" }\n", stream);
 }
 
+static void print_rejects(const struct policy *policy, FILE *stream)
+{
+    if (policy->n_rejects > 0)
+        fputs("reject:\n", stream);
+
+    for (size_t i = 0; i < policy->n_rejects; i++) {
+        struct line line = {.stream = stream};
+
+        fputs("  - { ", stream);
+        line_text(&line, "from", policy_zone_name(policy, policy->rejects[i].from));
+        line_text(&line, "to", policy_zone_name(policy, policy->rejects[i].to));
+        fputs(" }\n", stream);
+    }
+}
+
 static void print_expectations(const struct policy *policy, FILE *stream)
 {
     if (policy->n_expectations > 0)
@@ -433,6 +450,7 @@ int policy_print(const struct policy *policy, FILE *stream)
     print_services(policy, stream);
     print_flows(policy, stream);
     print_gateway(policy, stream);
+    print_rejects(policy, stream);
     print_expectations(policy, stream);
     return ferror(stream) ? -EIO : 0;
 }

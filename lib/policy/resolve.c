@@ -154,9 +154,9 @@ static void resolver_clear(struct resolver *resolver)
 static int resolve_all(struct resolver *resolver)
 {
     static int (*const steps[])(struct resolver *) = {
-        resolve_version,  resolve_timezone, resolve_rules,        resolve_model, resolve_gateway,
-        resolve_site,     resolve_names,    resolve_zones,        resolve_hosts, resolve_groups,
-        resolve_services, resolve_flows,    resolve_expectations,
+        resolve_version,  resolve_timezone, resolve_rules,   resolve_model,        resolve_gateway,
+        resolve_site,     resolve_names,    resolve_zones,   resolve_hosts,        resolve_groups,
+        resolve_services, resolve_flows,    resolve_rejects, resolve_expectations,
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(steps); i++) {
@@ -190,6 +190,8 @@ static int finish(struct resolver *resolver)
     policy->n_schedules = resolver->n_schedules;
     policy->flows = resolver->flows;
     policy->n_flows = resolver->n_flows;
+    policy->rejects = resolver->rejects;
+    policy->n_rejects = resolver->n_rejects;
     policy->expectations = resolver->expectations;
     policy->n_expectations = resolver->n_expectations;
 

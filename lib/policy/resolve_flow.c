@@ -334,6 +334,8 @@ static int resolve_flow(struct flow_context *context, const struct draft_flow *d
     flow->n_to_names = to.n_names;
 
     result = check_flow(resolver, flow);
+    gather(&result,
+           resolve_flow_reject(resolver, draft->reject, flow->from, flow->n_from, &flow->reject));
     if (result < 0)
         return result;
     if (result == 0)

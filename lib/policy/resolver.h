@@ -94,6 +94,8 @@ struct resolver {
     struct flow *flows;
     size_t n_flows;
 
+    struct reject *rejects;
+    size_t n_rejects;
     struct expectation *expectations;
     size_t n_expectations;
 };
@@ -105,6 +107,7 @@ int resolve_hosts(struct resolver *resolver);
 int resolve_groups(struct resolver *resolver);
 int resolve_services(struct resolver *resolver);
 int resolve_flows(struct resolver *resolver);
+int resolve_rejects(struct resolver *resolver);
 int resolve_expectations(struct resolver *resolver);
 /* The steps that a valid policy goes through at last. They find no mistakes but that a mark mask is
  * too small for the flows. */
@@ -170,6 +173,10 @@ int resolve_schedule(struct resolver *resolver, const struct draft_schedule *dra
                      const struct schedule **ret_schedule);
 int resolve_limit(struct resolver *resolver, const struct draft_limit *draft,
                   struct limit *ret_limit);
+
+/* `reject` of a flow, after its ends. */
+int resolve_flow_reject(struct resolver *resolver, const struct draft_text *text,
+                        const struct flow_end *from, size_t n_from, bool *ret_reject);
 
 /* Adds the addresses of a host. Returns 0 or -ENOMEM. */
 int collect_host(const struct host *host, struct collection *collection);

@@ -121,11 +121,6 @@ static int make_segment(const struct resolver *resolver, const struct carrier *c
     return 0;
 }
 
-static bool is_outside(const struct zone *zone)
-{
-    return zone->class == ZONE_CLASS_EXTERNAL || zone->any;
-}
-
 /* What comes in by the wire shows its zone by its address alone, and outside anybody may write any
  * address. */
 static int warn_of_outside(struct resolver *resolver, const struct segment *segment)
@@ -134,12 +129,12 @@ static int warn_of_outside(struct resolver *resolver, const struct segment *segm
     int r = 0;
 
     for (size_t i = 0; i < segment->n_zones; i++)
-        if (is_outside(&zones[segment->zones[i]]))
+        if (zone_is_outside(&zones[segment->zones[i]]))
             outside = &zones[segment->zones[i]];
     for (size_t i = 0; r >= 0 && outside && i < segment->n_zones; i++) {
         const struct zone *zone = &zones[segment->zones[i]];
 
-        if (is_outside(zone) || zone->ipsec)
+        if (zone_is_outside(zone) || zone->ipsec)
             continue;
         r = report_warning(&resolver->report, "outside-on-one-wire", zone->location,
                            "give it an interface of its own, or write `ipsec: required`",

@@ -354,6 +354,26 @@ static void print_head(struct writer *writer)
                                                      : "");
 }
 
+/* Two zones that share no interface, so that what is refused between them may be answered. */
+#define ANSWERED_ZONES                                                                             \
+    "  inner: { class: lgwan, interfaces: [inner0, inner1], networks: 10.254.0.0/24 }\n"           \
+    "  desks: { class: other, interfaces: [desk0], networks: 10.254.1.0/24 }\n"
+
+static void print_answered(struct writer *writer)
+{
+    bool reject = random_chance(&writer->random, 50);
+
+    fprintf(writer->stream, "  answered: { from: inner, to: desks, services: udp/9, reject: %s }\n",
+            reject ? "true" : "false");
+}
+
+static void print_rejects(struct writer *writer)
+{
+    fputs("reject:\n  - { from: inner, to: desks }\n", writer->stream);
+    if (writer->protect)
+        fputs("  - { to: gateway, from: desks }\n", writer->stream);
+}
+
 static void print_expectations(struct writer *writer)
 {
     fputs("expect:\n", writer->stream);
@@ -384,9 +404,11 @@ char *random_language_text(uint64_t seed)
     fputs("flows:\n", writer.stream);
     for (unsigned i = 0; i < 1 + seed % OBJECTS_MAX; i++)
         print_flow(&writer, i);
+    print_answered(&writer);
     fputs("zones:\n", writer.stream);
     for (unsigned i = 0; i < writer.n_zones; i++)
         print_zone(&writer, i);
+    fputs(ANSWERED_ZONES, writer.stream);
     fputs("hosts:\n", writer.stream);
     for (unsigned i = 0; i < writer.n_hosts; i++)
         print_host(&writer, i);
@@ -396,6 +418,8 @@ char *random_language_text(uint64_t seed)
     fputs("services:\n", writer.stream);
     for (unsigned i = 0; i < writer.n_services; i++)
         print_service(&writer, i);
+    if (random_chance(&writer.random, 50))
+        print_rejects(&writer);
     print_expectations(&writer);
 
     ck_assert_int_eq(fclose(writer.stream), 0);

@@ -125,6 +125,7 @@ static void assert_flows_equal(const struct flow *a, const struct flow *b)
     ck_assert_int_eq(a->implicit, b->implicit);
     ck_assert_int_eq(a->enabled, b->enabled);
     ck_assert_int_eq(a->log_new, b->log_new);
+    ck_assert_int_eq(a->reject, b->reject);
     ck_assert_uint_eq(a->id, b->id);
     ck_assert_mem_eq(a->digest, b->digest, sizeof(a->digest));
     assert_ends_equal(a->from, a->n_from, b->from, b->n_from);
@@ -147,6 +148,12 @@ static void assert_flows_equal(const struct flow *a, const struct flow *b)
     assert_dates_equal(a->approval.has_date, a->approval.date, b->approval.has_date,
                        b->approval.date);
     ck_assert_int_eq(a->sanitize, b->sanitize);
+}
+
+static void assert_rejects_equal(const struct reject *a, const struct reject *b)
+{
+    ck_assert_uint_eq(a->from, b->from);
+    ck_assert_uint_eq(a->to, b->to);
 }
 
 static void assert_expectations_equal(const struct expectation *a, const struct expectation *b)
@@ -186,6 +193,7 @@ static void assert_policies_equal(const struct policy *a, const struct policy *b
     ASSERT_ARRAYS_EQUAL(a, b, groups, assert_groups_equal);
     ASSERT_ARRAYS_EQUAL(a, b, services, assert_services_equal);
     ASSERT_ARRAYS_EQUAL(a, b, flows, assert_flows_equal);
+    ASSERT_ARRAYS_EQUAL(a, b, rejects, assert_rejects_equal);
     ASSERT_ARRAYS_EQUAL(a, b, expectations, assert_expectations_equal);
     ck_assert_uint_eq(a->n_segments, b->n_segments);
     for (size_t i = 0; i < a->n_segments; i++)

@@ -128,6 +128,8 @@ static const struct {
     {SUBJECT_FLOW, "x", "limit.concurrent", FLOW(BASE ", limit: { concurrent: 9 }"), FLOW(BASE),
      "limit.concurrent 9 → none", "pw"},
     {SUBJECT_FLOW, "x", "log", FLOW(BASE), FLOW(BASE ", log: new"), "log none → new", "p"},
+    {SUBJECT_FLOW, "x", "reject", FLOW(BASE), FLOW(BASE ", reject: true"), "reject none → true",
+     "p"},
     {SUBJECT_FLOW, "x", "enabled", FLOW(BASE), FLOW(BASE ", enabled: false"),
      "enabled true → false", "pn"},
     /* A flow that is disabled before and after shows packets nothing. */
@@ -213,6 +215,8 @@ static const struct {
      "rules +jp-municipal", ""},
     {SUBJECT_POLICY, "policy", "model", ZONE(CLASS) "model: alpha\n",
      ZONE(CLASS) "model: alpha-prime\n", "model alpha → alpha-prime", ""},
+    {SUBJECT_POLICY, "policy", "reject", ZONES, ZONES "reject: [{ from: office, to: server }]\n",
+     "reject +office server", "p"},
     {SUBJECT_POLICY, "policy", "expect", ZONES,
      ZONES "expect:\n  - { from: 10.1.0.1, to: 10.2.0.1, service: tcp/1, verdict: deny }\n",
      "expect +10.1.0.1 10.2.0.1 tcp/1 deny", ""},
