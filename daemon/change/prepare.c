@@ -22,6 +22,8 @@ int prepare_compile(const struct gateway *gateway, const struct compiled_input *
     input.sctp_missing = nftables_features_missing_sctp(enforcement_features(gateway->enforcement));
     input.ipsec_missing =
         nftables_features_missing_ipsec(enforcement_features(gateway->enforcement));
+    input.reject_missing =
+        nftables_features_missing_reject(enforcement_features(gateway->enforcement));
     if (r == 0)
         r = compiled_new(&input, outcome->diagnostics, &compiled);
 

@@ -148,6 +148,8 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
         .sctp_missing = nftables_features_missing_sctp(enforcement_features(gateway->enforcement)),
         .ipsec_missing =
             nftables_features_missing_ipsec(enforcement_features(gateway->enforcement)),
+        .reject_missing =
+            nftables_features_missing_reject(enforcement_features(gateway->enforcement)),
         .last = COMPILED_POLICY,
     };
     int r = outcome_begin(outcome);

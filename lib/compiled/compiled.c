@@ -90,13 +90,29 @@ static int check_ipsec(const char *missing, const struct policy *policy,
     return -EBADMSG;
 }
 
+static int check_reject(const char *missing, const struct policy *policy,
+                        struct diagnostics *diagnostics)
+{
+    const struct location *location = missing ? policy_first_reject(policy) : NULL;
+
+    if (!location)
+        return 0;
+    if (diagnostics_add(diagnostics, SEVERITY_ERROR, "kernel-lacks", *location,
+                        "use another kernel, or take `reject` out",
+                        "the policy has refused packets answered: %s", missing) < 0)
+        return -ENOMEM;
+    return -EBADMSG;
+}
+
 /* What the policy asks for and the kernel lacks. */
 static int check_kernel(const struct compiled_input *input, const struct policy *policy,
                         struct diagnostics *diagnostics)
 {
     int r = check_sctp(input->sctp_missing, policy, diagnostics);
 
-    return r == 0 ? check_ipsec(input->ipsec_missing, policy, diagnostics) : r;
+    if (r == 0)
+        r = check_ipsec(input->ipsec_missing, policy, diagnostics);
+    return r == 0 ? check_reject(input->reject_missing, policy, diagnostics) : r;
 }
 
 int compiled_isolate(struct compiled *compiled, const struct overrides *overrides)
@@ -118,7 +134,7 @@ static int compile_ruleset(struct compiled *compiled, const struct compiled_inpu
         .now = compiled->now,
         .overrides = input->overrides,
         .generation = input->generation,
-        .widest_limits = input->widest_limits,
+        .rehearsal = input->rehearsal,
     };
     int r = ruleset_compile(compiled->diagram, &options, &compiled->ruleset);
 

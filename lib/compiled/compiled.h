@@ -39,12 +39,13 @@ struct compiled_input {
     const struct wall_instant *at; /* or NULL; in place of `now`, in the policy's time zone */
     /* Why the kernel does not tell ports of SCTP apart; NULL: it does, or no kernel is asked. */
     const char *sctp_missing;
-    const char *ipsec_missing; /* the same of why it does not know IPsec */
+    const char *ipsec_missing;  /* the same of why it does not know IPsec */
+    const char *reject_missing; /* the same of why it cannot answer what is refused */
     /* A grant that does not fit this policy (its zone is gone, or a flow of the policy covers it by
      * now) is an error. Otherwise the grant is left out with the warning `grant-lapsed`, so that no
      * policy fails because of what an operator granted beside another. */
     bool strict;
-    bool widest_limits; /* for rehearsal, see ruleset_compile() */
+    bool rehearsal; /* for rehearsal, see ruleset_compile() */
     /* The last part that is wanted; those after it are NULL. */
     enum { COMPILED_RULESET, COMPILED_DIAGRAM, COMPILED_POLICY } last;
 };

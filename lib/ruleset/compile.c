@@ -288,6 +288,8 @@ static void compile_end_no_flow(struct compiler *compiler, const struct hook_sha
     const char *suffix = shape->suffixes[0];
 
     compiler_chain(compiler, "end/no-flow%s", suffix);
+    if (shape->hook != HOOK_OUTPUT)
+        compiler_reject(compiler, REASON_NO_FLOW, shape->fields[0], suffix);
     refuse_for_pair(compiler, REASON_NO_FLOW, request, shape->fields[0], suffix);
     compiler_rule(compiler, reply, statement_match_states(CT_STATE_ESTABLISHED), no_mark,
                   statement_verdict(VERDICT_RETURN));
@@ -318,6 +320,8 @@ static void compile_end(struct compiler *compiler, const struct hook_shape *shap
 
     snprintf(map, sizeof(map), "%s%s", reason_to_string(reason), shape->suffixes[0]);
     compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(reason));
+    if (reason == REASON_SUSPENDED && shape->hook != HOOK_OUTPUT)
+        compiler_reject(compiler, reason, shape->fields[0], shape->suffixes[0]);
     compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
     compiler_rule(compiler, compiler_refuse(reason));
 }
@@ -470,6 +474,7 @@ static void compile_hook_open(struct compiler *compiler, const struct hook_shape
     snprintf(name, sizeof(name), "related/%s", shape->name);
     if (trusted) {
         compile_own_errors(compiler);
+        compiler_pass_resets(compiler);
         compile_own_links(compiler);
     } else {
         compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
@@ -552,7 +557,7 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
         .diagram = diagram,
         .policy = diagram->policy,
         .now = options->now,
-        .widest_limits = options->widest_limits,
+        .rehearsal = options->rehearsal,
     };
     cleanup_(flow_states_freep) struct flow_states *states = NULL;
     int r = flow_states_new(diagram->policy, options->overrides, options->now, &states);
@@ -580,6 +585,7 @@ int ruleset_compile(const struct diagram *diagram, const struct ruleset_options 
     compile_egress(&compiler);
     compile_marks(&compiler);
     compile_pairs(&compiler);
+    compile_rejects(&compiler);
 
     for (size_t i = 0; i < (compiler.policy->gateway_protect ? 3 : 1); i++)
         compile_hook(&compiler, &hook_shapes[i]);

@@ -14,9 +14,9 @@ struct ruleset_options {
     /* The number of the generation that the kernel holds with this ruleset: a chain without rules,
      * `generation/NUMBER`, holds it. 0: none. */
     uint64_t generation;
-    /* Every limit is compiled with the largest numbers: for rehearsal, in which one address stands
-     * for many. */
-    bool widest_limits;
+    /* For rehearsal: every limit is compiled with the largest numbers, since one address stands for
+     * many, and nothing that is refused is answered. */
+    bool rehearsal;
 };
 
 /*

@@ -20,7 +20,7 @@ struct compiler {
     struct ruleset *ruleset;
     usec_t now;
     const struct flow_states *states; /* of the flows, at the instant of compiling */
-    bool widest_limits;
+    bool rehearsal;
     int error; /* 0 or -ENOMEM */
 };
 
@@ -125,5 +125,16 @@ bool compiler_limits(const struct compiler *compiler);
 void compile_drop(struct compiler *compiler, enum reason reason);
 void compile_drops(struct compiler *compiler);
 struct statement compiler_refuse(enum reason reason);
+/* The rule of that chain which writes to NFLOG. */
+void compiler_log_drop(struct compiler *compiler, enum reason reason);
+/* What is answered, in reject.c, where the policy asks for it: the sets and chains; the rules, in
+ * the chain added last, that answer requests of a hook whose maps have the suffix, for no-flow and
+ * suspended, and count them as those that are dropped; and those that let the gateway's resets out,
+ * which connection tracking knows as replies related to what they answer: no connection that a
+ * helper expects begins so. */
+void compile_rejects(struct compiler *compiler);
+void compiler_reject(struct compiler *compiler, enum reason reason, struct field_list interfaces,
+                     const char *suffix);
+void compiler_pass_resets(struct compiler *compiler);
 /* A chain that accepts neighbour discovery and returns the rest. */
 void compile_neighbour_discovery(struct compiler *compiler, const char *name);

@@ -37,6 +37,12 @@ struct statement compiler_refuse(enum reason reason)
     return statement_go(VERDICT_GOTO, reason_chain(reason));
 }
 
+void compiler_log_drop(struct compiler *compiler, enum reason reason)
+{
+    compiler_rule(compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+                  statement_log(reason_log_prefix(reason), RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+}
+
 void compile_drop(struct compiler *compiler, enum reason reason)
 {
     compiler_chain(compiler, "%s", reason_chain(reason));
@@ -45,8 +51,7 @@ void compile_drop(struct compiler *compiler, enum reason reason)
         compiler_counter(compiler, reason_to_string(reason));
         compiler_rule(compiler, statement_counter(reason_to_string(reason)));
     }
-    compiler_rule(compiler, statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
-                  statement_log(reason_log_prefix(reason), RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
+    compiler_log_drop(compiler, reason);
     compiler_rule(compiler, statement_verdict(VERDICT_DROP));
 }
 

@@ -67,7 +67,7 @@ static void compile_rate(struct compiler *compiler, const struct flow *flow,
     const char *unit = limit->per_seconds == 1    ? "second"
                        : limit->per_seconds == 60 ? "minute"
                                                   : "hour";
-    uint32_t rate = compiler->widest_limits ? POLICY_LIMIT_MAX : limit->new;
+    uint32_t rate = compiler->rehearsal ? POLICY_LIMIT_MAX : limit->new;
     char set[CHAIN_NAME_MAX];
 
     for (enum family family = 0; family < FAMILIES; family++) {
@@ -83,7 +83,7 @@ static void compile_rate(struct compiler *compiler, const struct flow *flow,
 /* The kernel forgets a source when its last connection has ended. */
 static void compile_concurrent(struct compiler *compiler, const struct flow *flow)
 {
-    uint32_t count = compiler->widest_limits ? POLICY_LIMIT_MAX : flow->limit.concurrent;
+    uint32_t count = compiler->rehearsal ? POLICY_LIMIT_MAX : flow->limit.concurrent;
     char set[CHAIN_NAME_MAX];
 
     for (enum family family = 0; family < FAMILIES; family++) {

@@ -207,6 +207,18 @@ void hosts_udp_send(int socket, enum family family, const char *address, uint16_
         ck_assert_int_eq(errno, EPERM);
 }
 
+int hosts_begin(const struct host *host, enum family family, int type, const char *address,
+                uint16_t port)
+{
+    int fd = open_socket(host, family, type | SOCK_NONBLOCK, 0);
+    struct sockaddr_storage to;
+    socklen_t length = make_address(family, address, port, &to);
+
+    if (connect(fd, (const struct sockaddr *)&to, length) < 0)
+        ck_assert_int_eq(errno, EINPROGRESS);
+    return fd;
+}
+
 bool hosts_readable(int socket, const char *counter, uint64_t before)
 {
     struct pollfd wait = {.fd = socket, .events = POLLIN};

@@ -44,6 +44,9 @@ void hosts_udp_send(int socket, enum family family, const char *address, uint16_
  */
 bool hosts_ping(const struct host *host, enum family family, const char *address,
                 const char *counter);
+/* Connects a socket of this type (SOCK_STREAM, SOCK_DGRAM) without waiting for an answer. */
+int hosts_begin(const struct host *host, enum family family, int type, const char *address,
+                uint16_t port);
 /* Waits until the socket can be read (true), or the counter has moved on from `before` (false). */
 bool hosts_readable(int socket, const char *counter, uint64_t before);
 

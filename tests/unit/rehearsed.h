@@ -76,7 +76,7 @@ static inline struct fixture furnish(const char *policy)
         diagnostics_print(fixture.diagnostics, fixture.sources, stderr, false);
     ck_assert_int_eq(r, 0);
     r = ruleset_compile(fixture.diagram,
-                        &(struct ruleset_options){.now = fixture.now, .widest_limits = true},
+                        &(struct ruleset_options){.now = fixture.now, .rehearsal = true},
                         &fixture.ruleset);
     ck_assert_int_eq(r, 0);
     return fixture;

@@ -206,6 +206,23 @@ START_TEST(strictly_each_grant_must_fit)
 }
 END_TEST
 
+/* A kernel without answers has nothing against a policy that asks for none. */
+START_TEST(answers_need_a_kernel_that_has_them)
+{
+    static const char *const policies[] = {
+        ZONES HOSTS FLOWS,
+        ZONES HOSTS FLOWS "reject: [{ from: office, to: server }]\n",
+        ZONES HOSTS FLOWS "  f: { from: pc, to: web, services: udp/9, reject: true }\n",
+    };
+
+    input.reject_missing = "no answers";
+    ck_assert_int_eq(compile(policies[_i]), _i == 0 ? 0 : -EBADMSG);
+    if (_i > 0)
+        ck_assert_str_eq(only_diagnostic("kernel-lacks")->message,
+                         "the policy has refused packets answered: no answers");
+}
+END_TEST
+
 START_TEST(a_mistake_of_the_policy_is_told_and_no_grant_is)
 {
     const struct diagnostic *mistake;
@@ -255,6 +272,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_grant_that_is_left_out_covers_nothing);
     tcase_add_loop_test(tests, strictly_each_grant_must_fit, 0, (int)ELEMENTS_OF(grants));
     tcase_add_test(tests, a_mistake_of_the_policy_is_told_and_no_grant_is);
+    tcase_add_loop_test(tests, answers_need_a_kernel_that_has_them, 0, 3);
     tcase_add_loop_test(tests, the_isolation_part_is_empty_unless_a_zone_is_isolated, 0, 2);
     tcase_add_test(tests, files_that_cannot_be_read_are_a_mistake);
 }

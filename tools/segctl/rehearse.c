@@ -149,7 +149,7 @@ static int load_and_rehearse(const struct command *command, const char *path, co
                              bool json)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
-    struct compiled_input input = {.widest_limits = true};
+    struct compiled_input input = {.rehearsal = true};
     struct wall_instant instant;
     int exit_code = instant_read(command, at, &instant, &input);
 
