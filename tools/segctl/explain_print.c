@@ -314,6 +314,25 @@ static void print_reason(const struct explained *explained)
     }
 }
 
+/* Whether the policy has the sender told of the refusal, see docs/policy.md, `reject`. */
+static bool is_answered(const struct explained *explained)
+{
+    const struct policy *policy = policy_of(explained);
+    const struct answer *answer = explained->explanation->main;
+    const struct asked *asked = asked_of(explained->explanation);
+
+    if (answer->reason != REASON_NO_FLOW && answer->reason != REASON_SUSPENDED)
+        return false;
+    if (answer->reason == REASON_SUSPENDED && policy->flows[answer->decision.flow].reject)
+        return true;
+    for (size_t i = 0; i < policy->n_rejects; i++) {
+        if (asked->from.has_zone && policy->rejects[i].from == asked->from.zone &&
+            asked->to.has_zone && policy->rejects[i].to == asked->to.zone)
+            return true;
+    }
+    return false;
+}
+
 /* The chain of a pair as `nft list` shows it. */
 static void print_pair(const struct policy *policy, const struct pair *pair)
 {
@@ -553,6 +572,10 @@ void explain_print(const struct explained *explained, bool colour)
     print_service(explained);
     if (answer->reason != REASON_NONE)
         print_reason(explained);
+    if (is_answered(explained)) {
+        field("answer");
+        puts("a TCP reset or an ICMP error, `reject` of the policy");
+    }
     if (answer->decision.flow != NO_FLOW)
         print_flow(explained, &policy_of(explained)->flows[answer->decision.flow]);
     if (answer->reason != REASON_SPOOFED && asked_of(explanation)->to.has_zone &&
