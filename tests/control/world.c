@@ -517,7 +517,7 @@ static void find_log(const char *state, char *path, size_t size)
     snprintf(folder, sizeof(folder), "%s/audit", state);
     n = scandir(folder, &names, NULL, alphasort);
     ck_assert_int_gt(n, 2);
-    snprintf(path, size, "%s/%s", folder, names[n - 1]->d_name);
+    ck_assert_int_lt(snprintf(path, size, "%s/%s", folder, names[n - 1]->d_name), (int)size);
     for (int i = 0; i < n; i++)
         free(names[i]);
     free(names);

@@ -87,6 +87,7 @@ START_TEST(flow_without_ah_lets_no_ah_into_its_connections)
     cleanup_(segd_freep) struct segd *segd = segd_start(BARE_POLICY);
     struct frame request = make_request(_i), reply = make_reply(&request);
 
+    ck_assert_ptr_nonnull(segd);
     wires_drop(lab, WIRE_A, &request, &wrapped, "no-flow/a/b");
     wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
     wires_pass(lab, WIRE_B, WIRE_A, &reply, NULL);
@@ -123,6 +124,7 @@ START_TEST(errors_about_ah_follow_its_connection)
     struct frame error = wires_icmp(family, WIRE_B, WIRE_A, too_large[family]);
     const struct frame_options quoting = {.quoted = &request};
 
+    ck_assert_ptr_nonnull(segd);
     request.kind = FRAME_OTHER;
     request.protocol = IPPROTO_AH;
     request.source_port = 0;
