@@ -173,6 +173,7 @@ START_TEST(damage_is_told_once)
     cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(segd_freep) struct segd *segd = start();
 
+    ck_assert_ptr_nonnull(lab);
     segd_stop(segd);
     damage(segd, files[_i], 2, DAMAGE_BIT);
     segd_start_again(segd);

@@ -122,6 +122,7 @@ START_TEST(a_pair_of_zones_is_answered_in_one_direction)
     cleanup_(segd_freep) struct segd *segd = start(policies[_i / FAMILIES], hosts);
     struct stream there, back;
 
+    ck_assert_ptr_nonnull(segd);
     check_answered(&hosts[A], family, hosts[B].address[family], 7009, "no-flow/a/b");
     check_silent(&hosts[B], family, hosts[A].address[family], 7009, "no-flow/b/a");
     /* What is approved is not touched. */
@@ -138,6 +139,7 @@ START_TEST(a_flow_is_answered_while_it_does_not_pass)
     struct host hosts[N_HOSTS];
     cleanup_(segd_freep) struct segd *segd = start(policies[_i / FAMILIES], hosts);
 
+    ck_assert_ptr_nonnull(segd);
     check_answered(&hosts[B], family, hosts[A].address[family], 7005, "suspended/b/a");
     check_silent(&hosts[B], family, hosts[A].address[family], 7006, "suspended/b/a");
 }
@@ -149,6 +151,7 @@ START_TEST(the_gateway_answers_for_itself)
     struct host hosts[N_HOSTS];
     cleanup_(segd_freep) struct segd *segd = start(policies[PROTECTED], hosts);
 
+    ck_assert_ptr_nonnull(segd);
     check_answered(&hosts[A], family, hosts[A].gateway[family], 7009, "no-flow/a/gateway");
     check_answered(&hosts[A], family, hosts[B].gateway[family], 7009, "no-flow/a/gateway");
     check_silent(&hosts[B], family, hosts[B].gateway[family], 7009, "no-flow/b/gateway");
@@ -194,6 +197,7 @@ START_TEST(answers_are_few)
     int sockets[TRIES], answered = 0;
     double seconds;
 
+    ck_assert_ptr_nonnull(segd);
     clock_gettime(CLOCK_MONOTONIC, &begin);
     for (int i = 0; i < TRIES; i++)
         sockets[i] = hosts_begin(&hosts[A], family, SOCK_STREAM, hosts[B].address[family], 7009);
