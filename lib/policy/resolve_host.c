@@ -165,11 +165,13 @@ static int resolve_host_addresses(struct resolver *resolver, const struct known 
         gather(&result, resolve_host_address(resolver, text, known, zone, host, addresses));
 
     host->addresses = addresses;
-    for (size_t i = 0; result == 0 && host->multicast && i < host->n_addresses; i++)
+    for (size_t i = 0; result == 0 && host->multicast && i < host->n_addresses; i++) {
+        assert(draft->address);
         if (!is_multicast(addresses[i].family, addresses[i].address))
             return report_error(&resolver->report, "mixed-addresses", draft->address->location,
                                 "make a host of the groups, and one of the other addresses",
                                 "host `%s` has multicast groups and other addresses", known->name);
+    }
     return result;
 }
 
