@@ -93,6 +93,16 @@ static void note_kept(struct compiler *compiler, const struct override *override
     compiler_counter(compiler, name);
 }
 
+/* Where the isolation keeps the content first; n_keep_ids: it does not keep it. */
+static size_t find_kept(const struct override *override, const char *content)
+{
+    size_t i = 0;
+
+    while (i < override->n_keep_ids && strcmp(override->keep_ids[i], content) != 0)
+        i++;
+    return i;
+}
+
 /* `isolated/ZONE/kept`: the marks of the flows that go on, each with its name and content. */
 static void add_kept(struct compiler *compiler, const struct override *override)
 {
@@ -112,23 +122,18 @@ static void add_kept(struct compiler *compiler, const struct override *override)
     for (size_t i = 0; override->n_keep_ids > 0 && i < outline->n_marks; i++) {
         const struct flow_mark *mark = &outline->marks[i];
         char content[FLOW_CONTENT_TEXT_MAX], comment[CHAIN_NAME_MAX];
+        struct key key = {0};
+        size_t kept = find_kept(override, flow_content_format(mark->digest, content));
 
-        flow_content_format(mark->digest, content);
-        for (size_t j = 0; j < override->n_keep_ids; j++) {
-            struct key key = {0};
-
-            if (strcmp(override->keep_ids[j], content) != 0)
-                continue;
-            found[j] = true;
-            key_put(&key, &mark->id, sizeof(mark->id));
-            snprintf(comment, sizeof(comment), "%s %s", override->keep[j], content);
-            compiler_element(compiler, set,
-                             &(struct element){.key = key.bytes, .comment = comment});
-            break;
-        }
+        if (kept == override->n_keep_ids)
+            continue;
+        found[kept] = true;
+        key_put(&key, &mark->id, sizeof(mark->id));
+        snprintf(comment, sizeof(comment), "%s %s", override->keep[kept], content);
+        compiler_element(compiler, set, &(struct element){.key = key.bytes, .comment = comment});
     }
     for (size_t i = 0; i < override->n_keep_ids; i++) {
-        if (!found[i])
+        if (!found[i] && find_kept(override, override->keep_ids[i]) == i)
             note_kept(compiler, override, i);
     }
 }

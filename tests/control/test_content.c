@@ -294,6 +294,25 @@ START_TEST(a_kept_flow_is_what_it_was)
 }
 END_TEST
 
+/* A policy without the flow, and a start in it, are no reason to forget that it was kept. */
+START_TEST(a_kept_flow_comes_back)
+{
+    static const char *const keep[] = {"g", "g"};
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+
+    begin(BASE FLOW("f", "a", "b", "udp/7001") FLOW("g", "a", "b", "udp/7002"));
+    done(change_isolate(subject.gateway, &tanaka, "b", "incident", 0, keep, 2, &outcome), &outcome);
+    ck_assert(passes(7002));
+    apply(BASE FLOW("f", "a", "b", "udp/7001"));
+    ck_assert(!passes(7002));
+    come_back(_i);
+    apply(BASE FLOW("f", "a", "b", "udp/7001") FLOW("g", "a", "b", "udp/7002"));
+    ck_assert(passes(7002));
+    ck_assert(!passes(7001));
+    end();
+}
+END_TEST
+
 START_TEST(stricter)
 {
     const struct override *isolation;
@@ -576,6 +595,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_wire_stays_cut_off_with_other_addresses);
     tcase_add_test(tests, what_is_within_and_what_is_outside_goes_on);
     tcase_add_loop_test(tests, a_kept_flow_is_what_it_was, 0, WAY_STATE_LOST);
+    tcase_add_loop_test(tests, a_kept_flow_comes_back, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, stricter, 0, 2);
     tcase_add_loop_test(tests, suspended_flow_does_not_pass_by_another_name, 0, N_WAYS);
     tcase_add_loop_test(tests, swapped_names_change_nothing, 0, N_WAYS);
