@@ -52,6 +52,8 @@ void world_swap_names(char *one, char *other)
 {
     char name[WORLD_NAME_SIZE];
 
+    if (one == other)
+        return;
     strcpy(name, one);
     strcpy(one, other);
     strcpy(other, name);
