@@ -305,7 +305,7 @@ START_TEST(a_kept_flow_comes_back)
     ck_assert(passes(7002));
     apply(BASE FLOW("f", "a", "b", "udp/7001"));
     ck_assert(!passes(7002));
-    come_back(_i);
+    come_back((enum way)_i);
     apply(BASE FLOW("f", "a", "b", "udp/7001") FLOW("g", "a", "b", "udp/7002"));
     ck_assert(passes(7002));
     ck_assert(!passes(7001));
