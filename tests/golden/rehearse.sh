@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The cases of `segctl rehearse`, which needs a network namespace, and the sample city, whose counts
-# change as its flows expire. Arguments as of commands.sh.
+# The cases of `segctl rehearse`, which needs a network namespace, and the sample city as it is today.
+# Arguments as of commands.sh.
 set -u
 
 here=$(dirname "$0")
@@ -11,7 +11,10 @@ case $# in
     *) segctl=$2 ;;
 esac
 
-"$segctl" rehearse "$here/../../conf/city"
+city=$(mktemp -d) || exit 2
+trap 'rm -rf "$city"' EXIT
+"$here/../../tools/sample-city" "$city" || exit 2
+"$segctl" rehearse "$city"
 status=$?
 if [ "$status" -eq 5 ]; then
     echo "SKIP: this machine allows this user no network namespace" \
