@@ -111,11 +111,10 @@ static void add_kept(struct compiler *compiler, const struct override *override)
     char name[CHAIN_NAME_MAX];
     struct set *set;
 
-    if (!found && compiler->error == 0)
+    if (!found) {
         compiler->error = -ENOMEM;
-    if (compiler->error < 0)
         return;
-
+    }
     isolation_name(override, RULESET_KEPT, name);
     set = compiler_set(compiler, name, KEY_TYPES(DATATYPE_MARK), SET_DATA_NONE);
 
