@@ -132,7 +132,7 @@ static int tunnel_end(const struct host *host, const char *commands)
     if (host)
         hosts_leave(home);
     if (status != 0)
-        printf("not tried: this kernel has no ESP (%s)\n", output);
+        printf("SKIP: this kernel has no ESP (%s)\n", output);
     return status;
 }
 

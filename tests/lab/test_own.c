@@ -171,13 +171,13 @@ static int route_group(const char *group, const char *source)
     ck_assert_int_ge(fd, 0);
     if (setsockopt(fd, IPPROTO_IP, MRT_INIT, &on, sizeof(on)) < 0) {
         ck_assert_int_eq(errno, ENOPROTOOPT);
-        printf("not tried: this kernel routes no multicast\n");
+        printf("SKIP: this kernel routes no multicast\n");
         close(fd);
         return -1;
     }
-    for (unsigned short i = 0; i < N_HOSTS; i++) {
+    for (unsigned i = 0; i < N_HOSTS; i++) {
         struct vifctl interface = {
-            .vifc_vifi = i,
+            .vifc_vifi = (vifi_t)i,
             .vifc_flags = VIFF_USE_IFINDEX,
             .vifc_threshold = 1,
             .vifc_lcl_ifindex = (int)index_of(NULL, interfaces[i]),
@@ -316,7 +316,7 @@ static bool start_bridge(struct host *hosts)
     hosts_ip(&hosts[B], "addr flush dev eth0\naddr add 10.9.0.3/24 dev eth0\n"
                         "addr add fd00:9::3/64 dev eth0 nodad\n");
     if (access(BRIDGE "iptables", F_OK) < 0) {
-        printf("not tried: this kernel has no bridge-nf\n");
+        printf("SKIP: this kernel has no bridge-nf\n");
         return false;
     }
     write_setting(BRIDGE "iptables", "1");

@@ -79,13 +79,13 @@ START_TEST(a_program_held_by_a_link_is_found)
     assert_found(&look, ZONES FLOW, NULL, NULL);
     fd = load_program(program->type, program->value);
     if (fd == -EPERM || fd == -ENOSYS) {
-        printf("not tried: this user may load no BPF program (%s)\n", strerror(-fd));
+        printf("SKIP: this user may load no BPF program (%s)\n", strerror(-fd));
         return;
     }
     ck_assert_int_ge(fd, 0);
     attached = link_program(fd, links_find(look.links, "eth3")->index, program->attach_type);
     if (attached == -EINVAL && program->attach_type != BPF_XDP) {
-        printf("not tried: this kernel has no tcx (%s)\n", strerror(-attached));
+        printf("SKIP: this kernel has no tcx (%s)\n", strerror(-attached));
         return;
     }
     ck_assert_int_ge(attached, 0);
@@ -132,7 +132,7 @@ START_TEST(an_xdp_program_is_told_and_found)
     run(GATEWAY);
     fd = load_program(BPF_PROG_TYPE_XDP, XDP_PASS);
     if (fd == -EPERM || fd == -ENOSYS) {
-        printf("not tried: this user may load no BPF program (%s)\n", strerror(-fd));
+        printf("SKIP: this user may load no BPF program (%s)\n", strerror(-fd));
         return;
     }
     ck_assert_int_ge(fd, 0);
@@ -163,7 +163,7 @@ START_TEST(what_a_user_may_not_see_is_told)
     attributes.query.target_fd = 1;
     attributes.query.attach_type = 46;
     if (bpf(BPF_PROG_QUERY, &attributes) != -EPERM) {
-        printf("not tried: nothing is hidden from this user\n");
+        printf("SKIP: nothing is hidden from this user\n");
         return;
     }
     assert_found(&look, ZONES FLOW, "unknown", "BPF programs on interfaces");
