@@ -358,20 +358,11 @@ size_t layout_zone_wire(const struct layout *layout, size_t zone)
 
 static const struct route *find_route(const struct routes *routes, ip_number address)
 {
-    size_t low = 0, high = routes->n_routes;
+    size_t found = BISECT(routes->n_routes, i, routes->routes[i].range.last < address);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct route *route = &routes->routes[middle];
-
-        if (address < route->range.first)
-            high = middle;
-        else if (address > route->range.last)
-            low = middle + 1;
-        else
-            return route;
-    }
-    return NULL;
+    return found < routes->n_routes && routes->routes[found].range.first <= address
+               ? &routes->routes[found]
+               : NULL;
 }
 
 /* The zone of an address and the wire of the network it is in. */

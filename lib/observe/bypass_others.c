@@ -140,12 +140,9 @@ static int see_table(const struct nlmsghdr *message, void *userdata)
 static bool is_zone_device(const struct others *others, const struct nlattr *attribute)
 {
     const char *name = attribute_string(attribute);
-    const struct links *links = others->search->links;
+    const struct link *link = name ? links_find(others->search->links, name) : NULL;
 
-    for (size_t i = 0; name && i < links_count(links); i++)
-        if (strcmp(links_at(links, i)->name, name) == 0)
-            return bypass_carries_zone(others->search, links_at(links, i));
-    return false;
+    return link && bypass_carries_zone(others->search, link);
 }
 
 /* True where the hook is not one of devices, or a device of a zone is among them. */
@@ -480,17 +477,9 @@ static int read_others(struct others *others)
 static void follow(struct others *others, const char *node, bool *followed, unsigned depth,
                    unsigned *effects)
 {
-    size_t low = 0, high = others->n_facts;
+    size_t first = BISECT(others->n_facts, i, strcmp(others->facts[i].node, node) < 0);
 
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (strcmp(others->facts[middle].node, node) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t i = low; i < others->n_facts && strcmp(others->facts[i].node, node) == 0; i++) {
+    for (size_t i = first; i < others->n_facts && strcmp(others->facts[i].node, node) == 0; i++) {
         if (followed[i])
             continue;
         followed[i] = true;

@@ -62,17 +62,7 @@ const struct link *link_table_at(const struct link_table *table, size_t i)
 /* Where the index is, or where it would have to be. */
 static size_t table_place(const struct link_table *table, int index)
 {
-    size_t low = 0, high = table->n_entries;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (table->entries[middle]->link.index < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return BISECT(table->n_entries, i, table->entries[i]->link.index < index);
 }
 
 static struct link_entry *table_find(const struct link_table *table, int index)
