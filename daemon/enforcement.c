@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text_list.h"
 #include "daemon/log.h"
 #include "daemon/step.h"
 #include "ruleset/compile.h"
@@ -164,20 +165,10 @@ static int add_closing(struct overrides *closings, struct override *closing)
     return overrides_add(closings, closing);
 }
 
-static int append_text(char ***list, size_t *n, const char *text)
+/* Others may have put anything into the sets, also the same twice. */
+static int add_once(char ***list, size_t *n, const char *text)
 {
-    char **grown;
-
-    for (size_t i = 0; i < *n; i++) {
-        if (strcmp((*list)[i], text) == 0)
-            return 0;
-    }
-    grown = reallocarray(*list, *n + 1, sizeof(*grown));
-    if (!grown)
-        return -ENOMEM;
-    *list = grown;
-    grown[*n] = strdup(text);
-    return grown[*n] ? (++*n, 0) : -ENOMEM;
+    return text_list_has(*list, *n, text) ? 0 : text_list_add(list, n, text);
 }
 
 /* What follows the prefix in a name; NULL if the name does not begin with it. */
@@ -203,12 +194,12 @@ static int read_extent_element(const struct element *element, enum family family
     memcpy(interface, element->key, INTERFACE_KEY);
     if (!*interface)
         return 0;
-    r = append_text(&extent->interfaces, &extent->n_interfaces, interface);
+    r = add_once(&extent->interfaces, &extent->n_interfaces, interface);
     if (r == 0 && range.first == 0 && range.last == family_last(family))
-        return append_text(&extent->whole, &extent->n_whole, interface);
+        return add_once(&extent->whole, &extent->n_whole, interface);
     return r < 0 ? r
-                 : append_text(&extent->networks, &extent->n_networks,
-                               range_format(family, range, network));
+                 : add_once(&extent->networks, &extent->n_networks,
+                            range_format(family, range, network));
 }
 
 /* Extents have numbers from 0 on. Returns 1 if there is one of this number, 0 or -ENOMEM. */
@@ -255,8 +246,8 @@ static int add_kept(const char *text, char between, struct override *isolation)
         return 0;
     memcpy(name, text, (size_t)(content - text));
     name[content - text] = '\0';
-    r = append_text(&isolation->keep, &isolation->n_keep, name);
-    return r < 0 ? r : append_text(&isolation->keep_ids, &isolation->n_keep_ids, content + 1);
+    r = add_once(&isolation->keep, &isolation->n_keep, name);
+    return r < 0 ? r : add_once(&isolation->keep_ids, &isolation->n_keep_ids, content + 1);
 }
 
 /* The comments of kept marks, and the names of counters for contents that the policy has not. */
@@ -316,7 +307,7 @@ static int add_suspension(const char *text, struct overrides *closings)
         there = &closings->overrides[closings->n_overrides - 1];
     }
     return slash && flow_content_is_text(slash + 1)
-               ? append_text(&there->ids, &there->n_ids, slash + 1)
+               ? add_once(&there->ids, &there->n_ids, slash + 1)
                : 0;
 }
 

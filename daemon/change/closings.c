@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "answer/overlap.h"
+#include "base/text_list.h"
 #include "daemon/change/prepare.h"
 #include "policy/closings.h"
 #include "policy/flow_state.h"
@@ -77,18 +78,11 @@ int closings_follow(const struct gateway *gateway, const struct compiled_input *
 /* Adds a name to a list of at most OUTCOME_NAMES_MAX. */
 static int add_name(char ***list, size_t *n, uint64_t *left_out, const char *name)
 {
-    char **grown;
-
     if (*n >= OUTCOME_NAMES_MAX) {
         (*left_out)++;
         return 0;
     }
-    grown = reallocarray(*list, *n + 1, sizeof(*grown));
-    if (!grown)
-        return -ENOMEM;
-    *list = grown;
-    grown[*n] = strdup(name);
-    return grown[*n] ? (++*n, 0) : -ENOMEM;
+    return text_list_add(list, n, name);
 }
 
 static const char *change_of(const struct override *was, const struct override *is,

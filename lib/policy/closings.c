@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text_list.h"
 #include "policy/isolations.h"
 
 /* All makers that are kept; somebody who isolates again and again takes the place of himself. */
@@ -31,17 +32,6 @@ static int append(const struct record_type *type, void *list, size_t *n, const v
         return -ENOMEM;
     (*n)++;
     return 0;
-}
-
-static int append_text(char ***list, size_t *n, const char *text)
-{
-    char **grown = reallocarray(*list, *n + 1, sizeof(*grown));
-
-    if (!grown)
-        return -ENOMEM;
-    *list = grown;
-    grown[*n] = strdup(text);
-    return grown[*n] ? (++*n, 0) : -ENOMEM;
 }
 
 static int set_text(char **text, const char *value)
@@ -138,15 +128,6 @@ static void drop_kept(struct override *isolation, size_t i)
     }
 }
 
-static bool keeps(const struct override *isolation, const char *content)
-{
-    for (size_t i = 0; i < isolation->n_keep_ids; i++) {
-        if (strcmp(isolation->keep_ids[i], content) == 0)
-            return true;
-    }
-    return false;
-}
-
 static int add_maker(struct override *isolation, const struct maker *maker)
 {
     for (size_t i = 0; i < isolation->n_makers; i++) {
@@ -165,7 +146,8 @@ int isolation_tighten(struct override *isolation, const struct override *other)
     int r = 0;
 
     for (size_t i = isolation->n_keep; i-- > 0;) {
-        if (i >= isolation->n_keep_ids || !keeps(other, isolation->keep_ids[i]))
+        if (i >= isolation->n_keep_ids ||
+            !text_list_has(other->keep_ids, other->n_keep_ids, isolation->keep_ids[i]))
             drop_kept(isolation, i);
     }
     if (other->until > isolation->until)
@@ -220,7 +202,7 @@ int closings_adopt(struct overrides *overrides, const struct override *closing)
         return adopt_isolation(known, closing);
     for (size_t i = 0; r == 0 && i < closing->n_ids; i++) {
         if (!suspension_holds(known, closing->ids[i]))
-            r = append_text(&known->ids, &known->n_ids, closing->ids[i]);
+            r = text_list_add(&known->ids, &known->n_ids, closing->ids[i]);
     }
     return r;
 }
@@ -246,8 +228,8 @@ static int complete_kept(struct override *isolation, const struct policy *before
 
         if (!flow)
             flow = policy_flow_named(policy, isolation->keep[i]);
-        r = append_text(&isolation->keep_ids, &isolation->n_keep_ids,
-                        flow_content_format(flow->digest, content));
+        r = text_list_add(&isolation->keep_ids, &isolation->n_keep_ids,
+                          flow_content_format(flow->digest, content));
         if (r < 0)
             return r;
     }
@@ -300,15 +282,15 @@ static int carry_suspension(struct overrides *overrides, struct override *suspen
     int r = 0;
 
     if (suspension->n_ids == 0 && old)
-        r = append_text(&suspension->ids, &suspension->n_ids,
-                        flow_content_format(old->digest, content));
+        r = text_list_add(&suspension->ids, &suspension->n_ids,
+                          flow_content_format(old->digest, content));
     if (r < 0 ||
         (named && suspension_holds(suspension, flow_content_format(named->digest, content))))
         return r;
 
     held = find_held(policy, suspension);
     if (named && !(held && was_open(before, overrides, named)))
-        return append_text(&suspension->ids, &suspension->n_ids, content);
+        return text_list_add(&suspension->ids, &suspension->n_ids, content);
     if (held && !overrides_find(overrides, OVERRIDE_SUSPENSION, held->name))
         return set_text(&suspension->name, held->name);
     return 0;

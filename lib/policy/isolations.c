@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text_list.h"
+
 /* What one extent has of a zone. */
 struct share {
     bool any_whole; /* one of the zone's interfaces is `whole` in the extent */
@@ -103,20 +105,11 @@ int extent_of_zone(const struct policy *policy, size_t index, struct extent *ret
     return 0;
 }
 
-static bool has_text(char *const *list, size_t n, const char *text)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i], text) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Whether all of `b` is in `a`. */
 static bool includes_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
 {
     for (size_t i = 0; i < n_b; i++) {
-        if (!has_text(a, n_a, b[i]))
+        if (!text_list_has(a, n_a, b[i]))
             return false;
     }
     return true;
@@ -181,8 +174,8 @@ static struct share share_of(const struct extent *extent, const struct address_s
         overlaps = overlaps || range_set_overlaps(ours, theirs);
     }
     for (size_t i = 0; i < zone->n_interfaces; i++) {
-        bool whole = has_text(extent->whole, extent->n_whole, zone->interfaces[i]);
-        bool there = has_text(extent->interfaces, extent->n_interfaces, zone->interfaces[i]);
+        bool whole = text_list_has(extent->whole, extent->n_whole, zone->interfaces[i]);
+        bool there = text_list_has(extent->interfaces, extent->n_interfaces, zone->interfaces[i]);
 
         share.any_whole |= whole;
         share.interface |= there;
@@ -280,8 +273,8 @@ static bool is_kept(const struct override *isolation, const struct flow *flow)
 {
     char content[FLOW_CONTENT_TEXT_MAX];
 
-    return isolation->n_keep_ids > 0 && has_text(isolation->keep_ids, isolation->n_keep_ids,
-                                                 flow_content_format(flow->digest, content));
+    return isolation->n_keep_ids > 0 && text_list_has(isolation->keep_ids, isolation->n_keep_ids,
+                                                      flow_content_format(flow->digest, content));
 }
 
 const struct override *isolations_cut(const struct isolations *isolations, const struct flow *flow,

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text_list.h"
 
 void overrides_clear(struct overrides *overrides)
 {
@@ -90,11 +91,7 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
 
 bool suspension_holds(const struct override *suspension, const char *content)
 {
-    for (size_t i = 0; i < suspension->n_ids; i++) {
-        if (strcmp(suspension->ids[i], content) == 0)
-            return true;
-    }
-    return false;
+    return text_list_has(suspension->ids, suspension->n_ids, content);
 }
 
 const struct override *overrides_suspension_of(const struct overrides *overrides,

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text_list.h"
 #include "policy/closings.h"
 #include "policy/isolations.h"
 #include "ruleset/compile.h"
@@ -53,11 +54,7 @@ void isolation_set_name(const char *zone, enum family family, size_t extent,
 
 static bool is_whole(const struct extent *extent, const char *interface)
 {
-    for (size_t i = 0; i < extent->n_whole; i++) {
-        if (strcmp(extent->whole[i], interface) == 0)
-            return true;
-    }
-    return false;
+    return text_list_has(extent->whole, extent->n_whole, interface);
 }
 
 /* `isolated/ZONE/ip`: the addresses at each of the interfaces. */
