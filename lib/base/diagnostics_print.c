@@ -112,7 +112,7 @@ static void print_source_line(const struct printer *printer, struct location loc
     int gutter = snprintf(NULL, 0, "%u", location.line);
     bool cut_before, cut_after;
     struct window window;
-    size_t size, caret;
+    size_t size, caret, mark;
     unsigned indent;
     const char *text;
 
@@ -123,7 +123,10 @@ static void print_source_line(const struct printer *printer, struct location loc
         gutter = GUTTER_WIDTH;
     text = sources_text(printer->sources, location.source, &size);
     window = window_around(text, size, caret);
-    cut_before = window.first > 0 && text[window.first - 1] != '\n';
+    mark = utf8_mark_size(text, size);
+    if (window.first < mark)
+        window.first = mark;
+    cut_before = window.first > mark && text[window.first - 1] != '\n';
     cut_after = window.end < size && text[window.end] != '\n';
 
     fprintf(printer->stream, "%*u |%s%s", gutter, location.line,

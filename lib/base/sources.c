@@ -96,7 +96,8 @@ static void step(const struct source *source, struct checkpoint *place)
 
 static void note_checkpoints(struct source *source)
 {
-    struct checkpoint place = {0, 1, 1};
+    /* Lines and columns begin after a byte order mark, in editors too. */
+    struct checkpoint place = {utf8_mark_size(source->text, source->size), 1, 1};
 
     source->checkpoints[source->n_checkpoints++] = place;
     while (place.offset < source->size) {

@@ -49,6 +49,11 @@ int utf8_decode(const char *text, size_t size, uint32_t *ret_character)
     return length;
 }
 
+size_t utf8_mark_size(const char *text, size_t size)
+{
+    return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 size_t utf8_invalid_offset(const char *text, size_t size)
 {
     size_t offset = 0;

@@ -13,6 +13,8 @@
  * returns -EILSEQ: overlong forms, surrogates, beyond U+10FFFF, truncated. `size` must be > 0.
  */
 int utf8_decode(const char *text, size_t size, uint32_t *ret_character);
+/* The bytes of a byte order mark, with which some editors begin a file: 3, or 0 without one. */
+size_t utf8_mark_size(const char *text, size_t size);
 /* The offset of the first byte that is not valid UTF-8, or `size`. */
 size_t utf8_invalid_offset(const char *text, size_t size);
 /*

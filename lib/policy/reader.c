@@ -17,7 +17,6 @@
 
 #define IDEOGRAPHIC_SPACE 0x3000
 #define NO_BREAK_SPACE 0xa0
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct scan {
     struct report *report;
@@ -28,33 +27,8 @@ struct scan {
     bool in_indentation;
     bool content;        /* anything but spaces and comments */
     bool comment;        /* from here to the end of the line */
-    bool crlf;           /* reported, once per file */
     struct location tab; /* of a tab in this line's indentation; line 0: there is none */
 };
-
-static int refuse_character(struct scan *scan, uint32_t character)
-{
-    return report_error(scan->report, "control-character", scan->location,
-                        "remove the character; editors do not show it", "control character U+%04X",
-                        character);
-}
-
-static int scan_carriage_return(struct scan *scan)
-{
-    bool line_end = scan->position + 1 < scan->size && scan->text[scan->position + 1] == '\n';
-    int r;
-
-    if (!line_end)
-        return refuse_character(scan, '\r');
-    if (scan->crlf)
-        return 0;
-
-    scan->crlf = true;
-    r = report_error(scan->report, "carriage-return", scan->location,
-                     "save the file with Unix line ends, for example with: sed -i 's/\\r$//' FILE",
-                     "the file has Windows line ends (CR LF)");
-    return r < 0 ? r : 0;
-}
 
 /* What no text may have: control characters, other line breaks, and what turns the direction of the
  * text around, so that it does not read as it is. */
@@ -65,6 +39,29 @@ static bool is_control(uint32_t character)
            (character >= 0x202a && character <= 0x202e) ||
            (character >= 0x2066 && character <= 0x2069) || character == 0xfffe ||
            character == 0xffff;
+}
+
+/* What was reported ends the reading. */
+static int unreadable(int r)
+{
+    return r == REPORTED ? -EBADMSG : r;
+}
+
+int reader_decode(struct report *report, struct location location, const char *text, size_t size,
+                  uint32_t *ret_character)
+{
+    int length = utf8_decode(text, size, ret_character);
+
+    if (length < 0)
+        return unreadable(report_error(report, "invalid-utf8", location,
+                                       "save the file in UTF-8, for example with: "
+                                       "iconv -f CP932 -t UTF-8 FILE",
+                                       "byte 0x%02x is not UTF-8", (unsigned char)*text));
+    if (is_control(*ret_character))
+        return unreadable(report_error(report, "control-character", location,
+                                       "remove the character; editors do not show it",
+                                       "control character U+%04X", *ret_character));
+    return length;
 }
 
 /* A dash that begins an entry of a list: what follows it is indentation of the entry. */
@@ -78,10 +75,6 @@ static int scan_character(struct scan *scan, uint32_t character)
 {
     bool was_tab = scan->tab.line != 0;
 
-    if (character == '\r')
-        return scan_carriage_return(scan);
-    if (is_control(character))
-        return refuse_character(scan, character);
     if (character == ' ')
         return 0;
 
@@ -115,28 +108,26 @@ static void scan_line_end(struct scan *scan)
     scan->tab.line = 0;
 }
 
+/* Returns 0, -EBADMSG (reported) or -ENOMEM. */
 static int scan_text(struct scan *scan)
 {
     while (scan->position < scan->size) {
+        const char *text = scan->text + scan->position;
         uint32_t character;
         int length, r;
 
-        length = utf8_decode(scan->text + scan->position, scan->size - scan->position, &character);
-        if (length < 0)
-            return report_error(scan->report, "invalid-utf8", scan->location,
-                                "save the file in UTF-8, for example with: "
-                                "iconv -f CP932 -t UTF-8 FILE",
-                                "byte 0x%02x is not UTF-8",
-                                (unsigned char)scan->text[scan->position]);
-
-        if (character == '\n') {
+        if (text[0] == '\n' || (text[0] == '\r' && text[1] == '\n')) {
             scan_line_end(scan);
-        } else {
-            r = scan_character(scan, character);
-            if (r != 0)
-                return r;
-            scan->location.column++;
+            scan->position += text[0] == '\r' ? 2 : 1;
+            continue;
         }
+
+        length = reader_decode(scan->report, scan->location, text, scan->size - scan->position,
+                               &character);
+        r = length < 0 ? length : unreadable(scan_character(scan, character));
+        if (r < 0)
+            return r;
+        scan->location.column++;
         scan->position += (size_t)length;
     }
     return 0;
@@ -147,7 +138,7 @@ static int scan_text(struct scan *scan)
  * what nobody sees. libyaml would refuse most of these files too, but with words about its own
  * tokens and in places after the mistake. What passes here has lines that libyaml, editors and our
  * diagnostics count alike: YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, so those are
- * refused. Returns 0, REPORTED or -ENOMEM.
+ * refused. Returns 0, -EBADMSG (reported) or -ENOMEM.
  */
 static int check_source(struct report *report, const struct sources *sources, uint32_t source)
 {
@@ -159,23 +150,14 @@ static int check_source(struct report *report, const struct sources *sources, ui
     int r;
 
     scan.text = sources_text(sources, source, &scan.size);
-    if (scan.size >= 3 && memcmp(scan.text, BYTE_ORDER_MARK, 3) == 0) {
-        r = report_error(report, "byte-order-mark", scan.location,
-                         "save the file as UTF-8 without a byte order mark, for example with: "
-                         "sed -i '1s/^\\xEF\\xBB\\xBF//' FILE",
-                         "the file begins with a byte order mark (BOM)");
-        if (r < 0)
-            return r;
-        scan.position = 3;
-    }
-
+    scan.position = utf8_mark_size(scan.text, scan.size);
     r = scan_text(&scan);
-    if (r != 0)
+    if (r < 0)
         return r;
     if (!scan.content)
-        return report_error(report, "empty-file", (struct location){source, 1, 1},
-                            "write a policy that begins with `segd: 1`, or remove the file",
-                            "the file is empty");
+        return unreadable(report_error(
+            report, "empty-file", (struct location){source, 1, 1},
+            "write a policy that begins with `segd: 1`, or remove the file", "the file is empty"));
     return 0;
 }
 
@@ -187,12 +169,6 @@ struct reader {
     unsigned depth;
 };
 
-/* What was reported ends the reading. */
-static int unreadable(int r)
-{
-    return r == REPORTED ? -EBADMSG : r;
-}
-
 int reader_new(struct report *report, const struct sources *sources, uint32_t source,
                struct reader **ret_reader)
 {
@@ -201,8 +177,8 @@ int reader_new(struct report *report, const struct sources *sources, uint32_t so
     const char *text;
     size_t size;
 
-    if (r != 0)
-        return unreadable(r);
+    if (r < 0)
+        return r;
 
     reader = calloc(1, sizeof(*reader));
     if (!reader)

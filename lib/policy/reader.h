@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/cleanup.h"
 #include "policy/report.h"
 
@@ -28,9 +31,17 @@ struct token {
 };
 
 /*
+ * Decodes one character of a file; `size` is more than 0. Returns its length in bytes; -EBADMSG for
+ * bytes that are not UTF-8, and for what no text may have (reported): control characters but a tab,
+ * other line breaks, and what turns the direction of the text around; or -ENOMEM.
+ */
+int reader_decode(struct report *report, struct location location, const char *text, size_t size,
+                  uint32_t *ret_character);
+
+/*
  * Returns 0 and a reader that the caller owns and that borrows all it is given; -EBADMSG where the
- * bytes of the file cannot be read as YAML (reported): a byte order mark, carriage returns, tabs as
- * indentation, bytes that are not UTF-8, control characters, and nothing at all; or -ENOMEM.
+ * bytes of the file cannot be read as YAML (reported): tabs as indentation, bytes that are not
+ * UTF-8, control characters, and nothing at all; or -ENOMEM.
  */
 int reader_new(struct report *report, const struct sources *sources, uint32_t source,
                struct reader **ret_reader);
