@@ -119,7 +119,7 @@ const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_t
     crypto_hash_sha256_init(&digest);
     for (size_t i = 0; i < n_texts; i++) {
         const char *slash = strrchr(texts[i].name, '/');
-        const char *name = slash ? slash + 1 : texts[i].name;
+        const char *name = policy_list_name(texts[i].name) ?: (slash ? slash + 1 : texts[i].name);
 
         digest_text(&digest, name, strlen(name));
         digest_text(&digest, texts[i].text, texts[i].size);

@@ -43,8 +43,8 @@ void policy_texts_clear(struct policy_texts *texts);
 int policy_texts_copy(const struct policy_texts *texts, struct policy_texts *ret_copy);
 /* The texts in `sources`, copied. Returns 0 or -ENOMEM. */
 int policy_texts_from_sources(const struct sources *sources, struct policy_texts *ret_texts);
-/* SHA-256 of names and texts with their lengths, in their order. Names count without their folders:
- * the same files in another place are the same policy. */
+/* SHA-256 of names and texts with their lengths, in their order. Names count without their folders,
+ * that of a list as `lists/NAME.txt`: the same files in another place are the same policy. */
 const char *policy_texts_fingerprint(const struct policy_text *texts, size_t n_texts,
                                      char buffer[SHA256_TEXT_MAX]);
 

@@ -494,6 +494,14 @@ static void list_members(struct comparison *comparison, const void *old, const v
                  &((const struct group *)new)->addresses, take_addresses);
 }
 
+/* What the lists hold are members. */
+static void list_members_from(struct comparison *comparison, const void *old, const void *new)
+{
+    const struct group *a = old, *b = new;
+
+    compare_texts(comparison, a->lists, a->n_lists, b->lists, b->n_lists);
+}
+
 /* As of a flow that has this service alone. */
 static void list_literals(struct comparison *comparison, const void *old, const void *new)
 {
@@ -550,6 +558,7 @@ static const struct field_key host_keys[] = {
 static const struct field_key group_keys[] = {
     {"zone", true, group_zone},
     {"members", true, .list = list_members},
+    {"members-from", false, .list = list_members_from},
     {"label", false, group_label},
 };
 

@@ -49,6 +49,7 @@ struct draft *draft_free(struct draft *draft)
     draft_list_clear(&draft->flows);
     draft_list_clear(&draft->rejects);
     draft_list_clear(&draft->expectations);
+    draft_list_clear(&draft->addresses);
     arena_free(draft->arena);
     return NULL;
 }

@@ -55,6 +55,7 @@ struct draft_group {
     struct draft_object object;
     struct draft_text *zone;
     struct draft_text *members;
+    struct draft_text *members_from;
     struct draft_text *label;
 };
 
@@ -118,6 +119,13 @@ struct draft_expectation {
     struct draft_text *verdict;
 };
 
+/* A file of addresses from which groups take members: its name is `lists/NAME.txt`. */
+struct draft_addresses {
+    struct draft_object object;
+    struct draft_text *texts; /* one of each line that has any */
+    size_t n_texts;
+};
+
 struct draft_chunk;
 
 /* All things of one kind, in file order. */
@@ -147,6 +155,8 @@ struct draft {
     struct draft_list flows;
     struct draft_list rejects;
     struct draft_list expectations;
+    struct draft_list addresses;                  /* files of them */
+    size_t n_addresses;                           /* in all these files */
     struct location first_seen[MAPPING_KEYS_MAX]; /* of each key of a file, in grammar's order */
     /* Of each source from `first_source` on the instant at which all of its flows end, 0 where the
      * text says when; or NULL. Borrowed. */
@@ -178,3 +188,11 @@ void draft_list_clear(struct draft_list *list);
  */
 int draft_parse(struct draft *draft, const struct sources *sources, uint32_t source,
                 struct diagnostics *diagnostics);
+/*
+ * Parses a file of addresses, `name` (borrowed) of which is that of its list. Where no group names
+ * the list (not `is_used`) that is a warning, and only its bytes are looked at: generations keep
+ * them as text. Returns as draft_parse().
+ */
+int draft_parse_addresses(struct draft *draft, const char *name, bool is_used,
+                          const struct sources *sources, uint32_t source,
+                          struct diagnostics *diagnostics);

@@ -44,7 +44,10 @@ MAPPING("host", struct draft_host, host_keys);
 
 static const struct grammar_key group_keys[] = {
     TEXT_REQUIRED(struct draft_group, zone),
-    LIST_REQUIRED(struct draft_group, members),
+    LIST(struct draft_group, members),
+    {.name = "members-from",
+     .offset = offsetof(struct draft_group, members_from),
+     .kind = KEY_LIST},
     TEXT(struct draft_group, label),
 };
 MAPPING("group", struct draft_group, group_keys);

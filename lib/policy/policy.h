@@ -91,6 +91,8 @@ struct group {
     struct location location;
     size_t zone;
     struct address_set addresses;
+    const char *const *lists; /* `lists/NAME.txt`, of which it has all addresses */
+    size_t n_lists;
 };
 
 /*
@@ -263,6 +265,7 @@ struct policy {
     size_t n_hosts;
     const struct group *groups;
     size_t n_groups;
+    size_t n_lists;                 /* that groups take members from */
     const struct service *services; /* named ones first, then the literals that flows use */
     size_t n_services;
     const struct flow *flows;
@@ -293,13 +296,17 @@ struct policy {
 #define POLICY_SCHEDULES_MAX 1024 /* that differ */
 #define POLICY_LIMIT_MAX 1000000  /* of each number of a limit */
 #define HOST_MACS_MAX 12          /* hardware addresses of a host */
-#define POLICY_MARK_BITS_MIN 16   /* of `mark-mask` */
+#define POLICY_LISTS_MAX 1024     /* files of addresses */
+/* Addresses of these files: in all of them, and in all groups, one file counting for each group. */
+#define POLICY_LISTED_MAX 1000000
+#define POLICY_MARK_BITS_MIN 16 /* of `mark-mask` */
 /* With `mark-mask` so many ids must be there for each enabled flow: ids come from what flows mean,
  * and two that meet leave the id to neither. */
 #define POLICY_MARKS_PER_FLOW 8
 
 /*
- * Reads a policy from a file, or from the `*.yaml` files of a directory in order of their names.
+ * Reads a policy from a file, or from the `*.yaml` files of a directory in order of their names;
+ * and the lists of addresses `lists/NAME.txt` in the directory, or beside the file.
  * Every mistake is added to `diagnostics`, every file that was opened to `sources`.
  *
  * Returns 0 and a policy that the caller owns (warnings may have been added), or
@@ -314,7 +321,8 @@ DEFINE_CLEANUP(struct policy, policy_free)
 
 /*
  * Prints the canonical form, YAML of the same language: defaults left out, names and literals in
- * one spelling, dates in ISO form. It parses back to an equal policy and prints to the same bytes.
+ * one spelling, dates in ISO form. It parses back to an equal policy and prints to the same bytes,
+ * but for a comment that names the lists whose addresses stand in a group.
  * Returns 0, -EIO or -ENOMEM.
  */
 int policy_print(const struct policy *policy, FILE *stream);

@@ -225,8 +225,12 @@ static void print_groups(const struct policy *policy, FILE *stream)
         fputs("groups:\n", stream);
     for (size_t i = 0; i < policy->n_groups; i++) {
         const struct group *group = &policy->groups[i];
-        struct line line = object_begin(stream, group->name);
+        struct line line;
 
+        for (size_t j = 0; j < group->n_lists; j++)
+            fprintf(stream, "%s%s%s", j == 0 ? "  # members from " : ", ", group->lists[j],
+                    j + 1 == group->n_lists ? "\n" : "");
+        line = object_begin(stream, group->name);
         line_text(&line, "zone", policy->zones[group->zone].name);
         print_addresses(&line, "members", &group->addresses);
         print_label(&line, group->name, group->label);

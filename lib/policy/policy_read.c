@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/name_index.h"
 #include "policy/draft.h"
 #include "policy/policy.h"
 #include "policy/report.h"
@@ -24,6 +25,8 @@
 #include "policy/texts.h"
 
 #define FILE_SUFFIX ".yaml"
+#define LISTS_FOLDER "lists"
+#define LIST_SUFFIX ".txt"
 
 static const struct location nowhere;
 
@@ -68,8 +71,12 @@ static int report_errno(struct reading *reading, const char *path, int error)
                                   : NULL);
 }
 
-/* Reads the file into the sources. Returns 0, REPORTED or -ENOMEM. */
-static int read_file(struct reading *reading, const char *path)
+/*
+ * Reads the file into the sources. A list may be written by a program that may write nothing else,
+ * so it is no link: whoever reads the policy would be led to files that are closed to this program.
+ * Returns 0, REPORTED or -ENOMEM.
+ */
+static int read_file(struct reading *reading, const char *path, bool is_list)
 {
     cleanup_(closep) int fd = -1;
     cleanup_(freep) char *text = NULL;
@@ -79,7 +86,9 @@ static int read_file(struct reading *reading, const char *path)
     int r;
 
     /* A FIFO without a writer must not hold up the reader. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (is_list ? O_NOFOLLOW : 0));
+    if (fd < 0 && errno == ELOOP && is_list)
+        return report(reading, path, "a link", "put the file itself in its place");
     if (fd < 0 || fstat(fd, &status) < 0)
         return report_errno(reading, path, errno);
     if (!S_ISREG(status.st_mode))
@@ -103,6 +112,29 @@ static int read_file(struct reading *reading, const char *path)
     if (length != size)
         return report(reading, path, "the file changed while it was read", NULL);
     return sources_add(reading->sources, path, text, size, &source);
+}
+
+/* Whether it is `NAME.txt`. */
+static bool is_list_file(const char *name)
+{
+    static const char *const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789-_.";
+    size_t length = strlen(name), suffix = strlen(LIST_SUFFIX);
+
+    return name[0] != '.' && length > suffix && strspn(name, characters) == length &&
+           strcmp(name + length - suffix, LIST_SUFFIX) == 0;
+}
+
+const char *policy_list_name(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *list = slash;
+
+    while (list && list > name && list[-1] != '/')
+        list--;
+    return slash && strncmp(list, LISTS_FOLDER "/", strlen(LISTS_FOLDER "/")) == 0 &&
+                   is_list_file(slash + 1)
+               ? list
+               : NULL;
 }
 
 static int is_policy_file(const struct dirent *entry)
@@ -131,31 +163,75 @@ static void entries_clear(struct entries *entries)
     free(entries->entries);
 }
 
-static int read_directory(struct reading *reading, const char *path)
+static int is_list_entry(const struct dirent *entry)
+{
+    return is_list_file(entry->d_name);
+}
+
+/* The path of something in a folder; "" is the folder in which the process runs. NULL without
+ * memory. */
+static char *join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder);
+    char *path;
+
+    return asprintf(&path, "%s%s%s", folder, length == 0 || folder[length - 1] == '/' ? "" : "/",
+                    name) < 0
+               ? NULL
+               : path;
+}
+
+/* Reads the policy files of a folder, or the lists, in the order of their names. Returns how many
+ * there are, or -errno: but for -ENOMEM the folder cannot be read, which was not reported. */
+static int read_folder(struct reading *reading, const char *path, bool is_list)
 {
     cleanup_(entries_clear) struct entries files = {0};
-    int r;
 
-    files.n_entries = scandir(path, &files.entries, is_policy_file, compare_entries);
+    files.n_entries =
+        scandir(path, &files.entries, is_list ? is_list_entry : is_policy_file, compare_entries);
     if (files.n_entries < 0)
-        return errno == ENOMEM ? -ENOMEM : report_errno(reading, path, errno);
-    if (files.n_entries == 0)
-        return report(reading, path, "the directory has no policy (no *" FILE_SUFFIX ")", NULL);
+        return -errno;
 
     for (int i = 0; i < files.n_entries; i++) {
-        cleanup_(freep) char *file = NULL;
-        size_t length = strlen(path);
+        cleanup_(freep) char *file = join(path, files.entries[i]->d_name);
+        int r = file ? read_file(reading, file, is_list) : -ENOMEM;
 
-        if (asprintf(&file, "%s%s%s", path, length > 0 && path[length - 1] == '/' ? "" : "/",
-                     files.entries[i]->d_name) < 0) {
-            file = NULL;
-            return -ENOMEM;
-        }
-        r = read_file(reading, file);
         if (r < 0)
             return r;
     }
-    return 0;
+    return files.n_entries;
+}
+
+/* The lists of a policy lie in the folder `lists` in `folder`. A policy needs none. */
+static int read_lists(struct reading *reading, const char *folder)
+{
+    cleanup_(freep) char *path = folder ? join(folder, LISTS_FOLDER) : NULL;
+    int n = path ? read_folder(reading, path, true) : -ENOMEM;
+
+    if (n >= 0 || n == -ENOENT || n == -ENOTDIR)
+        return 0;
+    return n == -ENOMEM ? n : report_errno(reading, path, -n);
+}
+
+static int read_directory(struct reading *reading, const char *path)
+{
+    int n = read_folder(reading, path, false);
+
+    if (n == 0)
+        n = report(reading, path, "the directory has no policy (no *" FILE_SUFFIX ")", NULL);
+    else if (n < 0 && n != -ENOMEM)
+        n = report_errno(reading, path, -n);
+    return n < 0 ? n : read_lists(reading, path);
+}
+
+/* The policy's file, and the lists beside it. */
+static int read_single(struct reading *reading, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    cleanup_(freep) char *folder = strndup(path, slash ? (size_t)(slash + 1 - path) : 0);
+    int r = read_file(reading, path, false);
+
+    return r < 0 ? r : read_lists(reading, folder);
 }
 
 int policy_load_sources(const char *path, struct sources *sources, struct diagnostics *diagnostics)
@@ -169,10 +245,41 @@ int policy_load_sources(const char *path, struct sources *sources, struct diagno
     else if (S_ISDIR(status.st_mode))
         r = read_directory(&reading, path);
     else
-        r = read_file(&reading, path);
+        r = read_single(&reading, path);
     if (r < 0)
         return r;
     return reading.incomplete ? -EBADMSG : 0;
+}
+
+/* The names of lists that groups have. */
+static int find_lists(const struct draft *draft, struct name_index *lists)
+{
+    for (const struct draft_object *object = draft->groups.first; object; object = object->next) {
+        const struct draft_group *group = (const struct draft_group *)object;
+
+        for (const struct draft_text *text = group->members_from; text; text = text->next) {
+            if (name_index_add(lists, text->text, 0) == -ENOMEM)
+                return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* Parses the lists from `first` on, when all groups are known. */
+static int parse_lists(struct draft *draft, const struct sources *sources, size_t first,
+                       struct diagnostics *diagnostics)
+{
+    cleanup_(name_index_clear) struct name_index lists = {0};
+    int r = find_lists(draft, &lists);
+
+    for (uint32_t i = (uint32_t)first; r == 0 && i < sources_count(sources); i++) {
+        const char *list = policy_list_name(sources_name(sources, i));
+
+        if (list)
+            r = draft_parse_addresses(draft, list, name_index_find(&lists, list, &(uint32_t){0}),
+                                      sources, i, diagnostics);
+    }
+    return r;
 }
 
 /*
@@ -184,6 +291,7 @@ static int parse_sources(const struct sources *sources, size_t first, const usec
                          bool complete, struct diagnostics *diagnostics, struct policy **ret_policy)
 {
     cleanup_(draft_freep) struct draft *draft = NULL;
+    size_t n_files = 0;
     int r;
 
     r = draft_new(&draft);
@@ -193,10 +301,21 @@ static int parse_sources(const struct sources *sources, size_t first, const usec
     draft->incomplete = !complete;
     draft->first_source = first;
     draft->ends = ends;
-    for (size_t i = first; i < sources_count(sources); i++) {
-        r = draft_parse(draft, sources, (uint32_t)i, diagnostics);
+    for (uint32_t i = (uint32_t)first; i < sources_count(sources); i++) {
+        if (policy_list_name(sources_name(sources, i)))
+            continue;
+        r = draft_parse(draft, sources, i, diagnostics);
         if (r < 0)
             return r;
+        n_files++;
+    }
+    r = parse_lists(draft, sources, first, diagnostics);
+    if (r < 0)
+        return r;
+    if (n_files == 0 && complete) {
+        r = diagnostics_add(diagnostics, SEVERITY_ERROR, "empty-policy", nowhere, NULL,
+                            "the policy has no text at all");
+        return r < 0 ? r : -EBADMSG;
     }
     return resolve(draft, diagnostics, ret_policy);
 }
@@ -211,11 +330,6 @@ int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct s
 
     if (!ends)
         return -ENOMEM;
-    if (n_texts == 0) {
-        r = diagnostics_add(diagnostics, SEVERITY_ERROR, "empty-policy", nowhere, NULL,
-                            "the policy has no text at all");
-        return r < 0 ? r : -EBADMSG;
-    }
 
     for (size_t i = 0; i < n_texts; i++) {
         const struct policy_text *text = &texts[i];

@@ -146,6 +146,7 @@ static void resolver_clear(struct resolver *resolver)
     names_clear(&resolver->service_names);
     names_clear(&resolver->flow_names);
     name_index_clear(&resolver->literals);
+    name_index_clear(&resolver->list_names);
     free(resolver->networks);
     free(resolver->services);
 }
@@ -154,9 +155,9 @@ static void resolver_clear(struct resolver *resolver)
 static int resolve_all(struct resolver *resolver)
 {
     static int (*const steps[])(struct resolver *) = {
-        resolve_version,  resolve_timezone, resolve_rules,   resolve_model,        resolve_gateway,
-        resolve_site,     resolve_names,    resolve_zones,   resolve_hosts,        resolve_groups,
-        resolve_services, resolve_flows,    resolve_rejects, resolve_expectations,
+        resolve_version, resolve_timezone, resolve_rules, resolve_model,   resolve_gateway,
+        resolve_site,    resolve_names,    resolve_zones, resolve_hosts,   resolve_lists,
+        resolve_groups,  resolve_services, resolve_flows, resolve_rejects, resolve_expectations,
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(steps); i++) {

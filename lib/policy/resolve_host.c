@@ -388,16 +388,12 @@ static int resolve_member_host(struct resolver *resolver, const struct draft_tex
     return collect_host(host, collection);
 }
 
-static int resolve_member(struct resolver *resolver, const struct draft_text *text,
-                          const struct known *zone, struct collection *collection)
+static int resolve_member_range(struct resolver *resolver, const struct draft_text *text,
+                                const struct known *zone, struct collection *collection)
 {
     enum family family;
     struct range range;
     int r;
-
-    r = address_parse_range(text->text, &family, &range);
-    if (r < 0 && (!looks_like_address(text->text) || names_find(&resolver->ends, text->text)))
-        return resolve_member_host(resolver, text, zone, collection);
 
     r = resolve_range(resolver, text, &family, &range);
     if (r != 0)
@@ -407,17 +403,83 @@ static int resolve_member(struct resolver *resolver, const struct draft_text *te
     return collection_add(collection, family, range);
 }
 
-static int resolve_members(struct resolver *resolver, const struct draft_text *list,
+static int resolve_member(struct resolver *resolver, const struct draft_text *text,
+                          const struct known *zone, struct collection *collection)
+{
+    int r = address_parse_range(text->text, &(enum family){0}, &(struct range){0});
+
+    if (r < 0 && (!looks_like_address(text->text) || names_find(&resolver->ends, text->text)))
+        return resolve_member_host(resolver, text, zone, collection);
+    return resolve_member_range(resolver, text, zone, collection);
+}
+
+/* All addresses of a list. */
+static int resolve_listed(struct resolver *resolver, const struct draft_text *name,
+                          const struct known *zone, struct collection *collection)
+{
+    const struct draft_addresses *list;
+    int r, result = 0;
+
+    r = resolve_list_name(resolver, name, &list);
+    if (r != 0)
+        return r;
+    for (const struct draft_text *text = list->texts; text; text = text->next)
+        gather(&result, resolve_member_range(resolver, text, zone, collection));
+    return result;
+}
+
+static int resolve_lists_of(struct resolver *resolver, const struct draft_text *names,
+                            const struct known *zone, struct group *group,
+                            struct collection *collection)
+{
+    const char **lists = arena_allocate(resolver->arena, count_texts(names) * sizeof(*lists));
+    int r, result = 0;
+
+    if (!lists)
+        return -ENOMEM;
+    for (const struct draft_text *name = names; name; name = name->next) {
+        r = resolve_listed(resolver, name, zone, collection);
+        if (r == 0)
+            r = keep_text(resolver, name, &lists[group->n_lists++]);
+        gather(&result, r);
+    }
+    group->lists = lists;
+    return result;
+}
+
+/* The canonical form has all of them as `members`. */
+static int check_listed(struct resolver *resolver, const struct draft_group *draft,
+                        const struct group *group)
+{
+    size_t n = group->addresses.by_family[FAMILY_IPV4].n_ranges +
+               group->addresses.by_family[FAMILY_IPV6].n_ranges;
+
+    if (group->n_lists == 0 || n <= POLICY_LIST_MAX)
+        return 0;
+    return report_error(&resolver->report, "too-long", draft->members_from->location,
+                        "make two groups of it", "a group of %zu addresses; the most is %d", n,
+                        POLICY_LIST_MAX);
+}
+
+static int resolve_members(struct resolver *resolver, const struct draft_group *draft,
                            const struct known *zone, struct group *group)
 {
     cleanup_(collection_clear) struct collection collection = {0};
     int result = 0;
 
-    for (const struct draft_text *text = list; text; text = text->next)
+    if (!draft->members && !draft->members_from)
+        return draft->object.broken
+                   ? REPORTED
+                   : report_error(&resolver->report, "missing-key", group->location,
+                                  "add `members:` or `members-from:`",
+                                  "group `%s` has no `members`", group->name);
+
+    for (const struct draft_text *text = draft->members; text; text = text->next)
         gather(&result, resolve_member(resolver, text, zone, &collection));
-    if (result != 0)
-        return result;
-    return collection_finish(&collection, resolver->arena, &group->addresses);
+    gather(&result, resolve_lists_of(resolver, draft->members_from, zone, group, &collection));
+    if (result == 0)
+        result = collection_finish(&collection, resolver->arena, &group->addresses);
+    return result == 0 ? check_listed(resolver, draft, group) : result;
 }
 
 static int resolve_group(struct resolver *resolver, struct known *known)
@@ -434,7 +496,7 @@ static int resolve_group(struct resolver *resolver, struct known *known)
     };
     gather(&result, keep_text(resolver, draft->label, &group->label));
     gather(&result, resolve_zone_of(resolver, draft->zone, KIND(KNOWN_ZONE), &zone));
-    gather(&result, resolve_members(resolver, draft->members, zone, group));
+    gather(&result, resolve_members(resolver, draft, zone, group));
     if (result < 0)
         return result;
     if (result == REPORTED || known->broken)
@@ -457,5 +519,6 @@ int resolve_groups(struct resolver *resolver)
 
     r = resolve_each(resolver, KNOWN_GROUP, resolve_group);
     draft_list_clear(&resolver->draft->groups);
+    draft_list_clear(&resolver->draft->addresses);
     return r;
 }

@@ -80,6 +80,9 @@ struct resolver {
     struct host_claims *claims; /* what hosts have, while they are resolved */
     struct group *groups;
     size_t n_groups;
+    struct draft_addresses **lists;
+    struct name_index list_names; /* → index */
+    size_t n_listed;              /* members that groups have from lists */
 
     struct service *services;
     size_t n_services;
@@ -104,6 +107,7 @@ struct resolver {
 int resolve_names(struct resolver *resolver);
 int resolve_zones(struct resolver *resolver);
 int resolve_hosts(struct resolver *resolver);
+int resolve_lists(struct resolver *resolver);
 int resolve_groups(struct resolver *resolver);
 int resolve_services(struct resolver *resolver);
 int resolve_flows(struct resolver *resolver);
@@ -165,6 +169,9 @@ const char *names_suggest(struct resolver *resolver, const struct names *names, 
  */
 int resolve_name(struct resolver *resolver, const struct draft_text *text, unsigned kinds,
                  struct known **ret_known);
+/* The list that a text names; each of its texts is an address, prefix or range. */
+int resolve_list_name(struct resolver *resolver, const struct draft_text *text,
+                      const struct draft_addresses **ret_list);
 /* The service that a flow or expectation names or writes as a literal; its index. */
 int resolve_service(struct resolver *resolver, const struct draft_text *text, size_t *ret_service);
 

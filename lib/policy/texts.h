@@ -5,6 +5,13 @@
 #include "record/types.h"
 
 /*
+ * The part `lists/NAME.txt` at the end of a text's name, which makes it a list of addresses and no
+ * part of the YAML: NAME is of letters, digits, `-`, `_` and `.`, and does not begin with a dot.
+ * NULL for any other text. Borrowed from `name`.
+ */
+const char *policy_list_name(const char *name);
+
+/*
  * Parses the texts as one policy, as policy_read() does the files of a directory. With `sources`
  * come their names and texts (copied). Returns as policy_read().
  */

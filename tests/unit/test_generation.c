@@ -165,6 +165,25 @@ static const struct {
     {{{.name = "a", .text = "xy", .size = 2}}, 1, false},
 };
 
+/* A list is not a policy of one file with its name, wherever the two are. */
+START_TEST(a_list_has_a_fingerprint_of_its_own)
+{
+    const struct policy_text listed[] = {
+        {.name = "policy.yaml", .text = "x", .size = 1},
+        {.name = "/p/lists/a.txt", .text = "y", .size = 1},
+    };
+    const struct policy_text elsewhere[] = {listed[0], {.name = "lists/a.txt", "y", .size = 1}};
+    const struct policy_text file[] = {listed[0], {.name = "a.txt", .text = "y", .size = 1}};
+    const struct policy_text edited[] = {listed[0], {.name = "/p/lists/a.txt", "z", .size = 1}};
+    char expected[SHA256_TEXT_MAX], other[SHA256_TEXT_MAX];
+
+    policy_texts_fingerprint(listed, 2, expected);
+    ck_assert_str_eq(policy_texts_fingerprint(elsewhere, 2, other), expected);
+    ck_assert_str_ne(policy_texts_fingerprint(file, 2, other), expected);
+    ck_assert_str_ne(policy_texts_fingerprint(edited, 2, other), expected);
+}
+END_TEST
+
 START_TEST(a_fingerprint_is_of_names_and_texts_in_their_order)
 {
     char first[SHA256_TEXT_MAX], other[SHA256_TEXT_MAX];
@@ -517,6 +536,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, the_newest_copies_are_kept);
     tcase_add_test(tests, a_generation_is_read_as_it_was_written);
     tcase_add_test(tests, texts_are_those_of_the_sources);
+    tcase_add_test(tests, a_list_has_a_fingerprint_of_its_own);
     tcase_add_loop_test(tests, a_fingerprint_is_of_names_and_texts_in_their_order, 0,
                         (int)ELEMENTS_OF(fingerprints));
     tcase_add_loop_test(tests, an_outcome_is_written_after_its_generation, GENERATION_PREPARED,

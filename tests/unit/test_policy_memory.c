@@ -32,10 +32,19 @@ static const char *const texts[] = {
                 "hosts: {}\n",
     "segd: 1\nzones: [",
 };
+static const char groups[] = "segd: 1\ngroups:\n"
+                             "  cloud: { zone: world, members-from: [lists/a.txt] }\n";
+static const char list[] = "203.0.113.0/24 # a\n2001:db8::1\n";
+static const char bad_list[] = "203.0.113.0/24\nweb.example\n1.2.3.4\r5\n";
 
 START_TEST(no_memory_comes_back_as_an_error)
 {
-    const char *text = texts[_i];
+    const char *addresses = _i == 0 ? list : bad_list;
+    const struct policy_text all[] = {
+        {.name = "test.yaml", .text = texts[_i], .size = strlen(texts[_i])},
+        {.name = "groups.yaml", .text = groups, .size = strlen(groups)},
+        {.name = "lists/a.txt", .text = addresses, .size = strlen(addresses)},
+    };
     unsigned failures = 0;
     bool again;
     int r;
@@ -47,8 +56,8 @@ START_TEST(no_memory_comes_back_as_an_error)
         ck_assert_int_eq(diagnostics_new(&reading.diagnostics), 0);
 
         failing_memory_start(failures);
-        r = parse_policy("test.yaml", text, strlen(text), reading.sources, reading.diagnostics,
-                         &reading.policy);
+        r = policy_parse_texts(all, ELEMENTS_OF(all), reading.sources, reading.diagnostics,
+                               &reading.policy);
         again = failing_memory_stop(r, &failures);
         ck_assert_int_eq(r == 0, reading.policy != NULL);
     } while (again);

@@ -82,6 +82,7 @@ static void print_summary(const struct loaded *loaded)
     print_count("OK: ", policy->n_zones, "zone", "zones");
     print_count(", ", policy->n_hosts, "host", "hosts");
     print_count(", ", policy->n_groups, "group", "groups");
+    print_count(", ", policy->n_lists, "list", "lists");
     print_count(", ", compiled_count_flows(loaded->compiled), "flow", "flows");
     print_count(", ", policy->n_expectations, "expectation", "expectations");
     print_count(", ", diagnostics_count(loaded->diagnostics, SEVERITY_WARNING), "warning",
