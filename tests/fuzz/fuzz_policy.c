@@ -2,7 +2,8 @@
 
 /*
  * Any bytes as a policy: read, compiled to a diagram and a ruleset, printed, and what was printed
- * read again. A policy that is accepted must print to an equal one; nothing may crash or leak.
+ * read again. After a byte 0x1e stands a list of addresses. A policy that is accepted must print to
+ * an equal one; nothing may crash or leak.
  *
  *   meson setup build-fuzz -Dfuzzing=true -Db_sanitize=address,undefined -Db_lundef=false
  * (CC=clang) build-fuzz/tests/fuzz/fuzz_policy -max_total_time=60 CORPUS tests/fuzz/corpus/policy
@@ -15,8 +16,10 @@
 #include "base/cleanup.h"
 #include "diagram/diagram.h"
 #include "policy/policy.h"
+#include "policy/texts.h"
 #include "ruleset/compile.h"
-#include "tests/parse_policy.h"
+
+#define SEPARATOR 0x1e
 
 struct reading {
     struct sources *sources;
@@ -34,10 +37,33 @@ static void reading_clear(struct reading *reading)
 /* False where the text is no policy. */
 static bool reading_make(struct reading *reading, const char *text, size_t size)
 {
+    const char *list = memchr(text, SEPARATOR, size);
+    struct policy_text texts[] = {
+        {.name = "fuzz.yaml", .text = text, .size = list ? (size_t)(list - text) : size},
+        {.name = "lists/fuzz.txt"},
+    };
+
+    if (list) {
+        texts[1].text = list + 1;
+        texts[1].size = size - texts[0].size - 1;
+    }
     if (sources_new(&reading->sources) < 0 || diagnostics_new(&reading->diagnostics) < 0)
         abort();
-    return parse_policy("fuzz.yaml", text, size, reading->sources, reading->diagnostics,
-                        &reading->policy) == 0;
+    return policy_parse_texts(texts, list ? 2 : 1, reading->sources, reading->diagnostics,
+                              &reading->policy) == 0;
+}
+
+/* Takes out the comments that name lists, which are lines of their own. */
+static void cut_comments(char *text, size_t *size)
+{
+    char *line;
+
+    while ((line = strstr(text, "\n  # "))) {
+        size_t length = strcspn(line + 1, "\n") + 1;
+
+        memmove(line, line + length, strlen(line + length) + 1);
+        *size -= length;
+    }
 }
 
 static char *print(const struct policy *policy, size_t *ret_size)
@@ -76,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
 
     printed = print(first.policy, &printed_size);
+    cut_comments(printed, &printed_size);
     if (!reading_make(&second, printed, printed_size))
         abort();
 
