@@ -393,9 +393,13 @@ bool enforcement_content_of(const struct enforcement *enforcement, const char *f
     return false;
 }
 
-/* Commits the difference from `held`, which is NULL if the kernel holds nothing. */
+/*
+ * Commits the difference from `held`, which is NULL if the kernel holds nothing. Timeouts count
+ * from now, not from the instant of the compilation: after it texts may have been written to a slow
+ * disk.
+ */
 static int commit_from(struct enforcement *enforcement, const struct ruleset *held,
-                       const struct ruleset *wanted, usec_t now, struct nftables_refusal *refusal,
+                       const struct ruleset *wanted, struct nftables_refusal *refusal,
                        struct nftables_cost *cost)
 {
     cleanup_(difference_freep) struct difference *difference = NULL;
@@ -403,7 +407,7 @@ static int commit_from(struct enforcement *enforcement, const struct ruleset *he
 
     if (r < 0)
         return r;
-    return nftables_apply(enforcement->nftables, wanted, difference, now, refusal, cost);
+    return nftables_apply(enforcement->nftables, wanted, difference, calendar_now(), refusal, cost);
 }
 
 /*
@@ -412,8 +416,7 @@ static int commit_from(struct enforcement *enforcement, const struct ruleset *he
  * number of times.
  */
 static int commit_from_kernel(struct enforcement *enforcement, const struct ruleset *wanted,
-                              usec_t now, struct nftables_refusal *refusal,
-                              struct nftables_cost *cost)
+                              struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
     bool outdated = true;
     int r = 0;
@@ -428,7 +431,7 @@ static int commit_from_kernel(struct enforcement *enforcement, const struct rule
         r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
         if (r < 0 && r != -ENOENT)
             return r;
-        r = commit_from(enforcement, observed, wanted, now, refusal, cost);
+        r = commit_from(enforcement, observed, wanted, refusal, cost);
         outdated = r == -EREMOTEIO &&
                    (refusal->error == -EEXIST || refusal->error == -ENOENT ||
                     (nftables_generation(enforcement->nftables, &after) == 0 && after != before));
@@ -479,7 +482,7 @@ static void remember_generation(struct enforcement *enforcement, uint32_t before
  * `wanted`, or if the kernel may hold something else, from what it holds to `all`.
  */
 static int commit(struct enforcement *enforcement, const struct ruleset *held,
-                  const struct ruleset *wanted, const struct ruleset *all, usec_t now,
+                  const struct ruleset *wanted, const struct ruleset *all,
                   struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
     uint32_t generation;
@@ -490,9 +493,9 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
 
     r = -EREMOTEIO;
     if (held && is_unchanged(enforcement, generation))
-        r = commit_from(enforcement, held, wanted, now, refusal, cost);
+        r = commit_from(enforcement, held, wanted, refusal, cost);
     if (r == -EREMOTEIO)
-        r = commit_from_kernel(enforcement, all, now, refusal, cost);
+        r = commit_from_kernel(enforcement, all, refusal, cost);
     if (r < 0)
         return r;
 
@@ -501,14 +504,14 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
 }
 
 /* Commits both rulesets and keeps them. */
-static int commit_content(struct enforcement *enforcement, struct content *content, usec_t now,
+static int commit_content(struct enforcement *enforcement, struct content *content,
                           struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
     int r = ruleset_join(content->ruleset, content->isolation, &content->joined);
 
     if (r == 0)
         r = commit(enforcement, enforcement->committed.joined, content->joined, content->joined,
-                   now, refusal, cost);
+                   refusal, cost);
     if (r < 0)
         return r;
 
@@ -522,7 +525,7 @@ int enforcement_commit(struct enforcement *enforcement, struct compiled *compile
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
     struct content content = {.ruleset = compiled->ruleset, .isolation = compiled->isolation};
-    int r = commit_content(enforcement, &content, compiled->now, ret_refusal, ret_cost);
+    int r = commit_content(enforcement, &content, ret_refusal, ret_cost);
 
     if (r < 0) {
         ruleset_free(content.joined);
@@ -600,8 +603,7 @@ int enforcement_isolate(struct enforcement *enforcement, const struct overrides 
     if (r == 0)
         r = ruleset_join(committed->ruleset, isolation, &joined);
     if (r == 0)
-        r = commit(enforcement, committed->isolation, isolation, joined, calendar_now(),
-                   ret_refusal, &cost);
+        r = commit(enforcement, committed->isolation, isolation, joined, ret_refusal, &cost);
     if (r < 0)
         return r;
 
@@ -621,7 +623,7 @@ int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refus
     if (r == 0)
         r = ruleset_new(RULESET_TABLE, &content.isolation);
     if (r == 0)
-        r = commit_content(enforcement, &content, calendar_now(), ret_refusal, &cost);
+        r = commit_content(enforcement, &content, ret_refusal, &cost);
     if (r < 0)
         return r;
     enforcement->outline = policy_free(enforcement->outline);
@@ -699,7 +701,7 @@ static int report_difference(const struct difference *difference, usec_t now,
 }
 
 /* Compares what the kernel holds with what it should hold. */
-static int compare_with(struct enforcement *enforcement, const struct ruleset *wanted, usec_t now,
+static int compare_with(struct enforcement *enforcement, const struct ruleset *wanted,
                         enforcement_handler handler, void *userdata, size_t *ret_n)
 {
     cleanup_(ruleset_freep) struct ruleset *observed = NULL;
@@ -709,7 +711,7 @@ static int compare_with(struct enforcement *enforcement, const struct ruleset *w
     if (r < 0 && r != -ENOENT)
         return r;
     r = difference_new(observed, wanted, &difference);
-    return r < 0 ? r : report_difference(difference, now, handler, userdata, ret_n);
+    return r < 0 ? r : report_difference(difference, calendar_now(), handler, userdata, ret_n);
 }
 
 /* Compares, and repairs if `repair`. */
@@ -717,7 +719,6 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
                    void *userdata, size_t *ret_n)
 {
     const struct ruleset *wanted = enforcement->committed.joined;
-    usec_t now = calendar_now();
     uint32_t generation;
     size_t n = 0;
     int r;
@@ -728,7 +729,7 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
 
     r = nftables_generation(enforcement->nftables, &generation);
     if (r == 0)
-        r = compare_with(enforcement, wanted, now, handler, userdata, &n);
+        r = compare_with(enforcement, wanted, handler, userdata, &n);
     if (r < 0)
         return r;
 
@@ -736,7 +737,7 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
         struct nftables_refusal refusal = {0};
         struct nftables_cost cost = {0};
 
-        r = commit(enforcement, NULL, NULL, wanted, now, &refusal, &cost);
+        r = commit(enforcement, NULL, NULL, wanted, &refusal, &cost);
         if (r < 0)
             return r;
     } else if (n == 0) {
@@ -754,7 +755,7 @@ int enforcement_compare(struct enforcement *enforcement, const struct compiled *
     int r = ruleset_join(compiled->ruleset, compiled->isolation, &wanted);
 
     *ret_n = 0;
-    return r < 0 ? r : compare_with(enforcement, wanted, compiled->now, handler, userdata, ret_n);
+    return r < 0 ? r : compare_with(enforcement, wanted, handler, userdata, ret_n);
 }
 
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,

@@ -30,8 +30,8 @@
     (NFT_SET_INTERVAL | NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_OBJECT | NFT_SET_CONCAT |          \
      NFT_SET_EXPR | NFT_SET_EVAL)
 
-/* By how much an expiry may seem to differ from the wanted one: the kernel counts from when it got
- * the element, in ticks, and the dump takes its time. */
+/* By how much an expiry may differ from the wanted one: the kernel counts in ticks, and from when
+ * it got the element, which is after the batch was built. */
 #define EXPIRY_TOLERANCE (2 * USEC_PER_SEC)
 
 #define KEY_MAX ((size_t)64)
@@ -41,7 +41,8 @@ struct dump {
     struct nftables *nftables;
     const struct ruleset *expected; /* or NULL */
     struct ruleset *ruleset;        /* what has been read so far */
-    usec_t now;
+    /* The kernel tells how much time is left; when in between it did so is not known. */
+    usec_t began, ended;
     /* The chain of the rule read last, and the first expected rule of it that no rule has been
      * found equal to: the kernel dumps rules chain by chain. */
     size_t chain;
@@ -92,7 +93,7 @@ static struct element element_of(const struct element_reader *reader,
     };
 
     if (view->expires)
-        element.expires = expiry_of(reader->dump->now, view->expires_msec);
+        element.expires = expiry_of(reader->dump->began, view->expires_msec);
     return element;
 }
 
@@ -196,15 +197,22 @@ static int dump_elements(struct dump *dump, struct set *set)
     return r < 0 ? r : pair_bounds(&reader);
 }
 
+/* Whether an expiry that counts from the dump's beginning may be the expected one. */
+static bool is_expiry(const struct dump *dump, usec_t seen, usec_t expected)
+{
+    usec_t later = expected - seen;
+
+    return seen != 0 && expected != 0 && later > -EXPIRY_TOLERANCE &&
+           later < EXPIRY_TOLERANCE + (dump->ended - dump->began);
+}
+
 static int reconcile_element(struct dump *dump, struct element *seen,
                              const struct element *expected)
 {
-    usec_t apart = seen->expires - expected->expires;
     size_t length = expected->comment ? elements_comment_length(expected->comment) : 0;
 
     seen->location = expected->location;
-    if (seen->expires != 0 && expected->expires != 0 && apart > -EXPIRY_TOLERANCE &&
-        apart < EXPIRY_TOLERANCE)
+    if (is_expiry(dump, seen->expires, expected->expires))
         seen->expires = expected->expires;
 
     if (seen->comment && expected->comment && expected->comment[length] != '\0' &&
@@ -598,7 +606,7 @@ static int dump_once(struct nftables *nftables, const char *table, const struct 
                      struct ruleset **ret_ruleset)
 {
     cleanup_(ruleset_freep) struct ruleset *ruleset = NULL;
-    struct dump dump = {.nftables = nftables, .expected = expected, .now = calendar_now()};
+    struct dump dump = {.nftables = nftables, .expected = expected, .began = calendar_now()};
     uint32_t before, after;
     int r = ruleset_new(table, &ruleset), end;
 
@@ -612,6 +620,7 @@ static int dump_once(struct nftables *nftables, const char *table, const struct 
 
     dump.ruleset = ruleset;
     r = dump_objects(&dump);
+    dump.ended = calendar_now();
     end = nftables_generation(nftables, &after);
     if (end < 0)
         return end;
