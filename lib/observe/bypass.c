@@ -507,7 +507,7 @@ int bypasses_find(const struct policy *outline, const struct links *links,
 {
     static int (*const finders[])(struct bypass_search *) = {
         find_bridged,          find_unnamed,          find_misplaced,       find_own_addresses,
-        bypass_find_tables,    bypass_find_others,    bypass_find_programs, find_forwarding,
+        bypass_find_legacy,    bypass_find_others,    bypass_find_programs, find_forwarding,
         find_bridge_netfilter, find_shared_redirects,
     };
     struct bypass_search search = {

@@ -8,7 +8,8 @@
  *
  * What a base chain can do follows from its policy and from the rules that can be reached from it,
  * by jumps and verdict maps. Conditions of rules are not looked at: a chain that may drop something
- * is told, one that only accepts or translates is not.
+ * is told, one that only accepts or translates is not. Flowtables and rules that take packets out
+ * of connection tracking are found in the same dumps (bypass_tables.c).
  */
 
 #include <errno.h>
@@ -343,6 +344,11 @@ static int see_expression(struct others *others, const char *node, const char *t
     return effects ? add_fact(others, node, effects, NULL) : 0;
 }
 
+static int see_flowtable(const struct nlmsghdr *message, void *userdata)
+{
+    return bypass_see_flowtable(message, ((struct others *)userdata)->search);
+}
+
 static int see_rule(const struct nlmsghdr *message, void *userdata)
 {
     struct others *others = userdata;
@@ -352,12 +358,10 @@ static int see_rule(const struct nlmsghdr *message, void *userdata)
     const struct nlattr *expression;
     char table[BYPASS_TABLE_TEXT_MAX];
     const char *node;
-    int r = 0;
+    int r = bypass_see_rule(message, others->search);
 
-    if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
-        return -EBADMSG;
-    if (is_ours(family_of(message), bypass_string_of(attributes, NFTA_RULE_TABLE)))
-        return 0;
+    if (r < 0 || is_ours(family_of(message), bypass_string_of(attributes, NFTA_RULE_TABLE)))
+        return r;
     bypass_table_text(message, NFTA_RULE_TABLE, table);
     node = node_text(others, table, NODE_CHAIN, bypass_string_of(attributes, NFTA_RULE_CHAIN));
     if (!node)
@@ -414,6 +418,7 @@ static int see_elements(const struct nlmsghdr *message, void *userdata)
 static int dump(struct others *others, uint16_t type, const struct verdict_map *map,
                 netlink_handler handler)
 {
+    size_t found = others->search->found.n_bypasses;
     struct others before = *others;
     char buffer[REQUEST_MAX];
     int r = -EINTR;
@@ -431,6 +436,7 @@ static int dump(struct others *others, uint16_t type, const struct verdict_map *
         others->n_chains = before.n_chains;
         others->n_maps = before.n_maps;
         others->n_dormant = before.n_dormant;
+        others->search->found.n_bypasses = found;
         r = netlink_request(&others->search->nftables->netlink, request, handler, others);
     }
     return r;
@@ -457,8 +463,10 @@ static int compare_facts(const void *a, const void *b)
 
 static int read_others(struct others *others)
 {
-    int r = dump(others, NFT_MSG_GETTABLE, NULL, see_table);
+    int r = dump(others, NFT_MSG_GETFLOWTABLE, NULL, see_flowtable);
 
+    if (r == 0)
+        r = dump(others, NFT_MSG_GETTABLE, NULL, see_table);
     if (r == 0)
         r = dump(others, NFT_MSG_GETCHAIN, NULL, see_chain);
     if (r == 0)

@@ -43,7 +43,7 @@ const char *bypass_table_text(const struct nlmsghdr *message, uint16_t type,
                               char buffer[BYPASS_TABLE_TEXT_MAX]);
 
 /* Each looks for what its file is about. 0 or -ENOMEM. */
-int bypass_find_tables(struct bypass_search *search);
+int bypass_find_legacy(struct bypass_search *search);
 int bypass_find_others(struct bypass_search *search);
 int bypass_find_programs(struct bypass_search *search);
 

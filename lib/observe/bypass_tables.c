@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "kernel/attributes.h"
-#include "kernel/nftables_private.h"
 #include "observe/bypass_private.h"
 
 const char *bypass_family_name(uint8_t family)
@@ -121,25 +120,6 @@ int bypass_see_rule(const struct nlmsghdr *message, void *userdata)
                       bypass_string_of(attributes_of(message), NFTA_RULE_CHAIN), table);
 }
 
-/* Dumps of all families. What was found is given up where the dump has to be started over. */
-static int see_all(struct bypass_search *search, uint16_t type, netlink_handler handler,
-                   const char *what)
-{
-    size_t before = search->found.n_bypasses;
-    char buffer[REQUEST_MAX];
-    int r = -EINTR;
-
-    for (unsigned tries = 0; r == -EINTR && tries < TRIES_MAX; tries++) {
-        struct nlmsghdr *request = nftables_request_new(buffer, type, NLM_F_DUMP);
-        struct nfgenmsg *header = mnl_nlmsg_get_payload(request);
-
-        header->nfgen_family = NFPROTO_UNSPEC;
-        search->found.n_bypasses = before;
-        r = netlink_request(&search->nftables->netlink, request, handler, search);
-    }
-    return r < 0 ? bypass_add_unknown(search, what, r) : 0;
-}
-
 /* The older iptables, of one family. */
 struct legacy {
     const char *command;
@@ -186,16 +166,14 @@ static int find_legacy(struct bypass_search *search, const struct legacy *legacy
     return r;
 }
 
-int bypass_find_tables(struct bypass_search *search)
+int bypass_find_legacy(struct bypass_search *search)
 {
     static const struct legacy legacies[] = {
         {"iptables", "/proc/net/ip_tables_names", "iptable_raw"},
         {"ip6tables", "/proc/net/ip6_tables_names", "ip6table_raw"},
     };
-    int r = see_all(search, NFT_MSG_GETFLOWTABLE, bypass_see_flowtable, "flowtables");
+    int r = 0;
 
-    if (r == 0)
-        r = see_all(search, NFT_MSG_GETRULE, bypass_see_rule, "rules of nftables");
     for (size_t i = 0; r == 0 && i < ELEMENTS_OF(legacies); i++)
         r = find_legacy(search, &legacies[i]);
     return r;
