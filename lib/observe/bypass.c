@@ -11,6 +11,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +22,13 @@
 #include "base/array.h"
 #include "base/compare.h"
 #include "diagram/diagram.h"
-#include "kernel/forwarding.h"
+#include "kernel/attributes.h"
 #include "observe/bypass_private.h"
 
 /* Interfaces stacked on each other: beyond that there is a loop of veth pairs, or no sense. */
 #define DEPTH_MAX 8
 #define MESSAGE_MAX 512
-#define SETTING_MAX 128
+#define REQUEST_MAX 256
 
 int bypass_add(struct bypass_search *search, const char *code, const char *object,
                const char *format, ...)
@@ -59,8 +62,7 @@ int bypass_add_unknown(struct bypass_search *search, const char *object, int r)
                       strerror(-r));
 }
 
-/* The zones of an interface, or NULL where the policy does not name it. */
-static const struct segment *segment_of(const struct bypass_search *search, const struct link *link)
+const struct segment *bypass_segment(const struct bypass_search *search, const struct link *link)
 {
     const struct policy *policy = search->policy;
 
@@ -79,7 +81,7 @@ const struct link *bypass_link(const struct bypass_search *search, int index)
     return NULL;
 }
 
-static bool is_bridge(const struct link *link)
+bool bypass_is_bridge(const struct link *link)
 {
     return strcmp(link->kind, "bridge") == 0 || strcmp(link->kind, "openvswitch") == 0;
 }
@@ -89,12 +91,35 @@ static bool is_veth(const struct link *link)
     return strcmp(link->kind, "veth") == 0;
 }
 
+/* A zone's own interface that is a bridge or the port of one, or stands on a bridge, as VLAN
+ * devices on a VLAN-aware bridge do. */
+const struct link *bypass_zone_bridge(const struct bypass_search *search,
+                                      const struct link **ret_link)
+{
+    for (size_t i = 0; i < links_count(search->links); i++) {
+        const struct link *link = links_at(search->links, i);
+        const struct link *bridge = bypass_link(search, link->master);
+
+        if (!bypass_segment(search, link))
+            continue;
+        if (!bridge || !bypass_is_bridge(bridge))
+            bridge = link;
+        for (unsigned depth = 0; bridge && !bypass_is_bridge(bridge) && depth < DEPTH_MAX; depth++)
+            bridge = is_veth(bridge) ? NULL : bypass_link(search, bridge->lower);
+        if (bridge && bypass_is_bridge(bridge)) {
+            *ret_link = link;
+            return bridge;
+        }
+    }
+    return NULL;
+}
+
 static bool carries_zone(const struct bypass_search *search, const struct link *link,
                          unsigned depth)
 {
     const struct link *master = bypass_link(search, link->master);
 
-    if (segment_of(search, link))
+    if (bypass_segment(search, link))
         return true;
     if (depth == 0)
         return false;
@@ -135,7 +160,7 @@ static int find_in_bridge(struct bypass_search *search, const struct link *bridg
 
     for (size_t i = 0; i < links_count(search->links); i++) {
         const struct link *member = member_at(search, bridge, i);
-        const struct segment *other = member ? segment_of(search, member) : NULL;
+        const struct segment *other = member ? bypass_segment(search, member) : NULL;
 
         if (!other)
             continue;
@@ -146,7 +171,7 @@ static int find_in_bridge(struct bypass_search *search, const struct link *bridg
         segment = other;
         first = member;
     }
-    if (!segment || segment_of(search, bridge))
+    if (!segment || bypass_segment(search, bridge))
         return 0;
     return bypass_add(search, "bridged-zones", bridge->name,
                       "%s of zone %s is a port of bridge %s, which passes packets below the rules",
@@ -158,7 +183,7 @@ static int find_bridged(struct bypass_search *search)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < links_count(search->links); i++)
-        if (is_bridge(links_at(search->links, i)))
+        if (bypass_is_bridge(links_at(search->links, i)))
             r = find_in_bridge(search, links_at(search->links, i));
     return r;
 }
@@ -186,18 +211,35 @@ static bool is_peer_of_zone(const struct bypass_search *search, const struct lin
     return peer && bypass_carries_zone(search, peer);
 }
 
+static bool is_vrf(const struct link *link)
+{
+    return strcmp(link->kind, "vrf") == 0;
+}
+
 /* What comes in by a port is its master's. A VRF is no such master: rules see the port too. */
 static bool is_port(const struct bypass_search *search, const struct link *link)
 {
     const struct link *master = bypass_link(search, link->master);
 
-    return link->master != 0 && !(master && strcmp(master->kind, "vrf") == 0);
+    return link->master != 0 && !(master && is_vrf(master));
+}
+
+/* There the finding is that its name is missing beside that of its port. */
+static bool is_vrf_of_zone(const struct bypass_search *search, const struct link *link)
+{
+    for (size_t i = 0; is_vrf(link) && i < links_count(search->links); i++) {
+        const struct link *port = links_at(search->links, i);
+
+        if (port->master == link->index && bypass_segment(search, port))
+            return true;
+    }
+    return false;
 }
 
 static bool is_unnamed(const struct bypass_search *search, const struct link *link)
 {
-    if (!link->up || strcmp(link->name, "lo") == 0 || segment_of(search, link) ||
-        is_port(search, link) || is_peer_of_zone(search, link))
+    if (!link->up || strcmp(link->name, "lo") == 0 || bypass_segment(search, link) ||
+        is_port(search, link) || is_peer_of_zone(search, link) || is_vrf_of_zone(search, link))
         return false;
     return has_own_address(link) || !bypass_carries_zone(search, link);
 }
@@ -213,6 +255,110 @@ static int find_unnamed(struct bypass_search *search)
             r = bypass_add(search, "unnamed-interface", link->name,
                            "interface %s is up and in no zone", link->name);
     }
+    return r;
+}
+
+/*
+ * A packet passes prerouting twice, as one of the port and then as one of its VRF device, and is
+ * forwarded as from the VRF device to a port (vrf_l3_rcv() in the kernel). So both belong to the
+ * zone. A VRF device of several zones says of a packet no more than that it is of one of them: an
+ * ICMP error that a third of them forges for a connection of two others would pass.
+ */
+int bypass_judge_vrf(struct bypass_search *search, const struct link *vrf, const struct link *port)
+{
+    const struct segment *above = bypass_segment(search, vrf);
+    const struct segment *segment = bypass_segment(search, port);
+
+    if (!segment || above == segment)
+        return 0;
+    if (above && above->n_zones > 1)
+        return bypass_add(search, "shared-vrf", vrf->name,
+                          "VRF device %s is of zones %s and %s, so that the rules cannot tell "
+                          "their packets apart; give each zone a VRF device of its own",
+                          vrf->name, policy_zone_name(search->policy, above->zones[0]),
+                          policy_zone_name(search->policy, above->zones[1]));
+    return bypass_add(search, "vrf-not-in-zone", port->name,
+                      "what comes in by %s of zone %s is forwarded as from its VRF device %s, "
+                      "which is not in the same zone, and refused; name both in `interfaces:`, and "
+                      "give each zone a VRF device of its own",
+                      port->name, segment->name, vrf->name);
+}
+
+/* The gateway's own packets pass output as of the VRF device first, outside of connection tracking
+ * (vrf_nf_set_untracked() in the kernel), and then as of the port. */
+static int judge_vrf_output(struct bypass_search *search, const struct link *vrf)
+{
+    if (!search->policy->gateway_protect)
+        return 0;
+    return bypass_add(search, "vrf-output", vrf->name,
+                      "with `protect: true` what the gateway itself sends through VRF device %s is "
+                      "refused as invalid; have its services outside of the VRF, or leave "
+                      "`protect` off",
+                      vrf->name);
+}
+
+static int find_vrfs(struct bypass_search *search)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < links_count(search->links); i++) {
+        const struct link *link = links_at(search->links, i);
+        const struct link *master = bypass_link(search, link->master);
+
+        if (is_vrf_of_zone(search, link))
+            r = judge_vrf_output(search, link);
+        if (r == 0 && master && is_vrf(master))
+            r = bypass_judge_vrf(search, master, link);
+    }
+    return r;
+}
+
+/* The first name of an interface, in a message about it. */
+static int see_name(const struct nlmsghdr *message, void *userdata)
+{
+    snprintf(userdata, IFNAMSIZ, "%s",
+             bypass_string_of(attributes_after(message, sizeof(struct ifinfomsg)), IFLA_IFNAME));
+    return 0;
+}
+
+static int judge_name(struct bypass_search *search, struct netlink *netlink, const char *zone,
+                      const char *written)
+{
+    char buffer[REQUEST_MAX], name[IFNAMSIZ] = "";
+    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+    int r;
+
+    request->nlmsg_type = RTM_GETLINK;
+    request->nlmsg_flags = NLM_F_REQUEST;
+    mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(request, IFLA_ALT_IFNAME, written);
+    r = netlink_request(netlink, request, see_name, name);
+    if (r < 0)
+        return r == -ENODEV ? 0 : bypass_add_unknown(search, written, r);
+    /* It may have come, or been renamed, only now. */
+    if (strcmp(name, written) == 0)
+        return 0;
+    return bypass_add(search, "alternative-name", written,
+                      "%s of zone %s is another name of %s, and the rules know that one alone: "
+                      "write %s in `interfaces:`",
+                      written, zone, name, name);
+}
+
+/* Rules match the name that is first: an alternative one is never met, and what comes in there is
+ * of no zone. */
+static int find_alternative_names(struct bypass_search *search)
+{
+    cleanup_(netlink_close) struct netlink netlink = {0};
+    const struct policy *policy = search->policy;
+    int r = netlink_open_protocol(&netlink, NETLINK_ROUTE);
+
+    if (r < 0)
+        return bypass_add_unknown(search, "names of interfaces", r);
+    for (size_t i = 0; i < policy->n_segments; i++)
+        for (size_t j = 0; r == 0 && j < policy->segments[i].n_interfaces; j++)
+            if (!links_find(search->links, policy->segments[i].interfaces[j]))
+                r = judge_name(search, &netlink, policy->segments[i].name,
+                               policy->segments[i].interfaces[j]);
     return r;
 }
 
@@ -238,7 +384,7 @@ static int find_misplaced(struct bypass_search *search)
 
     for (size_t i = 0; i < links_count(search->links); i++) {
         const struct link *link = links_at(search->links, i);
-        const struct segment *segment = segment_of(search, link);
+        const struct segment *segment = bypass_segment(search, link);
 
         for (size_t j = 0; r == 0 && segment && j < link->n_addresses; j++)
             r = judge_address(search, link, segment, &link->addresses[j]);
@@ -302,216 +448,24 @@ static int find_own_addresses(struct bypass_search *search)
     return r;
 }
 
-/*
- * Settings of the kernel decide too which packets the rules see: whether it forwards at all, and
- * whether it gives them packets that a bridge passes on. A setting of a family or module that the
- * kernel does not have is off.
- */
-
-static const char *const family_titles[] = {
-    [FAMILY_IPV4] = "IPv4",
-    [FAMILY_IPV6] = "IPv6",
-};
-
-static bool service_in_family(const struct policy *policy, const struct flow *flow,
-                              enum family family)
-{
-    for (size_t i = 0; i < flow->n_services; i++) {
-        const struct service *service = &policy->services[flow->services[i]];
-
-        for (size_t j = 0; j < service->n_ranges; j++)
-            if (service->ranges[j].families[family])
-                return true;
-    }
-    return false;
-}
-
-static bool end_forwards(const struct flow_end *ends, size_t n_ends, enum family family)
-{
-    for (size_t i = 0; i < n_ends; i++)
-        if (ends[i].zone != ZONE_GATEWAY && ends[i].addresses.by_family[family].n_ranges > 0)
-            return true;
-    return false;
-}
-
-static bool flow_forwards(const struct policy *policy, const struct flow *flow, enum family family)
-{
-    return flow->enabled && end_forwards(flow->from, flow->n_from, family) &&
-           end_forwards(flow->to, flow->n_to, family) && service_in_family(policy, flow, family);
-}
-
-/* An outline knows no flows; there, two zones that have addresses of the family may need it. */
-static bool policy_forwards(const struct policy *policy, enum family family)
-{
-    size_t n_zones = 0;
-
-    for (size_t i = 0; i < policy->n_flows; i++)
-        if (flow_forwards(policy, &policy->flows[i], family))
-            return true;
-    for (size_t i = 0; i < policy->n_zones; i++)
-        if (policy->zones[i].addresses.by_family[family].n_ranges > 0)
-            n_zones++;
-    return policy->n_flows == 0 && n_zones >= 2;
-}
-
-/* Returns 1 where the family is forwarded, 0 where not or where a finding says that this is
- * unknown, or -ENOMEM. */
-static int judge_forwarding(struct bypass_search *search, enum family family, const char *path,
-                            const char *name)
-{
-    bool on = false;
-    int r = setting_read(path, &on);
-
-    if (r == -ENOENT)
-        r = 0;
-    if (r < 0)
-        return bypass_add_unknown(search, name, r);
-    if (on)
-        return 1;
-    return bypass_add(search, "forwarding-off", name, "%s is off: the kernel forwards no %s", name,
-                      family_titles[family]);
-}
-
-/* IPv4 is forwarded by interface; a new one takes over what is set for `default`. */
-static int judge_interface(struct bypass_search *search, const struct link *link)
-{
-    char path[SETTING_MAX], name[SETTING_MAX];
-    bool on = false;
-    int r;
-
-    snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", link->name);
-    snprintf(name, sizeof(name), "net.ipv4.conf.%s.forwarding", link->name);
-    r = setting_read(path, &on);
-    if (r == -ENOENT || (r == 0 && on))
-        return 0;
-    if (r < 0)
-        return bypass_add_unknown(search, name, r);
-    return bypass_add(search, "forwarding-off", name,
-                      "%s is off: the kernel forwards no IPv4 that comes in by %s", name,
-                      link->name);
-}
-
-static int find_forwarding_ipv4(struct bypass_search *search)
-{
-    int r = judge_forwarding(search, FAMILY_IPV4, "/proc/sys/net/ipv4/ip_forward",
-                             "net.ipv4.ip_forward");
-
-    if (r <= 0)
-        return r;
-    r = 0;
-    for (size_t i = 0; r == 0 && i < links_count(search->links); i++)
-        if (segment_of(search, links_at(search->links, i)))
-            r = judge_interface(search, links_at(search->links, i));
-    return r;
-}
-
-static int find_forwarding(struct bypass_search *search)
-{
-    int r = 0;
-
-    if (policy_forwards(search->policy, FAMILY_IPV4))
-        r = find_forwarding_ipv4(search);
-    if (r == 0 && policy_forwards(search->policy, FAMILY_IPV6))
-        r = judge_forwarding(search, FAMILY_IPV6, "/proc/sys/net/ipv6/conf/all/forwarding",
-                             "net.ipv6.conf.all.forwarding");
-    return r < 0 ? r : 0;
-}
-
-/* Redirects are sent where either of the two settings is on. Returns 1 where they are, 0 where not
- * or where a finding says that this is unknown, or -ENOMEM. */
-static int sends_redirects(struct bypass_search *search, const char *interface)
-{
-    const char *const names[] = {"all", interface};
-    char path[SETTING_MAX];
-    bool on = false;
-
-    for (size_t i = 0; !on && i < ELEMENTS_OF(names); i++) {
-        int r;
-
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/send_redirects", names[i]);
-        r = setting_read(path, &on);
-        if (r < 0 && r != -ENOENT)
-            return bypass_add_unknown(search, path, r);
-    }
-    return on;
-}
-
-/* Hosts of two zones on one wire: the gateway itself tells one where the other is. The kernel has
- * no such setting for IPv6. */
-static int find_shared_redirects(struct bypass_search *search)
-{
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < links_count(search->links); i++) {
-        const struct link *link = links_at(search->links, i);
-        const struct segment *segment = segment_of(search, link);
-
-        if (!segment || segment->n_zones < 2)
-            continue;
-        r = sends_redirects(search, link->name);
-        if (r > 0)
-            r = bypass_add(search, "shared-redirects", link->name,
-                           "net.ipv4.conf.%s.send_redirects or that of all is on: hosts of zones "
-                           "%s and %s on %s are told to go around the gateway",
-                           link->name, policy_zone_name(search->policy, segment->zones[0]),
-                           policy_zone_name(search->policy, segment->zones[1]), link->name);
-    }
-    return r < 0 ? r : 0;
-}
-
-bool bypass_zone_is_bridged(const struct bypass_search *search)
-{
-    for (size_t i = 0; i < links_count(search->links); i++) {
-        const struct link *link = links_at(search->links, i);
-        const struct link *master = bypass_link(search, link->master);
-
-        if (segment_of(search, link) && (is_bridge(link) || (master && is_bridge(master))))
-            return true;
-    }
-    return false;
-}
-
-static int judge_bridge_netfilter(struct bypass_search *search, const char *setting,
-                                  enum family family)
-{
-    char path[SETTING_MAX], name[SETTING_MAX];
-    bool on = false;
-    int r;
-
-    snprintf(path, sizeof(path), "/proc/sys/net/bridge/%s", setting);
-    snprintf(name, sizeof(name), "net.bridge.%s", setting);
-    r = setting_read(path, &on);
-    if (r == -ENOENT || (r == 0 && !on))
-        return 0;
-    if (r < 0)
-        return bypass_add_unknown(search, name, r);
-    return bypass_add(search, "bridge-netfilter", name,
-                      "%s is on: bridged %s is given to the rules for forwarded packets", name,
-                      family_titles[family]);
-}
-
-static int find_bridge_netfilter(struct bypass_search *search)
-{
-    int r;
-
-    if (!bypass_zone_is_bridged(search))
-        return 0;
-    r = judge_bridge_netfilter(search, "bridge-nf-call-iptables", FAMILY_IPV4);
-    if (r == 0)
-        r = judge_bridge_netfilter(search, "bridge-nf-call-ip6tables", FAMILY_IPV6);
-    return r;
-}
-
 int bypasses_find(const struct policy *outline, const struct links *links,
                   struct nftables *nftables, struct arena *arena, struct bypasses *ret_bypasses)
 {
     static int (*const finders[])(struct bypass_search *) = {
-        find_bridged,          find_unnamed,          find_misplaced,       find_own_addresses,
-        bypass_find_legacy,    bypass_find_others,    bypass_find_programs, find_forwarding,
-        find_bridge_netfilter, find_shared_redirects,
+        find_bridged,
+        find_unnamed,
+        find_misplaced,
+        find_own_addresses,
+        find_vrfs,
+        find_alternative_names,
+        bypass_find_legacy,
+        bypass_find_others,
+        bypass_find_programs,
+        bypass_find_settings,
+        bypass_find_carriers,
     };
     struct bypass_search search = {
-        .policy = outline, .links = links, .nftables = nftables, .arena = arena};
+        .policy = outline, .links = links, .nftables = nftables, .proc = "/proc", .arena = arena};
     int r;
 
     for (size_t i = 0; i < ELEMENTS_OF(finders); i++) {

@@ -25,6 +25,16 @@
  *   tc-program          a classifier or action of tc is on a zone's interface
  *   forwarding-off      the kernel forwards nothing for a family that the policy has flows for
  *   bridge-netfilter    bridged packets are given to the rules for forwarded ones
+ *   source-routes       a sender may choose where the gateway sends its packet on
+ *   virtual-servers     IPVS sends packets on that no rule judges
+ *   label-routes        MPLS carries packets past the rules
+ *   segment-routes      segment routing unpacks packets after the rules
+ *   ipsec-policy        nothing but policies of IPsec keeps clear packets of a zone out
+ *   shared-vrf          a VRF device is of several zones, whose packets cannot be told apart
+ *   vrf-not-in-zone     a port of a VRF device is in a zone, and the VRF device is not
+ *   vrf-output          what the gateway itself sends through a VRF device is refused
+ *   alternative-name    the policy names an interface by a name that rules do not match
+ *   legacy-tables       rules of iptables-legacy, which cannot be read, may drop
  */
 #define BYPASS_OTHERS_DROP "others-drop"
 /* The object of both: the table as `inet fw`, the chain, and its hook. */

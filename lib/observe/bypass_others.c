@@ -531,6 +531,7 @@ static bool has_family(const struct policy *policy, enum family family)
 static bool meets_approved(const struct others *others, const struct base_chain *chain)
 {
     const struct policy *policy = others->search->policy;
+    const struct link *link;
 
     switch (chain->family) {
     case NFPROTO_IPV4:
@@ -544,7 +545,7 @@ static bool meets_approved(const struct others *others, const struct base_chain 
     case NFPROTO_INET:
         break;
     case NFPROTO_BRIDGE:
-        return bypass_zone_is_bridged(others->search);
+        return bypass_zone_bridge(others->search, &link);
     case NFPROTO_NETDEV:
         return chain->of_zone;
     default:

@@ -4,7 +4,7 @@
  * Ways around the ruleset that tables of other owners are. Ours has neither flowtables nor rules
  * that take packets out of connection tracking, so every one of them, wherever it stands, is a
  * finding. iptables comes in two forms: one writes rules of nftables, which are seen here; the
- * older has tables of its own, whose names the kernel lists.
+ * older has tables of its own, of which the kernel lists no more than the names.
  */
 
 #include <errno.h>
@@ -19,6 +19,8 @@
 
 #include "kernel/attributes.h"
 #include "observe/bypass_private.h"
+
+#define LEGACY_TEXT_MAX 64
 
 const char *bypass_family_name(uint8_t family)
 {
@@ -120,48 +122,83 @@ int bypass_see_rule(const struct nlmsghdr *message, void *userdata)
                       bypass_string_of(attributes_of(message), NFTA_RULE_CHAIN), table);
 }
 
+/* Of the older iptables: the tables in which rules may drop, or take packets out of connection
+ * tracking. In `nat` they do neither. */
+static const char *const legacy_tables[] = {"filter", "mangle", "raw", "security"};
+
 /* The older iptables, of one family. */
 struct legacy {
     const char *command;
     const char *names;  /* of its tables in this network namespace, for root's eyes */
-    const char *module; /* that has the table `raw` */
+    const char *module; /* the module of table `raw` is this with `raw` after it */
 };
 
-/* Whether the table may be there at all: kernels of distributions have it as a module, and which
- * modules are loaded everybody may know. Where that is not known it may. */
-static bool may_have_raw(const struct legacy *legacy)
+/* Whether the file, of lines that begin with a name and end or go on with a space, has this one. */
+static bool file_has(FILE *file, const char *name)
 {
-    FILE *file = fopen("/proc/modules", "re");
-    size_t length = strlen(legacy->module);
+    size_t length = strlen(name);
     char line[256];
-    bool found = false;
 
-    if (!file)
-        return true;
-    while (!found && fgets(line, sizeof(line), file))
-        found = strncmp(line, legacy->module, length) == 0 && line[length] == ' ';
-    fclose(file);
-    return found;
+    rewind(file);
+    while (fgets(line, sizeof(line), file))
+        if (strncmp(line, name, length) == 0 && (line[length] == ' ' || line[length] == '\n'))
+            return true;
+    return false;
 }
 
-/* Its table `raw` is where packets are taken out of connection tracking. */
+/* The names in `tables`, with commas; `prefix` stands before each in the file. */
+static void list_tables(FILE *file, const char *prefix, char tables[LEGACY_TEXT_MAX])
+{
+    char name[LEGACY_TEXT_MAX];
+
+    *tables = '\0';
+    for (size_t i = 0; i < ELEMENTS_OF(legacy_tables); i++) {
+        snprintf(name, sizeof(name), "%s%s", prefix, legacy_tables[i]);
+        if (!file_has(file, name))
+            continue;
+        if (*tables)
+            strcat(tables, ", ");
+        strcat(tables, legacy_tables[i]);
+    }
+}
+
+static FILE *open_proc(const struct bypass_search *search, const char *name)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", search->proc, name);
+    return fopen(path, "re");
+}
+
+/*
+ * A program that is not root may not see which tables are there. But kernels of distributions have
+ * each as a module, and which modules are loaded everybody may know; a table is in this namespace
+ * only after somebody used it there. What is in a table cannot be read without an IP socket.
+ */
 static int find_legacy(struct bypass_search *search, const struct legacy *legacy)
 {
-    FILE *file = fopen(legacy->names, "re");
-    char name[64];
-    int r = file ? 0 : -errno;
+    FILE *file = open_proc(search, legacy->names);
+    char tables[LEGACY_TEXT_MAX];
+    bool certain = file;
+    int r = 0;
 
-    if (r == -ENOENT || (r == -EACCES && !may_have_raw(legacy)))
+    if (!file && errno == ENOENT)
         return 0;
-    if (r < 0)
-        return bypass_add_unknown(search, legacy->names, r);
-    while (r == 0 && fgets(name, sizeof(name), file))
-        if (strcmp(name, "raw\n") == 0)
-            r = bypass_add(search, "unknown", legacy->names,
-                           "the table raw of the older %s is loaded and is not looked into",
-                           legacy->command);
-    if (r == 0 && ferror(file))
-        r = bypass_add_unknown(search, legacy->names, -EIO);
+    if (!file && errno == EACCES)
+        file = open_proc(search, "modules");
+    if (!file)
+        return bypass_add_unknown(search, legacy->command, -errno);
+    list_tables(file, certain ? "" : legacy->module, tables);
+    if (ferror(file))
+        r = bypass_add_unknown(search, legacy->command, -EIO);
+    else if (*tables)
+        r = bypass_add(search, "legacy-tables", legacy->command,
+                       "%s of %s-legacy %s (%s): rules in them may drop what the policy approves, "
+                       "or switch connection tracking off, and segd cannot read them; see "
+                       "%s-legacy-save, and use nft or %s-nft instead",
+                       certain ? "tables" : "modules for tables", legacy->command,
+                       certain ? "are in the kernel" : "are loaded", tables, legacy->command,
+                       legacy->command);
     fclose(file);
     return r;
 }
@@ -169,8 +206,8 @@ static int find_legacy(struct bypass_search *search, const struct legacy *legacy
 int bypass_find_legacy(struct bypass_search *search)
 {
     static const struct legacy legacies[] = {
-        {"iptables", "/proc/net/ip_tables_names", "iptable_raw"},
-        {"ip6tables", "/proc/net/ip6_tables_names", "ip6table_raw"},
+        {"iptables", "net/ip_tables_names", "iptable_"},
+        {"ip6tables", "net/ip6_tables_names", "ip6table_"},
     };
     int r = 0;
 

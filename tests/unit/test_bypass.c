@@ -27,6 +27,8 @@ struct way {
     const char *close;
 };
 
+#define TEMPLATE "tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel\n"
+
 static const struct way ways[] = {
     {"bridged-zones", "br0", "ip link add br0 type bridge",
      "ip link set eth1 master br0\nip link set eth3 master br0", "ip link del dev br0"},
@@ -92,6 +94,32 @@ static const struct way ways[] = {
     {"forwarding-off", "net.ipv4.conf.eth2.forwarding", NULL,
      "echo 0 >/proc/sys/net/ipv4/conf/eth2/forwarding",
      "echo 1 >/proc/sys/net/ipv4/conf/eth2/forwarding"},
+    {"source-routes", "net.ipv4.conf.eth1.accept_source_route",
+     "echo 1 >/proc/sys/net/ipv4/conf/eth1/accept_source_route",
+     "echo 1 >/proc/sys/net/ipv4/conf/all/accept_source_route",
+     "echo 0 >/proc/sys/net/ipv4/conf/all/accept_source_route"},
+    {"source-routes", "net.ipv4.conf.eth3.accept_source_route",
+     "for i in 1 2 3 4; do echo 0 >/proc/sys/net/ipv4/conf/eth$i/accept_source_route; done\n"
+     "echo 1 >/proc/sys/net/ipv4/conf/all/accept_source_route",
+     "echo 1 >/proc/sys/net/ipv4/conf/eth3/accept_source_route",
+     "echo 0 >/proc/sys/net/ipv4/conf/eth3/accept_source_route"},
+    {"source-routes", "net.ipv6.conf.eth2.seg6_enabled",
+     "echo 1 >/proc/sys/net/ipv6/conf/all/seg6_enabled",
+     "echo 1 >/proc/sys/net/ipv6/conf/eth2/seg6_enabled",
+     "echo 0 >/proc/sys/net/ipv6/conf/eth2/seg6_enabled"},
+    {"source-routes", "net.ipv6.conf.eth4.rpl_seg_enabled",
+     "echo 1 >/proc/sys/net/ipv6/conf/eth4/rpl_seg_enabled",
+     "echo 1 >/proc/sys/net/ipv6/conf/all/rpl_seg_enabled",
+     "echo 0 >/proc/sys/net/ipv6/conf/all/rpl_seg_enabled"},
+    {"ipsec-policy", "server",
+     "ip xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out " TEMPLATE
+     "ip xfrm policy add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd if_id 7 " TEMPLATE,
+     "ip xfrm policy add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd " TEMPLATE,
+     "ip xfrm policy del src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd"},
+    {"ipsec-policy", "world", NULL,
+     "ip xfrm policy add src 0.0.0.0/0 dst 10.1.0.0/24 dir in " TEMPLATE, "ip xfrm policy flush"},
+    {"alternative-name", "eth2", "ip link del eth2\nip link add wan0 type veth peer name far0\n",
+     "ip link property add dev wan0 altname eth2", "ip link property del dev wan0 altname eth2"},
     {"own-address", "web", NULL, "ip address add 10.2.0.5/24 dev eth3",
      "ip address del 10.2.0.5/24 dev eth3"},
     {"own-address", "pc", NULL, "ip address add fd00:1::5/64 dev eth2 nodad",
@@ -250,6 +278,14 @@ START_TEST(bridged_packets_given_to_the_rules_are_found)
     assert_found(&look, ZONES FLOW, "bridge-netfilter", "net.bridge.bridge-nf-call-iptables");
     run("echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n");
     assert_found(&look, ZONES FLOW, NULL, NULL);
+
+    /* Above a bridge, as VLAN devices on one are. */
+    run("ip link del eth4\nip link add br0 type bridge\n"
+        "ip link add eth4 link br0 type macvlan\n");
+    assert_found(&look, ZONES FLOW, NULL, NULL);
+    run("echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables\n");
+    assert_found(&look, ZONES FLOW, "bridge-netfilter", "net.bridge.bridge-nf-call-iptables");
+    ck_assert_ptr_nonnull(strstr(look.found.bypasses[0].message, "unknown-interface"));
 }
 END_TEST
 
@@ -350,7 +386,7 @@ START_TEST(a_rule_of_iptables_is_read_from_its_message)
 END_TEST
 
 /* Asking for the table makes the kernel set it up, as the older iptables does. */
-START_TEST(an_older_table_that_is_not_read_is_told)
+START_TEST(a_table_of_the_older_iptables_is_found)
 {
     cleanup_(look_clear) struct look look = {0};
     cleanup_(closep) int fd = -1;
@@ -366,7 +402,30 @@ START_TEST(an_older_table_that_is_not_read_is_told)
         printf("SKIP: this kernel has no older iptables (%s)\n", strerror(errno));
         return;
     }
-    assert_found(&look, ZONES FLOW, "unknown", "/proc/net/ip_tables_names");
+    assert_found(&look, ZONES FLOW, "legacy-tables", "iptables");
+}
+END_TEST
+
+/* A route that unpacks: the inner packet was never judged. */
+START_TEST(a_route_of_segment_routing_is_found)
+{
+    static const char *const add[] = {"ip",    "-6",        "route",  "add",     "fd00:99::/64",
+                                      "encap", "seg6local", "action", "End.DT6", "table",
+                                      "main",  "dev",       "eth1",   NULL};
+    cleanup_(freep) char *output = NULL;
+    cleanup_(look_clear) struct look look = {0};
+
+    sandbox_enter();
+    run(GATEWAY "ip -6 route add fd00:98::/64 dev eth1\n");
+    assert_found(&look, ZONES FLOW, NULL, NULL);
+    if (sandbox_run(add, NULL, &output) != 0) {
+        ck_assert_msg(strstr(output, "not supported"), "%s", output);
+        printf("SKIP: this kernel has no SRv6: %s", output);
+        return;
+    }
+    assert_found(&look, ZONES FLOW, "segment-routes", "fd00:99::/64");
+    run("ip -6 route del fd00:99::/64 dev eth1\n");
+    assert_found(&look, ZONES FLOW, NULL, NULL);
 }
 END_TEST
 
@@ -383,5 +442,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_flowtable_is_found);
     tcase_add_test(tests, a_flowtable_is_read_from_its_message);
     tcase_add_test(tests, a_rule_of_iptables_is_read_from_its_message);
-    tcase_add_test(tests, an_older_table_that_is_not_read_is_told);
+    tcase_add_test(tests, a_table_of_the_older_iptables_is_found);
+    tcase_add_test(tests, a_route_of_segment_routing_is_found);
 }
