@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* Interfaces and tables of others change in bursts, so bypasses are looked for a moment after the
- * first change. */
+ * first change. And of much that makes a bypass the kernel tells nobody: settings, virtual servers,
+ * programs, policies of IPsec. So they are looked for now and then, too. */
 
 #include "daemon/watch/links.h"
 
@@ -16,12 +17,14 @@
 #include "observe/bypass.h"
 
 #define SETTLE_USEC 200000
+#define AGAIN_USEC 10000000
 
 struct links_watch {
     sd_event *event;
     struct gateway *gateway;
     sd_event_source *source;
-    sd_event_source *look; /* after SETTLE_USEC */
+    sd_event_source *look;  /* after SETTLE_USEC */
+    sd_event_source *again; /* every AGAIN_USEC */
 };
 
 struct links_watch *links_watch_free(struct links_watch *watch)
@@ -29,18 +32,22 @@ struct links_watch *links_watch_free(struct links_watch *watch)
     if (!watch)
         return NULL;
 
+    sd_event_source_disable_unref(watch->again);
     sd_event_source_disable_unref(watch->look);
     sd_event_source_disable_unref(watch->source);
     free(watch);
     return NULL;
 }
 
-/* Where nothing passes that should not: without forwarding nothing passes, other tables can only
- * take packets away, and `unknown` means that something could not be checked. */
+/* Where nothing passes now that should not: without forwarding nothing passes, other tables and
+ * names that are not met can only take packets away, and `unknown` means that something could not
+ * be checked. */
 static bool is_harmless(const char *code)
 {
-    static const char *const codes[] = {"forwarding-off", BYPASS_OTHERS_DROP, "others-mark",
-                                        "own-address", "unknown"};
+    static const char *const codes[] = {
+        "forwarding-off",  BYPASS_OTHERS_DROP, "others-mark",      "own-address",  "legacy-tables",
+        "vrf-not-in-zone", "vrf-output",       "alternative-name", "ipsec-policy", "unknown",
+    };
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)
         if (strcmp(code, codes[i]) == 0)
@@ -98,6 +105,17 @@ void links_watch_look_soon(struct links_watch *watch)
                                on_settled, watch);
 }
 
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct links_watch *watch = userdata;
+    int r;
+
+    (void)usec;
+    links_watch_look(watch->gateway);
+    r = sd_event_source_set_time_relative(source, AGAIN_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 static int on_links(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct links_watch *watch = userdata;
@@ -131,6 +149,9 @@ int links_watch_new(sd_event *event, struct gateway *gateway, struct links_watch
     if (r == 0)
         r = sd_event_add_io(event, &watch->source, links_fd(gateway->links), EPOLLIN, on_links,
                             watch);
+    if (r == 0)
+        r = sd_event_add_time_relative(event, &watch->again, CLOCK_MONOTONIC, AGAIN_USEC, 0,
+                                       on_again, watch);
     if (r < 0)
         return r;
 

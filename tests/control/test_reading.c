@@ -500,11 +500,16 @@ static bool is_found(struct scene *scene, const char *code, const char *object)
     return find_text(findings, "code", code) && find_text(findings, "object", object);
 }
 
-/* segd looks a moment after the change: whoever waits asks until it has. */
+/* segd looks a moment after the change, or a little later: whoever waits asks until it has. */
+static void wait_until(struct scene *scene, const char *code, const char *object, bool found)
+{
+    while (is_found(scene, code, object) != found)
+        continue;
+}
+
 static void wait_until_found(struct scene *scene, const char *object, bool found)
 {
-    while (is_found(scene, "others-drop", object) != found)
-        continue;
+    wait_until(scene, "others-drop", object, found);
 }
 
 START_TEST(what_other_tables_drop_is_told_until_they_go)
@@ -531,6 +536,35 @@ START_TEST(what_other_tables_drop_is_told_until_they_go)
     wait_until_found(&scene, "table ip fw chain f hook forward", false);
     send_main(&scene, FAMILY_IPV4, 1);
     ck_assert_int_eq(calls_repairs(scene.segd), 0);
+}
+END_TEST
+
+static void write_setting(const char *path, const char *value)
+{
+    FILE *file = fopen(path, "we");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(value, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* The kernel tells nobody of a change of such a setting. */
+START_TEST(settings_are_looked_at_now_and_then)
+{
+    static const char all[] = "/proc/sys/net/ipv4/conf/all/accept_source_route";
+    cleanup_(scene_clear) struct scene scene = {0};
+    cleanup_(json_decrefp) json_t *verified = NULL;
+    const json_t *finding;
+
+    enter(&scene, policy);
+    write_setting("/proc/sys/net/ipv4/conf/a1/accept_source_route", "1");
+    write_setting(all, "1");
+    wait_until(&scene, "source-routes", "net.ipv4.conf.a1.accept_source_route", true);
+    verified = calls_get(scene.segd, "Verify", NULL);
+    finding = find_text(json_object_get(verified, "findings"), "code", "source-routes");
+    ck_assert_str_eq(json_string_value(json_object_get(finding, "severity")), "critical");
+    write_setting(all, "0");
+    wait_until(&scene, "source-routes", "net.ipv4.conf.a1.accept_source_route", false);
 }
 END_TEST
 
@@ -579,5 +613,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, zones_are_told_with_their_interfaces);
     tcase_add_test(tests, status_is_all_in_one_look);
     tcase_add_test(tests, what_other_tables_drop_is_told_until_they_go);
+    tcase_add_test(tests, settings_are_looked_at_now_and_then);
     tcase_add_test(tests, evidence_has_the_connections_that_were_cut);
 }
