@@ -19,6 +19,7 @@
  *   notrack             a rule of another table takes packets out of connection tracking
  *   others-drop         a base chain of another table can drop what the policy approves
  *   others-mark         rules of another table write the mark of connections
+ *   others-send         rules of another table send packets on, or copies of them
  *   shared-redirects    redirects are on for an interface of two zones: told by one, hosts of the
  *                       other go around the gateway
  *   xdp-program         an XDP program is on a zone's interface

@@ -38,15 +38,20 @@ static size_t count_virtual_servers(FILE *file)
     return n;
 }
 
-/* With protection, input and output judge what comes to and leaves a virtual server. */
+/*
+ * With protection input judges what comes to a virtual server, and output what it sends on: outside
+ * of connection tracking, which is refused, or as a packet of the connection that input approved
+ * (IP_VS_CONN_F_NFCT in the kernel).
+ */
 static int find_virtual_servers(struct bypass_search *search)
 {
-    char path[PATH_TEXT_MAX];
+    char path[PATH_TEXT_MAX], name[BYPASS_SETTING_MAX];
+    bool protects = search->policy->gateway_protect;
     size_t n;
     FILE *file;
     int r = 0;
 
-    if (search->policy->gateway_protect)
+    if (protects && bypass_setting(search, name, "net/ipv4/vs/conntrack") <= 0)
         return 0;
     snprintf(path, sizeof(path), "%s/net/ip_vs", search->proc);
     file = fopen(path, "re");
@@ -61,9 +66,10 @@ static int find_virtual_servers(struct bypass_search *search)
     return bypass_add(
         search, "virtual-servers", "ipvs",
         "IPVS sends packets to %zu virtual server%s of the gateway on to other hosts, "
-        "and no rule judges them; write `gateway: { protect: true }` or take them "
-        "away (ipvsadm --clear)",
-        n, n == 1 ? "" : "s");
+        "%s; %s, or take them away (ipvsadm --clear)",
+        n, n == 1 ? "" : "s",
+        protects ? "and flows to `gateway` approve all of their way" : "and no rule judges them",
+        protects ? "set net.ipv4.vs.conntrack to 0" : "write `gateway: { protect: true }`");
 }
 
 /* Copies what an attribute holds, where it holds that much. The numbers here are in host order. */

@@ -3,8 +3,8 @@
 /*
  * What tables of other owners do to packets that the policy approves. A packet passes only where
  * every base chain of its hook accepts it, so a chain of Docker, libvirt or another firewall that
- * can drop takes approved packets away without a word. And there is one mark of a connection: a
- * rule that writes it overwrites the id of the flow.
+ * can drop takes approved packets away without a word. There is one mark of a connection: a rule
+ * that writes it overwrites the id of the flow. And a rule may send packets on by itself.
  *
  * What a base chain can do follows from its policy and from the rules that can be reached from it,
  * by jumps and verdict maps. Conditions of rules are not looked at: a chain that may drop something
@@ -225,7 +225,10 @@ static unsigned target_effects(struct attributes data)
     static const struct {
         const char *name;
         unsigned effects;
-    } targets[] = {{"REJECT", EFFECT_REJECT}, {"NFQUEUE", EFFECT_QUEUE}, {"TARPIT", EFFECT_DROP}};
+    } targets[] = {{"REJECT", EFFECT_REJECT},
+                   {"NFQUEUE", EFFECT_QUEUE},
+                   {"TARPIT", EFFECT_DROP},
+                   {"TEE", EFFECT_SEND}};
     const char *name = bypass_string_of(data, NFTA_TARGET_NAME);
     const struct nlattr *attribute = attributes_find(data, NFTA_TARGET_INFO);
     size_t at = attribute_u32(attributes_find(data, NFTA_TARGET_REV)) < 2
@@ -252,6 +255,8 @@ unsigned bypass_expression_effects(const struct nlattr *expression)
         return EFFECT_REJECT;
     if (strcmp(name, "queue") == 0)
         return EFFECT_QUEUE;
+    if (strcmp(name, "fwd") == 0 || strcmp(name, "dup") == 0)
+        return EFFECT_SEND;
     if (strcmp(name, "target") == 0)
         return target_effects(data);
     return strcmp(name, "ct") == 0 && attributes_find(data, NFTA_CT_SREG) &&
@@ -579,6 +584,12 @@ static int report_chain(const struct others *others, const struct base_chain *ch
                        "a rule that chain %s of table %s (hook %s) leads to writes the mark of "
                        "connections, which holds the id of the flow that approved them",
                        chain->name, table, hook);
+    if (r == 0 && (effects & EFFECT_SEND) && chain->of_zone)
+        r = bypass_add(
+            others->search, "others-send", object,
+            "a rule that chain %s of table %s (hook %s) leads to sends packets, or copies "
+            "of them, on by itself (fwd, dup), whatever the policy says",
+            chain->name, table, hook);
     return r;
 }
 

@@ -73,6 +73,7 @@ enum effect {
     EFFECT_REJECT = 2,
     EFFECT_QUEUE = 4,
     EFFECT_MARK = 8,
+    EFFECT_SEND = 16,
 };
 /* What an expression of a rule does by itself; verdicts and maps are not looked at. */
 unsigned bypass_expression_effects(const struct nlattr *expression);

@@ -116,6 +116,11 @@ START_TEST(virtual_servers_are_found_where_the_gateway_is_not_protected)
 
     look_again(&scene.look, ZONES FLOW);
     ck_assert_ptr_null(found(&scene, bypass_find_carriers));
+    put(&scene, "sys/net/ipv4/vs/conntrack", "0\n");
+    ck_assert_ptr_null(found(&scene, bypass_find_carriers));
+    put(&scene, "sys/net/ipv4/vs/conntrack", "1\n");
+    assert_bypass(found(&scene, bypass_find_carriers), "virtual-servers", "ipvs",
+                  "set net.ipv4.vs.conntrack to 0");
 }
 END_TEST
 

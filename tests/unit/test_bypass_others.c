@@ -79,6 +79,13 @@ static const struct table tables[] = {
      "chain leave { type filter hook output priority 0; jump saving; }",
      "inet", false},
 
+    {"others-send", "table netdev x chain into hook ingress", "on by itself",
+     "chain into { type filter hook ingress device \"eth1\" priority 0; fwd to \"eth3\"; }",
+     "netdev", false},
+    {"others-send", "table ip x chain before hook prerouting", NULL,
+     "chain before { type filter hook prerouting priority 0; dup to 10.2.0.9 device \"eth3\"; }",
+     "ip", false},
+
     {NULL, NULL, NULL, FORWARD("accept; counter; ct mark 7 accept; meta mark set ct mark;"), "inet",
      false},
     {NULL, NULL, NULL,
@@ -102,6 +109,9 @@ static const struct table tables[] = {
     {NULL, NULL, NULL, FORWARD("drop;"), "bridge", false},
     {NULL, NULL, NULL,
      "chain into { type filter hook ingress device \"lo\" priority 0; policy drop; }", "netdev",
+     false},
+    {NULL, NULL, NULL,
+     "chain into { type filter hook ingress device \"lo\" priority 0; fwd to \"eth3\"; }", "netdev",
      false},
 };
 
@@ -177,6 +187,7 @@ START_TEST(what_a_target_does_is_read_from_its_message)
     ck_assert_uint_eq(expression_effects("target", "REJECT", 0, 0, 0), EFFECT_REJECT);
     ck_assert_uint_eq(expression_effects("target", "NFQUEUE", 3, 0, 0), EFFECT_QUEUE);
     ck_assert_uint_eq(expression_effects("queue", "", 0, 0, 0), EFFECT_QUEUE);
+    ck_assert_uint_eq(expression_effects("target", "TEE", 1, 0, 0), EFFECT_SEND);
     ck_assert_uint_eq(expression_effects("target", "LOG", 0, 0, 0), 0);
     ck_assert_uint_eq(expression_effects("target", "CONNMARK", 1, mode1, XT_CONNMARK_SET),
                       EFFECT_MARK);
