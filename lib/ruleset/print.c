@@ -127,6 +127,24 @@ void element_print_key(FILE *stream, const struct set *set, const struct element
     }
 }
 
+/* A time in the units in which nft lists it. It reads at most eight digits before a unit, so that
+ * seconds alone would end at three years. */
+static void print_timeout(FILE *stream, int64_t seconds)
+{
+    static const struct {
+        int64_t seconds;
+        char name;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}};
+
+    fputs(" timeout ", stream);
+    for (size_t i = 0; i < ELEMENTS_OF(units); i++) {
+        if (seconds >= units[i].seconds)
+            fprintf(stream, "%" PRId64 "%c", seconds / units[i].seconds, units[i].name);
+        seconds %= units[i].seconds;
+    }
+    fprintf(stream, "%" PRId64 "s", seconds);
+}
+
 static void print_element(FILE *stream, const struct set *set, const struct element *element,
                           usec_t now)
 {
@@ -134,8 +152,7 @@ static void print_element(FILE *stream, const struct set *set, const struct elem
     if (set->counters)
         fputs(" counter", stream);
     if (element->expires != 0)
-        fprintf(stream, " timeout %" PRId64 "s",
-                element->expires > now ? (element->expires - now) / USEC_PER_SEC : 0);
+        print_timeout(stream, element->expires > now ? (element->expires - now) / USEC_PER_SEC : 0);
     if (element->comment)
         fprintf(stream, " comment \"%s\"", element->comment);
 

@@ -40,9 +40,9 @@ observe() { # policy
             "$segctl" show --policy "$1" 2>&1
             ;;
         ruleset)
-            # What is left until a flow expires differs from day to day.
-            "$segctl" show --nftables --policy "$1" 2>/dev/null |
-                sed 's/timeout [0-9]*s/timeout 1s/'
+            # What is left until a flow expires differs from day to day, and nft is to read it.
+            "$segctl" show --nftables --policy "$1" 2>/dev/null | tee "$work/whole" |
+                sed 's/timeout [0-9dhm]*s/timeout 1s/'
             ;;
         json)
             "$segctl" check --json "$1" 2>&1
@@ -65,7 +65,7 @@ keeps_rule() { # policy, observed
                 cp "$2" "$work/again.yaml" && grep -v '^  # ' "$2" >"$work/without" &&
                 "$segctl" show --policy "$work/again.yaml" | cmp -s - "$work/without"
             ;;
-        ruleset) unshare --user --map-root-user --net nft --check --file "$2" ;;
+        ruleset) unshare --user --map-root-user --net nft --check --file "$work/whole" ;;
         json) grep -q '^exit 0$' "$2" || grep -q '"ok": false' "$2" ;;
         *) false ;;
     esac
