@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "sections.h"
 
@@ -29,9 +31,8 @@ struct section {
 };
 
 static const struct section sections[] = {
-    {"packets", measure_packets},
-    {"changes", measure_changes},
-    {"loads", measure_loads},
+    {"packets", measure_packets}, {"changes", measure_changes}, {"loads", measure_loads},
+    {"zones", measure_zones},     {"growth", measure_growth},   {"commands", measure_commands},
 };
 
 struct options {
@@ -39,6 +40,8 @@ struct options {
     bool chosen[ELEMENTS_OF(sections)];
     bool print; /* the ruleset of `shape`, and nothing is measured */
     const char *texts[TEXTS_MAX];
+    char baseline[PATH_MAX];
+    char baseline_segd[PATH_MAX];
     struct settings settings;
 };
 
@@ -50,12 +53,16 @@ static void print_help(void)
          "Needs root, or a machine that allows user namespaces.\n"
          "\n"
          "  --json               one JSON object instead of tables\n"
-         "  --only SECTION       packets, changes or loads; may be repeated\n"
+         "  --only SECTION       packets, changes, loads, zones, growth or commands; may be\n"
+         "                       repeated\n"
+         "  --baseline FOLDER    measure another version too, in turns with this one: the\n"
+         "                       folder that it was built in\n"
          "  --rounds N           rounds of packets (default 41)\n"
          "  --packets N          packets of one round (default 4096)\n"
          "  --connections N      how many open connections are many (default 1024)\n"
          "  --cpu N              the processor that forwards (default: the last)\n"
-         "  --shape NAME:FLOWS   of --print and --ruleset (default distinct:1000)\n"
+         "  --shape NAME:FLOWS   of --print and --ruleset (default distinct:1000); without\n"
+         "                       both, measure packets of this shape alone\n"
          "  --print              print the ruleset of that shape as nft reads it\n"
          "  --ruleset FILE       measure packets by this nft text instead of policies;\n"
          "                       may be repeated\n"
@@ -86,7 +93,7 @@ static int parse_shape(const char *text, struct settings *settings)
         const char *name = shape_name(shape);
 
         if (strlen(name) == (size_t)(colon - text) && strncmp(name, text, strlen(name)) == 0) {
-            settings->texts_shape = shape;
+            settings->texts_shape = settings->only_shape = shape;
             return parse_number(colon + 1, 1, shape_flows_max(shape), &settings->texts_flows);
         }
     }
@@ -109,7 +116,19 @@ static void set_smoke(struct settings *settings)
     settings->sizes = smoke_sizes;
     settings->n_sizes = ELEMENTS_OF(smoke_sizes);
     settings->n_rounds = settings->n_loads = 1;
+    settings->smoke = true;
     settings->round = (struct round_size){.n_packets = 64, .n_warm = 64, .n_few = 16, .n_many = 64};
+}
+
+static int set_baseline(const char *folder, struct options *options)
+{
+    snprintf(options->baseline, sizeof(options->baseline), "%s/tools/segctl/segctl", folder);
+    snprintf(options->baseline_segd, sizeof(options->baseline_segd), "%s/daemon/segd", folder);
+    options->settings.baseline = options->baseline;
+    options->settings.baseline_segd = options->baseline_segd;
+    if (access(options->baseline, X_OK) < 0 || access(options->baseline_segd, X_OK) < 0)
+        return -errno;
+    return 0;
 }
 
 static int add_text(const char *path, struct options *options)
@@ -149,6 +168,9 @@ static int parse_option(int option, struct options *options)
     case 's':
         r = parse_shape(optarg, settings);
         break;
+    case 'b':
+        r = set_baseline(optarg, options);
+        break;
     case 'P':
         options->print = true;
         break;
@@ -176,6 +198,7 @@ static int parse_options(int argc, char **argv, struct options *options)
         {"connections", required_argument, NULL, 'C'},
         {"cpu", required_argument, NULL, 'c'},
         {"shape", required_argument, NULL, 's'},
+        {"baseline", required_argument, NULL, 'b'},
         {"print", no_argument, NULL, 'P'},
         {"ruleset", required_argument, NULL, 'r'},
         {"smoke", no_argument, NULL, 'S'},
@@ -254,6 +277,8 @@ int main(int argc, char **argv)
                      .n_loads = 5,
                      .cpu = last_cpu(),
                      .segd = SEGD,
+                     .segctl = SEGCTL,
+                     .only_shape = SHAPES,
                      .sample = SAMPLE,
                      .texts_shape = SHAPE_DISTINCT,
                      .texts_flows = 1000},

@@ -8,26 +8,42 @@
  */
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sections.h"
 
-#define ESTABLISHED_LEAST 0.94
-#define NEW_LEAST 0.90
-#define NEW_RANGES_LEAST 0.65
-#define NEW_LINEAR_LEAST 3.0
+/* What a ruleset of the shape must reach, from so many flows to so many. */
+static const struct least {
+    enum round round;
+    enum shape shape; /* SHAPES: all others */
+    size_t from;
+    size_t to;
+    double ratio;
+} leasts[] = {
+    {ROUND_FEW, SHAPE_CITY, 1, SIZE_MAX, 0.83},
+    {ROUND_FEW, SHAPES, 1, SIZE_MAX, 0.85},
+    {ROUND_MANY, SHAPE_DISTINCT, 50000, SIZE_MAX, 0.78},
+    {ROUND_NEW, SHAPE_DISTINCT, 50000, SIZE_MAX, 0.68},
+    {ROUND_NEW, SHAPE_WIDE, 50000, SIZE_MAX, 0.68},
+    {ROUND_NEW, SHAPE_RANGES, 10000, 10000, 0.65},
+    {ROUND_NEW, SHAPE_NESTED, 10000, 10000, 0.65},
+    {ROUND_NEW, SHAPE_PORTS, 1000, 1000, 0.6},
+    {ROUND_NEW, SHAPE_PORTS, 10000, SIZE_MAX, 0.5},
+    {ROUND_NEW, SHAPE_SOURCES, 10000, 10000, 0.5},
+    {ROUND_NEW, SHAPE_SOURCES, 50000, SIZE_MAX, 0.4},
+};
 
-#define EXACT_FLOWS 50000
-#define RANGES_FLOWS 10000
 #define LINEAR_FLOWS 1000
+#define MAP_FLOWS 50000
 
 struct subject {
     struct worker_description description;
     struct worker *worker;
     double *ratios[ROUNDS]; /* to the yardstick of the round */
-    double *linear;         /* of new connections, to the list of rules */
+    double *map;            /* of new connections, to the hash map by hand */
 };
 
 /* The first subjects are what the others are held against. */
@@ -35,6 +51,7 @@ enum {
     YARDSTICK_STATEFUL,
     YARDSTICK_ONE_FLOW,
     YARDSTICK_LINEAR,
+    YARDSTICK_MAP,
     YARDSTICK_NOTHING,
     YARDSTICKS,
 };
@@ -43,6 +60,7 @@ static const struct worker_description yardsticks[YARDSTICKS] = {
     [YARDSTICK_STATEFUL] = {LOAD_STATEFUL, NULL, SHAPE_DISTINCT, 1000},
     [YARDSTICK_ONE_FLOW] = {LOAD_POLICY, NULL, SHAPE_DISTINCT, 1},
     [YARDSTICK_LINEAR] = {LOAD_LINEAR, NULL, SHAPE_DISTINCT, LINEAR_FLOWS},
+    [YARDSTICK_MAP] = {LOAD_MAP, NULL, SHAPE_DISTINCT, MAP_FLOWS},
     [YARDSTICK_NOTHING] = {LOAD_NOTHING, NULL, SHAPE_DISTINCT, 1000},
 };
 
@@ -60,7 +78,7 @@ static void contest_clear(struct contest *contest)
         worker_free(subject->worker);
         for (enum round round = 0; round < ROUNDS; round++)
             free(subject->ratios[round]);
-        free(subject->linear);
+        free(subject->map);
     }
     free(contest->subjects);
 }
@@ -72,9 +90,9 @@ static int contest_add(struct contest *contest, const struct worker_description 
 
     *subject = (struct subject){
         .description = *description,
-        .linear = calloc(n_rounds, sizeof(double)),
+        .map = calloc(n_rounds, sizeof(double)),
     };
-    if (!subject->linear)
+    if (!subject->map)
         return -ENOMEM;
     for (enum round round = 0; round < ROUNDS; round++) {
         subject->ratios[round] = calloc(n_rounds, sizeof(double));
@@ -85,12 +103,37 @@ static int contest_add(struct contest *contest, const struct worker_description 
                       &subject->worker, NULL);
 }
 
+/* Whether the shape is measured with so many flows: with its own most where it has not so many. */
+static size_t size_of(const struct settings *settings, enum shape shape, size_t i)
+{
+    size_t most = shape_flows_max(shape);
+    size_t before = i > 0 ? settings->sizes[i - 1] : 0;
+
+    if (settings->sizes[i] <= most)
+        return settings->sizes[i];
+    return before < most ? most : 0;
+}
+
+/* The policy, and beside it what another version makes of it. */
+static int contest_add_policy(struct contest *contest, enum shape shape, size_t n_flows)
+{
+    const char *baseline = contest->settings->baseline;
+    int r;
+
+    fprintf(stderr, "loading %zu flows, %s\n", n_flows, shape_name(shape));
+    r = contest_add(contest, &(struct worker_description){LOAD_POLICY, NULL, shape, n_flows});
+    if (r == 0 && baseline)
+        r = contest_add(contest,
+                        &(struct worker_description){LOAD_BASELINE, baseline, shape, n_flows});
+    return r;
+}
+
 static int contest_fill(struct contest *contest)
 {
     const struct settings *settings = contest->settings;
     int r = 0;
 
-    contest->subjects = calloc(YARDSTICKS + SHAPES * settings->n_sizes + settings->n_texts,
+    contest->subjects = calloc(YARDSTICKS + 2 * SHAPES * settings->n_sizes + settings->n_texts,
                                sizeof(*contest->subjects));
     if (!contest->subjects)
         return -ENOMEM;
@@ -98,15 +141,12 @@ static int contest_fill(struct contest *contest)
     for (size_t i = 0; r == 0 && i < YARDSTICKS; i++)
         r = contest_add(contest, &yardsticks[i]);
 
-    if (settings->n_texts == 0) {
-        for (enum shape shape = 0; shape < SHAPES; shape++) {
-            for (size_t i = 0; r == 0 && i < settings->n_sizes; i++) {
-                if (settings->sizes[i] > shape_flows_max(shape))
-                    continue;
-                fprintf(stderr, "loading %zu flows, %s\n", settings->sizes[i], shape_name(shape));
-                r = contest_add(contest, &(struct worker_description){LOAD_POLICY, NULL, shape,
-                                                                      settings->sizes[i]});
-            }
+    for (enum shape shape = 0; settings->n_texts == 0 && shape < SHAPES; shape++) {
+        for (size_t i = 0; r == 0 && i < settings->n_sizes; i++) {
+            size_t n_flows = size_of(settings, shape, i);
+
+            if (n_flows > 0 && (settings->only_shape == SHAPES || settings->only_shape == shape))
+                r = contest_add_policy(contest, shape, n_flows);
         }
     }
     for (size_t i = 0; r == 0 && i < settings->n_texts; i++)
@@ -148,8 +188,8 @@ static int run_round(struct contest *contest, enum round round, size_t n)
     }
 
     for (size_t i = 0; r == 0 && round == ROUND_NEW && i < contest->n_subjects; i++)
-        contest->subjects[i].linear[n] = contest->subjects[i].ratios[ROUND_NEW][n] /
-                                         contest->subjects[YARDSTICK_LINEAR].ratios[ROUND_NEW][n];
+        contest->subjects[i].map[n] = contest->subjects[i].ratios[ROUND_NEW][n] /
+                                      contest->subjects[YARDSTICK_MAP].ratios[ROUND_NEW][n];
     return r;
 }
 
@@ -165,9 +205,8 @@ static const struct {
 static int report_yardsticks(const struct contest *contest, struct figures *figures)
 {
     static const char *const names[YARDSTICKS] = {
-        [YARDSTICK_STATEFUL] = "(stateful ruleset)",
-        [YARDSTICK_ONE_FLOW] = "(one flow)",
-        [YARDSTICK_LINEAR] = "(linear rules)",
+        [YARDSTICK_STATEFUL] = "(stateful ruleset)", [YARDSTICK_ONE_FLOW] = "(one flow)",
+        [YARDSTICK_LINEAR] = "(linear rules)",       [YARDSTICK_MAP] = "(hash map by hand)",
         [YARDSTICK_NOTHING] = "(no ruleset)",
     };
     int r = 0;
@@ -176,46 +215,56 @@ static int report_yardsticks(const struct contest *contest, struct figures *figu
         for (size_t i = 0; r == 0 && i < YARDSTICKS; i++)
             r = figures_add(figures,
                             &(struct figure){titles[round].section, names[i],
-                                             i == YARDSTICK_LINEAR ? LINEAR_FLOWS : 0,
+                                             i == YARDSTICK_LINEAR ? LINEAR_FLOWS
+                                             : i == YARDSTICK_MAP  ? MAP_FLOWS
+                                                                   : 0,
                                              titles[round].what, "", BUDGET_NONE, 0},
                             contest->subjects[i].ratios[round], contest->settings->n_rounds);
     }
     return r;
 }
 
-/* The budget of new connections, where there is one for so many flows of the shape. */
-static bool bound_new(const struct worker_description *description, bool *ret_exact)
+/* 0 where nothing is asked of it. */
+static double least_ratio(const struct worker_description *description, enum round round)
 {
-    *ret_exact = description->shape == SHAPE_DISTINCT || description->shape == SHAPE_WIDE;
-    return description->n_flows == (*ret_exact ? EXACT_FLOWS : RANGES_FLOWS);
+    if (description->load != LOAD_POLICY)
+        return 0;
+    for (size_t i = 0; i < ELEMENTS_OF(leasts); i++) {
+        const struct least *least = &leasts[i];
+
+        if (least->round == round &&
+            (least->shape == description->shape || least->shape == SHAPES) &&
+            description->n_flows >= least->from && description->n_flows <= least->to)
+            return least->ratio;
+    }
+    return 0;
 }
 
 static int report_subject(const struct subject *subject, size_t n_samples, struct figures *figures)
 {
     const struct worker_description *description = &subject->description;
-    bool policy = description->load == LOAD_POLICY;
-    bool exact, bound = bound_new(description, &exact);
+    bool baseline = description->load == LOAD_BASELINE;
+    char name[64];
     struct figure figure = {
-        .shape = policy ? shape_name(description->shape) : description->file,
+        .shape = description->load == LOAD_FILE ? description->file : name,
         .n_flows = description->n_flows,
         .unit = "",
     };
     int r = 0;
 
+    snprintf(name, sizeof(name), "%s%s", shape_name(description->shape),
+             baseline ? " (baseline)" : "");
     for (enum round round = 0; r == 0 && round < ROUNDS; round++) {
         figure.section = titles[round].section;
         figure.what = titles[round].what;
-        figure.budget = policy && (round != ROUND_NEW || bound) ? BUDGET_AT_LEAST : BUDGET_NONE;
-        figure.limit = round != ROUND_NEW ? ESTABLISHED_LEAST
-                       : exact            ? NEW_LEAST
-                                          : NEW_RANGES_LEAST;
+        figure.limit = least_ratio(description, round);
+        figure.budget = figure.limit > 0 ? BUDGET_AT_LEAST : BUDGET_NONE;
         r = figures_add(figures, &figure, subject->ratios[round], n_samples);
     }
 
-    if (r == 0 && policy && exact && bound) {
-        figure.what = "of 1,000 linear rules";
-        figure.limit = NEW_LINEAR_LEAST;
-        r = figures_add(figures, &figure, subject->linear, n_samples);
+    if (r == 0 && description->shape == SHAPE_DISTINCT && description->n_flows >= MAP_FLOWS) {
+        figure.what = "of a hash map by hand";
+        r = figures_add(figures, &figure, subject->map, n_samples);
     }
     return r;
 }

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -26,12 +27,19 @@
 #include "base/cleanup.h"
 #include "lab/lab.h"
 
-struct answer {
-    int result;
+/* What is run, and by the helper filled with what it cost. */
+struct run {
+    const char *const *program;
+    bool daemon;
     struct process_cost cost;
+    struct process_command commands[PROCESS_COMMANDS_MAX];
+    size_t n_commands;
 };
 
-typedef int (*runner)(const char *const *arguments, struct process_cost *ret_cost);
+struct answer {
+    int result;
+    struct run run;
+};
 
 static double clock_msec(void)
 {
@@ -41,7 +49,7 @@ static double clock_msec(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static pid_t spawn(const char *const *arguments)
+static pid_t spawn(const char *const *arguments, int output)
 {
     pid_t child = fork();
 
@@ -49,7 +57,7 @@ static pid_t spawn(const char *const *arguments)
         return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) {
+    if (dup2(output, STDOUT_FILENO) >= 0) {
         /* execvp() takes its arguments as not const and leaves them alone. */
         /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
         execvp(arguments[0], (char *const *)(uintptr_t)arguments);
@@ -68,11 +76,11 @@ static int wait_for(pid_t child, struct rusage *usage)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
 }
 
-static int run_to_end(const char *const *arguments, struct process_cost *ret_cost)
+static int run_to_end(const char *const *arguments, int output, struct process_cost *ret_cost)
 {
     double start = clock_msec();
     struct rusage usage = {0};
-    pid_t child = spawn(arguments);
+    pid_t child = spawn(arguments, output);
     int r = child < 0 ? -errno : wait_for(child, &usage);
 
     if (r < 0)
@@ -147,7 +155,56 @@ static int read_memory(pid_t child, struct process_cost *cost)
     return cost->peak_kib > 0 ? 0 : -EIO;
 }
 
-static int run_until_ready(const char *const *arguments, struct process_cost *ret_cost)
+/* The first number is nanoseconds spent on a processor, see proc(5) on /proc/PID/schedstat. */
+static int read_cpu(pid_t child, double *ret_msec)
+{
+    char path[64];
+    uint64_t nsec;
+    FILE *file;
+    int n;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", child);
+    file = fopen(path, "re");
+    if (!file)
+        return -errno;
+    n = fscanf(file, "%" SCNu64, &nsec);
+    fclose(file);
+    if (n != 1)
+        return -EIO;
+    *ret_msec = (double)nsec / 1e6;
+    return 0;
+}
+
+/* Lets the peak of memory begin anew: 5 is what proc(5) says for it. */
+static int reset_peak(pid_t child)
+{
+    char path[64];
+    FILE *file;
+    bool written;
+
+    snprintf(path, sizeof(path), "/proc/%d/clear_refs", child);
+    file = fopen(path, "we");
+    if (!file)
+        return -errno;
+    written = fputs("5\n", file) >= 0;
+    return fclose(file) == 0 && written ? 0 : -EIO;
+}
+
+static int run_beside(pid_t daemon, struct process_command *command)
+{
+    cleanup_(closep) int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct process_cost cost = {0};
+    int r = nowhere < 0 ? -errno : reset_peak(daemon);
+
+    if (r == 0)
+        r = run_to_end(command->arguments, nowhere, &cost);
+    if (r == 0)
+        r = read_memory(daemon, &command->cost);
+    command->cost.msec = cost.msec;
+    return r;
+}
+
+static int run_daemon(struct run *run)
 {
     cleanup_(closep) int notifications = open_notifications();
     double start = clock_msec();
@@ -157,20 +214,38 @@ static int run_until_ready(const char *const *arguments, struct process_cost *re
 
     if (notifications < 0)
         return notifications;
-    child = spawn(arguments);
+    child = spawn(run->program, STDERR_FILENO);
     if (child < 0)
         return -errno;
 
     r = wait_ready(notifications, child);
-    ret_cost->msec = clock_msec() - start;
+    run->cost.msec = clock_msec() - start;
     if (r == 0)
-        r = read_memory(child, ret_cost);
+        r = read_cpu(child, &run->cost.cpu_msec);
+    if (r == 0)
+        r = read_memory(child, &run->cost);
+    for (size_t i = 0; r == 0 && i < run->n_commands; i++)
+        r = run_beside(child, &run->commands[i]);
     kill(child, SIGTERM);
     wait_for(child, &usage);
     return r;
 }
 
-static int run_helped(runner run, const char *const *arguments, struct process_cost *ret_cost)
+static void help(const struct run *run, int to)
+{
+    struct answer answer = {.run = *run};
+    bool told;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    answer.result = lab_enter();
+    if (answer.result == 0)
+        answer.result = run->daemon ? run_daemon(&answer.run)
+                                    : run_to_end(run->program, STDERR_FILENO, &answer.run.cost);
+    told = write(to, &answer, sizeof(answer)) == sizeof(answer);
+    _exit(told ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static int run_helped(struct run *run)
 {
     cleanup_(closep) int from = -1, to = -1;
     struct answer answer = {.result = -ECHILD};
@@ -186,13 +261,8 @@ static int run_helped(runner run, const char *const *arguments, struct process_c
     helper = fork();
     if (helper < 0)
         return -errno;
-    if (helper == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        answer.result = lab_enter();
-        if (answer.result == 0)
-            answer.result = run(arguments, &answer.cost);
-        _exit(write(to, &answer, sizeof(answer)) == sizeof(answer) ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
+    if (helper == 0)
+        help(run, to);
 
     close(TAKE_FD(to));
     n = read(from, &answer, sizeof(answer));
@@ -201,16 +271,39 @@ static int run_helped(runner run, const char *const *arguments, struct process_c
     if (n != sizeof(answer))
         return -ECHILD;
     if (answer.result == 0)
-        *ret_cost = answer.cost;
+        *run = answer.run;
     return answer.result;
 }
 
 int process_run(const char *const *arguments, struct process_cost *ret_cost)
 {
-    return run_helped(run_to_end, arguments, ret_cost);
+    struct run run = {.program = arguments};
+    int r = run_helped(&run);
+
+    if (r == 0)
+        *ret_cost = run.cost;
+    return r;
 }
 
 int process_start(const char *const *arguments, struct process_cost *ret_cost)
 {
-    return run_helped(run_until_ready, arguments, ret_cost);
+    return process_session(arguments, ret_cost, NULL, 0);
+}
+
+int process_session(const char *const *daemon, struct process_cost *ret_cost,
+                    struct process_command *commands, size_t n_commands)
+{
+    struct run run = {.program = daemon, .daemon = true, .n_commands = n_commands};
+    int r;
+
+    for (size_t i = 0; i < n_commands; i++)
+        run.commands[i] = commands[i];
+    r = run_helped(&run);
+    if (r < 0)
+        return r;
+
+    for (size_t i = 0; i < n_commands; i++)
+        commands[i] = run.commands[i];
+    *ret_cost = run.cost;
+    return 0;
 }

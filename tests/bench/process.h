@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a program took, from its start until it was done. */
 struct process_cost {
     double msec;
+    double cpu_msec;     /* of a daemon: time of processors it took until it was ready */
     double peak_kib;     /* most memory resident at once */
     double resident_kib; /* of a daemon: memory resident when it was ready */
 };
@@ -20,3 +22,15 @@ struct process_cost {
 int process_run(const char *const *arguments, struct process_cost *ret_cost);
 /* Runs a daemon until it says by sd_notify() that it is ready, and ends it then. */
 int process_start(const char *const *arguments, struct process_cost *ret_cost);
+
+/* Beside a daemon that is ready: a command, and what it took with the daemon's peak of memory
+ * meanwhile. What it prints is thrown away. */
+#define PROCESS_COMMANDS_MAX 8
+struct process_command {
+    const char *const *arguments;
+    struct process_cost cost;
+};
+/* Runs a daemon, and when it is ready each command to its end, one after the other, and ends it
+ * then. At most PROCESS_COMMANDS_MAX. */
+int process_session(const char *const *daemon, struct process_cost *ret_cost,
+                    struct process_command *commands, size_t n_commands);

@@ -16,7 +16,12 @@ struct settings {
     struct round_size round;
     size_t n_loads; /* rounds of what takes long */
     int cpu;
-    const char *segd;         /* the program */
+    bool smoke;       /* the least that goes through everything */
+    const char *segd; /* the programs */
+    const char *segctl;
+    const char *baseline; /* segctl of another version, beside its segd; NULL: none */
+    const char *baseline_segd;
+    enum shape only_shape;    /* SHAPES: all */
     const char *sample;       /* the sample policy */
     const char *const *texts; /* files of nft text to measure too */
     size_t n_texts;
@@ -31,3 +36,6 @@ struct settings {
 int measure_packets(const struct settings *settings, struct figures *figures);
 int measure_changes(const struct settings *settings, struct figures *figures);
 int measure_loads(const struct settings *settings, struct figures *figures);
+int measure_zones(const struct settings *settings, struct figures *figures);
+int measure_growth(const struct settings *settings, struct figures *figures);
+int measure_commands(const struct settings *settings, struct figures *figures);

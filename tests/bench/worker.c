@@ -91,6 +91,8 @@ static int load_text(enum load load, size_t n_flows)
         return -errno;
     if (load == LOAD_STATEFUL)
         fputs(stateful, stream);
+    else if (load == LOAD_MAP)
+        shape_write_map(n_flows, stream);
     else
         shape_write_linear(n_flows, stream);
     fflush(stream);
@@ -106,6 +108,33 @@ static int load_file(const char *path)
     cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     return fd < 0 ? -errno : run_nft(fd);
+}
+
+/* Another version's ruleset: the policy goes through its segctl, and what that prints to nft. */
+static int load_baseline(const struct worker_description *description)
+{
+    char path[] = "/tmp/segd-bench-XXXXXX.yaml", command[1024];
+    cleanup_(closep) int fd = mkostemps(path, strlen(".yaml"), O_CLOEXEC);
+    FILE *policy, *text;
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    policy = fopen(path, "we");
+    if (policy)
+        shape_write(description->shape, description->n_flows, policy);
+    r = policy && fclose(policy) == 0 ? 0 : -EIO;
+
+    if (r == 0) {
+        snprintf(command, sizeof(command), "'%s' show --nftables --policy '%s'", description->file,
+                 path);
+        text = popen(command, "re");
+        r = text ? run_nft(fileno(text)) : -errno;
+        if (text && pclose(text) != 0 && r == 0)
+            r = -ENOEXEC;
+    }
+    unlink(path);
+    return r;
 }
 
 static int load_policy(struct station *station, struct line_cost *cost)
@@ -136,7 +165,10 @@ static int load(struct station *station, struct line_cost *cost)
         return load_policy(station, cost);
     case LOAD_STATEFUL:
     case LOAD_LINEAR:
+    case LOAD_MAP:
         return load_text(description->load, description->n_flows);
+    case LOAD_BASELINE:
+        return load_baseline(description);
     case LOAD_FILE:
         return load_file(description->file);
     }

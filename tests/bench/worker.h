@@ -20,12 +20,14 @@ enum load {
     LOAD_POLICY,   /* the policy, by the whole line */
     LOAD_STATEFUL, /* two rules that let everything pass and keep state */
     LOAD_LINEAR,   /* the flows as a list of rules */
+    LOAD_MAP,      /* the flows in one hash map */
+    LOAD_BASELINE, /* the policy, as another version's segctl prints its ruleset */
     LOAD_FILE,     /* nft text of a file */
 };
 
 struct worker_description {
     enum load load;
-    const char *file; /* of LOAD_FILE */
+    const char *file; /* of LOAD_FILE, and the segctl of LOAD_BASELINE */
     /* What the packets belong to, whatever is loaded. */
     enum shape shape;
     size_t n_flows;
