@@ -109,15 +109,6 @@ static int list_zones(const struct policy *policy, const struct isolations *isol
     return r;
 }
 
-/* Whether the suspension stops the flow. */
-static bool stops(const struct override *suspension, const struct flow *flow)
-{
-    char content[FLOW_CONTENT_TEXT_MAX];
-
-    return strcmp(suspension->name, flow->name) == 0 ||
-           suspension_holds(suspension, flow_content_format(flow->digest, content));
-}
-
 /* Flows that the suspension stops, and those that approve part of what it stopped before. */
 static int list_flows(const struct compiled *compiled, const struct flow_states *states,
                       const struct policy *before, const struct override *was,
@@ -130,7 +121,7 @@ static int list_flows(const struct compiled *compiled, const struct flow_states 
     for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
         const struct flow *flow = &policy->flows[i];
 
-        if (stops(is, flow)) {
+        if (suspension_stops(is, flow)) {
             r = add_name(&shown->covers, &shown->n_covers, &shown->left_out, flow->name);
             continue;
         }

@@ -94,17 +94,21 @@ bool suspension_holds(const struct override *suspension, const char *content)
     return text_list_has(suspension->ids, suspension->n_ids, content);
 }
 
-const struct override *overrides_suspension_of(const struct overrides *overrides,
-                                               const struct flow *flow)
+bool suspension_stops(const struct override *suspension, const struct flow *flow)
 {
     char content[FLOW_CONTENT_TEXT_MAX];
 
-    flow_content_format(flow->digest, content);
+    return strcmp(suspension->name, flow->name) == 0 ||
+           suspension_holds(suspension, flow_content_format(flow->digest, content));
+}
+
+const struct override *overrides_suspension_of(const struct overrides *overrides,
+                                               const struct flow *flow)
+{
     for (size_t i = 0; i < overrides->n_overrides; i++) {
         const struct override *override = &overrides->overrides[i];
 
-        if (override->kind == OVERRIDE_SUSPENSION &&
-            (strcmp(override->name, flow->name) == 0 || suspension_holds(override, content)))
+        if (override->kind == OVERRIDE_SUSPENSION && suspension_stops(override, flow))
             return override;
     }
     return NULL;

@@ -15,8 +15,9 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
 const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,
                                       const char *name);
 
-/* The suspension for which a flow does not pass: one of its name, or one that holds its content.
- * NULL: there is none. */
+/* Whether a flow does not pass for the suspension: it has its name, or a content that it holds. */
+bool suspension_stops(const struct override *suspension, const struct flow *flow);
+/* The first that stops the flow, or NULL. */
 const struct override *overrides_suspension_of(const struct overrides *overrides,
                                                const struct flow *flow);
 /* Whether the suspension holds the content. */
