@@ -21,6 +21,7 @@
 #include "daemon/log.h"
 #include "daemon/record/evidence.h"
 #include "policy/closings.h"
+#include "policy/isolations.h"
 
 /* What the operations differ in. */
 struct operation {

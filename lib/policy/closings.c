@@ -18,22 +18,6 @@
 /* All makers that are kept; somebody who isolates again and again takes the place of himself. */
 #define MAKERS_MAX 32
 
-/* Appends a copy of an element to a list of a record. */
-static int append(const struct record_type *type, void *list, size_t *n, const void *element)
-{
-    char *grown, *old;
-
-    memcpy(&old, list, sizeof(old));
-    grown = reallocarray(old, *n + 1, type->size);
-    if (!grown)
-        return -ENOMEM;
-    memcpy(list, &grown, sizeof(grown));
-    if (record_copy(type, element, grown + *n * type->size) < 0)
-        return -ENOMEM;
-    (*n)++;
-    return 0;
-}
-
 static int set_text(char **text, const char *value)
 {
     char *copy = strdup(value);
@@ -43,78 +27,6 @@ static int set_text(char **text, const char *value)
     free(*text);
     *text = copy;
     return 0;
-}
-
-static int add_extent(struct override *isolation, const struct extent *extent)
-{
-    for (size_t i = 0; i < isolation->n_extents; i++) {
-        if (extent_includes(&isolation->extents[i], extent) &&
-            extent_includes(extent, &isolation->extents[i]))
-            return 0;
-    }
-    return append(&extent_type, &isolation->extents, &isolation->n_extents, extent);
-}
-
-static bool shares_addresses(const struct address_set *addresses, const struct zone *zone)
-{
-    for (enum family family = 0; family < FAMILIES; family++) {
-        if (range_set_overlaps(&addresses->by_family[family], &zone->addresses.by_family[family]))
-            return true;
-    }
-    return false;
-}
-
-static bool is_held(const struct override *isolation, const struct extent *extent)
-{
-    for (size_t i = 0; i < isolation->n_extents; i++) {
-        if (extent_includes(&isolation->extents[i], extent))
-            return true;
-    }
-    return false;
-}
-
-/*
- * Holds the networks of an extent also at the interfaces where the policy has them, whatever their
- * zone is called: hosts do not open by moving to another wire. As an extent of its own, so that
- * they are cut off from what was left behind, too.
- */
-static int follow_networks(struct override *isolation, size_t number, const struct policy *policy)
-{
-    cleanup_(address_set_clear) struct address_set addresses = {0};
-    int r = isolation->extents[number].any
-                ? 0
-                : extent_addresses(&isolation->extents[number], &addresses);
-
-    for (size_t i = 0; r == 0 && i < policy->n_zones; i++) {
-        const struct zone *zone = &policy->zones[i];
-        const struct extent *extent = &isolation->extents[number];
-        const struct extent moved = {
-            .interfaces = (char **)zone->interfaces,
-            .n_interfaces = zone->n_interfaces,
-            .networks = extent->networks,
-            .n_networks = extent->n_networks,
-        };
-
-        if (shares_addresses(&addresses, zone) && !is_held(isolation, &moved))
-            r = append(&extent_type, &isolation->extents, &isolation->n_extents, &moved);
-    }
-    return r;
-}
-
-int isolation_extend(struct override *isolation, const struct policy *policy)
-{
-    const struct zone *zone = policy_zone_named(policy, isolation->name);
-    struct extent extent = {0};
-    int r = 0;
-
-    if (zone)
-        r = extent_of_zone(policy, (size_t)(zone - policy->zones), &extent);
-    if (r == 0 && zone)
-        r = add_extent(isolation, &extent);
-    record_clear(&extent_type, &extent);
-    for (size_t i = 0, n = isolation->n_extents; r == 0 && i < n; i++)
-        r = follow_networks(isolation, i, policy);
-    return r;
 }
 
 /* Takes a flow out of those that are kept. */
@@ -130,6 +42,8 @@ static void drop_kept(struct override *isolation, size_t i)
 
 static int add_maker(struct override *isolation, const struct maker *maker)
 {
+    struct maker *grown;
+
     for (size_t i = 0; i < isolation->n_makers; i++) {
         struct maker *there = &isolation->makers[i];
 
@@ -138,7 +52,14 @@ static int add_maker(struct override *isolation, const struct maker *maker)
         there->since = maker->since;
         return set_text(&there->reason, maker->reason);
     }
-    return append(&maker_type, &isolation->makers, &isolation->n_makers, maker);
+    grown = reallocarray(isolation->makers, isolation->n_makers + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    isolation->makers = grown;
+    if (record_copy(&maker_type, maker, &grown[isolation->n_makers]) < 0)
+        return -ENOMEM;
+    isolation->n_makers++;
+    return 0;
 }
 
 int isolation_tighten(struct override *isolation, const struct override *other)
@@ -153,7 +74,7 @@ int isolation_tighten(struct override *isolation, const struct override *other)
     if (other->until > isolation->until)
         isolation->until = other->until;
     for (size_t i = 0; r == 0 && i < other->n_extents; i++)
-        r = add_extent(isolation, &other->extents[i]);
+        r = isolation_add_extent(isolation, &other->extents[i]);
     for (size_t i = 0; r == 0 && i < other->n_makers; i++)
         r = add_maker(isolation, &other->makers[i]);
     return r;
@@ -211,29 +132,29 @@ int closings_adopt(struct overrides *overrides, const struct override *closing)
 static int complete_kept(struct override *isolation, const struct policy *before,
                          const struct policy *policy)
 {
+    char **names = isolation->keep;
+    size_t n_names = isolation->n_keep;
+    int r = 0;
+
     if (isolation->n_keep_ids > 0)
         return 0;
-    for (size_t i = isolation->n_keep; i-- > 0;) {
-        const struct flow *flow = before ? policy_flow_named(before, isolation->keep[i]) : NULL;
-
-        if (!flow)
-            flow = policy_flow_named(policy, isolation->keep[i]);
-        if (!flow)
-            drop_kept(isolation, i);
-    }
-    for (size_t i = 0; i < isolation->n_keep; i++) {
-        const struct flow *flow = before ? policy_flow_named(before, isolation->keep[i]) : NULL;
+    isolation->keep = NULL;
+    isolation->n_keep = 0;
+    for (size_t i = 0; i < n_names; i++) {
+        const struct flow *flow = before ? policy_flow_named(before, names[i]) : NULL;
         char content[FLOW_CONTENT_TEXT_MAX];
-        int r;
 
         if (!flow)
-            flow = policy_flow_named(policy, isolation->keep[i]);
-        r = text_list_add(&isolation->keep_ids, &isolation->n_keep_ids,
-                          flow_content_format(flow->digest, content));
-        if (r < 0)
-            return r;
+            flow = policy_flow_named(policy, names[i]);
+        if (r == 0 && flow)
+            r = text_list_add(&isolation->keep, &isolation->n_keep, names[i]);
+        if (r == 0 && flow)
+            r = text_list_add(&isolation->keep_ids, &isolation->n_keep_ids,
+                              flow_content_format(flow->digest, content));
+        free(names[i]);
     }
-    return 0;
+    free(names);
+    return r;
 }
 
 static int carry_isolation(struct override *isolation, const struct policy *before,

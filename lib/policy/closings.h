@@ -21,10 +21,6 @@
 int closings_carry(struct overrides *overrides, const struct policy *before,
                    const struct policy *policy);
 
-/* Adds what the zone of the isolation's name is in the policy or its outline, if there is one and
- * the isolation does not hold it yet; and the interfaces at which the policy has networks that it
- * holds, but for those of a zone of `any`. Returns 0 or -ENOMEM. */
-int isolation_extend(struct override *isolation, const struct policy *policy);
 /*
  * Adds a closing that the kernel holds: closings reach it before the disk. One that is known
  * already gets as strict as the kernel has it. Returns 1 if it was not known, 0, or -ENOMEM.

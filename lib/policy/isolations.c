@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text_list.h"
 
 /* What one extent has of a zone. */
@@ -33,6 +34,7 @@ struct isolations {
     const struct policy *policy;
     struct reach *reaches;
     size_t n_reaches;
+    size_t capacity;
 };
 
 void address_set_clear(struct address_set *set)
@@ -77,9 +79,10 @@ static int add_networks(const struct zone *zone, struct extent *extent)
     return r;
 }
 
-int extent_of_zone(const struct policy *policy, size_t index, struct extent *ret_extent)
+/* What the zone is in the policy. The caller clears it by record_clear(). */
+static int extent_of_zone(const struct policy *policy, const struct zone *zone,
+                          struct extent *ret_extent)
 {
-    const struct zone *zone = &policy->zones[index];
     size_t n_networks = zone->addresses.by_family[FAMILY_IPV4].n_ranges +
                         zone->addresses.by_family[FAMILY_IPV6].n_ranges;
     struct extent extent = {
@@ -115,7 +118,9 @@ static bool includes_texts(char *const *a, size_t n_a, char *const *b, size_t n_
     return true;
 }
 
-bool extent_includes(const struct extent *a, const struct extent *b)
+/* Whether every packet with an end in `b` has that end in `a`. Networks do not matter where all
+ * interfaces are whole; elsewhere those of both must be the same, or the answer is no. */
+static bool extent_includes(const struct extent *a, const struct extent *b)
 {
     bool by_address = b->n_whole < b->n_interfaces;
 
@@ -144,6 +149,108 @@ int extent_addresses(const struct extent *extent, struct address_set *addresses)
             r = range_set_add(&addresses->by_family[family], range);
     }
     return r;
+}
+
+static bool is_held(const struct override *isolation, const struct extent *extent)
+{
+    for (size_t i = 0; i < isolation->n_extents; i++) {
+        if (extent_includes(&isolation->extents[i], extent))
+            return true;
+    }
+    return false;
+}
+
+static int append_extent(struct override *isolation, const struct extent *extent)
+{
+    struct extent *grown =
+        reallocarray(isolation->extents, isolation->n_extents + 1, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    isolation->extents = grown;
+    if (record_copy(&extent_type, extent, &grown[isolation->n_extents]) < 0)
+        return -ENOMEM;
+    isolation->n_extents++;
+    return 0;
+}
+
+int isolation_add_extent(struct override *isolation, const struct extent *extent)
+{
+    for (size_t i = 0; i < isolation->n_extents; i++) {
+        if (extent_includes(&isolation->extents[i], extent) &&
+            extent_includes(extent, &isolation->extents[i]))
+            return 0;
+    }
+    return append_extent(isolation, extent);
+}
+
+static bool shares_addresses(const struct address_set *addresses, const struct zone *zone)
+{
+    for (enum family family = 0; family < FAMILIES; family++) {
+        if (range_set_overlaps(&addresses->by_family[family], &zone->addresses.by_family[family]))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Holds the networks of an extent also at the interfaces where the policy has them, whatever their
+ * zone is called: hosts do not open by moving to another wire. As an extent of its own, so that
+ * they are cut off from what was left behind, too.
+ */
+static int follow_networks(struct override *isolation, size_t number, const struct policy *policy)
+{
+    cleanup_(address_set_clear) struct address_set addresses = {0};
+    int r = isolation->extents[number].any
+                ? 0
+                : extent_addresses(&isolation->extents[number], &addresses);
+
+    for (size_t i = 0; r == 0 && i < policy->n_zones; i++) {
+        const struct zone *zone = &policy->zones[i];
+        const struct extent *extent = &isolation->extents[number];
+        const struct extent moved = {
+            .interfaces = (char **)zone->interfaces,
+            .n_interfaces = zone->n_interfaces,
+            .networks = extent->networks,
+            .n_networks = extent->n_networks,
+        };
+
+        if (shares_addresses(&addresses, zone) && !is_held(isolation, &moved))
+            r = append_extent(isolation, &moved);
+    }
+    return r;
+}
+
+int isolation_extend(struct override *isolation, const struct policy *policy)
+{
+    const struct zone *zone = policy_zone_named(policy, isolation->name);
+    struct extent extent = {0};
+    int r = 0;
+
+    if (zone)
+        r = extent_of_zone(policy, zone, &extent);
+    if (r == 0 && zone)
+        r = isolation_add_extent(isolation, &extent);
+    record_clear(&extent_type, &extent);
+    for (size_t i = 0, n = isolation->n_extents; r == 0 && i < n; i++)
+        r = follow_networks(isolation, i, policy);
+    return r;
+}
+
+int isolation_in_policy(const struct override *isolation, const struct policy *policy,
+                        struct override *ret_copy)
+{
+    struct override copy = {0};
+    int r = record_copy(&override_type, isolation, &copy);
+
+    if (r == 0)
+        r = isolation_extend(&copy, policy);
+    if (r < 0) {
+        record_clear(&override_type, &copy);
+        return r;
+    }
+    *ret_copy = copy;
+    return 0;
 }
 
 struct isolations *isolations_free(struct isolations *isolations)
@@ -189,12 +296,15 @@ static int add_reach(struct isolations *isolations, const struct override *isola
                      const struct extent *extent)
 {
     const struct policy *policy = isolations->policy;
-    struct reach *reach = &isolations->reaches[isolations->n_reaches];
-    int r;
+    struct reach *reach;
+    int r = array_reserve(&isolations->reaches, &isolations->capacity, isolations->n_reaches + 1,
+                          sizeof(*isolations->reaches));
 
+    if (r < 0)
+        return r;
+    reach = &isolations->reaches[isolations->n_reaches++];
     *reach = (struct reach){.isolation = isolation,
                             .zones = calloc(policy->n_zones + 1, sizeof(*reach->zones))};
-    isolations->n_reaches++;
     if (!reach->zones)
         return -ENOMEM;
     r = extent_addresses(extent, &reach->addresses);
@@ -205,18 +315,12 @@ static int add_reach(struct isolations *isolations, const struct override *isola
 
 static int add_isolation(struct isolations *isolations, const struct override *isolation)
 {
-    const struct policy *policy = isolations->policy;
-    const struct zone *zone = policy_zone_named(policy, isolation->name);
-    struct extent present = {0};
-    int r = 0;
+    struct override present = {0};
+    int r = isolation_in_policy(isolation, isolations->policy, &present);
 
-    for (size_t i = 0; r == 0 && i < isolation->n_extents; i++)
-        r = add_reach(isolations, isolation, &isolation->extents[i]);
-    if (r == 0 && zone)
-        r = extent_of_zone(policy, (size_t)(zone - policy->zones), &present);
-    if (r == 0 && zone)
-        r = add_reach(isolations, isolation, &present);
-    record_clear(&extent_type, &present);
+    for (size_t i = 0; r == 0 && i < present.n_extents; i++)
+        r = add_reach(isolations, isolation, &present.extents[i]);
+    record_clear(&override_type, &present);
     return r;
 }
 
@@ -224,21 +328,12 @@ int isolations_new(const struct overrides *overrides, const struct policy *polic
                    struct isolations **ret_isolations)
 {
     cleanup_(isolations_freep) struct isolations *isolations = calloc(1, sizeof(*isolations));
-    size_t n_overrides = overrides ? overrides->n_overrides : 0, n = 0;
     int r = 0;
 
     if (!isolations)
         return -ENOMEM;
     isolations->policy = policy;
-    for (size_t i = 0; i < n_overrides; i++) {
-        if (overrides->overrides[i].kind == OVERRIDE_ISOLATION)
-            n += overrides->overrides[i].n_extents + 1;
-    }
-    isolations->reaches = calloc(n + 1, sizeof(*isolations->reaches));
-    if (!isolations->reaches)
-        return -ENOMEM;
-
-    for (size_t i = 0; r == 0 && i < n_overrides; i++) {
+    for (size_t i = 0; overrides && r == 0 && i < overrides->n_overrides; i++) {
         if (overrides->overrides[i].kind == OVERRIDE_ISOLATION)
             r = add_isolation(isolations, &overrides->overrides[i]);
     }

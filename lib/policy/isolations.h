@@ -3,22 +3,26 @@
 
 #include "policy/overrides.h"
 
-/* What the zone is in the policy, or its outline. The caller clears it by record_clear(). Returns 0
- * or -ENOMEM. */
-int extent_of_zone(const struct policy *policy, size_t zone, struct extent *ret_extent);
-/* Whether every packet with an end in `b` has that end in `a`. Networks do not matter where all
- * interfaces are whole; elsewhere those of both must be the same, or the answer is no. */
-bool extent_includes(const struct extent *a, const struct extent *b);
+/*
+ * Adds what the isolation cuts off in the policy, or its outline, as far as it does not hold it
+ * yet: what the zone of its name is; and its networks at the interfaces at which the policy has
+ * them, but for those of a zone of `any`. Returns 0 or -ENOMEM.
+ */
+int isolation_extend(struct override *isolation, const struct policy *policy);
+/* A copy with this extended. The caller clears it by record_clear(). Returns 0 or -ENOMEM. */
+int isolation_in_policy(const struct override *isolation, const struct policy *policy,
+                        struct override *ret_copy);
+/* Adds a copy of the extent, if there is none like it. Returns 0 or -ENOMEM. */
+int isolation_add_extent(struct override *isolation, const struct extent *extent);
 /* The addresses of its networks; the caller frees them, also after an error. Returns 0 or -ENOMEM.
  */
 int extent_addresses(const struct extent *extent, struct address_set *addresses);
 void address_set_clear(struct address_set *set);
 
 /*
- * What the isolations cut off of the zones of one policy: what they hold, and what the zone of
- * their name is in this policy. A packet is cut off if exactly one of its ends lies in an extent
- * and its flow is not kept: what stays within the extent goes on. The gateway is in no extent, so a
- * zone that is isolated is cut off from it too.
+ * What the isolations cut off of the zones of one policy (isolation_extend()). A packet is cut off
+ * if exactly one of its ends lies in an extent and its flow is not kept: what stays within the
+ * extent goes on. The gateway is in no extent, so a zone that is isolated is cut off from it too.
  */
 struct isolations;
 /* It borrows both; `overrides` may be NULL: there are none. Returns 0 or -ENOMEM. */

@@ -20,7 +20,6 @@
 
 #include "base/array.h"
 #include "base/text_list.h"
-#include "policy/closings.h"
 #include "policy/isolations.h"
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
@@ -235,12 +234,11 @@ static int extents_collect(struct compiler *compiler, const struct overrides *ov
 
         if (overrides->overrides[i].kind != OVERRIDE_ISOLATION)
             continue;
-        r = record_copy(&override_type, &overrides->overrides[i], copy);
-        if (r == 0)
+        r = isolation_in_policy(&overrides->overrides[i], compiler->policy, copy);
+        if (r == 0) {
             extents->n_copies++;
-        if (r == 0)
-            r = isolation_extend(copy, compiler->policy);
-        n += copy->n_extents;
+            n += copy->n_extents;
+        }
     }
     extents->isolations = calloc(n + 1, sizeof(*extents->isolations));
     if (r < 0 || !extents->isolations)

@@ -187,6 +187,24 @@ START_TEST(an_isolated_zone_is_cut_off_from_others_but_for_what_was_kept)
 }
 END_TEST
 
+START_TEST(networks_are_cut_off_at_the_wire_to_which_they_moved)
+{
+    char *interfaces[] = {(char *)"gone0"}, *networks[] = {(char *)"10.1.0.0/16"};
+    struct extent extent = {
+        .interfaces = interfaces, .n_interfaces = 1, .networks = networks, .n_networks = 1};
+    const struct override isolation = {
+        .kind = OVERRIDE_ISOLATION, .name = (char *)"gone", .extents = &extent, .n_extents = 1};
+    const struct isolation_end host = {OFFICE, true, FAMILY_IPV4, 0x0a010005};
+    cleanup_(isolations_freep) struct isolations *isolations = NULL;
+
+    ck_assert_int_eq(overrides_add(&overrides, &isolation), 0);
+    ck_assert_int_eq(isolations_new(&overrides, reading.policy, &isolations), 0);
+    ck_assert_ptr_nonnull(isolations_of(isolations, &host));
+    ck_assert(isolations_touch(isolations, NULL, OFFICE));
+    ck_assert(!isolations_touch(isolations, NULL, WORLD));
+}
+END_TEST
+
 START_TEST(a_flow_must_be_kept_by_both_of_its_zones)
 {
     const struct flow *flow = find_flow(reading.policy, "surf");
@@ -216,6 +234,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, a_kind_is_known_by_its_word, 0, (int)ELEMENTS_OF(words));
     tcase_add_loop_test(tests, an_isolated_zone_is_cut_off_from_others_but_for_what_was_kept, 0,
                         (int)ELEMENTS_OF(cuts));
+    tcase_add_test(tests, networks_are_cut_off_at_the_wire_to_which_they_moved);
     tcase_add_test(tests, a_flow_must_be_kept_by_both_of_its_zones);
     tcase_add_test(tests, a_flow_is_suspended_by_its_name);
 }
