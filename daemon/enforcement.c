@@ -288,12 +288,13 @@ static int add_isolation(const struct ruleset *observed, const char *zone,
     return r;
 }
 
-/* `suspension/FLOW` or `suspension/FLOW/CONTENT`, the shorter name first. */
+/* `suspension/FLOW`, then `suspension/FLOW/CONTENT` and `suspension/FLOW/name/OTHER`. */
 static int add_suspension(const char *text, struct overrides *closings)
 {
     const char *slash = strchr(text, '/');
     cleanup_(freep) char *name = slash ? strndup(text, (size_t)(slash - text)) : strdup(text);
     struct override *there;
+    const char *other;
 
     if (!name)
         return -ENOMEM;
@@ -306,9 +307,12 @@ static int add_suspension(const char *text, struct overrides *closings)
             return r;
         there = &closings->overrides[closings->n_overrides - 1];
     }
-    return slash && flow_content_is_text(slash + 1)
-               ? add_once(&there->ids, &there->n_ids, slash + 1)
-               : 0;
+    if (!slash)
+        return 0;
+    if (flow_content_is_text(slash + 1))
+        return add_once(&there->ids, &there->n_ids, slash + 1);
+    other = after_prefix(slash, RULESET_NAME);
+    return other && *other ? add_once(&there->names, &there->n_names, other) : 0;
 }
 
 static int find_closings(const struct ruleset *observed, struct overrides *closings)

@@ -21,6 +21,17 @@ int text_list_add(char ***list, size_t *n, const char *text)
     return grown[*n] ? (++*n, 0) : -ENOMEM;
 }
 
+void text_list_remove(char **list, size_t *n, const char *text)
+{
+    for (size_t i = 0; i < *n; i++) {
+        if (strcmp(list[i], text) != 0)
+            continue;
+        free(list[i]);
+        list[i] = list[--*n];
+        return;
+    }
+}
+
 bool text_list_has(char *const *list, size_t n, const char *text)
 {
     for (size_t i = 0; i < n; i++) {

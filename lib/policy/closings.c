@@ -125,6 +125,10 @@ int closings_adopt(struct overrides *overrides, const struct override *closing)
         if (!suspension_holds(known, closing->ids[i]))
             r = text_list_add(&known->ids, &known->n_ids, closing->ids[i]);
     }
+    for (size_t i = 0; r == 0 && i < closing->n_names; i++) {
+        if (!suspension_holds_name(known, closing->names[i]))
+            r = text_list_add(&known->names, &known->n_names, closing->names[i]);
+    }
     return r;
 }
 
@@ -193,28 +197,86 @@ static bool was_open(const struct policy *before, const struct overrides *overri
     return false;
 }
 
+/* Takes a name from the suspension; its own name goes to the flow that carries what it holds. */
+static int give_up_name(struct overrides *overrides, struct override *suspension,
+                        const struct flow *named, const struct flow *held)
+{
+    if (strcmp(suspension->name, named->name) != 0) {
+        text_list_remove(suspension->names, &suspension->n_names, named->name);
+        return 0;
+    }
+    if (overrides_find(overrides, OVERRIDE_SUSPENSION, held->name))
+        return 0;
+    text_list_remove(suspension->names, &suspension->n_names, held->name);
+    return set_text(&suspension->name, held->name);
+}
+
+/* Flows that have a name of the suspension and another content: it takes that in, unless the names
+ * were only swapped. */
+static int hold_contents(struct overrides *overrides, struct override *suspension,
+                         const struct policy *before, const struct policy *policy)
+{
+    const struct flow *held = find_held(policy, suspension);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < policy->n_flows; i++) {
+        const struct flow *flow = &policy->flows[i];
+        char content[FLOW_CONTENT_TEXT_MAX];
+
+        if (!suspension_holds_name(suspension, flow->name) ||
+            suspension_holds(suspension, flow_content_format(flow->digest, content)))
+            continue;
+        r = held && was_open(before, overrides, flow)
+                ? give_up_name(overrides, suspension, flow, held)
+                : text_list_add(&suspension->ids, &suspension->n_ids, content);
+    }
+    return r;
+}
+
+/* Holds the names under which the policy has what the suspension holds. Where its own name is gone
+ * it goes by one of them. */
+static int hold_names(struct overrides *overrides, struct override *suspension,
+                      const struct policy *policy)
+{
+    bool is_named = policy_flow_named(policy, suspension->name);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && suspension->n_ids > 0 && i < policy->n_flows; i++) {
+        const char *name = policy->flows[i].name;
+        char content[FLOW_CONTENT_TEXT_MAX];
+
+        flow_content_format(policy->flows[i].digest, content);
+        if (suspension_holds_name(suspension, name) || !suspension_holds(suspension, content))
+            continue;
+        r = text_list_add(&suspension->names, &suspension->n_names, name);
+    }
+    for (size_t i = 0; r == 0 && !is_named && i < suspension->n_names; i++) {
+        char *name = suspension->names[i];
+
+        if (!policy_flow_named(policy, name) ||
+            overrides_find(overrides, OVERRIDE_SUSPENSION, name))
+            continue;
+        suspension->names[i] = suspension->name;
+        suspension->name = name;
+        is_named = true;
+    }
+    return r;
+}
+
+/* A new one has no content yet: that is what the flow of its name means. */
 static int carry_suspension(struct overrides *overrides, struct override *suspension,
                             const struct policy *before, const struct policy *policy)
 {
-    const struct flow *named = policy_flow_named(policy, suspension->name);
     const struct flow *old = before ? policy_flow_named(before, suspension->name) : NULL;
-    const struct flow *held;
     char content[FLOW_CONTENT_TEXT_MAX];
     int r = 0;
 
     if (suspension->n_ids == 0 && old)
         r = text_list_add(&suspension->ids, &suspension->n_ids,
                           flow_content_format(old->digest, content));
-    if (r < 0 ||
-        (named && suspension_holds(suspension, flow_content_format(named->digest, content))))
-        return r;
-
-    held = find_held(policy, suspension);
-    if (named && !(held && was_open(before, overrides, named)))
-        return text_list_add(&suspension->ids, &suspension->n_ids, content);
-    if (held && !overrides_find(overrides, OVERRIDE_SUSPENSION, held->name))
-        return set_text(&suspension->name, held->name);
-    return 0;
+    if (r == 0)
+        r = hold_contents(overrides, suspension, before, policy);
+    return r == 0 ? hold_names(overrides, suspension, policy) : r;
 }
 
 int closings_carry(struct overrides *overrides, const struct policy *before,

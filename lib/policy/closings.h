@@ -9,11 +9,12 @@
  *
  *   isolation   holds from now on also what the zone of its name is in this policy, and its
  *               networks on the wires where this policy has them; nothing leaves it. If it knew
- * names alone, it gets the contents of the flows that it keeps; of a name that neither policy has
- * no flow is kept. suspension  takes the name that its content has in this policy, if that is
- * another one. A flow of its name with another content is taken in, unless the two were only
- * swapped: that content passed under another name in the policy before, and what was suspended has
- * another name now.
+ *               names alone, it gets the contents of the flows that it keeps; of a name that
+ *               neither policy has no flow is kept.
+ *   suspension  holds from now on also the names that its contents have in this policy, and the
+ *               contents that its names have. Where its own name is gone, it goes by one of them. A
+ *               name leaves it if it was only swapped: what has it now passed under another name in
+ *               the policy before, and what was suspended has another name now.
  *
  * `before` is the policy that was enforced before; NULL: it is not known, and then what could be a
  * swap is taken in. Returns 0 or -ENOMEM; after an error `overrides` may be cleared only.

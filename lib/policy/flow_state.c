@@ -39,14 +39,16 @@ static int compare_names(const void *a, const void *b)
 
 static int collect_suspended(struct flow_states *states, const struct overrides *overrides)
 {
-    size_t n_contents = 0;
+    size_t n_names = 0, n_contents = 0;
 
     if (!overrides || overrides->n_overrides == 0)
         return 0;
 
-    for (size_t i = 0; i < overrides->n_overrides; i++)
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        n_names += 1 + overrides->overrides[i].n_names;
         n_contents += overrides->overrides[i].n_ids;
-    states->suspended = calloc(overrides->n_overrides, sizeof(*states->suspended));
+    }
+    states->suspended = calloc(n_names, sizeof(*states->suspended));
     states->contents = calloc(n_contents + 1, sizeof(*states->contents));
     if (!states->suspended || !states->contents)
         return -ENOMEM;
@@ -57,6 +59,8 @@ static int collect_suspended(struct flow_states *states, const struct overrides 
         if (override->kind != OVERRIDE_SUSPENSION)
             continue;
         states->suspended[states->n_suspended++] = override->name;
+        for (size_t j = 0; j < override->n_names; j++)
+            states->suspended[states->n_suspended++] = override->names[j];
         for (size_t j = 0; j < override->n_ids; j++)
             states->contents[states->n_contents++] = override->ids[j];
     }
@@ -114,7 +118,7 @@ static bool is_one_of(const char *text, const char *const *sorted, size_t n)
     return n > 0 && bsearch(&text, sorted, n, sizeof(*sorted), compare_names);
 }
 
-/* By its name, or by its content under whatever name. */
+/* By a name, or by its content under whatever name. */
 static bool is_suspended(const struct flow_states *states, const struct flow *flow)
 {
     char content[FLOW_CONTENT_TEXT_MAX];

@@ -94,11 +94,17 @@ bool suspension_holds(const struct override *suspension, const char *content)
     return text_list_has(suspension->ids, suspension->n_ids, content);
 }
 
+bool suspension_holds_name(const struct override *suspension, const char *name)
+{
+    return strcmp(suspension->name, name) == 0 ||
+           text_list_has(suspension->names, suspension->n_names, name);
+}
+
 bool suspension_stops(const struct override *suspension, const struct flow *flow)
 {
     char content[FLOW_CONTENT_TEXT_MAX];
 
-    return strcmp(suspension->name, flow->name) == 0 ||
+    return suspension_holds_name(suspension, flow->name) ||
            suspension_holds(suspension, flow_content_format(flow->digest, content));
 }
 

@@ -15,13 +15,13 @@ int overrides_remove(struct overrides *overrides, enum override_kind kind, const
 const struct override *overrides_find(const struct overrides *overrides, enum override_kind kind,
                                       const char *name);
 
-/* Whether a flow does not pass for the suspension: it has its name, or a content that it holds. */
+/* Whether a flow does not pass for the suspension: it has a name or a content that it holds. */
 bool suspension_stops(const struct override *suspension, const struct flow *flow);
 /* The first that stops the flow, or NULL. */
 const struct override *overrides_suspension_of(const struct overrides *overrides,
                                                const struct flow *flow);
-/* Whether the suspension holds the content. */
 bool suspension_holds(const struct override *suspension, const char *content);
+bool suspension_holds_name(const struct override *suspension, const char *name);
 
 /*
  * The text of a grant's flow. Ends are names of zones, hosts or groups, or addresses, prefixes and

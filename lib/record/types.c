@@ -73,6 +73,7 @@ static const struct record_field override_fields[] = {
     RECORD_LIST(MANY, struct override, extents, ADDED, .type = &extent_type),
     RECORD_LIST(MANY, struct override, makers, ADDED, .type = &maker_type),
     RECORD_LIST(TEXTS, struct override, ids, ADDED, .least = 1),
+    RECORD_LIST(TEXTS, struct override, names, ADDED, .least = 1),
     RECORD_FIELD(TEXT, struct override, text, .null = ANYWHERE),
     RECORD_LIST(TEXTS, struct override, from, ADDED, .least = 1),
     RECORD_LIST(TEXTS, struct override, to, ADDED, .least = 1),
@@ -105,7 +106,7 @@ static const char *check_override(const void *record)
         return "keeps flows but is not an isolation";
     if (override->n_extents + override->n_makers > 0 && override->kind != OVERRIDE_ISOLATION)
         return "cuts off interfaces but is not an isolation";
-    if (override->n_ids > 0 && override->kind != OVERRIDE_SUSPENSION)
+    if (override->n_ids + override->n_names > 0 && override->kind != OVERRIDE_SUSPENSION)
         return "stops contents but is not a suspension";
     if (override->n_keep_ids > 0 && override->n_keep_ids != override->n_keep)
         return "keeps flows without their contents";

@@ -94,6 +94,9 @@ struct override {
     /* Of a suspension: the contents that do not pass, whatever their flows are called. */
     char **ids;
     size_t n_ids;
+    /* Of a suspension: other names that these contents had; flows of these names do not pass. */
+    char **names;
+    size_t n_names;
     char *text; /* of a grant: its flow as a policy text */
     /* Of a grant: what was asked for. Empty if an older version of segd wrote it. */
     char **from;

@@ -303,9 +303,9 @@ static void compile_isolations(struct compiler *compiler, const struct overrides
     compile_bases(compiler, &extents);
 }
 
-/* `suspension/FLOW`, and `suspension/FLOW/CONTENT` for each content: objects that no rule uses. A
- * suspended flow is only absent from `live`, and where no disk can be written the kernel is what
- * remembers who must stay absent. */
+/* `suspension/FLOW`, `suspension/FLOW/CONTENT` for each content and `suspension/FLOW/name/OTHER`
+ * for each other name: objects that no rule uses. A suspended flow is only absent from `live`, and
+ * where no disk can be written the kernel is what remembers who must stay absent. */
 static void note_suspensions(struct compiler *compiler, const struct overrides *overrides)
 {
     for (size_t i = 0; i < overrides->n_overrides; i++) {
@@ -319,6 +319,11 @@ static void note_suspensions(struct compiler *compiler, const struct overrides *
         for (size_t j = 0; j < override->n_ids; j++) {
             snprintf(name, sizeof(name), RULESET_SUSPENSION "%s/%s", override->name,
                      override->ids[j]);
+            compiler_counter(compiler, name);
+        }
+        for (size_t j = 0; j < override->n_names; j++) {
+            snprintf(name, sizeof(name), RULESET_SUSPENSION "%s" RULESET_NAME "%s", override->name,
+                     override->names[j]);
             compiler_counter(compiler, name);
         }
     }

@@ -16,12 +16,13 @@
  * RULESET_ISOLATED and the zone; for each of its extents the sets of isolation_set_name(), with an
  * interface and addresses in each element, of which all addresses stand for a `whole` interface;
  * and a set `…/kept` with the marks of kept flows, whose comments are their names and contents. A
- * suspension leaves a counter RULESET_SUSPENSION with the name of its flow, and for each content
- * one with `/` and the content after that.
+ * suspension leaves a counter RULESET_SUSPENSION with the name of its flow, for each content one
+ * with `/` and the content after that, and for each other name one with RULESET_NAME and the name.
  */
 #define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
 #define RULESET_SUSPENSION "suspension/"
+#define RULESET_NAME "/name/"
 
 #define ISOLATION_NAME_MAX 128
 /* The name of the set of an extent, counted from 0. */

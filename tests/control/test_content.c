@@ -395,6 +395,24 @@ START_TEST(a_name_that_is_used_again_stays_suspended)
 }
 END_TEST
 
+/* First it goes on under another name, and then that is edited. */
+START_TEST(a_name_that_carried_it_stays_suspended)
+{
+    begin(BASE FLOW("f", "ha", "hb", "udp/7001"));
+    suspend("f");
+    apply(BASE FLOW("f", "ha", "hb", "udp/7002") FLOW("h", "ha", "hb", "udp/7001"));
+    write_files(BASE FLOW("f", "ha", "hb", "udp/7002") FLOW("h", "ha", "hb", "udp/7003"));
+    come_back((enum way)_i);
+    if (_i != WAY_BOOT)
+        apply(BASE FLOW("f", "ha", "hb", "udp/7002") FLOW("h", "ha", "hb", "udp/7003"));
+    ck_assert(!passes(7002));
+    ck_assert(!passes(7003));
+    resume("f");
+    ck_assert(passes(7003));
+    end();
+}
+END_TEST
+
 /* Renamed by a policy that nobody confirms. */
 START_TEST(going_back_opens_nothing)
 {
@@ -600,6 +618,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, suspended_flow_does_not_pass_by_another_name, 0, N_WAYS);
     tcase_add_loop_test(tests, swapped_names_change_nothing, 0, N_WAYS);
     tcase_add_loop_test(tests, a_name_that_is_used_again_stays_suspended, 0, N_WAYS);
+    tcase_add_loop_test(tests, a_name_that_carried_it_stays_suspended, 0, N_WAYS);
     tcase_add_loop_test(tests, going_back_opens_nothing, 0, WAY_STATE_LOST);
     tcase_add_test(tests, an_unconfirmed_policy_goes_back_when_it_can);
     tcase_add_test(tests, a_plan_says_what_becomes_of_closings);

@@ -105,6 +105,52 @@ START_TEST(a_suspension_follows_its_content_and_its_name)
 }
 END_TEST
 
+/* A suspension of f that was carried by each of these policies in turn. */
+static const struct {
+    const char *policies[4];
+    const char *name;
+    const char *stops; /* under the last one */
+} courses[] = {
+    /* Edited after it got another name. */
+    {{FLOW("f", "tcp/1"), FLOW("h", "tcp/1"), FLOW("h", "tcp/2")}, "h", "h"},
+    {{FLOW("f", "tcp/1"), FLOW("f", "tcp/2") FLOW("h", "tcp/1"),
+      FLOW("f", "tcp/2") FLOW("h", "tcp/3")},
+     "f",
+     "f h"},
+    /* The first name comes again. */
+    {{FLOW("f", "tcp/1"), FLOW("h", "tcp/1"), FLOW("h", "tcp/1") FLOW("f", "tcp/4")}, "h", "h f"},
+    {{FLOW("f", "tcp/1"), FLOW("h", "tcp/1"), FLOW("k", "tcp/1"), FLOW("h", "tcp/2")}, "h", "h"},
+    /* A name that was given away in a swap is not held any more, the others are. */
+    {{FLOW("f", "tcp/1") FLOW("g", "tcp/2"), FLOW("g", "tcp/1") FLOW("f", "tcp/2"),
+      FLOW("g", "tcp/3") FLOW("f", "tcp/4")},
+     "g",
+     "g"},
+    {{FLOW("f", "tcp/1") FLOW("k", "tcp/2"), FLOW("h", "tcp/1") FLOW("k", "tcp/2"),
+      FLOW("h", "tcp/2") FLOW("k", "tcp/1"),
+      FLOW("h", "tcp/3") FLOW("k", "tcp/1") FLOW("f", "tcp/4")},
+     "k",
+     "k f"},
+};
+
+START_TEST(a_suspension_holds_each_name_that_carried_it)
+{
+    char text[1024];
+
+    add(OVERRIDE_SUSPENSION, "f");
+    for (size_t i = 0; i < ELEMENTS_OF(courses[_i].policies) && courses[_i].policies[i]; i++) {
+        reading_clear(&old);
+        old = new;
+        new = (struct reading){0};
+        snprintf(text, sizeof(text), A B "%s", courses[_i].policies[i]);
+        read_valid(&new, text);
+        ck_assert_int_eq(
+            closings_carry(&overrides, old.policy ? old.policy : new.policy, new.policy), 0);
+    }
+    ck_assert_str_eq(overrides.overrides[0].name, courses[_i].name);
+    ck_assert_str_eq(stopped(text, sizeof(text)), courses[_i].stops);
+}
+END_TEST
+
 START_TEST(names_that_were_kept_get_their_contents)
 {
     char *keep[] = {(char *)"f", (char *)"gone"};
@@ -211,6 +257,8 @@ void checks_add(TCase *tests)
     tcase_add_checked_fixture(tests, NULL, tear_down);
     tcase_add_loop_test(tests, a_suspension_follows_its_content_and_its_name, 0,
                         (int)ELEMENTS_OF(carried));
+    tcase_add_loop_test(tests, a_suspension_holds_each_name_that_carried_it, 0,
+                        (int)ELEMENTS_OF(courses));
     tcase_add_test(tests, names_that_were_kept_get_their_contents);
     tcase_add_test(tests, an_extent_is_held_once);
     tcase_add_loop_test(tests, what_the_kernel_holds_is_adopted_once, 0, 2);

@@ -188,7 +188,7 @@ START_TEST(a_record_has_the_form_of_its_place)
                    "{\"kind\":\"grant\",\"name\":\"grant-1\",\"reason\":\"\","
                    "\"uid\":1000,\"who\":\"tanaka\",\"since\":\"2027-03-31T15:00:00Z\","
                    "\"age\":7,\"until\":\"2027-03-31T16:00:00Z\",\"keep\":[],"
-                   "\"keep_ids\":null,\"extents\":null,\"makers\":null,\"ids\":null,"
+                   "\"keep_ids\":null,\"extents\":null,\"makers\":null,\"ids\":null,\"names\":null,"
                    "\"text\":\"t\",\"from\":[\"a\",\"b\xef\xbf\xbd\"],\"to\":null,"
                    "\"services\":null}");
 }
