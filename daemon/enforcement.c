@@ -13,6 +13,7 @@
 #include "daemon/enforcement.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +162,8 @@ static int add_closing(struct overrides *closings, struct override *closing)
     closing->uid = -1;
     closing->who = (char *)"unknown";
     closing->since = now - now % USEC_PER_SEC;
-    closing->until = USEC_NEVER;
+    if (closing->since > closing->until)
+        closing->since = closing->until;
     return overrides_add(closings, closing);
 }
 
@@ -268,11 +270,34 @@ static int read_kept(const struct ruleset *observed, const char *zone, struct ov
     return r;
 }
 
+/* The last of the ends that the kernel holds of an isolation. Anything that is no instant is not
+ * from segd, and ends nothing. */
+static usec_t read_end(const struct ruleset *observed, const char *zone)
+{
+    char name[ISOLATION_NAME_MAX];
+    usec_t end = 0;
+
+    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_UNTIL, zone);
+    for (size_t i = 0; i < observed->n_counters; i++) {
+        const char *text = after_prefix(observed->counters[i].name, name);
+        int64_t seconds;
+
+        if (!text)
+            continue;
+        if (sscanf(text, "%" SCNd64, &seconds) != 1 || seconds <= 0 ||
+            seconds >= USEC_NEVER / USEC_PER_SEC)
+            return USEC_NEVER;
+        if (seconds * USEC_PER_SEC > end)
+            end = seconds * USEC_PER_SEC;
+    }
+    return end > 0 ? end : USEC_NEVER;
+}
+
 /* The kernel holds an isolation as a counter named after the zone, and sets. */
 static int add_isolation(const struct ruleset *observed, const char *zone,
                          struct overrides *closings)
 {
-    struct override isolation = {.kind = OVERRIDE_ISOLATION};
+    struct override isolation = {.kind = OVERRIDE_ISOLATION, .until = read_end(observed, zone)};
     struct override closing;
     int r = read_kept(observed, zone, &isolation);
 
@@ -300,8 +325,9 @@ static int add_suspension(const char *text, struct overrides *closings)
         return -ENOMEM;
     there = (struct override *)overrides_find(closings, OVERRIDE_SUSPENSION, name);
     if (!there) {
-        int r =
-            add_closing(closings, &(struct override){.kind = OVERRIDE_SUSPENSION, .name = name});
+        int r = add_closing(
+            closings,
+            &(struct override){.kind = OVERRIDE_SUSPENSION, .name = name, .until = USEC_NEVER});
 
         if (r < 0)
             return r;

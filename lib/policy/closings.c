@@ -82,14 +82,9 @@ int isolation_tighten(struct override *isolation, const struct override *other)
 
 static int adopt_isolation(struct override *isolation, const struct override *held)
 {
-    struct override stricter = *held;
-
-    /* The kernel does not know when it ends. Of names alone it holds no contents: a state of the
-     * first version of segd is completed by closings_carry(). */
-    stricter.until = isolation->until;
-    if (isolation->n_keep > isolation->n_keep_ids)
-        return 0;
-    return isolation_tighten(isolation, &stricter);
+    /* Of names alone the kernel holds no contents: a state of the first version of segd is
+     * completed by closings_carry(). */
+    return isolation->n_keep > isolation->n_keep_ids ? 0 : isolation_tighten(isolation, held);
 }
 
 /* A suspension that holds all the contents of another, under whatever name, or one of its name. */

@@ -15,6 +15,7 @@
 #include "ruleset/isolation.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,6 +255,19 @@ static int extents_collect(struct compiler *compiler, const struct overrides *ov
     return 0;
 }
 
+/* `isolated/ZONE/until/SECONDS`: a counter that no rule uses. A later end is in the kernel before
+ * it is on the disk. */
+static void note_end(struct compiler *compiler, const struct override *override)
+{
+    char name[CHAIN_NAME_MAX];
+
+    if (override->until == USEC_NEVER)
+        return;
+    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_UNTIL "%" PRId64, override->name,
+             override->until / USEC_PER_SEC);
+    compiler_counter(compiler, name);
+}
+
 static void add_sets(struct compiler *compiler, const struct extents *extents)
 {
     for (size_t i = 0; i < extents->n_copies; i++) {
@@ -261,6 +275,7 @@ static void add_sets(struct compiler *compiler, const struct extents *extents)
 
         isolation_name(&extents->copies[i], "", counter);
         compiler_counter(compiler, counter);
+        note_end(compiler, &extents->copies[i]);
         add_kept(compiler, &extents->copies[i]);
     }
     for (size_t i = 0; i < extents->n_isolations; i++) {

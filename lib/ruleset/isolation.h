@@ -13,7 +13,8 @@
  * committed without the policy: an isolation takes effect as fast with 50,000 flows as with none.
  *
  * What was closed by hand is there to be read back. Of an isolation there is a counter named
- * RULESET_ISOLATED and the zone; for each of its extents the sets of isolation_set_name(), with an
+ * RULESET_ISOLATED and the zone; if it ends, another one with RULESET_UNTIL and the end in seconds
+ * since 1970 after that; for each of its extents the sets of isolation_set_name(), with an
  * interface and addresses in each element, of which all addresses stand for a `whole` interface;
  * and a set `…/kept` with the marks of kept flows, whose comments are their names and contents. A
  * suspension leaves a counter RULESET_SUSPENSION with the name of its flow, for each content one
@@ -21,6 +22,7 @@
  */
 #define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
+#define RULESET_UNTIL "/until/"
 #define RULESET_SUSPENSION "suspension/"
 #define RULESET_NAME "/name/"
 

@@ -343,6 +343,43 @@ START_TEST(stricter)
 }
 END_TEST
 
+/* Where the kernel holds the table. */
+static const enum way without_boot[] = {WAY_RESTART, WAY_STATE_LOST};
+
+/* The kernel is told of a later end before the disk is; where the disk knows it not, or nothing at
+ * all, the end is what the kernel holds. */
+START_TEST(a_start_finds_when_an_isolation_ends)
+{
+    struct override *isolation;
+    usec_t later;
+
+    begin(BASE FLOW("f", "ha", "hb", "udp/7001"));
+    isolate(&tanaka, "a", 60 * USEC_PER_SEC, NULL);
+    isolate(&suzuki, "a", 3600 * USEC_PER_SEC, NULL);
+    isolation = (struct override *)overrides_find(&subject.gateway->state.overrides,
+                                                  OVERRIDE_ISOLATION, "a");
+    later = isolation->until;
+    isolation->until = later - 3000 * USEC_PER_SEC;
+    gateway_keep_state(subject.gateway);
+    come_back(without_boot[_i]);
+    ck_assert(!passes(7001));
+    isolation = (struct override *)overrides_find(&subject.gateway->state.overrides,
+                                                  OVERRIDE_ISOLATION, "a");
+    ck_assert_ptr_nonnull(isolation);
+    ck_assert_int_eq(isolation->until, later);
+
+    isolate(&suzuki, "a", 0, NULL);
+    isolation->until = later;
+    gateway_keep_state(subject.gateway);
+    come_back(without_boot[_i]);
+    isolation = (struct override *)overrides_find(&subject.gateway->state.overrides,
+                                                  OVERRIDE_ISOLATION, "a");
+    ck_assert_ptr_nonnull(isolation);
+    ck_assert_int_eq(isolation->until, USEC_NEVER);
+    end();
+}
+END_TEST
+
 #define RENAMED BASE FLOW("h", "a", "b", "udp/7001")
 
 START_TEST(suspended_flow_does_not_pass_by_another_name)
@@ -615,6 +652,8 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, a_kept_flow_is_what_it_was, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, a_kept_flow_comes_back, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, stricter, 0, 2);
+    tcase_add_loop_test(tests, a_start_finds_when_an_isolation_ends, 0,
+                        (int)ELEMENTS_OF(without_boot));
     tcase_add_loop_test(tests, suspended_flow_does_not_pass_by_another_name, 0, N_WAYS);
     tcase_add_loop_test(tests, swapped_names_change_nothing, 0, N_WAYS);
     tcase_add_loop_test(tests, a_name_that_is_used_again_stays_suspended, 0, N_WAYS);
