@@ -53,27 +53,27 @@ static void make_base(struct policy_model *policy)
 
 static void isolate(struct world *world, const struct target *target)
 {
-    world_isolate(world, OPERATOR, target->zone, NULL, 0);
+    world_isolate(world, OPERATOR, target->zone, NULL, 0, 0);
 }
 
 static void isolate_and_keep(struct world *world, const struct target *target)
 {
     const char *const keep[] = {target->second};
 
-    world_isolate(world, ADMIN, target->zone, keep, 1);
+    world_isolate(world, ADMIN, target->zone, keep, 1, 0);
 }
 
 static void make_stricter(struct world *world, const struct target *target)
 {
     const char *const keep[] = {target->flow, target->second};
 
-    world_isolate(world, ADMIN, target->zone, keep, 2);
+    world_isolate(world, ADMIN, target->zone, keep, 2, 0);
     world_check(world, "isolate with keep");
-    world_isolate(world, OPERATOR, target->zone, keep, 1);
+    world_isolate(world, OPERATOR, target->zone, keep, 1, 0);
     world_check(world, "isolate made stricter");
-    world_isolate(world, OTHER_ADMIN, target->zone, NULL, 0);
+    world_isolate(world, OTHER_ADMIN, target->zone, NULL, 0, 0);
     /* Neither is there a way back. */
-    world_isolate(world, OTHER_ADMIN, target->zone, keep, 2);
+    world_isolate(world, OTHER_ADMIN, target->zone, keep, 2, 0);
 }
 
 static void suspend(struct world *world, const struct target *target)
@@ -90,7 +90,7 @@ static void suspend_both(struct world *world, const struct target *target)
 static void suspend_and_isolate_other(struct world *world, const struct target *target)
 {
     world_suspend(world, OPERATOR, target->second);
-    world_isolate(world, ADMIN, target->other, NULL, 0);
+    world_isolate(world, ADMIN, target->other, NULL, 0, 0);
 }
 
 static const struct {
@@ -461,7 +461,7 @@ static void by_confirm(struct world *world, const struct policy_model *policy)
 static void by_confirm_and_restart(struct world *world, const struct policy_model *policy)
 {
     world_apply(world, policy, WAIT);
-    world_restart(world, RESTART_KILL, NULL, 0);
+    world_restart(world, RESTART_KILL, NULL, 0, 0);
     world_check(world, "restart before it is confirmed");
     if (world->pending)
         world_confirm(world);
@@ -472,7 +472,7 @@ static void back_by_boot(struct world *world, const struct policy_model *policy)
 {
     world_apply(world, policy, WAIT);
     world_check(world, "apply --confirm");
-    world_restart(world, RESTART_BOOT, NULL, 0);
+    world_restart(world, RESTART_BOOT, NULL, 0, 0);
 }
 
 static void back_by_time(struct world *world, const struct policy_model *policy)
@@ -484,7 +484,7 @@ static void back_by_time(struct world *world, const struct policy_model *policy)
 
 static void by_boot(struct world *world, const struct policy_model *policy)
 {
-    world_restart(world, RESTART_BOOT_FILES, policy, 0);
+    world_restart(world, RESTART_BOOT_FILES, policy, 0, 0);
 }
 
 static void and_rollback(struct world *world, const struct policy_model *policy)
@@ -498,7 +498,7 @@ static void and_rollback(struct world *world, const struct policy_model *policy)
 
 static void beside_others(struct world *world, const struct policy_model *policy)
 {
-    bool granted = world_grant(world, OPERATOR, 6, 4, 3);
+    bool granted = world_grant(world, OPERATOR, 6, 4, 3, 2);
 
     world_suspend(world, OPERATOR, "cb");
     world_check(world, "grant, suspend cb");
@@ -576,7 +576,7 @@ START_TEST(closed_stays_closed)
     world.label = cell.label;
     world.by_any_wire = true;
     make_base(&policy);
-    world_start(&world, &policy);
+    world_start(&world, &policy, false);
     world_check(&world, "start");
     closings[cell.closing].make(&world, target);
     world_check(&world, "closing");
@@ -588,7 +588,7 @@ START_TEST(closed_stays_closed)
     /* The files that come by a boot are the first ones, with one flow less. */
     make_base(&files);
     world_drop_flow(&files, "nf");
-    world_restart(&world, cell.restart, &files, (unsigned)_i * 7919);
+    world_restart(&world, cell.restart, &files, (unsigned)_i * 7919, 0);
     world_check(&world, "the restart");
 
     world_open_all(&world);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What operators and admins do, in any order, with restarts, boots and damage between: after each
- * operation packets are compared with the model (world.h). A run is a process with a gateway of its
- * own and a seed, which is told with a failure; the same seed does the same.
+ * What operators, admins and time do, in any order, with restarts, boots and damage between: after
+ * each operation packets are compared with the model (world.h). A run is a process with a gateway
+ * of its own and a seed, which is told with a failure; the same seed does the same.
  *
  *   MODEL_SEED=7 MODEL_RUNS=1    that run alone
  *   MODEL_OPERATIONS=1000        longer runs
@@ -24,7 +24,9 @@
 
 #define RUNS 15
 #define OPERATIONS 100
-#define WAIT 3600 /* seconds that no run lasts */
+#define WAIT 19800 /* seconds: it is up when the sixth hour has passed */
+#define WAIT_HOURS 6
+#define START_HOUR 33 /* of the second day */
 #define ZONES 6
 #define FLOWS 8
 #define NAMES 10 /* of each kind, so that names come again */
@@ -118,6 +120,16 @@ static unsigned any_end(struct run *run, const struct zone_model *zone)
     return chance(run, 30) && some ? some : zone->blocks;
 }
 
+static void set_any_time(struct run *run, struct flow_model *flow)
+{
+    flow->last_day = chance(run, 50) ? run->world.hour / WORLD_DAY + below(run, 4) : 0;
+    flow->opens = flow->closes = 0;
+    if (chance(run, 50)) {
+        flow->opens = (int)below(run, WORLD_DAY);
+        flow->closes = (int)below(run, WORLD_DAY);
+    }
+}
+
 static void add_any_flow(struct run *run)
 {
     const struct zone_model *from = any_zone(run), *to = any_zone(run);
@@ -131,6 +143,8 @@ static void add_any_flow(struct run *run)
                    last);
     if (chance(run, 15))
         run->next.flows[run->next.n_flows - 1].life = LIFE_EXPIRED;
+    else if (chance(run, 35))
+        set_any_time(run, &run->next.flows[run->next.n_flows - 1]);
 }
 
 /* A zone without addresses has the network that nobody can send from, or is gone. */
@@ -188,6 +202,10 @@ static void change_any_flow(struct run *run)
         return;
     if (chance(run, 40)) {
         flow->life = (enum life)below(run, LIFE_DISABLED + 1);
+        return;
+    }
+    if (chance(run, 40)) {
+        set_any_time(run, flow);
         return;
     }
     flow->first = below(run, WORLD_PORTS);
@@ -274,6 +292,21 @@ static void make_next(struct run *run)
         add_any_flow(run);
 }
 
+static void operate_time(struct run *run)
+{
+    int64_t hours = 1 + (int64_t)below(run, 30);
+
+    if (chance(run, 70)) {
+        tell(run, ": %lld h pass", (long long)hours);
+        world_pass(&run->world, hours);
+        return;
+    }
+    if (chance(run, 50) && hours < run->world.hour)
+        hours = -hours;
+    tell(run, ": the clock is set by %lld h", (long long)hours);
+    world_set_clock(&run->world, hours);
+}
+
 /* The next policy: some changes of what is enforced. Those of chance may be invalid, such as by a
  * flow that others cover. */
 static const struct policy_model *change_policy(struct run *run)
@@ -313,18 +346,6 @@ static void operate_apply(struct run *run)
     world_confirm(&run->world);
 }
 
-/* Waits a second. */
-static void operate_back(struct run *run)
-{
-    if (run->world.pending)
-        return;
-    apply(run, 1);
-    if (!run->world.pending)
-        return;
-    tell(run, ": goes back by time");
-    world_go_back(&run->world);
-}
-
 static void operate_rollback(struct run *run)
 {
     json_int_t number = run->world.number - 1 - (json_int_t)below(run, 8);
@@ -357,15 +378,22 @@ static size_t choose_keep(struct run *run, const char *keep[2])
     return n == 2 && strcmp(keep[0], keep[1]) == 0 ? 1 : n;
 }
 
+/* 0: without an end. */
+static int any_hours(struct run *run)
+{
+    return chance(run, 50) ? 1 + (int)below(run, 30) : 0;
+}
+
 static void operate_isolate(struct run *run)
 {
     struct policy_model *policy = &run->world.policy;
     const char *zone = policy->zones[below(run, policy->n_zones)].name, *keep[2];
     size_t n_keep = choose_keep(run, keep);
+    int hours = any_hours(run);
 
-    tell(run, ": isolate %s keep %s %s", zone, n_keep > 0 ? keep[0] : "-",
-         n_keep > 1 ? keep[1] : "-");
-    world_isolate(&run->world, anybody(run), zone, keep, n_keep);
+    tell(run, ": isolate %s keep %s %s for %d h", zone, n_keep > 0 ? keep[0] : "-",
+         n_keep > 1 ? keep[1] : "-", hours);
+    world_isolate(&run->world, anybody(run), zone, keep, n_keep, hours);
 }
 
 /* Somebody makes it stricter who has not made it. */
@@ -378,8 +406,11 @@ static void operate_stricter(struct run *run)
             continue;
         for (size_t j = 0; j < run->world.policy.n_zones; j++)
             if (strcmp(run->world.policy.zones[j].name, model_name(closing)) == 0) {
-                tell(run, ": isolate %s again", model_name(closing));
-                world_isolate(&run->world, anybody(run), run->world.policy.zones[j].name, NULL, 0);
+                int hours = any_hours(run);
+
+                tell(run, ": isolate %s again for %d h", model_name(closing), hours);
+                world_isolate(&run->world, anybody(run), run->world.policy.zones[j].name, NULL, 0,
+                              hours);
                 return;
             }
     }
@@ -399,15 +430,36 @@ static void operate_suspend(struct run *run)
     world_suspend(&run->world, anybody(run), flow->name);
 }
 
+/* What was closed meanwhile is closed in the policy to which it goes back, too. */
+static void operate_back(struct run *run)
+{
+    if (!run->world.pending)
+        apply(run, WAIT);
+    if (!run->world.pending)
+        return;
+    if (chance(run, 50)) {
+        world_check(&run->world, "it");
+        if (chance(run, 60))
+            operate_isolate(run);
+        else
+            operate_suspend(run);
+        world_check(&run->world, "it, meanwhile");
+    }
+    tell(run, ": goes back by time");
+    world_pass(&run->world, WAIT_HOURS);
+    ck_assert(!run->world.pending);
+}
+
 static void operate_grant(struct run *run)
 {
     unsigned from = below(run, WORLD_BLOCKS), to = below(run, WORLD_BLOCKS);
     unsigned port = below(run, WORLD_PORTS);
+    int hours = 1 + (int)below(run, 40);
 
     if (from / 2 == to / 2)
         return;
-    tell(run, ": grant from k%u to k%u port %u", from, to, port);
-    world_grant(&run->world, anybody(run), from, to, port);
+    tell(run, ": grant from k%u to k%u port %u for %d h", from, to, port, hours);
+    world_grant(&run->world, anybody(run), from, to, port, hours);
 }
 
 static void open_one(struct run *run, struct closing *closing)
@@ -443,6 +495,7 @@ static void operate_restart(struct run *run)
     bool generation = restart == RESTART_KILL_POLICY || restart == RESTART_KILL_RECORD ||
                       restart == RESTART_BOOT_POLICY || restart == RESTART_BOOT_RECORD;
     json_int_t damaged;
+    int64_t hours = 0;
     bool plain = restart == RESTART_STOP || restart == RESTART_KILL || restart == RESTART_BOOT;
 
     if (!plain && (world->pending || !world_files_are_noted(world)))
@@ -450,8 +503,10 @@ static void operate_restart(struct run *run)
     /* Whether a boot that takes back a policy also looks at files is not said anywhere. */
     if (world->pending && !world_files_are_noted(world))
         restart = RESTART_KILL;
-    tell(run, ": %s", restart_names[restart]);
-    world_restart(world, restart, change_policy(run), below(run, 1 << 16));
+    if (chance(run, 25))
+        hours = 1 + (int64_t)below(run, 30);
+    tell(run, ": %s after %lld h", restart_names[restart], (long long)hours);
+    world_restart(world, restart, change_policy(run), below(run, 1 << 16), hours);
     if (!generation || restart == RESTART_KILL || restart == RESTART_BOOT)
         return;
     world_check(world, "damage");
@@ -466,9 +521,9 @@ static const struct {
     unsigned weight;
     void (*operate)(struct run *run);
 } operations[] = {
-    {24, operate_apply},  {1, operate_back},     {4, operate_rollback}, {3, operate_files},
+    {24, operate_apply},  {3, operate_back},     {4, operate_rollback}, {3, operate_files},
     {9, operate_isolate}, {3, operate_stricter}, {9, operate_suspend},  {6, operate_grant},
-    {10, operate_open},   {14, operate_restart},
+    {10, operate_open},   {14, operate_restart}, {14, operate_time},
 };
 
 static void operate(struct run *run)
@@ -523,7 +578,8 @@ START_TEST(what_must_pass_passes_and_nothing_else_does)
     run.trace = getenv("MODEL_TRACE") != NULL;
     run.world.label = run.label;
     make_first(&run.next);
-    world_start(&run.world, &run.next);
+    run.world.hour = START_HOUR;
+    world_start(&run.world, &run.next, true);
     for (run.number = 1; run.number <= n; run.number++) {
         snprintf(run.label, sizeof(run.label), "seed %lu, operation %u:", seed, run.number);
         operate(&run);

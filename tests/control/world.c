@@ -11,10 +11,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "calls.h"
@@ -97,6 +102,29 @@ static void print_end(FILE *stream, const struct policy_model *policy, unsigned 
     }
 }
 
+/* Midnight of 2100-01-01: later than the machine's clock. */
+#define HOUR_0 INT64_C(4102444800)
+#define HOUR INT64_C(3600)
+/* The clock stands at so much after each hour, and what ends does at so much: far from each other,
+ * since a run lasts minutes. */
+#define AFTER_HOUR 600
+#define END_AFTER_HOUR 2400
+
+static void print_time(FILE *stream, const struct flow_model *flow)
+{
+    time_t day = (time_t)(HOUR_0 + flow->last_day * WORLD_DAY * HOUR);
+    char text[16];
+    struct tm parts;
+
+    if (flow->last_day > 0 && flow->life == LIFE_LIVE) {
+        strftime(text, sizeof(text), "%Y-%m-%d", gmtime_r(&day, &parts));
+        fprintf(stream, ", expires: %s", text);
+    }
+    if (flow->opens != flow->closes)
+        fprintf(stream, ", schedule: { hours: '%02d:00-%02d:00' }", flow->opens,
+                flow->closes ? flow->closes : WORLD_DAY);
+}
+
 static void print_flows(FILE *stream, const struct policy_model *policy)
 {
     fputs(policy->n_flows ? "flows:\n" : "", stream);
@@ -112,7 +140,9 @@ static void print_flows(FILE *stream, const struct policy_model *policy)
         else
             fprintf(stream, "], services: [udp/%u-%u]", FIRST_PORT + flow->first,
                     FIRST_PORT + flow->last);
-        fprintf(stream, "%s }\n", lives[flow->life]);
+        fputs(lives[flow->life], stream);
+        print_time(stream, flow);
+        fputs(" }\n", stream);
     }
 }
 
@@ -138,10 +168,77 @@ static void remember(struct world *world, json_int_t number)
     world->known[number] = true;
 }
 
-void world_start(struct world *world, const struct policy_model *policy)
+/* Seconds that the daemon's clock is to show. */
+static int64_t shown_second(const struct world *world)
+{
+    return HOUR_0 + world->hour * HOUR + AFTER_HOUR;
+}
+
+static void make_clocks(struct world *world)
+{
+    int memory = memfd_create("clocks", 0);
+    char text[32];
+
+    /* The daemon inherits both. */
+    world->clock_set = eventfd(0, EFD_NONBLOCK);
+    ck_assert_int_ge(memory, 0);
+    ck_assert_int_ge(world->clock_set, 0);
+    ck_assert_int_eq(ftruncate(memory, sizeof(*world->clocks)), 0);
+    world->clocks =
+        mmap(NULL, sizeof(*world->clocks), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    ck_assert_ptr_ne(world->clocks, MAP_FAILED);
+    snprintf(text, sizeof(text), "%d %d", memory, world->clock_set);
+    setenv(CLOCK_VARIABLE, text, 1);
+    world->clocks->set = (shown_second(world) - time(NULL)) * 1000000;
+}
+
+/* Also takes away what has passed in real time since the clock was moved. */
+static void move_clock(struct world *world, int64_t passed, int64_t set)
+{
+    world->passed += passed;
+    world->hour += passed + set;
+    world->clocks->passed += passed * HOUR * 1000000;
+    world->clocks->set = (shown_second(world) - time(NULL)) * 1000000 - world->clocks->passed;
+}
+
+/* When the daemon has read from the eventfd, it does what there is to do, and then it answers. */
+static void tell_clock(struct world *world)
+{
+    struct pollfd poll_set = {.fd = world->clock_set, .events = POLLIN};
+
+    ck_assert_int_eq(eventfd_write(world->clock_set, 1), 0);
+    while (poll(&poll_set, 1, 0) != 0)
+        sched_yield();
+    json_decref(calls_get(world->segd, "GetStatus", NULL));
+}
+
+static void follow_clock(struct world *world)
+{
+    model_end(world);
+    if (world->pending && world->passed >= world->deadline)
+        world_go_back(world);
+}
+
+void world_pass(struct world *world, int64_t hours)
+{
+    move_clock(world, hours, 0);
+    tell_clock(world);
+    follow_clock(world);
+}
+
+void world_set_clock(struct world *world, int64_t hours)
+{
+    move_clock(world, 0, hours);
+    tell_clock(world);
+    follow_clock(world);
+}
+
+void world_start(struct world *world, const struct policy_model *policy, bool own_clocks)
 {
     cleanup_(freep) char *text = world_text(policy);
 
+    if (own_clocks)
+        make_clocks(world);
     world->lab = wires_new();
     people_enter();
     world->segd = segd_start(text);
@@ -184,17 +281,18 @@ static json_t *change(struct world *world, const char *method, json_t *parameter
 }
 
 static void follow(struct world *world, const struct policy_model *policy, json_t *reply,
-                   bool confirm)
+                   int confirm)
 {
     json_int_t number =
         json_integer_value(json_object_get(json_object_get(reply, "generation"), "number"));
-    bool pending = confirm && json_is_true(json_object_get(reply, "made"));
+    bool pending = confirm > 0 && json_is_true(json_object_get(reply, "made"));
 
     world->noted = world->files;
     if (pending) {
         world->before = world->policy;
         world->number_before = world->number;
         world->pending = true;
+        world->deadline = world->passed + confirm / HOUR + 1;
     }
     model_carry(world, policy, pending ? HOLD_PENDING : HOLD_FIRM);
     world->less = false;
@@ -231,8 +329,7 @@ void world_apply(struct world *world, const struct policy_model *policy, int con
 {
     cleanup_(freep) char *text = world_text(policy);
 
-    follow(world, policy, change(world, "Apply", apply_parameters(world, text, confirm)),
-           confirm > 0);
+    follow(world, policy, change(world, "Apply", apply_parameters(world, text, confirm)), confirm);
 }
 
 void world_write_files(struct world *world, const struct policy_model *policy)
@@ -251,8 +348,7 @@ bool world_files_are_noted(const struct world *world)
 void world_apply_files(struct world *world, const struct policy_model *policy, int confirm)
 {
     world_write_files(world, policy);
-    follow(world, policy, change(world, "Apply", apply_parameters(world, NULL, confirm)),
-           confirm > 0);
+    follow(world, policy, change(world, "Apply", apply_parameters(world, NULL, confirm)), confirm);
 }
 
 void world_confirm(struct world *world)
@@ -283,8 +379,7 @@ void world_rollback(struct world *world, json_int_t number)
 
     ck_assert(number > 0 && number < WORLD_HISTORY_MAX && world->known[number]);
     policy = world->history[number];
-    follow(world, &policy, change(world, "Rollback", json_pack("{s:I}", "generation", number)),
-           false);
+    follow(world, &policy, change(world, "Rollback", json_pack("{s:I}", "generation", number)), 0);
 }
 
 static void make_reason(struct world *world, char reason[WORLD_NAME_SIZE])
@@ -303,18 +398,28 @@ static void call(const struct world *world, int person, const char *method, json
                   people[person].name, (int)answer, (int)expected);
 }
 
-void world_isolate(struct world *world, int person, const char *zone, const char *const *keep,
-                   size_t n_keep)
+/* Seconds until the last of so many hours has begun and not ended. */
+static json_int_t span_of(int hours)
 {
+    return hours * HOUR - AFTER_HOUR + END_AFTER_HOUR - HOUR;
+}
+
+void world_isolate(struct world *world, int person, const char *zone, const char *const *keep,
+                   size_t n_keep, int hours)
+{
+    json_t *parameters;
     json_t *kept = json_array();
     char reason[WORLD_NAME_SIZE];
 
     make_reason(world, reason);
     for (size_t i = 0; i < n_keep; i++)
         json_array_append_new(kept, json_string(keep[i]));
-    call(world, person, "Isolate",
-         json_pack("{s:s, s:s, s:o}", "zone", zone, "reason", reason, "keep", kept), DONE);
-    model_isolate(world, person, zone, keep, n_keep, reason);
+    parameters = json_pack("{s:s, s:s, s:o}", "zone", zone, "reason", reason, "keep", kept);
+    if (hours > 0)
+        json_object_set_new(parameters, "seconds", json_integer(span_of(hours)));
+    call(world, person, "Isolate", parameters, DONE);
+    model_isolate(world, person, zone, keep, n_keep,
+                  hours > 0 ? world->hour + hours : WORLD_FOR_EVER, reason);
 }
 
 static int find_releaser(const struct closing *closing)
@@ -426,7 +531,8 @@ static json_t *host_texts(unsigned block, uint16_t number)
     return list;
 }
 
-bool world_grant(struct world *world, int person, unsigned from, unsigned to, unsigned port)
+bool world_grant(struct world *world, int person, unsigned from, unsigned to, unsigned port,
+                 int hours)
 {
     const struct flow_model granted = {
         .from = BIT(from), .to = BIT(to), .first = port, .last = port};
@@ -436,12 +542,12 @@ bool world_grant(struct world *world, int person, unsigned from, unsigned to, un
     make_reason(world, reason);
     snprintf(service, sizeof(service), "udp/%u", FIRST_PORT + port);
     answer = people_call(world->segd, &people[person], "Grant",
-                         json_pack("{s:o, s:o, s:[s], s:i, s:s}", "from", host_texts(from, 7), "to",
-                                   host_texts(to, 9), "services", service, "seconds", 3600,
-                                   "reason", reason),
+                         json_pack("{s:o, s:o, s:[s], s:I, s:s}", "from", host_texts(from, 7), "to",
+                                   host_texts(to, 9), "services", service, "seconds",
+                                   span_of(hours), "reason", reason),
                          NULL);
     if (answer == DONE)
-        model_grant(world, &granted, reason);
+        model_grant(world, &granted, world->hour + hours, reason);
     return answer == DONE;
 }
 
@@ -589,7 +695,7 @@ static void forget_state(struct world *world)
 }
 
 void world_restart(struct world *world, enum restart restart, const struct policy_model *files,
-                   unsigned chance)
+                   unsigned chance, int64_t hours)
 {
     bool booted = restart >= RESTART_BOOT;
     bool spoiled = restart == RESTART_BOOT_POLICY || restart == RESTART_BOOT_RECORD;
@@ -606,9 +712,13 @@ void world_restart(struct world *world, enum restart restart, const struct polic
         forget_state(world);
     if (restart == RESTART_BOOT_FILES)
         world_write_files(world, files);
+    if (hours > 0)
+        move_clock(world, hours, 0);
     segd_start_again(world->segd);
     if (booted)
         boot(world);
+    if (hours > 0)
+        follow_clock(world);
     if (spoiled && !same_text(&world->policy, &world->files)) {
         world->less = true;
         doubt_all(world);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "clock.h"
 #include "people.h"
 #include "tests/lab/wires.h"
 
@@ -42,9 +43,18 @@ enum life {
     LIFE_DISABLED,
 };
 
+/* Time is counted in hours; at hour 0 a day of WORLD_TIMEZONE begins. */
+#define WORLD_DAY 24
+#define WORLD_FOR_EVER INT64_MAX
+
 struct flow_model {
     char name[WORLD_NAME_SIZE];
     enum life life;
+    /* While it lives: its last day, 0: it has none; and from which hour of each day to which it
+     * passes, if they differ. */
+    int64_t last_day;
+    int opens;
+    int closes;
     unsigned from; /* blocks */
     unsigned to;
     unsigned first; /* port */
@@ -119,8 +129,9 @@ struct closing {
     struct held_content keep[4]; /* FIRM or PERHAPS */
     size_t n_keep;
     unsigned makers;                        /* bits of people */
+    int64_t end;                            /* the hour from which it is open again */
     bool forgotten;                         /* the daemon may know makers and reason no more */
-    struct held_name names[WORLD_HELD_MAX]; /* the last FIRM or PENDING one is its name */
+    struct held_name names[WORLD_HELD_MAX]; /* a suspension may hold several */
     size_t n_names;
     struct held_content contents[WORLD_HELD_MAX];
     size_t n_contents;
@@ -134,6 +145,11 @@ struct world {
     struct segd *segd;
     const char *label; /* what is told with a failure; borrowed */
     struct policy_model policy;
+    int64_t hour;
+    struct clocks *clocks; /* of the daemon; NULL: those of the machine */
+    int clock_set;         /* an eventfd, by which the daemon is told that they were moved */
+    int64_t deadline;      /* of a policy that waits, in hours that pass */
+    int64_t passed;        /* hours since the beginning */
     /* Whether addresses that were cut off are to stay so when they come by other wires. */
     bool by_any_wire;
     /* What is enforced may be less than `policy`, never more. */
@@ -177,8 +193,8 @@ bool world_approves(const struct world *world, const struct packet *packet);
 
 /*
  * What the model makes of each event; the rest of this file calls these. An isolation takes in what
- * the zone of its name has in a new policy; a suspension follows its content, and takes in what has
- * its name.
+ * the zone of its name has in a new policy; a suspension follows its contents and names, and takes
+ * in what has one of them.
  */
 void model_clean(struct policy_model *policy);
 void model_carry(struct world *world, const struct policy_model *after, enum hold hold);
@@ -187,20 +203,29 @@ void model_forget_pending(struct world *world);
 /* An older policy may have been there for a while. */
 void model_doubt(struct world *world, const struct policy_model *older);
 void model_isolate(struct world *world, int person, const char *zone, const char *const *keep,
-                   size_t n_keep, const char *reason);
+                   size_t n_keep, int64_t end, const char *reason);
 void model_suspend(struct world *world, const char *flow, const char *reason);
-void model_grant(struct world *world, const struct flow_model *granted, const char *reason);
+void model_grant(struct world *world, const struct flow_model *granted, int64_t end,
+                 const char *reason);
 void model_drop(struct world *world, struct closing *closing);
+/* What has ended by the hour. */
+void model_end(struct world *world);
+bool model_is_open(const struct world *world, const struct flow_model *flow);
 struct closing *model_find_isolation(struct world *world, const char *zone);
 bool model_may_be_suspended(const struct world *world, const struct flow_model *flow);
 const char *model_name(const struct closing *closing);
 
-/* Starts a daemon with this policy, among wires and people. */
-void world_start(struct world *world, const struct policy_model *policy);
+/* Starts a daemon with this policy, among wires and people. With `own_clocks` it must be
+ * segd-steps, and time stands still but for world_pass() and world_set_clock(). */
+void world_start(struct world *world, const struct policy_model *policy, bool own_clocks);
 void world_clear(struct world *world);
 
 /* The policy as the text that the daemon reads; the caller frees it. */
 char *world_text(const struct policy_model *policy);
+
+/* Hours go by; or the clock is set forward or back, not to before hour 0. */
+void world_pass(struct world *world, int64_t hours);
+void world_set_clock(struct world *world, int64_t hours);
 
 /*
  * Changes of the policy, which must be valid. `confirm` in seconds; 0: for good.
@@ -211,22 +236,24 @@ void world_apply_files(struct world *world, const struct policy_model *policy, i
 /* What the daemon says of it. */
 bool world_is_valid(struct world *world, const struct policy_model *policy);
 void world_confirm(struct world *world);
-/* Waits until the policy that nobody confirms has gone back. */
+/* Waits until the policy that nobody confirms has gone back, whose time is up or will be. */
 void world_go_back(struct world *world);
 void world_rollback(struct world *world, json_int_t number);
 void world_write_files(struct world *world, const struct policy_model *policy);
 /* Whether the files are what they were when somebody last decided. */
 bool world_files_are_noted(const struct world *world);
 
-/* What operators do. */
+/* What operators do. An isolation or grant ends within the last of `hours`; 0: an isolation does
+ * not end. */
 void world_isolate(struct world *world, int person, const char *zone, const char *const *keep,
-                   size_t n_keep);
+                   size_t n_keep, int hours);
 /* By somebody who has not made it; asserts that who has made it may not. */
 void world_release(struct world *world, struct closing *closing);
 void world_suspend(struct world *world, int person, const char *flow);
 void world_resume(struct world *world, struct closing *closing);
 /* False where it was refused. */
-bool world_grant(struct world *world, int person, unsigned from, unsigned to, unsigned port);
+bool world_grant(struct world *world, int person, unsigned from, unsigned to, unsigned port,
+                 int hours);
 void world_revoke(struct world *world, struct closing *closing);
 /* Ends all of them, each by somebody who may. */
 void world_open_all(struct world *world);
@@ -250,9 +277,9 @@ enum restart {
     N_RESTARTS,
 };
 extern const char *const restart_names[N_RESTARTS];
-/* `files` of RESTART_BOOT_FILES. `chance` decides which bit. */
+/* `files` of RESTART_BOOT_FILES. `chance` decides which bit. While it is down `hours` pass. */
 void world_restart(struct world *world, enum restart restart, const struct policy_model *files,
-                   unsigned chance);
+                   unsigned chance, int64_t hours);
 
 /* Sends all that is approved, and of all else a part, another one each time; and compares. `what`
  * was done before. */

@@ -261,89 +261,97 @@ static void carry_isolation(struct closing *closing, const struct policy_model *
     add_extent(closing, zone, alone_on(after, zone), HOLD_PERHAPS);
 }
 
-/* Whether this content passed under another name in the policy before: names were swapped. */
+/* Whether this content passed under another name in the policy before, as surely as this. */
 static bool stood_elsewhere(const struct world *world, const struct content *content,
-                            const char *name)
+                            const char *name, enum hold not_suspended)
 {
     for (size_t i = 0; i < world->policy.n_flows; i++) {
         const struct flow_model *flow = &world->policy.flows[i];
         struct content other = content_of(flow);
 
         if (strcmp(flow->name, name) != 0 && are_equal(&other, content) &&
-            !is_suspended(world, flow, HOLD_PERHAPS))
+            !is_suspended(world, flow, not_suspended))
             return true;
     }
     return false;
 }
 
-/* The flow that has the content of the suspension under another name. */
-static const struct flow_model *find_carrier(const struct closing *closing,
-                                             const struct policy_model *after, const char *name)
+/* How surely the policy has what the suspension held under some name. A disabled flow has a content
+ * too, which the model does not know. */
+static bool is_carried(const struct closing *was, const struct policy_model *after, enum hold hold)
 {
     for (size_t i = 0; i < after->n_flows; i++) {
         struct content content = content_of(&after->flows[i]);
 
-        if (strcmp(after->flows[i].name, name) != 0 &&
-            holds(closing->contents, closing->n_contents, &content, HOLD_PENDING))
-            return &after->flows[i];
+        if (holds(was->contents, was->n_contents, &content, hold) ||
+            (content.none && hold == HOLD_PERHAPS))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-static size_t count_carriers(const struct closing *closing, const struct policy_model *after)
+static bool is_alone(const struct world *world)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < after->n_flows; i++) {
-        struct content content = content_of(&after->flows[i]);
-
-        n += holds(closing->contents, closing->n_contents, &content, HOLD_PERHAPS);
-    }
-    return n;
+    for (size_t i = 0; i < world->n_closings; i++)
+        n += world->closings[i].kind == CLOSING_SUSPENSION;
+    return n == 1;
 }
 
-static void add_carriers(struct closing *closing, const struct policy_model *after)
+static enum hold weaker(enum hold one, enum hold other)
 {
-    for (size_t i = 0; i < after->n_flows; i++) {
-        struct content content = content_of(&after->flows[i]);
+    return one < other ? one : other;
+}
 
-        if (holds(closing->contents, closing->n_contents, &content, HOLD_PERHAPS))
-            add_name(closing, after->flows[i].name, HOLD_PERHAPS);
+/* A flow that has a name of the suspension: it stays closed with another content too, unless names
+ * were swapped. Of two suspensions one may have the name that the other would take. */
+static void carry_name(const struct world *world, struct closing *closing,
+                       const struct closing *was, const struct held_name *held,
+                       const struct policy_model *after, enum hold hold)
+{
+    const struct flow_model *flow = find_flow(after, held->name);
+    struct content content;
+
+    if (!flow)
+        return;
+    content = content_of(flow);
+    if (content.none || holds(was->contents, was->n_contents, &content, HOLD_PENDING))
+        return;
+    if (is_carried(was, after, HOLD_PENDING) && is_alone(world) &&
+        stood_elsewhere(world, &content, held->name, HOLD_PERHAPS)) {
+        forget_name(closing, held->name);
+    } else if (is_carried(was, after, HOLD_PERHAPS) &&
+               stood_elsewhere(world, &content, held->name, HOLD_PENDING)) {
+        forget_name(closing, held->name);
+        add_name(closing, held->name, HOLD_PERHAPS);
+        add_content(closing, &content, HOLD_PERHAPS);
+    } else {
+        add_content(closing, &content, weaker(held->hold, hold));
     }
+}
+
+/* The names that what is held has in this policy. */
+static void carry_contents(struct closing *closing, const struct policy_model *after,
+                           enum hold most)
+{
+    for (enum hold hold = HOLD_PERHAPS; hold <= most; hold++)
+        for (size_t i = 0; i < after->n_flows; i++) {
+            struct content content = content_of(&after->flows[i]);
+
+            if (holds(closing->contents, closing->n_contents, &content, hold))
+                add_name(closing, after->flows[i].name, hold);
+        }
 }
 
 static void carry_suspension(const struct world *world, struct closing *closing,
                              const struct policy_model *after, enum hold hold)
 {
-    char name[WORLD_NAME_SIZE];
-    const struct flow_model *named, *carrier;
-    enum hold sure;
-    bool swapped = false;
+    const struct closing was = *closing;
 
-    strcpy(name, model_name(closing));
-    sure = has_name(closing, name, HOLD_PENDING) ? hold : HOLD_PERHAPS;
-    named = find_flow(after, name);
-    carrier = find_carrier(closing, after, name);
-    if (named) {
-        struct content content = content_of(named);
-
-        if (!content.none &&
-            !holds(closing->contents, closing->n_contents, &content, HOLD_PENDING)) {
-            swapped = carrier && stood_elsewhere(world, &content, name);
-            if (!swapped)
-                add_content(closing, &content, sure);
-        }
-    }
-    if (!carrier)
-        return;
-    if (swapped)
-        forget_name(closing, name);
-    for (size_t i = 0; i < closing->n_names; i++)
-        closing->names[i].hold = HOLD_PERHAPS;
-    /* Of several that carry it each may give it the name. */
-    add_carriers(closing, after);
-    add_name(closing, carrier->name,
-             (named && !swapped) || count_carriers(closing, after) > 1 ? HOLD_PERHAPS : hold);
+    for (size_t i = 0; i < was.n_names; i++)
+        carry_name(world, closing, &was, &was.names[i], after, hold);
+    carry_contents(closing, after, hold);
 }
 
 /* A grant surely goes on where both of its zones are what they were. */
@@ -430,6 +438,8 @@ void model_doubt(struct world *world, const struct policy_model *older)
                 has_name(closing, older->flows[j].name, HOLD_PERHAPS))
                 add_content(closing, &content, HOLD_PERHAPS);
         }
+        if (closing->kind == CLOSING_SUSPENSION)
+            carry_contents(closing, older, HOLD_PERHAPS);
     }
 }
 
@@ -438,7 +448,7 @@ static struct closing *add_closing(struct world *world, enum closing_kind kind, 
     struct closing *closing = &world->closings[world->n_closings];
 
     ck_assert_uint_lt(world->n_closings, WORLD_CLOSINGS_MAX);
-    *closing = (struct closing){.kind = kind};
+    *closing = (struct closing){.kind = kind, .end = WORLD_FOR_EVER};
     world_rename(closing->reason, reason);
     world->n_closings++;
     return closing;
@@ -471,7 +481,7 @@ static void intersect_keep(struct closing *closing, const struct held_content *k
 }
 
 void model_isolate(struct world *world, int person, const char *zone, const char *const *keep,
-                   size_t n_keep, const char *reason)
+                   size_t n_keep, int64_t end, const char *reason)
 {
     struct closing *closing = model_find_isolation(world, zone);
     const struct zone_model *cut = world_zone(&world->policy, zone);
@@ -482,11 +492,14 @@ void model_isolate(struct world *world, int person, const char *zone, const char
         kept[i] = (struct held_content){content_of(world_flow(&world->policy, keep[i])), HOLD_FIRM};
     if (closing) {
         intersect_keep(closing, kept, n_keep);
+        if (closing->end < end)
+            closing->end = end;
     } else {
         closing = add_closing(world, CLOSING_ISOLATION, reason);
         add_name(closing, zone, HOLD_FIRM);
         memcpy(closing->keep, kept, n_keep * sizeof(kept[0]));
         closing->n_keep = n_keep;
+        closing->end = end;
     }
     closing->makers |= BIT(person);
     add_extent(closing, cut, alone_on(&world->policy, cut), HOLD_FIRM);
@@ -501,10 +514,12 @@ void model_suspend(struct world *world, const char *flow, const char *reason)
     add_content(closing, &content, HOLD_FIRM);
 }
 
-void model_grant(struct world *world, const struct flow_model *granted, const char *reason)
+void model_grant(struct world *world, const struct flow_model *granted, int64_t end,
+                 const char *reason)
 {
     struct closing *closing = add_closing(world, CLOSING_GRANT, reason);
 
+    closing->end = end;
     closing->granted = *granted;
     closing->sure = true;
 }
@@ -515,6 +530,24 @@ void model_drop(struct world *world, struct closing *closing)
 
     memmove(closing, closing + 1, after * sizeof(*closing));
     world->n_closings--;
+}
+
+void model_end(struct world *world)
+{
+    for (size_t i = world->n_closings; i-- > 0;)
+        if (world->closings[i].end <= world->hour)
+            model_drop(world, &world->closings[i]);
+}
+
+bool model_is_open(const struct world *world, const struct flow_model *flow)
+{
+    int64_t now = world->hour % WORLD_DAY;
+
+    if (flow->last_day > 0 && world->hour >= (flow->last_day + 1) * WORLD_DAY)
+        return false;
+    if (flow->opens < flow->closes)
+        return flow->opens <= now && now < flow->closes;
+    return flow->opens == flow->closes || now >= flow->opens || now < flow->closes;
 }
 
 static const struct zone_model *zone_at(const struct policy_model *policy, unsigned wire,
@@ -606,7 +639,7 @@ static void count_flows(const struct world *world, const struct packet *packet, 
         struct content content = content_of(flow);
         enum expectation verdict;
 
-        if (flow->life != LIFE_LIVE || !covers(flow, packet) ||
+        if (flow->life != LIFE_LIVE || !model_is_open(world, flow) || !covers(flow, packet) ||
             is_suspended(world, flow, HOLD_PENDING))
             continue;
         verdict = judge_by(world, &content, packet);
