@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "compiled/compiled.h"
+#include "daemon/held.h"
 #include "kernel/nftables.h"
 #include "policy/overrides.h"
 
@@ -33,16 +34,6 @@ int enforcement_fd(const struct enforcement *enforcement);
 /* Whether the kernel keeps others from changing the table. */
 bool enforcement_owns(const struct enforcement *enforcement);
 
-/* What the kernel holds when the daemon starts. */
-struct held {
-    bool enforced;       /* there is a table of this name, and it is not dormant */
-    bool is_ours;        /* this socket owned it ever since it was committed: nobody changed it */
-    uint64_t generation; /* of the policy, as the table says; 0: it does not say */
-    /* Isolations, with what they cut off and keep, and suspensions, with what they stop. */
-    struct overrides closings;
-    struct ruleset *ruleset; /* the table as dumped; NULL if there was none */
-};
-void held_clear(struct held *held);
 /* Whether a flow of this name is live in the ruleset, which may be NULL. */
 bool enforcement_has_live(const struct ruleset *ruleset, const char *flow);
 /* Returns 0 or -errno. */
