@@ -25,140 +25,16 @@
 #include "calls.h"
 #include "sandbox.h"
 
-#define FIRST_PORT 7001
 #define OTHER_PORT 7999
 #define OPEN_SOURCE_PORT 40000
 /* Of the packets that nothing approves one of so many is sent in a round. */
 #define PARTS 7
 #define LEFT_ALONE (-1)
 
-static const char *const wire_names[WORLD_WIRES] = {"a0", "a1", "b0", "c0"};
-static const char *const networks[WORLD_BLOCKS + 1] = {
-    "10.1.0.0/17, 'fd00:1::/33'",   "10.1.128.0/17, 'fd00:1:8000::/33'",
-    "10.2.0.0/17, 'fd00:2::/33'",   "10.2.128.0/17, 'fd00:2:8000::/33'",
-    "10.3.0.0/17, 'fd00:3::/33'",   "10.3.128.0/17, 'fd00:3:8000::/33'",
-    "10.4.0.0/17, 'fd00:4::/33'",   "10.4.128.0/17, 'fd00:4:8000::/33'",
-    "10.99.0.0/16, 'fd00:99::/32'",
-};
-
-static const char *const lives[] = {
-    [LIFE_LIVE] = "",
-    [LIFE_EXPIRED] = ", expires: 2020-01-01",
-    [LIFE_DISABLED] = ", enabled: false",
-};
-
-static void print_zones(FILE *stream, const struct policy_model *policy)
-{
-    fputs("segd: 1\ntimezone: UTC\nzones:\n", stream);
-    for (size_t i = 0; i < policy->n_zones; i++) {
-        const struct zone_model *zone = &policy->zones[i];
-        const char *comma = "";
-
-        fprintf(stream, "  %s: { class: other, interfaces: [", zone->name);
-        for (unsigned wire = 0; wire < WORLD_WIRES; wire++)
-            if (zone->wires & BIT(wire)) {
-                fprintf(stream, "%s%s", comma, wire_names[wire]);
-                comma = ", ";
-            }
-        fputs("], networks: [", stream);
-        comma = "";
-        for (unsigned block = 0; block <= WORLD_BLOCKS; block++)
-            if (zone->blocks & BIT(block)) {
-                fprintf(stream, "%s%s", comma, networks[block]);
-                comma = ", ";
-            }
-        fputs("] }\n", stream);
-    }
-}
-
-static void print_groups(FILE *stream, const struct policy_model *policy)
-{
-    fputs("groups:\n", stream);
-    for (size_t i = 0; i < policy->n_zones; i++)
-        for (unsigned block = 0; block <= WORLD_BLOCKS; block++)
-            if (policy->zones[i].blocks & BIT(block))
-                fprintf(stream, "  k%u: { zone: %s, members: [%s] }\n", block,
-                        policy->zones[i].name, networks[block]);
-}
-
-/* Zones where the end has all of one, else groups. */
-static void print_end(FILE *stream, const struct policy_model *policy, unsigned blocks)
-{
-    const char *comma = "";
-
-    for (size_t i = 0; i < policy->n_zones; i++) {
-        const struct zone_model *zone = &policy->zones[i];
-
-        if ((zone->blocks & blocks) == zone->blocks) {
-            fprintf(stream, "%s%s", comma, zone->name);
-            comma = ", ";
-            continue;
-        }
-        for (unsigned block = 0; block <= WORLD_BLOCKS; block++)
-            if (zone->blocks & blocks & BIT(block)) {
-                fprintf(stream, "%sk%u", comma, block);
-                comma = ", ";
-            }
-    }
-}
-
-/* Midnight of 2100-01-01: later than the machine's clock. */
-#define HOUR_0 INT64_C(4102444800)
-#define HOUR INT64_C(3600)
 /* The clock stands at so much after each hour, and what ends does at so much: far from each other,
  * since a run lasts minutes. */
 #define AFTER_HOUR 600
 #define END_AFTER_HOUR 2400
-
-static void print_time(FILE *stream, const struct flow_model *flow)
-{
-    time_t day = (time_t)(HOUR_0 + flow->last_day * WORLD_DAY * HOUR);
-    char text[16];
-    struct tm parts;
-
-    if (flow->last_day > 0 && flow->life == LIFE_LIVE) {
-        strftime(text, sizeof(text), "%Y-%m-%d", gmtime_r(&day, &parts));
-        fprintf(stream, ", expires: %s", text);
-    }
-    if (flow->opens != flow->closes)
-        fprintf(stream, ", schedule: { hours: '%02d:00-%02d:00' }", flow->opens,
-                flow->closes ? flow->closes : WORLD_DAY);
-}
-
-static void print_flows(FILE *stream, const struct policy_model *policy)
-{
-    fputs(policy->n_flows ? "flows:\n" : "", stream);
-    for (size_t i = 0; i < policy->n_flows; i++) {
-        const struct flow_model *flow = &policy->flows[i];
-
-        fprintf(stream, "  %s: { from: [", flow->name);
-        print_end(stream, policy, flow->from);
-        fputs("], to: [", stream);
-        print_end(stream, policy, flow->to);
-        if (flow->last == WORLD_ANY)
-            fputs("], services: [any]", stream);
-        else
-            fprintf(stream, "], services: [udp/%u-%u]", FIRST_PORT + flow->first,
-                    FIRST_PORT + flow->last);
-        fputs(lives[flow->life], stream);
-        print_time(stream, flow);
-        fputs(" }\n", stream);
-    }
-}
-
-char *world_text(const struct policy_model *policy)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-
-    ck_assert_ptr_nonnull(stream);
-    print_zones(stream, policy);
-    print_groups(stream, policy);
-    print_flows(stream, policy);
-    ck_assert_int_eq(fclose(stream), 0);
-    return text;
-}
 
 static void remember(struct world *world, json_int_t number)
 {
@@ -171,7 +47,7 @@ static void remember(struct world *world, json_int_t number)
 /* Seconds that the daemon's clock is to show. */
 static int64_t shown_second(const struct world *world)
 {
-    return HOUR_0 + world->hour * HOUR + AFTER_HOUR;
+    return WORLD_HOUR_0 + world->hour * WORLD_HOUR + AFTER_HOUR;
 }
 
 static void make_clocks(struct world *world)
@@ -197,7 +73,7 @@ static void move_clock(struct world *world, int64_t passed, int64_t set)
 {
     world->passed += passed;
     world->hour += passed + set;
-    world->clocks->passed += passed * HOUR * 1000000;
+    world->clocks->passed += passed * WORLD_HOUR * 1000000;
     world->clocks->set = (shown_second(world) - time(NULL)) * 1000000 - world->clocks->passed;
 }
 
@@ -292,7 +168,7 @@ static void follow(struct world *world, const struct policy_model *policy, json_
         world->before = world->policy;
         world->number_before = world->number;
         world->pending = true;
-        world->deadline = world->passed + confirm / HOUR + 1;
+        world->deadline = world->passed + confirm / WORLD_HOUR + 1;
     }
     model_carry(world, policy, pending ? HOLD_PENDING : HOLD_FIRM);
     world->less = false;
@@ -401,7 +277,7 @@ static void call(const struct world *world, int person, const char *method, json
 /* Seconds until the last of so many hours has begun and not ended. */
 static json_int_t span_of(int hours)
 {
-    return hours * HOUR - AFTER_HOUR + END_AFTER_HOUR - HOUR;
+    return hours * WORLD_HOUR - AFTER_HOUR + END_AFTER_HOUR - WORLD_HOUR;
 }
 
 void world_isolate(struct world *world, int person, const char *zone, const char *const *keep,
@@ -540,7 +416,7 @@ bool world_grant(struct world *world, int person, unsigned from, unsigned to, un
     enum answer answer;
 
     make_reason(world, reason);
-    snprintf(service, sizeof(service), "udp/%u", FIRST_PORT + port);
+    snprintf(service, sizeof(service), "udp/%u", WORLD_FIRST_PORT + port);
     answer = people_call(world->segd, &people[person], "Grant",
                          json_pack("{s:o, s:o, s:[s], s:I, s:s}", "from", host_texts(from, 7), "to",
                                    host_texts(to, 9), "services", service, "seconds",
@@ -752,7 +628,8 @@ static struct frame probe_frame(const struct world *world, const struct probe *p
         .source = host(probe->family, packet->from, 7),
         .destination = host(probe->family, packet->to, 9),
         .source_port = probe->family == FAMILY_IPV4 ? OPEN_SOURCE_PORT : world->source_port,
-        .port = (uint16_t)(packet->port == WORLD_ANY ? OTHER_PORT : FIRST_PORT + packet->port),
+        .port =
+            (uint16_t)(packet->port == WORLD_ANY ? OTHER_PORT : WORLD_FIRST_PORT + packet->port),
     };
 
     return probe->reply ? wires_answer(&frame) : frame;
@@ -834,7 +711,7 @@ static void complain(const struct world *world, const char *what, const struct p
     /* Check's messages have a limit. */
     fprintf(stderr, "%s: after %s\n%s%s\n%s\n", world->label, what, text, overrides, findings);
     ck_abort_msg("%s: after %s: k%u on %s to k%u port %u %s %s %s", world->label, what,
-                 packet->from, wire_names[packet->wire], packet->to, packet->port,
+                 packet->from, world_wire_names[packet->wire], packet->to, packet->port,
                  probe->family == FAMILY_IPV4 ? "IPv4" : "IPv6", probe->reply ? "reply" : "request",
                  probe->arrived ? "passed, and must not" : "did not pass, and must");
 }

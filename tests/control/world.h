@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "clock.h"
 #include "people.h"
@@ -22,6 +23,7 @@
 #define WORLD_NOWHERE 8
 #define WORLD_PORTS 5
 #define WORLD_ANY 5
+#define WORLD_FIRST_PORT 7001
 
 #define WORLD_NAME_SIZE 16
 #define WORLD_ZONES_MAX 10
@@ -45,6 +47,9 @@ enum life {
 
 /* Time is counted in hours; at hour 0 a day of WORLD_TIMEZONE begins. */
 #define WORLD_DAY 24
+/* In seconds: midnight of 2100-01-01, later than the machine's clock. */
+#define WORLD_HOUR_0 INT64_C(4102444800)
+#define WORLD_HOUR INT64_C(3600)
 #define WORLD_FOR_EVER INT64_MAX
 
 struct flow_model {
@@ -222,6 +227,7 @@ void world_clear(struct world *world);
 
 /* The policy as the text that the daemon reads; the caller frees it. */
 char *world_text(const struct policy_model *policy);
+extern const char *const world_wire_names[WORLD_WIRES];
 
 /* Hours go by; or the clock is set forward or back, not to before hour 0. */
 void world_pass(struct world *world, int64_t hours);
