@@ -29,8 +29,6 @@
  * other axis is tried. */
 #define SWEEP_FACTOR 8
 #define SWEEP_FREE 4096
-/* No sweep may do more: about a second. */
-#define WORK_MAX ((size_t)100 * 1000 * 1000)
 
 struct filler {
     struct class *class;
@@ -146,7 +144,8 @@ static int filler_sweep(struct filler *filler, enum sweep_axis axis, size_t work
 
     r = sweep_parts(&build->parts, filler->members, filler->n_members, axis, &work,
                     &build->overlaps, filler_subtract, filler);
-    build->work_left -= allowed - work;
+    work = allowed - work;
+    build->work_left -= work < build->work_left ? work : build->work_left;
     if (r == 0)
         build->rows_left = filler->rows_left;
     return r;
@@ -164,7 +163,8 @@ int class_fill(struct class *class, const struct class *classes, const uint32_t 
                         .end = NO_CLASS,
                         .takes = filler_yields,
                         .left = filler_keep,
-                        .userdata = &filler},
+                        .userdata = &filler,
+                        .steps = &build->work_left},
     };
     size_t work = SWEEP_FREE;
     int r;
@@ -176,7 +176,7 @@ int class_fill(struct class *class, const struct class *classes, const uint32_t 
     if (r == -E2BIG)
         r = filler_sweep(&filler, SWEEP_SERVICES, work);
     if (r == -E2BIG)
-        r = filler_sweep(&filler, SWEEP_DESTINATIONS, WORK_MAX);
+        r = filler_sweep(&filler, SWEEP_DESTINATIONS, build->work_left);
     if (r == -E2BIG && n_members > 0)
         build->culprit = build->parts.parts[members[n_members - 1]].flow;
     subtraction_clear(&filler.subtraction);

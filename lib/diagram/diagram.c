@@ -65,13 +65,13 @@ struct range_row class_row(const struct class *class, size_t i)
 }
 
 static uint32_t class_decide(const struct class *class, ip_number destination,
-                             service_number service, enum decided_by *ret_by)
+                             service_number service, struct decision *decision)
 {
     size_t i = class_find_exact(class, destination, service);
 
     if (i < class->n_exact && class->exact[i].destination == destination &&
         class->exact[i].service == service) {
-        *ret_by = DECIDED_BY_CLASS_EXACT;
+        decision->by = DECIDED_BY_CLASS_EXACT;
         return class->exact[i].flow;
     }
 
@@ -80,9 +80,10 @@ static uint32_t class_decide(const struct class *class, ip_number destination,
 
         if (row->destination.first > destination)
             break;
+        decision->looked++;
         if (destination <= row->destination.last && service >= row->services.first &&
             service <= row->services.last) {
-            *ret_by = DECIDED_BY_CLASS_RANGES;
+            decision->by = DECIDED_BY_CLASS_RANGES;
             return row->flow;
         }
     }
@@ -108,15 +109,17 @@ bool pair_has_point(const struct pair *pair, ip_number source, ip_number destina
 }
 
 static uint32_t decide_pool(const struct pair *pair, ip_number source, ip_number destination,
-                            service_number service)
+                            service_number service, struct decision *decision)
 {
-    size_t i = ranges_find(pair->pool, pair->n_pool, sizeof(*pair->pool), source);
+    size_t i = BISECT(pair->n_pool, j, pair->pool_reach[j] < source);
 
     for (; i < pair->n_pool && pair->pool[i].source.first <= source; i++) {
         const struct range_row *row = &pair->pool[i];
 
-        if (destination >= row->destination.first && destination <= row->destination.last &&
-            service >= row->services.first && service <= row->services.last)
+        decision->looked++;
+        if (source <= row->source.last && destination >= row->destination.first &&
+            destination <= row->destination.last && service >= row->services.first &&
+            service <= row->services.last)
             return row->flow;
     }
     return NO_FLOW;
@@ -136,7 +139,7 @@ struct decision pair_decide_wide(const struct pair *pair, ip_number source, ip_n
 {
     struct decision decision = {.flow = NO_FLOW, .pair = pair, .class = NO_CLASS};
 
-    decision.flow = decide_pool(pair, source, destination, service);
+    decision.flow = decide_pool(pair, source, destination, service, &decision);
     if (decision.flow != NO_FLOW) {
         decision.by = DECIDED_BY_POOL;
         return decision;
@@ -148,7 +151,7 @@ struct decision pair_decide_wide(const struct pair *pair, ip_number source, ip_n
             decision.class = class;
         else
             decision.links++;
-        decision.flow = class_decide(&pair->classes[class], destination, service, &decision.by);
+        decision.flow = class_decide(&pair->classes[class], destination, service, &decision);
         if (decision.flow != NO_FLOW)
             return decision;
     }
@@ -198,6 +201,7 @@ void pair_clear(struct pair *pair)
     free(pair->classes);
     free(pair->sources);
     free(pair->pool);
+    free(pair->pool_reach);
     free(pair->exact);
     *pair = (struct pair){0};
 }

@@ -77,6 +77,9 @@ struct pair {
     size_t n_exact;
     struct range_row *pool; /* sorted by (source, destination, services) */
     size_t n_pool;
+    /* For each row of the pool the highest source of it and those before: what a search needs where
+     * sources overlap, as those of boxes do. */
+    ip_number *pool_reach;
     struct source_row *sources; /* sorted, disjoint */
     size_t n_sources;
     struct class *classes;
@@ -104,7 +107,7 @@ struct diagram {
  * -ENOMEM
  */
 #define DIAGRAM_ROWS_MAX ((size_t)4 * 1000 * 1000)
-#define DIAGRAM_WORK_MAX ((size_t)400 * 1000 * 1000)
+#define DIAGRAM_WORK_MAX ((size_t)50 * 1000 * 1000)
 int diagram_new(const struct policy *policy, const struct flow_states *states,
                 struct diagnostics *diagnostics, struct diagram **ret_diagram);
 struct diagram *diagram_free(struct diagram *diagram);
@@ -135,6 +138,7 @@ struct decision {
     const struct pair *pair; /* NULL where the pair has no flows; borrowed from the diagram */
     uint32_t class;
     unsigned links; /* parents followed */
+    size_t looked;  /* rows looked at */
 };
 
 /* The flow that owns the packet, by the diagram; and by reading the policy's flows in order, as

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "diagram/boxes.h"
 #include "diagram/class.h"
 #include "diagram/source_tree.h"
 
@@ -26,6 +27,18 @@
 #ifndef POOL_ROWS_MAX
 #define POOL_ROWS_MAX 16
 #endif
+/* Classes of a pair may have so many rows, and take so many steps to make, for each range of
+ * sources, destinations and services of its flows, and so many anyway. */
+#ifndef CLASS_ROWS_FACTOR
+#define CLASS_ROWS_FACTOR 16
+#endif
+#ifndef CLASS_ROWS_FREE
+#define CLASS_ROWS_FREE 16384
+#endif
+#define CLASS_WORK_FACTOR 64
+#define CLASS_WORK_FREE ((size_t)1000 * 1000)
+/* More boxes than this are not worth an interval map, which is asked row by row. */
+#define BOXES_MAX 65536
 
 struct builder {
     struct pair *pair;
@@ -235,7 +248,28 @@ static int builder_keep_sources(struct builder *builder, const struct source_pla
     return 0;
 }
 
-static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members)
+/* Sorts the pool, and finds how far the sources of its rows reach. 0 or -ENOMEM. */
+static int builder_sort_pool(struct builder *builder)
+{
+    struct pair *pair = builder->pair;
+
+    if (pair->n_pool == 0)
+        return 0;
+    qsort(pair->pool, pair->n_pool, sizeof(*pair->pool), range_row_compare);
+
+    pair->pool_reach = calloc(pair->n_pool, sizeof(*pair->pool_reach));
+    if (!pair->pool_reach)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < pair->n_pool; i++) {
+        pair->pool_reach[i] = pair->pool[i].source.last;
+        if (i > 0 && pair->pool_reach[i - 1] > pair->pool_reach[i])
+            pair->pool_reach[i] = pair->pool_reach[i - 1];
+    }
+    return 0;
+}
+
+static int builder_classes(struct builder *builder, const uint32_t *members, size_t n_members)
 {
     cleanup_(source_plan_clear) struct source_plan plan = {0};
     cleanup_(freep) uint32_t *kept = NULL;
@@ -257,24 +291,87 @@ static int builder_wide(struct builder *builder, const uint32_t *members, size_t
         return -ENOMEM;
 
     r = builder_pool(builder, &plan, kept);
-    if (r < 0)
-        return r;
-    if (pair->n_pool > 1)
-        qsort(pair->pool, pair->n_pool, sizeof(*pair->pool), range_row_compare);
-
-    r = builder_compact(builder, kept);
+    if (r == 0)
+        r = builder_sort_pool(builder);
+    if (r == 0)
+        r = builder_compact(builder, kept);
     if (r < 0)
         return r;
     return builder_keep_sources(builder, &plan, kept);
+}
+
+static int builder_add_box(const struct range_row *box, void *userdata)
+{
+    struct builder *builder = userdata;
+
+    if (builder->build->rows_left == 0 || builder->pair->n_pool == BOXES_MAX)
+        return -E2BIG;
+    builder->build->rows_left--;
+    return builder_pool_row(builder, box);
+}
+
+/* All rows of the wide flows as boxes in the pool, in place of what classes have left there. */
+static int builder_boxes(struct builder *builder, const uint32_t *members, size_t n_members,
+                         size_t n_points)
+{
+    struct pair *pair = builder->pair;
+    int r;
+
+    for (size_t i = 0; i < pair->n_classes; i++)
+        class_clear(&pair->classes[i]);
+    pair->n_classes = pair->n_sources = pair->n_pool = 0;
+    pair->n_exact = n_points;
+
+    r = boxes_make(members, n_members, builder->build, builder_add_box, builder);
+    return r < 0 ? r : builder_sort_pool(builder);
+}
+
+/* What classes may cost: so much for each range of a flow, and so much anyway. */
+static void builder_limit(struct build *build, const uint32_t *members, size_t n_members)
+{
+    size_t ranges = 0, rows, work;
+
+    for (size_t i = 0; i < n_members; i++) {
+        const struct part *part = &build->parts.parts[members[i]];
+
+        ranges += part->sources.n_ranges + part_weight(part);
+    }
+    rows = CLASS_ROWS_FREE + CLASS_ROWS_FACTOR * ranges;
+    work = CLASS_WORK_FREE + CLASS_WORK_FACTOR * ranges;
+    build->rows_left = rows < build->rows_left ? rows : build->rows_left;
+    build->work_left = work < build->work_left ? work : build->work_left;
+}
+
+/* By classes, or as boxes where those would be very many. */
+static int builder_wide(struct builder *builder, const uint32_t *members, size_t n_members)
+{
+    struct build *build = builder->build;
+    size_t rows = build->rows_left, work = build->work_left, n_points = builder->pair->n_exact;
+    size_t rows_limit, work_limit;
+    int r;
+
+    builder_limit(build, members, n_members);
+    rows_limit = build->rows_left;
+    work_limit = build->work_left;
+    r = builder_classes(builder, members, n_members);
+    build->work_left += work - work_limit;
+    if (r != -E2BIG) {
+        build->rows_left += rows - rows_limit;
+        return r;
+    }
+
+    build->rows_left = rows;
+    return builder_boxes(builder, members, n_members, n_points);
 }
 
 /*
  * Of equal points the first flow's stays, and of a point that an earlier wide flow covers nothing
  * does: it is found in the tables after this one. A later wide flow loses the point.
  */
-static void builder_settle_points(struct builder *builder)
+static int builder_settle_points(struct builder *builder)
 {
-    struct overlaps *overlaps = &builder->build->overlaps;
+    struct build *build = builder->build;
+    struct overlaps *overlaps = &build->overlaps;
     struct pair *pair = builder->pair;
     size_t n = 0;
 
@@ -283,6 +380,7 @@ static void builder_settle_points(struct builder *builder)
 
     for (size_t i = 0; i < pair->n_exact; i++) {
         const struct exact_row row = pair->exact[i];
+        struct decision decision;
         uint32_t wide;
 
         if (n > 0 && pair->exact[n - 1].source == row.source &&
@@ -292,7 +390,13 @@ static void builder_settle_points(struct builder *builder)
             continue;
         }
 
-        wide = pair_decide_wide(pair, row.source, row.destination, row.service).flow;
+        decision = pair_decide_wide(pair, row.source, row.destination, row.service);
+        if (decision.looked > build->work_left) {
+            build->culprit = row.flow;
+            return -E2BIG;
+        }
+        build->work_left -= decision.looked;
+        wide = decision.flow;
         if (wide < row.flow) {
             overlaps_note(overlaps, row.flow, wide);
             continue;
@@ -302,6 +406,7 @@ static void builder_settle_points(struct builder *builder)
         pair->exact[n++] = row;
     }
     pair->n_exact = n;
+    return 0;
 }
 
 int pair_build(struct pair *pair, struct build *build)
@@ -332,6 +437,5 @@ int pair_build(struct pair *pair, struct build *build)
             return r;
     }
 
-    builder_settle_points(&builder);
-    return 0;
+    return builder_settle_points(&builder);
 }

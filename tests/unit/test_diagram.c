@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "checks.h"
+#include "diagram/assemble.h"
 #include "diagram/diagram.h"
 #include "tests/reading.h"
 
@@ -295,6 +296,87 @@ START_TEST(flow_after_the_flows_of_all_networks_inside_is_left_if_one_lets_it)
 }
 END_TEST
 
+/* Flow after flow the same ranges of sources, destinations and ports, each moved by a little, so
+ * that each overlaps with half of the others in all three. */
+static void write_moved(FILE *stream, unsigned n_flows)
+{
+    fputs("groups:\n", stream);
+    for (unsigned i = 0; i < n_flows; i++) {
+        unsigned first = 4096 + i * 97, last = first + n_flows / 2 * 97;
+
+        for (unsigned zone = 0; zone < 2; zone++)
+            fprintf(stream, "  %c%u: { zone: %c, members: [%u.%u.%u.%u-%u.%u.%u.%u] }\n",
+                    "ab"[zone], i, "ab"[zone], 10 + 10 * zone, first >> 16, first >> 8 & 0xff,
+                    first & 0xff, 10 + 10 * zone, last >> 16, last >> 8 & 0xff, last & 0xff);
+    }
+    fputs("flows:\n", stream);
+    for (unsigned i = 0; i < n_flows; i++)
+        fprintf(stream, "  f%u: { from: a%u, to: b%u, services: [udp/%u-%u] }\n", i, i, i,
+                1000 + i * 10, 1000 + i * 10 + n_flows / 2 * 10);
+}
+
+/* Rows and work are counted, so that a slow machine says the same. */
+START_TEST(flows_that_all_overlap_in_part_are_boxes)
+{
+    static const uint32_t n_flows = 1400;
+    cleanup_(build_clear) struct build build = {
+        .rows_left = DIAGRAM_ROWS_MAX,
+        .work_left = DIAGRAM_WORK_MAX,
+    };
+    uint32_t order[1400];
+    struct diagram *again = NULL;
+    struct draft draft;
+
+    write_moved(draft_begin(&draft), n_flows);
+    ck_assert_int_eq(draft_end(&draft), 0);
+    ck_assert_uint_eq(draft.diagram->n_pairs, 1);
+    ck_assert_uint_eq(count_rows(&draft.diagram->pairs[0]), 3 * n_flows - 2);
+
+    for (uint32_t i = 0; i < n_flows; i++)
+        order[i] = i;
+    ck_assert_int_eq(overlaps_init(&build.overlaps, n_flows), 0);
+    ck_assert_int_eq(diagram_assemble(draft.reading.policy, order, n_flows, &build, &again, NULL),
+                     0);
+    /* What classes may try in vain, and few boxes of each flow with each other flow. */
+    ck_assert_uint_le(DIAGRAM_WORK_MAX - build.work_left,
+                      1000 * 1000 + 64 * 2 * n_flows + 4 * n_flows * n_flows);
+    diagram_free(again);
+    draft_clear(&draft);
+}
+END_TEST
+
+/* So many addresses without order that no shape of table holds them. */
+START_TEST(flows_that_overlap_without_order_are_an_error_soon)
+{
+    struct draft draft;
+    FILE *stream = draft_begin(&draft);
+    uint32_t random = 1;
+
+    fputs("groups:\n", stream);
+    for (unsigned i = 0; i < 2000; i++) {
+        fprintf(stream, "  %c%u: { zone: %c, members: [", "ab"[i % 2], i / 2, "ab"[i % 2]);
+        for (unsigned j = 0; j < 8; j++) {
+            unsigned first;
+
+            random = random * 1664525 + 1013904223;
+            first = random >> 16;
+            fprintf(stream, "%s%u.%u.%u.0-%u.%u.%u.255", j > 0 ? ", " : "", 10 + i % 2 * 10,
+                    first >> 8, first & 0xff, 10 + i % 2 * 10,
+                    first >> 8 < 250 ? (first >> 8) + 5 : 255, first & 0xff);
+        }
+        fputs("] }\n", stream);
+    }
+    fputs("flows:\n", stream);
+    for (unsigned i = 0; i < 1000; i++)
+        fprintf(stream, "  f%u: { from: a%u, to: b%u, services: [udp/%u-%u] }\n", i, i, i,
+                1000 + i * 10, 6000 + i * 10);
+
+    ck_assert_int_eq(draft_end(&draft), -E2BIG);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "too-entangled"), 1);
+    draft_clear(&draft);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_loop_test(tests, networks_inside_networks_make_no_long_chain, 0, 6);
@@ -303,4 +385,6 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, flow_of_nothing_but_the_points_of_earlier_flows_is_shadowed, 0, 4);
     tcase_add_loop_test(tests, flow_after_the_flows_of_all_networks_inside_is_left_if_one_lets_it,
                         0, 2);
+    tcase_add_test(tests, flows_that_all_overlap_in_part_are_boxes);
+    tcase_add_test(tests, flows_that_overlap_without_order_are_an_error_soon);
 }
