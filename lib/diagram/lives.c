@@ -28,6 +28,8 @@ struct lives {
     uint64_t *hashes;
     size_t n_minutes;
     size_t work_left;
+    size_t build_left;
+    size_t *steps;
     uint32_t *order;
     bool *owns_then;
 };
@@ -154,7 +156,7 @@ static int look(struct lives *lives, usec_t end, unsigned minute)
     const struct policy *policy = lives->policy;
     cleanup_(build_clear) struct build build = {
         .rows_left = DIAGRAM_ROWS_MAX,
-        .work_left = DIAGRAM_WORK_MAX,
+        .work_left = lives->build_left,
     };
     cleanup_(diagram_freep) struct diagram *diagram = NULL;
     size_t n_order = 0;
@@ -169,12 +171,13 @@ static int look(struct lives *lives, usec_t end, unsigned minute)
         r = overlaps_init(&build.overlaps, policy->n_flows);
     if (r == 0)
         r = diagram_assemble(policy, lives->order, n_order, &build, &diagram, NULL);
+    lives->build_left = build.work_left;
     if (r < 0)
         return r;
 
     for (size_t i = 0; i < n_order; i++)
         lives->owns_then[lives->order[i]] = build.overlaps.winners[lives->order[i]] == NO_FLOW;
-    r = owners_find(diagram, NULL, OWNER_STEPS_MAX, lives->owns_then);
+    r = owners_find(diagram, NULL, lives->steps, lives->owns_then);
     if (r == 0)
         settle(lives, &build.overlaps, n_order);
     return r;
@@ -211,12 +214,15 @@ static bool is_uniform(const struct policy *policy)
     return true;
 }
 
-int lives_find_owners(const struct policy *policy, struct overlaps *overlaps, bool owns[])
+int lives_find_owners(const struct policy *policy, struct overlaps *overlaps, size_t *steps,
+                      bool owns[])
 {
     cleanup_(lives_clear) struct lives lives = {
         .policy = policy,
         .overlaps = overlaps,
         .owns = owns,
+        .build_left = LIVES_BUILD_MAX,
+        .steps = steps,
     };
     int r;
 

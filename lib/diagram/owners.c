@@ -21,7 +21,7 @@
 #include "diagram/subtraction.h"
 
 struct search {
-    size_t steps;
+    size_t *steps;
     bool *owns;
     const struct pair *pair;
     /* The pair's sources by class: those of a class begin at its entry of `first`. */
@@ -49,10 +49,10 @@ static void search_leave_pair(struct search *search)
 
 static int search_step(struct search *search)
 {
-    if (search->steps == 0)
+    if (*search->steps == 0)
         return -E2BIG;
 
-    search->steps--;
+    (*search->steps)--;
     return 0;
 }
 
@@ -224,7 +224,7 @@ static int search_parents(struct search *search)
         .classes = pair->classes,
         .left = search_keep_piece,
         .userdata = search,
-        .steps = &search->steps,
+        .steps = search->steps,
     };
 
     for (uint32_t i = 0; i < pair->n_classes; i++) {
@@ -257,7 +257,7 @@ static int search_pair(struct search *search, const struct pair *pair)
     return r;
 }
 
-int owners_find(const struct diagram *diagram, const struct diagram *instead, size_t steps,
+int owners_find(const struct diagram *diagram, const struct diagram *instead, size_t *steps,
                 bool owns[])
 {
     struct search search = {.steps = steps, .owns = owns};

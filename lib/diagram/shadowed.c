@@ -97,6 +97,7 @@ int shadowed_report(struct overlaps *overlaps, const struct diagram *diagram,
                     const struct diagram *by_file, struct diagnostics *diagnostics)
 {
     cleanup_(freep) bool *owns = calloc(overlaps->n_flows + 1, sizeof(*owns));
+    size_t steps = OWNER_STEPS_MAX;
     int r;
 
     if (!owns)
@@ -105,9 +106,9 @@ int shadowed_report(struct overlaps *overlaps, const struct diagram *diagram,
     for (size_t i = 0; i < overlaps->n_flows; i++)
         owns[i] = overlaps->winners[i] == NO_FLOW;
 
-    r = owners_find(diagram, by_file, OWNER_STEPS_MAX, owns);
+    r = owners_find(diagram, by_file, &steps, owns);
     if (r == 0)
-        r = lives_find_owners(diagram->policy, overlaps, owns);
+        r = lives_find_owners(diagram->policy, overlaps, &steps, owns);
     if (r < 0 && r != -E2BIG)
         return r;
     return report_losers(overlaps, diagram->policy, owns, r == 0, diagnostics);
