@@ -19,14 +19,17 @@
  * leaves out when it lists the rule.)
  */
 
+#include <arpa/inet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
+#include "ruleset/slices.h"
 
 #define ICMPV6_NI_QUERY 139
 #define ICMPV6_NI_REPLY 140
@@ -237,32 +240,42 @@ void compile_marks(struct compiler *compiler)
     }
 }
 
-/* Adds the maps for the rows, and to the chain added last the rules that ask them. */
-static void table_write(const struct table *table, const struct rows *plain,
-                        const struct rows *icmp)
+/* Adds to the chain added last the rules that ask a map: in the original direction the responder's
+ * port is the destination's, in the other the source's. */
+static void table_ask(const struct table *table, const char *name)
 {
     struct compiler *compiler = table->compiler;
-    char icmp_name[CHAIN_NAME_MAX];
 
-    if (plain->n_rows > 0) {
-        table_fill(table, table->name, plain);
-        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
-                      table_lookup(table, false, FIELD_TH_DPORT, table->name),
-                      statement_verdict(VERDICT_RETURN));
-        compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
-                      table_lookup(table, false, FIELD_TH_SPORT, table->name),
-                      statement_verdict(VERDICT_RETURN));
-    }
-
-    if (icmp->n_rows > 0) {
-        snprintf(icmp_name, sizeof(icmp_name), "%.240s/icmp", table->name);
-        table_fill(table, icmp_name, icmp);
-        compiler_rule(compiler, table_lookup(table, false, FIELD_TH_SPORT, icmp_name),
-                      statement_verdict(VERDICT_RETURN));
-    }
+    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
+                  table_lookup(table, false, FIELD_TH_DPORT, name),
+                  statement_verdict(VERDICT_RETURN));
+    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
+                  table_lookup(table, false, FIELD_TH_SPORT, name),
+                  statement_verdict(VERDICT_RETURN));
 }
 
-/* This and the next return whether the table has rows of anything but ICMP. */
+/* Adds to that chain the rule that asks a map about a request against the direction of its
+ * connection. */
+static void table_ask_turned(const struct table *table, const char *name)
+{
+    compiler_rule(table->compiler, table_lookup(table, true, FIELD_TH_DPORT, name),
+                  statement_verdict(VERDICT_RETURN));
+}
+
+/* Adds the map of rows of ICMP, and to that chain the rule that asks it. */
+static void table_write_icmp(const struct table *table, const struct rows *icmp)
+{
+    char name[CHAIN_NAME_MAX];
+
+    if (icmp->n_rows == 0)
+        return;
+    snprintf(name, sizeof(name), "%.240s/icmp", table->name);
+    table_fill(table, name, icmp);
+    compiler_rule(table->compiler, table_lookup(table, false, FIELD_TH_SPORT, name),
+                  statement_verdict(VERDICT_RETURN));
+}
+
+/* Returns whether the table has rows of anything but ICMP. */
 static bool write_exact(struct compiler *compiler, const char *name, enum family family,
                         bool has_source, const struct exact_row *exact, size_t n_exact)
 {
@@ -280,59 +293,48 @@ static bool write_exact(struct compiler *compiler, const char *name, enum family
 
         split_row(&table, &row, &plain, &icmp);
     }
-    table_write(&table, &plain, &icmp);
+    if (plain.n_rows > 0) {
+        table_fill(&table, name, &plain);
+        table_ask(&table, name);
+    }
+    table_write_icmp(&table, &icmp);
     return plain.n_rows > 0;
-}
-
-static bool write_ranges(struct compiler *compiler, const char *name, enum family family,
-                         bool has_source, const struct range_row *ranges, size_t n_ranges)
-{
-    const struct table table = {compiler, name, family, has_source, true};
-    cleanup_(rows_clear) struct rows plain = {0};
-    cleanup_(rows_clear) struct rows icmp = {0};
-
-    for (size_t i = 0; i < n_ranges; i++)
-        split_row(&table, &ranges[i], &plain, &icmp);
-    table_write(&table, &plain, &icmp);
-    return plain.n_rows > 0;
-}
-
-/* Adds the rule that asks a table about a request against the direction of its connection. */
-static void ask_turned(struct compiler *compiler, const char *name, enum family family,
-                       bool has_source)
-{
-    const struct table table = {compiler, name, family, has_source, false};
-
-    compiler_rule(compiler, table_lookup(&table, true, FIELD_TH_DPORT, name),
-                  statement_verdict(VERDICT_RETURN));
 }
 
 /* `NAME/ADDRESS`; colons are not for nft's names. */
-static void class_name(const char *name, enum family family, const struct class *class,
+static void value_name(const char *name, enum family family, ip_number value,
                        char buffer[CHAIN_NAME_MAX])
 {
     char address[ADDRESS_TEXT_MAX];
 
-    address_format(family, class->first_source, address);
+    address_format(family, value, address);
     for (char *c = address; *c; c++) {
         if (*c == ':')
             *c = '_';
     }
+    snprintf(buffer, CHAIN_NAME_MAX, "%.200s/%.45s", name, address);
+}
 
-    if (class->level == 0)
-        snprintf(buffer, CHAIN_NAME_MAX, "%.160s/%.45s", name, address);
-    else
-        snprintf(buffer, CHAIN_NAME_MAX, "%.160s/%.45s-%u", name, address, class->level);
+static void class_name(const char *name, enum family family, const struct class *class,
+                       char buffer[CHAIN_NAME_MAX])
+{
+    value_name(name, family, class->first_source, buffer);
+    if (class->level > 0) {
+        size_t length = strlen(buffer);
+
+        snprintf(buffer + length, CHAIN_NAME_MAX - length, "-%u", class->level);
+    }
 }
 
 /* What reads a pair: the kind of its chains, and where they end. */
 struct reading {
     const char *kind;
     const char *end;
+    bool turned;
 };
 
-static const struct reading request_or_reply = {"pair", "end/no-flow"};
-static const struct reading turned_request = {"turned", "end/reply"};
+static const struct reading request_or_reply = {"pair", "end/no-flow", false};
+static const struct reading turned_request = {"turned", "end/reply", true};
 
 static void end_chain(struct compiler *compiler, const struct pair *pair,
                       const struct reading *reading)
@@ -360,32 +362,213 @@ static void end_class(struct compiler *compiler, const struct pair *pair,
     compiler_rule(compiler, statement_go(VERDICT_GOTO, parent));
 }
 
+/* A table of ranges, whole or in slices; its maps are written, and now chains ask them. */
+struct ranges {
+    struct table table;
+    char name[CHAIN_NAME_MAX + 16];
+    struct rows plain;
+    struct rows icmp;
+    struct slices slices; /* none: the table is asked whole */
+};
+
+static void ranges_clear(struct ranges *ranges)
+{
+    free(ranges->plain.rows);
+    free(ranges->icmp.rows);
+    slices_clear(&ranges->slices);
+}
+
+/* `NAME/FIRST-VALUE` of a slice, for its map and the chain that asks it. */
+static void slice_name(const struct ranges *ranges, const char *name, const struct slice *slice,
+                       char buffer[CHAIN_NAME_MAX])
+{
+    if (ranges->slices.cut == CUT_PORT)
+        snprintf(buffer, CHAIN_NAME_MAX, "%.200s/port-%u", name, (unsigned)slice->values.first);
+    else
+        value_name(name, ranges->table.family, slice->values.first, buffer);
+}
+
+static void ranges_fill_slices(const struct ranges *ranges)
+{
+    for (size_t i = 0; i < ranges->slices.n_slices; i++) {
+        const struct slice *slice = &ranges->slices.slices[i];
+        cleanup_(rows_clear) struct rows rows = {0};
+        char name[CHAIN_NAME_MAX];
+
+        for (size_t j = 0; j < slice->n_rows; j++) {
+            const struct range_row *row = &ranges->plain.rows[slice->rows[j]];
+
+            rows_add(ranges->table.compiler, &rows, row, row->services.first, row->services.last);
+        }
+        slice_name(ranges, ranges->name, slice, name);
+        table_fill(&ranges->table, name, &rows);
+    }
+}
+
+/* Writes the maps of a table; `cuts`: they may be slices. */
+static void ranges_write(struct ranges *ranges, const struct range_row *rows, size_t n_rows,
+                         bool cuts)
+{
+    struct compiler *compiler = ranges->table.compiler;
+
+    ranges->table.name = ranges->name;
+    ranges->table.interval = true;
+    for (size_t i = 0; i < n_rows; i++)
+        split_row(&ranges->table, &rows[i], &ranges->plain, &ranges->icmp);
+
+    if (cuts && compiler->error == 0)
+        compiler->error =
+            slices_make(ranges->plain.rows, ranges->plain.n_rows, ranges->table.family,
+                        ranges->table.has_source, &ranges->slices);
+    if (ranges->slices.n_slices > 0)
+        ranges_fill_slices(ranges);
+    else if (ranges->plain.n_rows > 0)
+        table_fill(&ranges->table, ranges->name, &ranges->plain);
+}
+
+static void key_put_port(struct key *key, ip_number port)
+{
+    key_put(key, &(uint16_t){htons((uint16_t)port)}, sizeof(uint16_t));
+}
+
+/* Adds the map from values to chains of slices. `name` is that of the table for this reading. */
+static void ranges_write_cut(const struct ranges *ranges, const char *name, const char *map)
+{
+    struct compiler *compiler = ranges->table.compiler;
+    enum family family = ranges->table.family;
+    bool by_port = ranges->slices.cut == CUT_PORT;
+    struct set *set = compiler_set(
+        compiler, map, KEY_TYPES(by_port ? DATATYPE_INET_SERVICE : address_type(family)),
+        SET_DATA_VERDICT);
+
+    if (set)
+        set->interval = true;
+    for (size_t i = 0; i < ranges->slices.n_slices; i++) {
+        const struct slice *slice = &ranges->slices.slices[i];
+        const struct range *values = &slice->values;
+        struct key first = {0}, last = {0};
+        char chain[CHAIN_NAME_MAX];
+
+        if (by_port) {
+            key_put_port(&first, values->first);
+            key_put_port(&last, values->last);
+        } else {
+            key_put_address(&first, family, values->first);
+            key_put_address(&last, family, values->last);
+        }
+        slice_name(ranges, name, slice, chain);
+        compiler_element(compiler, set,
+                         &(struct element){
+                             .key = first.bytes,
+                             .key_end = last.bytes,
+                             .verdict = VERDICT_GOTO,
+                             .target = chain,
+                         });
+    }
+}
+
+/* Adds to the chain added last the rules that lead to the slice of a packet. What is not in it is
+ * in no table of the chain, so they are the last that ask one. */
+static void ranges_ask_slices(const struct ranges *ranges, const struct reading *reading,
+                              const char *name)
+{
+    static const char *const words[CUTS] = {"source", "destination", "port"};
+    struct compiler *compiler = ranges->table.compiler;
+    enum family family = ranges->table.family;
+    char map[CHAIN_NAME_MAX];
+
+    snprintf(map, sizeof(map), "%.230s/by-%s", name, words[ranges->slices.cut]);
+    ranges_write_cut(ranges, name, map);
+    switch (ranges->slices.cut) {
+    case CUT_SOURCE:
+    case CUT_DESTINATION:
+        compiler_rule(compiler, statement_verdict_map(
+                                    FIELDS((ranges->slices.cut == CUT_SOURCE) == reading->turned
+                                               ? reply_source(family)
+                                               : original_source(family)),
+                                    map));
+        return;
+    case CUT_PORT:
+        break;
+    }
+    if (reading->turned) {
+        compiler_rule(compiler, statement_verdict_map(FIELDS(FIELD_TH_DPORT), map));
+        return;
+    }
+    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
+                  statement_verdict_map(FIELDS(FIELD_TH_DPORT), map));
+    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
+                  statement_verdict_map(FIELDS(FIELD_TH_SPORT), map));
+}
+
+static void ask(const struct table *table, const struct reading *reading, const char *name)
+{
+    if (reading->turned)
+        table_ask_turned(table, name);
+    else
+        table_ask(table, name);
+}
+
+/* Adds the rules that ask the table to the chain added last. */
+static void ranges_ask(const struct ranges *ranges, const struct reading *reading, const char *name)
+{
+    bool whole = ranges->slices.n_slices == 0;
+
+    if (whole && ranges->plain.n_rows > 0)
+        ask(&ranges->table, reading, ranges->name);
+    if (!reading->turned)
+        table_write_icmp(&ranges->table, &ranges->icmp);
+    if (!whole)
+        ranges_ask_slices(ranges, reading, name);
+}
+
+/* Adds the chains of slices. */
+static void ranges_end_slices(const struct ranges *ranges, const struct reading *reading,
+                              const char *name, const struct pair *pair)
+{
+    for (size_t i = 0; i < ranges->slices.n_slices; i++) {
+        const struct slice *slice = &ranges->slices.slices[i];
+        char map[CHAIN_NAME_MAX], chain[CHAIN_NAME_MAX];
+
+        slice_name(ranges, ranges->name, slice, map);
+        slice_name(ranges, name, slice, chain);
+        compiler_chain(ranges->table.compiler, "%s", chain);
+        ask(&ranges->table, reading, map);
+        end_chain(ranges->table.compiler, pair, reading);
+    }
+}
+
 static void compile_class(struct compiler *compiler, const struct pair *pair,
                           const struct class *class)
 {
+    cleanup_(ranges_clear) struct ranges ranges = {
+        .table = {.compiler = compiler, .family = pair->family}};
     char pair_name[CHAIN_NAME_MAX], name[CHAIN_NAME_MAX];
-    char exact[CHAIN_NAME_MAX + 16], ranges[CHAIN_NAME_MAX + 16];
-    bool has_exact, has_ranges;
+    char exact[CHAIN_NAME_MAX + 16], sliced[CHAIN_NAME_MAX + 16];
+    bool has_exact;
 
     compiler_pair_name(compiler, "pair", pair, pair_name);
     class_name(pair_name, pair->family, class, name);
     snprintf(exact, sizeof(exact), "%s/exact", name);
-    snprintf(ranges, sizeof(ranges), "%s/ranges", name);
+    snprintf(ranges.name, sizeof(ranges.name), "%s/ranges", name);
 
     compiler_chain(compiler, "%s", name);
     has_exact = write_exact(compiler, exact, pair->family, false, class->exact, class->n_exact);
-    has_ranges =
-        write_ranges(compiler, ranges, pair->family, false, class->ranges, class->n_ranges);
+    /* A chain of parents is as long as the kernel lets it be. */
+    ranges_write(&ranges, class->ranges, class->n_ranges, class->parent == NO_CLASS);
+    ranges_ask(&ranges, &request_or_reply, ranges.name);
     end_class(compiler, pair, &request_or_reply, class);
+    ranges_end_slices(&ranges, &request_or_reply, ranges.name, pair);
 
     compiler_pair_name(compiler, "turned", pair, pair_name);
     class_name(pair_name, pair->family, class, name);
+    snprintf(sliced, sizeof(sliced), "%s/ranges", name);
     compiler_chain(compiler, "%s", name);
     if (has_exact)
-        ask_turned(compiler, exact, pair->family, false);
-    if (has_ranges)
-        ask_turned(compiler, ranges, pair->family, false);
+        table_ask_turned(&ranges.table, exact);
+    ranges_ask(&ranges, &turned_request, sliced);
     end_class(compiler, pair, &turned_request, class);
+    ranges_end_slices(&ranges, &turned_request, sliced, pair);
 }
 
 /* Adds the map from sources to chains of classes, and to the chain added last the rule that asks
@@ -432,30 +615,43 @@ void compiler_pair_name(const struct compiler *compiler, const char *kind, const
 
 void compile_pair(struct compiler *compiler, const struct pair *pair)
 {
-    char name[CHAIN_NAME_MAX], exact[CHAIN_NAME_MAX + 16], pool[CHAIN_NAME_MAX + 16];
-    bool has_exact, has_pool;
+    cleanup_(ranges_clear) struct ranges pool = {
+        .table = {.compiler = compiler, .family = pair->family, .has_source = true}};
+    char name[CHAIN_NAME_MAX], exact[CHAIN_NAME_MAX + 16], sliced[CHAIN_NAME_MAX + 16];
+    bool has_exact, whole;
 
     for (size_t i = 0; i < pair->n_classes; i++)
         compile_class(compiler, pair, &pair->classes[i]);
 
     compiler_pair_name(compiler, "pair", pair, name);
     snprintf(exact, sizeof(exact), "%s/exact", name);
-    snprintf(pool, sizeof(pool), "%s/pool", name);
+    snprintf(pool.name, sizeof(pool.name), "%s/pool", name);
 
     compiler_chain(compiler, "%s", name);
     has_exact = write_exact(compiler, exact, pair->family, true, pair->exact, pair->n_exact);
-    has_pool = write_ranges(compiler, pool, pair->family, true, pair->pool, pair->n_pool);
+    ranges_write(&pool, pair->pool, pair->n_pool, true);
+    whole = pool.slices.n_slices == 0;
+    /* No source is in the pool and in a class, so slices, which end the chain, may come last. */
+    if (whole)
+        ranges_ask(&pool, &request_or_reply, pool.name);
     if (pair->n_sources > 0)
         write_sources(compiler, pair, name, original_source(pair->family));
+    if (!whole)
+        ranges_ask(&pool, &request_or_reply, pool.name);
     end_chain(compiler, pair, &request_or_reply);
+    ranges_end_slices(&pool, &request_or_reply, pool.name, pair);
 
     compiler_pair_name(compiler, "turned", pair, name);
+    snprintf(sliced, sizeof(sliced), "%s/pool", name);
     compiler_chain(compiler, "%s", name);
     if (has_exact)
-        ask_turned(compiler, exact, pair->family, true);
-    if (has_pool)
-        ask_turned(compiler, pool, pair->family, true);
+        table_ask_turned(&pool.table, exact);
+    if (whole)
+        ranges_ask(&pool, &turned_request, sliced);
     if (pair->n_sources > 0)
         write_sources(compiler, pair, name, reply_source(pair->family));
+    if (!whole)
+        ranges_ask(&pool, &turned_request, sliced);
     end_chain(compiler, pair, &turned_request);
+    ranges_end_slices(&pool, &turned_request, sliced, pair);
 }
