@@ -20,6 +20,7 @@
 
 #include "daemon/log.h"
 #include "daemon/step.h"
+#include "observe/live.h"
 #include "ruleset/compile.h"
 #include "ruleset/describe.h"
 #include "ruleset/difference.h"
@@ -151,13 +152,10 @@ const struct ruleset *enforcement_ruleset(const struct enforcement *enforcement)
 
 bool enforcement_has_live(const struct ruleset *ruleset, const char *flow)
 {
-    const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
+    const struct live_sets live = live_sets_of(ruleset);
+    uint32_t mark;
 
-    for (size_t i = 0; live && i < live->n_elements; i++) {
-        if (live->elements[i].comment && strcmp(live->elements[i].comment, flow) == 0)
-            return true;
-    }
-    return false;
+    return live_find_named(&live, flow, &mark);
 }
 
 int enforcement_read_held(struct enforcement *enforcement, struct held *ret_held)
@@ -185,20 +183,11 @@ bool enforcement_content_of(const struct enforcement *enforcement, const char *f
                             char content[FLOW_CONTENT_TEXT_MAX])
 {
     const struct policy *outline = enforcement->outline;
-    const struct set *live = ruleset_find_set(enforcement->committed.ruleset, RULESET_LIVE);
-    const struct element *found = NULL;
+    const struct live_sets live = live_sets_of(enforcement->committed.ruleset);
     uint32_t mark;
 
-    for (size_t i = 0; live && !found && i < live->n_elements; i++) {
-        const struct element *element = &live->elements[i];
-
-        if (element->comment && strcmp(element->comment, flow) == 0)
-            found = element;
-    }
-    if (!found || !outline)
+    if (!outline || !live_find_named(&live, flow, &mark))
         return false;
-    /* After the direction. */
-    memcpy(&mark, found->key + 4, sizeof(mark));
     for (size_t i = 0; i < outline->n_marks; i++) {
         if (outline->marks[i].id == mark) {
             flow_content_format(outline->marks[i].digest, content);

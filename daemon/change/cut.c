@@ -9,7 +9,7 @@
 
 struct cut {
     size_t n;
-    const struct set *old, *new;
+    struct live_sets old, new;
     const struct diagram *diagram;
 };
 
@@ -30,14 +30,14 @@ static bool is_owned(const struct cut *cut, const struct conntrack_entry *connec
     if (!policy_zone_of_address(policy, packet.family, packet.destination, &packet.to))
         packet.to = ZONE_GATEWAY;
     decision = diagram_decide(cut->diagram, &packet);
-    return decision.flow != NO_FLOW && live_find(cut->new, policy->flows[decision.flow].id);
+    return decision.flow != NO_FLOW && live_find(&cut->new, policy->flows[decision.flow].id);
 }
 
 static int count_cut(const struct conntrack_entry *connection, void *userdata)
 {
     struct cut *cut = userdata;
 
-    if (live_find(cut->old, connection->mark) && !live_find(cut->new, connection->mark) &&
+    if (live_find(&cut->old, connection->mark) && !live_find(&cut->new, connection->mark) &&
         !is_owned(cut, connection))
         cut->n++;
     return 0;
@@ -47,8 +47,8 @@ int cut_count(struct conntrack *conntrack, const struct ruleset *old,
               const struct diagram *new_diagram, const struct ruleset *new, size_t *ret_n)
 {
     struct cut cut = {
-        .old = ruleset_find_set(old, RULESET_LIVE),
-        .new = ruleset_find_set(new, RULESET_LIVE),
+        .old = live_sets_of(old),
+        .new = live_sets_of(new),
         .diagram = new_diagram,
     };
     int r = conntrack_dump(conntrack, count_cut, &cut);

@@ -9,6 +9,7 @@
 
 #include "daemon/change/kept.h"
 #include "daemon/control/method.h"
+#include "observe/live.h"
 #include "ruleset/compile.h"
 
 static int list_expiring(struct arena *arena, const struct gateway *gateway,
@@ -29,13 +30,16 @@ static int list_expiring(struct arena *arena, const struct gateway *gateway,
     return 0;
 }
 
-/* The number of flows that pass now: `live` has two elements for each, one for each direction. */
+/* The number of flows that pass now. */
 static size_t count_live(const struct gateway *gateway)
 {
-    const struct ruleset *ruleset = enforcement_ruleset(gateway->enforcement);
-    const struct set *live = ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL;
+    const struct policy *outline = enforcement_outline(gateway->enforcement);
+    const struct live_sets live = live_sets_of(enforcement_ruleset(gateway->enforcement));
+    size_t n = 0;
 
-    return live ? live->n_elements / 2 : 0;
+    for (size_t i = 0; outline && i < outline->n_marks; i++)
+        n += live_find(&live, outline->marks[i].id) != NULL;
+    return n;
 }
 
 /* Fields that are null in a lockdown. */

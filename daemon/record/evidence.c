@@ -214,8 +214,8 @@ static int put_problem(FILE *stream, struct evidence *evidence, int problem)
 /* The name of the live flow with this mark, or NULL. */
 static const char *flow_of_mark(const struct ruleset *ruleset, uint32_t mark)
 {
-    const struct element *element =
-        live_find(ruleset ? ruleset_find_set(ruleset, RULESET_LIVE) : NULL, mark);
+    const struct live_sets live = live_sets_of(ruleset);
+    const struct element *element = live_find(&live, mark);
 
     return element ? element->comment : NULL;
 }

@@ -212,6 +212,7 @@ static int reconcile_element(struct dump *dump, struct element *seen,
     size_t length = expected->comment ? elements_comment_length(expected->comment) : 0;
 
     seen->location = expected->location;
+    seen->reply = expected->reply;
     if (is_expiry(dump, seen->expires, expected->expires))
         seen->expires = expected->expires;
 

@@ -13,7 +13,8 @@
 #include "lab/rehearsal.h"
 
 #include <errno.h>
-#include <netinet/in.h>
+#include <netinet/in.h> /* before linux/, which then leaves its names alone */
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "base/array.h"
 #include "base/compare.h"
 #include "lab/rehearsal_private.h"
+#include "observe/live.h"
 #include "ruleset/compile.h"
 #include "ruleset/difference.h"
 
@@ -63,7 +65,7 @@ static int build(struct stage *stage)
  * timeouts of flows are longer by so much. */
 #define REHEARSAL_MAX (INT64_C(24) * 3600 * USEC_PER_SEC)
 
-static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
+static int load(struct stage *stage, usec_t now)
 {
     cleanup_(difference_freep) struct difference *difference = NULL;
     struct nftables_features features;
@@ -81,10 +83,10 @@ static int load(struct stage *stage, const struct ruleset *ruleset, usec_t now)
     if (stage->rehearsal->missing)
         return -EOPNOTSUPP;
 
-    r = difference_new(NULL, ruleset, &difference);
+    r = difference_new(NULL, stage->ruleset, &difference);
     if (r < 0)
         return r;
-    return nftables_apply(stage->nftables, ruleset, difference, now - REHEARSAL_MAX,
+    return nftables_apply(stage->nftables, stage->ruleset, difference, now - REHEARSAL_MAX,
                           &stage->rehearsal->refusal, NULL);
 }
 
@@ -235,7 +237,7 @@ static int run_plan(struct stage *stage)
     return r;
 }
 
-/* One counter: `REASON/…`, or for elements of the map `live` the flow's id and the direction. */
+/* One counter: `REASON/…`, or of the switchboard the flow's id and the direction. */
 struct count {
     char *name; /* NULL for an element */
     uint32_t mark;
@@ -275,15 +277,23 @@ static int take_counter(const char *name, struct nftables_count count, void *use
     return r;
 }
 
-static int take_element(const uint8_t *key, size_t key_length, struct nftables_count count,
-                        void *userdata)
+static int read_flows(struct stage *stage, struct counts *counts)
 {
-    struct count taken = {.packets = count.packets, .direction = key[0]};
+    cleanup_(live_counts_clear) struct live_counts live = {0};
+    int r = live_counts_read(stage->nftables, stage->ruleset, &live);
 
-    if (key_length != 4 + sizeof(taken.mark))
-        return -EBADMSG;
-    memcpy(&taken.mark, key + 4, sizeof(taken.mark));
-    return counts_add(userdata, &taken);
+    for (size_t i = 0; r == 0 && i < live.n_counts; i++) {
+        const struct live_count *flow = &live.counts[i];
+
+        r = counts_add(counts, &(struct count){.mark = flow->mark,
+                                               .direction = IP_CT_DIR_ORIGINAL,
+                                               .packets = flow->original.packets});
+        if (r == 0)
+            r = counts_add(counts, &(struct count){.mark = flow->mark,
+                                                   .direction = IP_CT_DIR_REPLY,
+                                                   .packets = flow->reply.packets});
+    }
+    return r;
 }
 
 static int compare_counts(const void *a, const void *b)
@@ -303,8 +313,7 @@ static int read_counts(struct stage *stage, struct counts *counts)
     int r = nftables_read_counters(stage->nftables, RULESET_TABLE, take_counter, counts);
 
     if (r == 0)
-        r = nftables_read_elements(stage->nftables, RULESET_TABLE, RULESET_LIVE, take_element,
-                                   counts);
+        r = read_flows(stage, counts);
     if (r == 0 && counts->n_counts > 1)
         qsort(counts->counts, counts->n_counts, sizeof(*counts->counts), compare_counts);
     return r;
@@ -462,13 +471,13 @@ static int compare_failures(const void *a, const void *b)
     return COMPARE(x->probe, y->probe) ?: COMPARE(x->leg, y->leg);
 }
 
-static int run(struct stage *stage, const struct ruleset *ruleset, usec_t now)
+static int run(struct stage *stage, usec_t now)
 {
     struct rehearsal *rehearsal = stage->rehearsal;
     int r = build(stage);
 
     if (r == 0)
-        r = load(stage, ruleset, now);
+        r = load(stage, now);
     if (r == 0)
         r = run_plan(stage);
     if (r < 0)
@@ -495,8 +504,9 @@ int rehearsal_run(const struct diagram *diagram, const struct ruleset *ruleset, 
     if (r < 0)
         return r;
     stage.plan = rehearsal->plan;
+    stage.ruleset = ruleset;
 
-    r = run(&stage, ruleset, now);
+    r = run(&stage, now);
     if (r < 0 && r != -EREMOTEIO && r != -EOPNOTSUPP)
         return r;
     rehearsal->elapsed = calendar_now() - start;

@@ -22,6 +22,7 @@ struct tally {
 struct stage {
     struct rehearsal *rehearsal;
     const struct plan *plan;
+    const struct ruleset *ruleset;
     struct lab *lab;
     struct inside *inside;
     struct nftables *nftables;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The counters of the switchboard. Each flow has two elements there, one for each direction; here
- * the two are one again, found by the mark alone, since marks are what policy, ruleset and
- * connections have in common.
+ * The counters of the switchboard. Each flow has elements there for each way that its packets may
+ * take; here those of one direction are one again, found by the mark alone, since marks are what
+ * policy, ruleset and connections have in common.
  */
 
 #include "observe/live.h"
@@ -13,18 +13,52 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "ruleset/compile.h"
 
-/* A key is the direction, padded to 4 bytes, and the mark in host order. */
-#define MARK_OFFSET 4
-#define KEY_LENGTH 8
-
-const struct element *live_find(const struct set *live, uint32_t mark)
+struct live_sets live_sets_of(const struct ruleset *ruleset)
 {
-    uint8_t key[KEY_LENGTH] = {IP_CT_DIR_ORIGINAL};
+    struct live_sets live = {0};
 
-    memcpy(key + MARK_OFFSET, &mark, sizeof(mark));
-    return set_find_element(live, &(struct element){.key = key});
+    for (size_t i = 0; i < RULESET_LIVE_SETS; i++) {
+        const struct set *set = ruleset_find_set(ruleset, ruleset_live_sets[i]);
+
+        if (set)
+            live.sets[live.n_sets++] = set;
+    }
+    return live;
+}
+
+const struct element *live_find(const struct live_sets *live, uint32_t mark)
+{
+    for (size_t i = 0; i < live->n_sets; i++) {
+        const struct set *set = live->sets[i];
+        /* Those by direction have two elements, of which one is original. */
+        uint8_t key[2 * sizeof(mark)] = {IP_CT_DIR_ORIGINAL};
+        size_t offset = set->key[0] == DATATYPE_MARK ? 0 : sizeof(mark);
+        size_t length = offset + sizeof(mark), place;
+
+        memcpy(key + offset, &mark, sizeof(mark));
+        place = BISECT(set->n_elements, j, memcmp(set->elements[j].key, key, length) < 0);
+        if (place < set->n_elements && memcmp(set->elements[place].key, key, length) == 0)
+            return &set->elements[place];
+    }
+    return NULL;
+}
+
+bool live_find_named(const struct live_sets *live, const char *flow, uint32_t *ret_mark)
+{
+    for (size_t i = 0; i < live->n_sets; i++) {
+        const struct set *set = live->sets[i];
+
+        for (size_t j = 0; j < set->n_elements; j++) {
+            const struct element *element = &set->elements[j];
+
+            if (!element->comment || strcmp(element->comment, flow) != 0)
+                continue;
+            *ret_mark = ruleset_live_mark(set, element);
+            return true;
+        }
+    }
+    return false;
 }
 
 void live_counts_clear(struct live_counts *counts)
@@ -33,17 +67,24 @@ void live_counts_clear(struct live_counts *counts)
     *counts = (struct live_counts){0};
 }
 
+struct reading {
+    struct live_counts *counts;
+    const struct set *set;
+};
+
 static int add_element(const uint8_t *key, size_t key_length, struct nftables_count count,
                        void *userdata)
 {
-    struct live_counts *counts = userdata;
+    const struct reading *reading = userdata;
+    struct live_counts *counts = reading->counts;
+    const struct element *element = set_find_element(reading->set, &(struct element){.key = key});
     struct live_count entry = {0};
 
-    if (key_length != KEY_LENGTH)
+    if (!element || key_length != reading->set->key_length)
         return 0;
 
-    memcpy(&entry.mark, key + MARK_OFFSET, sizeof(entry.mark));
-    *(key[0] == IP_CT_DIR_ORIGINAL ? &entry.original : &entry.reply) = count;
+    entry.mark = ruleset_live_mark(reading->set, element);
+    *(element->reply ? &entry.reply : &entry.original) = count;
     return array_append(&counts->counts, &counts->n_counts, &counts->capacity, &entry,
                         sizeof(entry));
 }
@@ -55,8 +96,8 @@ static int compare_counts(const void *a, const void *b)
     return (x->mark > y->mark) - (x->mark < y->mark);
 }
 
-/* Makes one entry of the two directions. */
-static void join_directions(struct live_counts *counts)
+/* Makes one entry of all that a flow has. */
+static void join_flows(struct live_counts *counts)
 {
     size_t n = 0;
 
@@ -79,17 +120,18 @@ static void join_directions(struct live_counts *counts)
 int live_counts_read(struct nftables *nftables, const struct ruleset *ruleset,
                      struct live_counts *ret_counts)
 {
-    const struct set *live = ruleset_find_set(ruleset, RULESET_LIVE);
+    const struct live_sets live = live_sets_of(ruleset);
     cleanup_(live_counts_clear) struct live_counts counts = {0};
     int r = 0;
 
-    if (live)
-        r = nftables_read_known(nftables, RULESET_TABLE, live, add_element, &counts);
+    for (size_t i = 0; r == 0 && i < live.n_sets; i++)
+        r = nftables_read_known(nftables, RULESET_TABLE, live.sets[i], add_element,
+                                &(struct reading){&counts, live.sets[i]});
     if (r < 0)
         return r;
     if (counts.n_counts > 0)
         qsort(counts.counts, counts.n_counts, sizeof(*counts.counts), compare_counts);
-    join_directions(&counts);
+    join_flows(&counts);
 
     *ret_counts = counts;
     counts = (struct live_counts){0};

@@ -5,10 +5,19 @@
 #include <stdint.h>
 
 #include "kernel/nftables.h"
+#include "ruleset/compile.h"
 
-/* The element of the switchboard for the original direction of a flow, whose comment is the flow's
- * name; NULL where it has none, or there is no switchboard. */
-const struct element *live_find(const struct set *live, uint32_t mark);
+/* The sets of a ruleset that are the switchboard; borrowed. A ruleset of NULL has none. */
+struct live_sets {
+    const struct set *sets[RULESET_LIVE_SETS];
+    size_t n_sets;
+};
+struct live_sets live_sets_of(const struct ruleset *ruleset);
+/* An element of the flow with this mark, whose comment is the flow's name; NULL where it does not
+ * pass now. */
+const struct element *live_find(const struct live_sets *live, uint32_t mark);
+/* The same by the flow's name. Goes through all elements. Returns false where there is none. */
+bool live_find_named(const struct live_sets *live, const char *flow, uint32_t *ret_mark);
 
 /* What the flows that pass now have carried, as the switchboard in the kernel counts it. */
 struct live_count {

@@ -86,7 +86,7 @@ static bool is_judged(const struct compiler *compiler, size_t from, size_t to)
 static void interface_maps_write(const struct interface_maps *maps, pair_namer namer,
                                  const void *userdata)
 {
-    static const char *const suffixes[] = {"", "/to-gateway", "/from-gateway"};
+    static const char *const suffixes[] = {"", RULESET_TO_GATEWAY, RULESET_FROM_GATEWAY};
     static const enum datatype key[] = {DATATYPE_IFNAME, DATATYPE_IFNAME};
     struct compiler *compiler = maps->compiler;
     const struct policy *policy = compiler->policy;
@@ -190,6 +190,9 @@ struct hook_shape {
     const char *suffixes[2]; /* of the maps */
     /* Where the replies to its requests are met, which is another hook on the gateway itself. */
     struct field_list replies;
+    struct field_list ways; /* what the switchboard is asked for, */
+    const char *live;       /* here, */
+    const char *directed;   /* and by direction here */
 };
 
 static const uint8_t nfprotos[FAMILIES] = {2 /* NFPROTO_IPV4 */, 10 /* NFPROTO_IPV6 */};
@@ -202,20 +205,29 @@ static const struct hook_shape hook_shapes[] = {
          {(const enum field[]){FIELD_OIFNAME, FIELD_IIFNAME}, 2}},
         {"", ""},
         {(const enum field[]){FIELD_OIFNAME, FIELD_IIFNAME}, 2},
+        {(const enum field[]){FIELD_CT_MARK, FIELD_IIFNAME, FIELD_OIFNAME}, 3},
+        RULESET_LIVE,
+        RULESET_DIRECTED,
     },
     {
         "input",
         HOOK_INPUT,
         {{(const enum field[]){FIELD_IIFNAME}, 1}, {(const enum field[]){FIELD_IIFNAME}, 1}},
-        {"/to-gateway", "/from-gateway"},
+        {RULESET_TO_GATEWAY, RULESET_FROM_GATEWAY},
         {(const enum field[]){FIELD_OIFNAME}, 1},
+        {(const enum field[]){FIELD_CT_MARK, FIELD_IIFNAME}, 2},
+        RULESET_LIVE RULESET_TO_GATEWAY,
+        RULESET_DIRECTED RULESET_TO_GATEWAY,
     },
     {
         "output",
         HOOK_OUTPUT,
         {{(const enum field[]){FIELD_OIFNAME}, 1}, {(const enum field[]){FIELD_OIFNAME}, 1}},
-        {"/from-gateway", "/to-gateway"},
+        {RULESET_FROM_GATEWAY, RULESET_TO_GATEWAY},
         {(const enum field[]){FIELD_IIFNAME}, 1},
+        {(const enum field[]){FIELD_CT_MARK, FIELD_OIFNAME}, 2},
+        RULESET_LIVE RULESET_FROM_GATEWAY,
+        RULESET_DIRECTED RULESET_FROM_GATEWAY,
     },
 };
 
@@ -355,11 +367,56 @@ static void compile_hook_head(struct compiler *compiler, const struct hook_shape
         compiler_refuse_clear_exit(compiler);
 }
 
-/* The switchboard for packets of open connections: for what leaves, after `egress`. */
-static struct statement ask_open(const struct hook_shape *shape)
+static struct statement ask_ways(const struct hook_shape *shape)
 {
-    return shape->hook == HOOK_INPUT ? compiler_ask_live()
-                                     : statement_verdict_map(FIELDS(FIELD_OIFNAME), "egress");
+    return statement_lookup(shape->ways, false, shape->live);
+}
+
+static struct statement ask_direction(const struct hook_shape *shape)
+{
+    return statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), shape->directed);
+}
+
+/* The switchboard for packets that the policy has judged just now. */
+static void pass_live(struct compiler *compiler, const struct hook_shape *shape)
+{
+    compiler_rule(compiler, ask_ways(shape), statement_verdict(VERDICT_ACCEPT));
+    if (compiler->asks_direction)
+        compiler_rule(compiler, ask_direction(shape));
+}
+
+/*
+ * The switchboard for packets of open connections, in these states. Where interfaces do not tell
+ * what is the flow's, the destination must lie where the packet leaves.
+ */
+static void pass_open(struct compiler *compiler, const struct hook_shape *shape, uint32_t states)
+{
+    const struct statement match = statement_match_states(states);
+    char homes[CHAIN_NAME_MAX];
+
+    compiler_rule(compiler, match, ask_ways(shape), statement_verdict(VERDICT_ACCEPT));
+    if (!compiler->asks_direction)
+        return;
+    switch (shape->hook) {
+    case HOOK_NONE:
+    case HOOK_PREROUTING:
+        break;
+    case HOOK_INPUT:
+        compiler_rule(compiler, match, ask_direction(shape));
+        break;
+    case HOOK_FORWARD:
+        compiler_rule(compiler, match, statement_verdict_map(FIELDS(FIELD_OIFNAME), "egress"));
+        break;
+    case HOOK_OUTPUT:
+        for (enum family family = 0; family < FAMILIES; family++) {
+            snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
+            compiler_rule(
+                compiler, match,
+                statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, homes),
+                ask_direction(shape));
+        }
+        break;
+    }
 }
 
 /*
@@ -386,7 +443,7 @@ static void compile_related(struct compiler *compiler, const struct hook_shape *
                 statement_lookup(FIELDS(FIELD_IIFNAME, sources[family][direction]), true, homes),
                 statement_verdict(VERDICT_RETURN));
     }
-    compiler_rule(compiler, ask_open(shape));
+    pass_open(compiler, shape, CT_STATE_RELATED);
 }
 
 static const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
@@ -397,7 +454,7 @@ static const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
  * `forward` has judged it, so there is no mark to follow. A sender by an address of its link talks
  * to the gateway alone, whose connections have one.
  */
-static void compile_own_errors(struct compiler *compiler)
+static void compile_own_errors(struct compiler *compiler, const struct hook_shape *shape)
 {
     static const uint8_t protocols[FAMILIES] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
     char homes[CHAIN_NAME_MAX];
@@ -410,22 +467,26 @@ static void compile_own_errors(struct compiler *compiler)
             statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, homes),
             statement_verdict(VERDICT_ACCEPT));
     }
-    compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
-                  statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
-                  compiler_ask_live());
+    if (compiler->asks_direction)
+        compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
+                      statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
+                      ask_direction(shape));
 }
 
 /*
- * An address of a link is in no zone's networks, so `egress` does not know it. Where the gateway
- * answers one, each packet is judged anew. Where the gateway opened the connection it follows the
- * mark: which link it means is its own choice, and the flow may be one of the other side by now.
+ * An address of a link is in no zone's networks, so `homes` does not know it. Where the gateway
+ * answers one, and interfaces do not tell the flow, each packet is judged anew. Where the gateway
+ * opened the connection it follows the mark: which link it means is its own choice, and the flow
+ * may be one of the other side by now.
  */
-static void compile_own_links(struct compiler *compiler)
+static void compile_own_links(struct compiler *compiler, const struct hook_shape *shape)
 {
+    if (!compiler->asks_direction)
+        return;
     compiler_rule(compiler, statement_match_states(CT_STATE_ESTABLISHED),
                   statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_ORIGINAL),
                   statement_match_prefix(FIELD_IP6_DADDR, FAMILY_IPV6, link_local),
-                  compiler_ask_live());
+                  ask_direction(shape));
 }
 
 /*
@@ -466,16 +527,14 @@ static void compile_hook_open(struct compiler *compiler, const struct hook_shape
     bool trusted = shape->hook == HOOK_OUTPUT;
     char name[CHAIN_NAME_MAX];
 
-    compiler_rule(compiler,
-                  statement_match_states(trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED
-                                                 : CT_STATE_ESTABLISHED),
-                  ask_open(shape));
+    pass_open(compiler, shape,
+              trusted ? CT_STATE_ESTABLISHED | CT_STATE_RELATED : CT_STATE_ESTABLISHED);
 
     snprintf(name, sizeof(name), "related/%s", shape->name);
     if (trusted) {
-        compile_own_errors(compiler);
+        compile_own_errors(compiler, shape);
         compiler_pass_resets(compiler);
-        compile_own_links(compiler);
+        compile_own_links(compiler, shape);
     } else {
         compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),
                       statement_go(VERDICT_JUMP, name));
@@ -527,10 +586,10 @@ static void compile_hook(struct compiler *compiler, const struct hook_shape *sha
                       statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
                       statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
                       statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
-    compiler_rule(compiler, compiler_ask_live());
+    pass_live(compiler, shape);
     compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY),
                   statement_go(VERDICT_JUMP, turned));
-    compiler_rule(compiler, compiler_ask_live());
+    pass_live(compiler, shape);
     compiler_rule(compiler, statement_go(VERDICT_GOTO, suspended));
 }
 

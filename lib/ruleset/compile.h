@@ -42,7 +42,21 @@ int ruleset_lockdown(struct ruleset **ret_ruleset);
 /* The table's name in the kernel, and of its parts that others read. */
 #define RULESET_TABLE "segd"
 #define RULESET_LIVE "live"
+#define RULESET_DIRECTED "live/by-direction"
+#define RULESET_TO_GATEWAY "/to-gateway"
+#define RULESET_FROM_GATEWAY "/from-gateway"
 #define RULESET_LIMITED "limited"
 #define RULESET_GENERATION "generation/"
 /* NFLOG group of refused packets; the prefix is `segd REASON `, of new connections `segd new `. */
 #define RULESET_LOG_GROUP 5
+
+/*
+ * The switchboard is so many sets, of which the last three are there only where a flow needs them:
+ * by interfaces in `forward`, in `input`, in `output`; by direction of the connection in the same.
+ * A flow that passes has elements in at least one, those of one direction marked `reply`.
+ */
+#define RULESET_LIVE_SETS 6
+extern const char *const ruleset_live_sets[RULESET_LIVE_SETS];
+bool ruleset_is_live(const struct set *set);
+/* The mark in the key of an element of such a set. */
+uint32_t ruleset_live_mark(const struct set *set, const struct element *element);

@@ -21,7 +21,8 @@ struct compiler {
     usec_t now;
     const struct flow_states *states; /* of the flows, at the instant of compiling */
     bool rehearsal;
-    int error; /* 0 or -ENOMEM */
+    bool asks_direction; /* compile_live(): there are flows that interfaces do not tell */
+    int error;           /* 0 or -ENOMEM */
 };
 
 #define CHAIN_NAME_MAX 256
@@ -86,7 +87,8 @@ void compile_networks(struct compiler *compiler);
 /* Adds the rules that do `then` to packets whose `field` is an address of the segment. */
 void compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
                              enum field field, struct statement then);
-/* Where open connections may lead, in ingress.c: map and chains `egress`. */
+/* Where open connections of flows that interfaces do not tell may lead, in ingress.c: map and
+ * chains `egress`. */
 void compile_egress(struct compiler *compiler);
 /* Chains and maps of one pair of the diagram, in pair.c: `pair/FROM/TO/FAMILY`,
  * `turned/FROM/TO/FAMILY` and what they need. The name begins with the kind of chain. */
@@ -105,9 +107,8 @@ void compiler_refuse_clear_exit(struct compiler *compiler);
 void compile_marks(struct compiler *compiler);
 /* Anti-spoofing, in ingress.c: base chain `prerouting`, map and chains `ingress`. */
 void compile_ingress(struct compiler *compiler);
-/* The map `live`, and `logged` where a flow asks for it, in live.c. */
+/* The sets `live`, and `logged` where a flow asks for it, in live.c. */
 void compile_live(struct compiler *compiler);
-struct statement compiler_ask_live(void); /* accepts what is live */
 bool compiler_logs(const struct compiler *compiler);
 bool compiler_is_live(const struct compiler *compiler, const struct flow *flow);
 /* What one source may do by a flow, in limit.c: the map `limited` and chains `limit`, where a flow

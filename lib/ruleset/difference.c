@@ -260,7 +260,7 @@ static enum phase element_phase(const struct differ *differ, const struct set *s
 {
     if (replaced)
         return PHASE_CHANGE;
-    if (strcmp(set->name, RULESET_LIVE) == 0)
+    if (ruleset_is_live(set))
         return PHASE_IDS;
     if (differ->calm && set->data == SET_DATA_MARK && !set->interval)
         return PHASE_ROWS;
@@ -393,7 +393,7 @@ static bool is_calm(const struct differ *differ)
     while (walk_next(&walk, &old, &new)) {
         const struct set *set = new ? new : old;
 
-        if (set->data == SET_DATA_VERDICT && strcmp(set->name, RULESET_LIVE) != 0 &&
+        if (set->data == SET_DATA_VERDICT && !ruleset_is_live(set) &&
             strcmp(set->name, RULESET_LIMITED) != 0 &&
             (!old || !new || !set_definition_equal(old, new) || !elements_equal(old, new)))
             return false;

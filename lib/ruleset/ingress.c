@@ -246,10 +246,10 @@ void compile_ingress(struct compiler *compiler)
 }
 
 /*
- * Where a packet of an open connection may lead: out of an interface whose zones own its
- * destination. Only there is the switchboard asked without a look at the policy, so that a route
- * that moves takes no connection into another zone, or out of all of them. What returns from here
- * is judged like a first packet.
+ * Where a packet of an open connection may lead whose flow the interfaces do not tell: out of an
+ * interface whose zones own its destination. Only there is the switchboard asked without a look at
+ * the policy, so that a route that moves takes no connection into another zone, or out of all of
+ * them. What returns from here is judged like a first packet.
  *
  * After all hooks that ask, the destination is that of the machine that will get the packet: the
  * translation of destinations, and back from translated sources, is done in `prerouting`.
@@ -262,8 +262,9 @@ static void compile_exit(struct compiler *compiler, struct set *egress, size_t s
     snprintf(chain, sizeof(chain), "egress/%s", compiler_segment(compiler, segment, buffer));
     compiler_chain(compiler, "%s", chain);
     for (enum family family = 0; family < FAMILIES; family++)
-        compiler_match_networks(compiler, segment, family, destination_field(family),
-                                compiler_ask_live());
+        compiler_match_networks(
+            compiler, segment, family, destination_field(family),
+            statement_verdict_map(FIELDS(FIELD_CT_DIRECTION, FIELD_CT_MARK), RULESET_DIRECTED));
 
     for (size_t i = 0; i < carried->n_interfaces; i++)
         compiler_add_name(compiler, egress, carried->interfaces[i],
@@ -272,9 +273,11 @@ static void compile_exit(struct compiler *compiler, struct set *egress, size_t s
 
 void compile_egress(struct compiler *compiler)
 {
-    struct set *egress =
-        compiler_set(compiler, "egress", KEY_TYPES(DATATYPE_IFNAME), SET_DATA_VERDICT);
+    struct set *egress;
 
+    if (!compiler->asks_direction)
+        return;
+    egress = compiler_set(compiler, "egress", KEY_TYPES(DATATYPE_IFNAME), SET_DATA_VERDICT);
     for (size_t i = 0; i < compiler->policy->n_segments; i++)
         compile_exit(compiler, egress, i);
 }

@@ -168,6 +168,7 @@ struct element {
     const char *comment; /* or NULL */
     uint32_t mark;       /* in host order, in mark maps */
     enum verdict verdict;
+    bool reply;     /* in sets of the switchboard: packets away from the flow's `to` */
     usec_t expires; /* instant at which the kernel removes it; 0: never */
     struct location location;
 };

@@ -88,7 +88,7 @@ static const struct {
 } changes[] = {
     {"insert rule inet segd forward accept\n", "forward"},
     {"flush chain inet segd forward\n", "forward"},
-    {"flush map inet segd live\n", "live"},
+    {"flush set inet segd live\n", "live"},
     {"delete table inet segd\n", "missing"},
     {"flush ruleset\n", "missing"},
     {"add chain inet segd forward { policy accept; }\n", "forward"},

@@ -3,6 +3,8 @@
 /*
  * What the kernel counted, read as an operator would: named counters by the library, flows from
  * the text in which nft lists the switchboard, where a flow's name is the comment of its elements.
+ * Which of them are of replies follows from where the rows of the flow are: its mark in
+ * `pair/FROM/TO`.
  */
 
 #include <check.h>
@@ -62,33 +64,116 @@ uint64_t segd_dropped_total(void)
     return count(NULL);
 }
 
-/* Elements are listed as `original . 0x1 counter packets 2 bytes 3 comment "web" : accept`. */
+/* Whether a row of the mark stands in a table of the pair; NULL: of any. */
+static bool has_row(const struct ruleset *held, uint32_t mark, const char *from, const char *to)
+{
+    char chain[32];
+
+    snprintf(chain, sizeof(chain), "mark/0x%08" PRIx32, mark); /* with `mark-mask` */
+    for (size_t i = 0; i < held->n_sets; i++) {
+        const struct set *set = &held->sets[i];
+        char name[256], *rest = name;
+
+        snprintf(name, sizeof(name), "%s", set->name);
+        if (strcmp(strsep(&rest, "/"), "pair") != 0 ||
+            (from && strcmp(strsep(&rest, "/"), from) != 0) || (!from && !strsep(&rest, "/")) ||
+            (to && strcmp(strsep(&rest, "/"), to) != 0))
+            continue;
+        for (size_t j = 0; j < set->n_elements; j++)
+            if (set->elements[j].mark == mark ||
+                (set->elements[j].target && strcmp(set->elements[j].target, chain) == 0))
+                return true;
+    }
+    return false;
+}
+
+static const char *segment_of(const struct ruleset *held, const uint8_t *interface)
+{
+    const struct element *element =
+        set_find_element(ruleset_find_set(held, "interfaces"), &(struct element){.key = interface});
+
+    ck_assert_ptr_nonnull(element);
+    return element->comment;
+}
+
+static bool is_reply(const struct ruleset *held, const struct set *set,
+                     const struct element *element)
+{
+    uint32_t mark = ruleset_live_mark(set, element);
+
+    if (set->key[0] == DATATYPE_CT_DIR)
+        return element->key[0] == 1;
+    if (strcmp(set->name, RULESET_LIVE RULESET_TO_GATEWAY) == 0)
+        return !has_row(held, mark, NULL, "gateway");
+    if (strcmp(set->name, RULESET_LIVE RULESET_FROM_GATEWAY) == 0)
+        return !has_row(held, mark, "gateway", NULL);
+    return !has_row(held, mark, segment_of(held, element->key + 4),
+                    segment_of(held, element->key + 20));
+}
+
+/* Writes the element as nft lists it: `0x1 . "a0" . "b0" counter packets 2 bytes 3 comment "web"`.
+ */
+static void list_element(const struct set *set, const struct element *element, FILE *stream)
+{
+    cleanup_(freep) char *listing = NULL, *key = NULL;
+    char what[128], *found, *end;
+    FILE *memory;
+    size_t size;
+
+    snprintf(what, sizeof(what), "%s inet segd %s", set->data == SET_DATA_NONE ? "set" : "map",
+             set->name);
+    listing = sandbox_nft_list(what);
+    memory = open_memstream(&key, &size);
+    element_print_key(memory, set, element);
+    fclose(memory);
+    found = strstr(listing, key);
+    if (!found) /* it has ended meanwhile */
+        return;
+    end = found + strcspn(found, ",\n");
+    fprintf(stream, "%.*s\n", (int)(end - found), found);
+}
+
 char *segd_live_element(const char *flow, bool reply)
 {
-    cleanup_(freep) char *text = sandbox_nft_list("map inet segd live");
-    const char *direction = reply ? "reply . " : "original . ";
-    char comment[128], *rest, *element;
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(ruleset_freep) struct ruleset *held = NULL;
+    cleanup_(freep) char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
 
-    snprintf(comment, sizeof(comment), "comment \"%s\"", flow);
-    rest = strstr(text, "elements = {");
-    while (rest && (element = strsep(&rest, ","))) {
-        if (strstr(element, comment) && strstr(element, direction))
-            return strdup(element);
+    ck_assert_int_eq(nftables_open(&nftables), 0);
+    ck_assert_int_eq(nftables_dump(nftables, RULESET_TABLE, NULL, &held), 0);
+    for (size_t i = 0; i < held->n_sets; i++) {
+        const struct set *set = &held->sets[i];
+
+        for (size_t j = 0; ruleset_is_live(set) && j < set->n_elements; j++)
+            if (set->elements[j].comment && strcmp(set->elements[j].comment, flow) == 0 &&
+                is_reply(held, set, &set->elements[j]) == reply)
+                list_element(set, &set->elements[j], stream);
     }
-    return NULL;
+    fclose(stream);
+    return size > 0 ? TAKE_PTR(text) : NULL;
 }
 
 bool segd_live(const char *flow, bool reply, struct nftables_count *ret_count)
 {
-    cleanup_(freep) char *element = segd_live_element(flow, reply);
-    const char *packets = element ? strstr(element, "counter packets ") : NULL;
+    cleanup_(freep) char *elements = segd_live_element(flow, reply);
+    char *rest = elements, *line;
 
-    if (!element)
+    if (!elements)
         return false;
-    ck_assert_msg(packets, "no counter in: %s", element);
-    ck_assert_int_eq(sscanf(packets, "counter packets %" SCNu64 " bytes %" SCNu64,
-                            &ret_count->packets, &ret_count->bytes),
-                     2);
+    *ret_count = (struct nftables_count){0};
+    while ((line = strsep(&rest, "\n")) && *line) {
+        const char *packets = strstr(line, "counter packets ");
+        struct nftables_count count;
+
+        ck_assert_msg(packets, "no counter in: %s", line);
+        ck_assert_int_eq(sscanf(packets, "counter packets %" SCNu64 " bytes %" SCNu64,
+                                &count.packets, &count.bytes),
+                         2);
+        ret_count->packets += count.packets;
+        ret_count->bytes += count.bytes;
+    }
     return true;
 }
 

@@ -79,10 +79,10 @@ uint64_t segd_dropped(const char *counter);
 uint64_t segd_dropped_between(const char *reason, const char *a, const char *b);
 /* Packets refused for whatever reason. */
 uint64_t segd_dropped_total(void);
-/* The element that makes a flow live in one direction, as nft lists it, or NULL where it is not
- * live; the caller frees it. */
+/* The elements that make a flow live in one direction, as nft lists them, one a line, or NULL where
+ * it is not live; the caller frees them. */
 char *segd_live_element(const char *flow, bool reply);
-/* Packets of one flow, from that element; false where it is not live. */
+/* Packets of one flow, from those elements; false where it is not live. */
 bool segd_live(const char *flow, bool reply, struct nftables_count *ret_count);
 /* Packets of one flow in one direction; the flow must be live. */
 uint64_t segd_passed(const char *flow, bool reply);

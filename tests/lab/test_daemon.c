@@ -194,7 +194,7 @@ END_TEST
 static const char *const tampering[] = {
     "insert rule inet segd forward accept\n",
     "flush chain inet segd forward\n",
-    "flush map inet segd live\n",
+    "flush set inet segd live\n",
     "delete table inet segd\n",
     "flush ruleset\n",
     "add chain inet segd forward { policy accept; }\n",

@@ -118,7 +118,7 @@ START_TEST(flow_extended_in_time_does_not_end_on_the_old_day)
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     segd_commit(policy_extended, end_of_flow() - LEFT / 2);
     ck_assert_uint_eq(segd_passed("short", false), 1);
-    text = sandbox_nft_list("map inet segd live");
+    text = sandbox_nft_list("set inet segd live");
     ck_assert_ptr_nonnull(strstr(text, "expires 30d"));
     while (monotonic() < start + LEFT + USEC_PER_SEC / 4)
         wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);

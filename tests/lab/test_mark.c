@@ -121,7 +121,7 @@ START_TEST(the_table_is_what_nft_lists)
 
     segd = segd_enter(approved);
     listed = sandbox_nft_list("table inet segd");
-    ck_assert_ptr_nonnull(strstr(listed, "ct mark & 0xffff00ff vmap @live"));
+    ck_assert_ptr_nonnull(strstr(listed, "ct mark & 0xffff00ff . iifname . oifname @live"));
     segd_reload(segd, approved);
     again = sandbox_nft_list("table inet segd");
     ck_assert_str_eq(listed, again);

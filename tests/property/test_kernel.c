@@ -103,10 +103,12 @@ static void assert_listing_loads(void)
 /* The policy is enforced as it is at one instant, which lasts. */
 static void stop_clock(struct ruleset *ruleset)
 {
-    struct set *live = (struct set *)ruleset_find_set(ruleset, RULESET_LIVE);
+    for (size_t i = 0; i < ruleset->n_sets; i++) {
+        struct set *set = &ruleset->sets[i];
 
-    for (size_t i = 0; i < live->n_elements; i++)
-        live->elements[i].expires = 0;
+        for (size_t j = 0; ruleset_is_live(set) && j < set->n_elements; j++)
+            set->elements[j].expires = 0;
+    }
 }
 
 /* Whether a live flow approves the packet. */
