@@ -21,15 +21,21 @@
 
 #define PORT 7001
 
-static const char policy[] = WIRES_POLICY "flows:\n"
-                                          "  open: { from: a, to: b, services: [udp/7001] }\n";
+/* A flow that interfaces tell, and one of two zones on a side, that they do not. */
+static const char *const policies[] = {
+    WIRES_POLICY "flows:\n"
+                 "  open: { from: a, to: b, services: [udp/7001] }\n",
+    WIRES_POLICY "flows:\n"
+                 "  open: { from: [a, c], to: b, services: [udp/7001] }\n",
+};
+#define N_POLICIES ((int)(sizeof(policies) / sizeof(policies[0])))
 static const uint16_t unreachable[FAMILIES] = {3 * 256 + 1, 1 * 256};
 
-static struct lab *start(struct segd **ret_gateway)
+static struct lab *start(int policy, struct segd **ret_gateway)
 {
     struct lab *lab = wires_new();
 
-    *ret_gateway = segd_start(policy);
+    *ret_gateway = segd_start(policies[policy]);
     return lab;
 }
 
@@ -45,9 +51,9 @@ static void open_udp(struct lab *lab, enum family family)
 
 START_TEST(third_zone_sends_no_errors_into_a_connection)
 {
-    enum family family = (enum family)_i;
+    enum family family = (enum family)(_i % FAMILIES);
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
     struct frame quoted = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp(family, WIRE_C, WIRE_A, unreachable[family]);
 
@@ -71,9 +77,9 @@ static void route_elsewhere(struct lab *lab, enum family family, ip_number addre
  * another zone. */
 START_TEST(open_connection_does_not_follow_a_route_into_another_zone)
 {
-    enum family family = (enum family)_i;
+    enum family family = (enum family)(_i % FAMILIES);
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -86,9 +92,9 @@ END_TEST
 
 START_TEST(answer_does_not_follow_a_route_into_another_zone)
 {
-    enum family family = (enum family)_i;
+    enum family family = (enum family)(_i % FAMILIES);
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -99,11 +105,28 @@ START_TEST(answer_does_not_follow_a_route_into_another_zone)
 }
 END_TEST
 
+/* What the answers of its other side would be, as far as the interface that it leaves by tells. */
+START_TEST(open_connection_does_not_turn_back)
+{
+    enum family family = (enum family)(_i % FAMILIES);
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
+    struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
+    struct frame answer = wires_answer(&request);
+
+    open_udp(lab, family);
+    route_elsewhere(lab, family, request.destination, WIRE_A);
+    wires_drop(lab, WIRE_A, &request, NULL, "no-flow/a/a");
+    route_elsewhere(lab, family, request.source, WIRE_B);
+    wires_drop(lab, WIRE_B, &answer, NULL, "no-flow/b/b");
+}
+END_TEST
+
 START_TEST(open_connection_does_not_follow_a_route_out_of_all_zones)
 {
-    enum family family = (enum family)_i;
+    enum family family = (enum family)(_i % FAMILIES);
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
 
     open_udp(lab, family);
@@ -114,9 +137,9 @@ END_TEST
 
 START_TEST(open_connection_follows_a_route_inside_its_zone)
 {
-    enum family family = (enum family)_i;
+    enum family family = (enum family)(_i % FAMILIES);
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
     struct frame request = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame answer = wires_answer(&request);
 
@@ -129,9 +152,9 @@ END_TEST
 
 START_TEST(error_does_not_follow_a_route_into_another_zone)
 {
-    enum family family = (enum family)_i;
+    enum family family = (enum family)(_i % FAMILIES);
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(_i / FAMILIES, &segd);
     struct frame quoted = wires_udp(family, WIRE_A, WIRE_B, PORT);
     struct frame error = wires_icmp(family, WIRE_B, WIRE_A, unreachable[family]);
     const struct frame_options quoting = {.quoted = &quoted};
@@ -154,7 +177,7 @@ END_TEST
     "gateway: { protect: true }\n"                                                                 \
     "flows:\n"                                                                                     \
     "  updates: { from: gateway, to: b, services: [tcp/7001] }\n"                                  \
-    "  admin: { from: a, to: gateway, services: [tcp/7002] }\n"                                    \
+    "  admin: { from: a, to: gateway, services: [tcp/7002, udp/7002] }\n"                          \
     "  open: { from: a, to: b, services: [udp/7001] }\n"
 
 static const char *const interfaces[] = {"a0", "b0", "c0"};
@@ -190,6 +213,61 @@ START_TEST(connection_of_the_gateway_does_not_follow_a_route_into_another_zone)
     stream_stops(&out, "no-flow", "gateway", "c");
     move_to_c(hosts, A, family);
     stream_stops(&in_back, "no-flow", "gateway", "c");
+}
+END_TEST
+
+/* Of the process's network namespace. */
+static void accept_source_routes(void)
+{
+    static const char *const ends[] = {"all", "default", "a0", "eth0"};
+
+    for (size_t i = 0; i < ELEMENTS_OF(ends); i++) {
+        char path[80];
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/accept_source_route", ends[i]);
+        file = fopen(path, "we");
+        if (!file && i > 1) /* the gateway has the one, the host the other */
+            continue;
+        ck_assert_ptr_nonnull(file);
+        ck_assert_int_gt(fputs("1", file), 0);
+        ck_assert_int_eq(fclose(file), 0);
+    }
+}
+
+/*
+ * A connection to an address that the gateway has in another zone; its packets then ask to be sent
+ * on into that zone. Connection tracking sees the gateway as their destination, and so do the
+ * rules.
+ */
+START_TEST(connection_to_the_gateway_leads_nowhere_else)
+{
+    static const uint8_t via_gateway[] = {
+        1 /* nothing */, 0x83 /* loose source route */, 7, 4, 10, 2, 0, 1};
+    struct host hosts[N_HOSTS];
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    uint8_t bytes[8];
+    int in, at, home;
+
+    sandbox_enter();
+    hosts_new(interfaces, N_HOSTS, hosts);
+    accept_source_routes();
+    home = hosts_enter(&hosts[B]);
+    accept_source_routes();
+    hosts_leave(home);
+    segd = segd_start(GATEWAY_POLICY);
+
+    in = hosts_udp(NULL, FAMILY_IPV4, 7002);
+    at = hosts_udp(&hosts[B], FAMILY_IPV4, 7002);
+    home = hosts_udp(&hosts[A], FAMILY_IPV4, 7003);
+    hosts_udp_send(home, FAMILY_IPV4, hosts[B].gateway[FAMILY_IPV4], 7002);
+    ck_assert_int_eq(recv(in, bytes, sizeof(bytes), 0), sizeof(bytes));
+    hosts_udp_send(in, FAMILY_IPV4, hosts[A].address[FAMILY_IPV4], 7003);
+    ck_assert_int_eq(recv(home, bytes, sizeof(bytes), 0), sizeof(bytes));
+
+    ck_assert_int_eq(setsockopt(home, IPPROTO_IP, IP_OPTIONS, via_gateway, sizeof(via_gateway)), 0);
+    hosts_udp_send(home, FAMILY_IPV4, hosts[B].address[FAMILY_IPV4], 7002);
+    ck_assert(!hosts_readable(at, "no-flow/a/b", 0));
 }
 END_TEST
 
@@ -243,10 +321,10 @@ START_TEST(mark_of_a_foreign_table_approves_nothing_new)
 {
     enum family family = (enum family)_i;
     cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    cleanup_(lab_freep) struct lab *lab = start(0, &segd);
     cleanup_(freep) char *listing = segd_list();
     struct frame other = wires_udp(family, WIRE_C, WIRE_B, PORT);
-    const char *live = strstr(listing, "original . 0x");
+    const char *live = strstr(listing, "set live {");
     char foreign[256];
 
     ck_assert_ptr_nonnull(live);
@@ -293,16 +371,22 @@ END_TEST
 void checks_add(TCase *tests)
 {
     sandbox_require();
-    tcase_add_loop_test(tests, third_zone_sends_no_errors_into_a_connection, 0, FAMILIES);
+    tcase_add_loop_test(tests, third_zone_sends_no_errors_into_a_connection, 0,
+                        N_POLICIES * FAMILIES);
     tcase_add_loop_test(tests, open_connection_does_not_follow_a_route_into_another_zone, 0,
-                        FAMILIES);
-    tcase_add_loop_test(tests, answer_does_not_follow_a_route_into_another_zone, 0, FAMILIES);
+                        N_POLICIES * FAMILIES);
+    tcase_add_loop_test(tests, answer_does_not_follow_a_route_into_another_zone, 0,
+                        N_POLICIES * FAMILIES);
+    tcase_add_loop_test(tests, open_connection_does_not_turn_back, 0, N_POLICIES * FAMILIES);
     tcase_add_loop_test(tests, open_connection_does_not_follow_a_route_out_of_all_zones, 0,
-                        FAMILIES);
-    tcase_add_loop_test(tests, open_connection_follows_a_route_inside_its_zone, 0, FAMILIES);
-    tcase_add_loop_test(tests, error_does_not_follow_a_route_into_another_zone, 0, FAMILIES);
+                        N_POLICIES * FAMILIES);
+    tcase_add_loop_test(tests, open_connection_follows_a_route_inside_its_zone, 0,
+                        N_POLICIES * FAMILIES);
+    tcase_add_loop_test(tests, error_does_not_follow_a_route_into_another_zone, 0,
+                        N_POLICIES * FAMILIES);
     tcase_add_loop_test(tests, connection_of_the_gateway_does_not_follow_a_route_into_another_zone,
                         0, FAMILIES);
+    tcase_add_test(tests, connection_to_the_gateway_leads_nowhere_else);
     tcase_add_loop_test(tests, error_of_the_gateway_does_not_follow_a_route_into_another_zone, 0,
                         FAMILIES);
     tcase_add_loop_test(tests, mark_of_a_foreign_table_approves_nothing_new, 0, FAMILIES);

@@ -53,7 +53,7 @@ static void others_are_refused(void)
 {
     static const char *const tries[] = {
         "delete table inet segd\n",
-        "flush map inet segd live\n",
+        "flush set inet segd live\n",
         "insert rule inet segd forward accept\n",
     };
     cleanup_(freep) char *before = segd_list(), *after = NULL;
