@@ -119,27 +119,59 @@ static int parse(const struct varlink_input *input, size_t size, json_t **ret_me
     return 1;
 }
 
+const char *varlink_input_peek(struct varlink_input *input, size_t *ret_length)
+{
+    const char *end = input->size > input->searched ? memchr(input->bytes + input->searched, '\0',
+                                                             input->size - input->searched)
+                                                    : NULL;
+
+    input->searched = end ? (size_t)(end - input->bytes) : input->size;
+    *ret_length = input->searched;
+    return end ? input->bytes : NULL;
+}
+
+/* Removes a message of this length, and its NUL. */
+static void drop(struct varlink_input *input, size_t length)
+{
+    input->size -= length + 1;
+    memmove(input->bytes, input->bytes + length + 1, input->size);
+    input->searched = 0;
+    shrink(input);
+}
+
 int varlink_input_next(struct varlink_input *input, json_t **ret_message)
 {
-    char *start = input->bytes, *end;
     size_t length;
     int r;
 
-    end = input->size > input->searched
-              ? memchr(start + input->searched, '\0', input->size - input->searched)
-              : NULL;
-    if (!end) {
-        input->searched = input->size;
+    if (!varlink_input_peek(input, &length))
         return 0;
-    }
-
-    length = (size_t)(end - start);
     r = parse(input, length, ret_message);
-    input->size -= length + 1;
-    memmove(start, end + 1, input->size);
-    input->searched = 0;
-    shrink(input);
+    drop(input, length);
     return r;
+}
+
+int varlink_input_split(struct varlink_input *input, struct varlink_input *ret_first)
+{
+    struct varlink_input first = *input;
+    size_t length;
+
+    if (!varlink_input_peek(input, &length))
+        return 0;
+    /* Most often there is no other, and the whole buffer can go. */
+    if (input->size == length + 1) {
+        *input = (struct varlink_input){.limit = input->limit, .values = input->values};
+    } else {
+        first.bytes = malloc(length + 1);
+        if (!first.bytes)
+            return -ENOMEM;
+        memcpy(first.bytes, input->bytes, length + 1);
+        drop(input, length);
+    }
+    first.size = first.capacity = length + 1;
+    first.searched = 0;
+    *ret_first = first;
+    return 1;
 }
 
 char *varlink_encode(const json_t *message, size_t *ret_size)

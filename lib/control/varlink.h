@@ -42,6 +42,13 @@ int varlink_input_read(struct varlink_input *input, int fd);
  * for what is not a JSON object (duplicate keys, NUL in a text, too deep, …), -EMSGSIZE for one
  * that is beyond the limits, or -ENOMEM. */
 int varlink_input_next(struct varlink_input *input, json_t **ret_message);
+/* The text of the next whole message, borrowed until the input changes; NULL where there is none
+ * yet.
+ */
+const char *varlink_input_peek(struct varlink_input *input, size_t *ret_length);
+/* Takes the next whole message, unread, into an input of its own with the same limits. Returns 1, 0
+ * where there is none yet, or -ENOMEM. */
+int varlink_input_split(struct varlink_input *input, struct varlink_input *ret_first);
 
 /* The message as it goes over the wire, with its NUL, owned by the caller. NULL without memory. */
 char *varlink_encode(const json_t *message, size_t *ret_size);
