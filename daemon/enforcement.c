@@ -135,6 +135,11 @@ int enforcement_fd(const struct enforcement *enforcement)
     return nftables_fd(enforcement->nftables);
 }
 
+int enforcement_enter_child(struct enforcement *enforcement, bool reads)
+{
+    return nftables_enter_child(enforcement->nftables, reads);
+}
+
 bool enforcement_owns(const struct enforcement *enforcement)
 {
     return nftables_owns(enforcement->nftables);

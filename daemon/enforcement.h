@@ -31,6 +31,9 @@ const struct nftables_features *enforcement_features(const struct enforcement *e
 /* Borrowed, to read counters. And the socket, which is kept for the next process. */
 struct nftables *enforcement_nftables(struct enforcement *enforcement);
 int enforcement_fd(const struct enforcement *enforcement);
+/* In a child of this process: leaves the socket, which only this process may use, and opens one to
+ * read by if `reads`; else nothing may ask the kernel any more. Returns 0 or -errno. */
+int enforcement_enter_child(struct enforcement *enforcement, bool reads);
 /* Whether the kernel keeps others from changing the table. */
 bool enforcement_owns(const struct enforcement *enforcement);
 

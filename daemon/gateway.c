@@ -20,6 +20,7 @@
 #include "base/array.h"
 #include "base/instant.h"
 #include "daemon/log.h"
+#include "daemon/privileges.h"
 #include "daemon/record/folder.h"
 #include "kernel/forwarding.h"
 
@@ -106,6 +107,20 @@ struct gateway *gateway_free(struct gateway *gateway)
     findings_free(gateway->findings);
     free(gateway);
     return NULL;
+}
+
+int gateway_enter_child(struct gateway *gateway, bool reads)
+{
+    bool has_conntrack = gateway->conntrack;
+    int r;
+
+    closep(&gateway->lock);
+    gateway->lock = -1;
+    gateway->conntrack = conntrack_close(gateway->conntrack);
+    r = enforcement_enter_child(gateway->enforcement, reads);
+    if (r == 0 && reads && has_conntrack)
+        r = conntrack_open(&gateway->conntrack);
+    return r < 0 || reads ? r : privileges_drop();
 }
 
 struct conntrack *gateway_conntrack(const struct gateway *gateway)

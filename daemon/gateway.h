@@ -70,6 +70,13 @@ int gateway_new(const struct gateway_options *options, int fd, struct gateway **
 struct gateway *gateway_free(struct gateway *gateway);
 DEFINE_CLEANUP(struct gateway, gateway_free)
 
+/*
+ * In a child of this process, which only reads what this one knows: leaves the lock of the state
+ * folder and the sockets to the kernel to this process. If `reads`, the child has sockets of its
+ * own to read the kernel by; else it gives up its last capability. Returns 0 or -errno.
+ */
+int gateway_enter_child(struct gateway *gateway, bool reads);
+
 /* The connections, by the marks of what is enforced now; NULL where they cannot be read. Borrowed.
  */
 struct conntrack *gateway_conntrack(const struct gateway *gateway);

@@ -30,11 +30,10 @@ static int empty_bounding_set(void)
 }
 
 /* The C library has no functions for these two calls. */
-static int keep_net_admin(void)
+static int keep(__u32 kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-    const __u32 kept = 1U << CAP_NET_ADMIN;
 
     if (syscall(SYS_capget, &header, data) < 0)
         return -errno;
@@ -54,5 +53,10 @@ int privileges_reduce(void)
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -errno;
     r = empty_bounding_set();
-    return r < 0 ? r : keep_net_admin();
+    return r < 0 ? r : keep(1U << CAP_NET_ADMIN);
+}
+
+int privileges_drop(void)
+{
+    return keep(0);
 }

@@ -8,3 +8,5 @@
  * Returns 0 or -errno. To be called before any thread is started and any input is read.
  */
 int privileges_reduce(void);
+/* Gives up CAP_NET_ADMIN too. Returns 0 or -errno. */
+int privileges_drop(void);

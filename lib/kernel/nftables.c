@@ -57,8 +57,15 @@ static int open_over(int fd, struct nftables **ret_nftables)
     if (r < 0)
         return r;
 
+    nftables->port = netlink_port(&nftables->netlink);
     *ret_nftables = TAKE_PTR(nftables);
     return 0;
+}
+
+int nftables_enter_child(struct nftables *nftables, bool reads)
+{
+    netlink_close(&nftables->netlink);
+    return reads ? netlink_open(&nftables->netlink) : 0;
 }
 
 int nftables_open(struct nftables **ret_nftables)

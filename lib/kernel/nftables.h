@@ -45,6 +45,10 @@ bool nftables_owns(const struct nftables *nftables);
  */
 int nftables_fd(const struct nftables *nftables);
 int nftables_adopt_fd(int fd, struct nftables **ret_nftables);
+/* In a child of the process: closes its copy of the socket, which the child must not use, and if
+ * `reads` opens one to read by, which sees who owns tables as the other did. Returns 0 or -errno.
+ */
+int nftables_enter_child(struct nftables *nftables, bool reads);
 
 /* What the running kernel can do, each tried in a transaction that is never committed, or on a
  * table of its own that is gone afterwards. */

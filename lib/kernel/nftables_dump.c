@@ -394,8 +394,7 @@ static int dump_table_message(const struct nlmsghdr *message, void *userdata)
     ruleset->dormant = bits & NFT_TABLE_F_DORMANT;
     ruleset->owned = bits & TABLE_OWNER;
     ruleset->persists = bits & TABLE_PERSIST;
-    ruleset->ours =
-        ruleset->owned && owner && attribute_u32(owner) == netlink_port(&dump->nftables->netlink);
+    ruleset->ours = ruleset->owned && owner && attribute_u32(owner) == dump->nftables->port;
     ruleset->to_own = dump->nftables->own && !ruleset->ours;
     return 0;
 }

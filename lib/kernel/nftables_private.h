@@ -11,7 +11,8 @@ struct nftables {
     /* What was found when it was first needed; nftables_probe() always looks again. */
     struct nftables_features features;
     bool probed;
-    bool own; /* tables are to be owned, and the kernel can */
+    bool own;      /* tables are to be owned, and the kernel can */
+    uint32_t port; /* of the socket that owns them: that of the process that opened the handle */
 };
 
 /* Bytes of a request. */
