@@ -206,6 +206,10 @@ static int open_server(struct manager *manager, struct handed *handed)
         .methods = control_methods,
         .n_methods = control_n_methods,
         .refused = control_note_refusal,
+        .limits = WORKER_LIMITS,
+        .enter = control_enter_worker,
+        .learn = control_learn,
+        .learned = control_learned,
         .userdata = &manager->control,
     };
 

@@ -23,6 +23,8 @@ struct call *call_free(struct call *call)
     if (!call)
         return NULL;
 
+    varlink_input_clear(&call->message);
+    json_decref(call->parameters);
     free(call->name);
     free(call);
     return NULL;
@@ -87,6 +89,14 @@ static int end_call(struct call *call, json_t *message)
         end_kept(connection, r >= 0);
     }
     return r;
+}
+
+void call_sent(struct call *call, bool whole)
+{
+    struct connection *connection = call->connection;
+
+    call_free(call);
+    end_kept(connection, whole);
 }
 
 int call_reply_json(struct call *call, json_t *parameters)
@@ -176,13 +186,16 @@ static const struct method *find_method(const struct server *server, const char 
 }
 
 /* Decodes the parameters and runs the handler; a wrong parameter is named by its path. */
-static int run_handler(struct call *call, const json_t *json)
+int call_run_handler(struct call *call, const json_t *json)
 {
     const struct method *method = call->method;
     const struct record_type *type = method->parameters ? method->parameters : &no_fields_type;
+    cleanup_(json_decrefp) json_t *none = json_object();
     struct record_problem problem;
-    void *parameters = calloc(1, type->size);
-    int r = parameters ? record_decode(type, json, RECORD_WIRE, parameters, &problem) : -ENOMEM;
+    void *parameters = none ? calloc(1, type->size) : NULL;
+    int r = parameters ? record_decode(type, json && !json_is_null(json) ? json : none, RECORD_WIRE,
+                                       parameters, &problem)
+                       : -ENOMEM;
 
     if (r == 0) {
         r = method->handler(call, parameters, call->connection->server->options.userdata);
@@ -209,7 +222,8 @@ static int run_method(struct call *call, const char *name, const json_t *paramet
     }
 
     call->method = method;
-    return run_handler(call, parameters);
+    return method->place == IN_DAEMON ? call_run_handler(call, parameters)
+                                      : worker_call(call, parameters);
 }
 
 /* Runs `INTERFACE.METHOD`. */
@@ -225,55 +239,122 @@ static int run_named(struct call *call, const json_t *parameters)
     return fail(call, ERROR_NO_INTERFACE, json_pack("{s:s%}", "interface", call->name, length));
 }
 
-static int call_new(struct connection *connection, const json_t *message, struct call **ret_call)
+static int call_new(struct connection *connection, const char *name, size_t length,
+                    struct call **ret_call)
 {
     cleanup_(call_freep) struct call *call = calloc(1, sizeof(*call));
-    const char *method = json_string_value(json_object_get(message, "method"));
 
     if (!call)
         return -ENOMEM;
-    if (!method)
-        return -EBADMSG;
     call->connection = connection;
-    call->name = strdup(method);
-    call->more = json_is_true(json_object_get(message, "more"));
-    call->oneway = json_is_true(json_object_get(message, "oneway"));
+    call->name = strndup(name, length);
     if (!call->name)
         return -ENOMEM;
     *ret_call = TAKE_PTR(call);
     return 0;
 }
 
-int call_run(struct connection *connection, const json_t *message)
+bool call_read(struct call *call, const json_t *message, const json_t **ret_parameters)
 {
-    cleanup_(json_decrefp) json_t *none = json_object();
     const json_t *parameters = json_object_get(message, "parameters");
-    struct call *call = NULL;
-    int r = none ? call_new(connection, message, &call) : -ENOMEM;
 
-    if (r < 0)
-        return r;
-    if (!parameters || json_is_null(parameters))
-        parameters = none;
-
-    connection->call = call;
-    if (!json_is_object(parameters))
-        r = fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", "parameters"));
+    call->more = json_is_true(json_object_get(message, "more"));
+    call->oneway = json_is_true(json_object_get(message, "oneway"));
+    *ret_parameters = parameters;
+    if (parameters && !json_is_null(parameters) && !json_is_object(parameters))
+        fail(call, ERROR_PARAMETER, json_pack("{s:s}", "parameter", "parameters"));
     else if (json_is_true(json_object_get(message, "upgrade")))
-        r = fail(call, ERROR_NOT_IMPLEMENTED, json_pack("{s:s}", "method", call->name));
+        fail(call, ERROR_NOT_IMPLEMENTED, json_pack("{s:s}", "method", call->name));
     else
-        r = run_named(call, parameters);
+        return true;
+    return false;
+}
 
+int call_finish(struct call *call, int result)
+{
+    if (call->answered)
+        return result;
+    return call_error(call, "Failed",
+                      json_pack("{s:s}", "message", strerror(result < 0 ? -result : EPROTO)));
+}
+
+/* After the handler, which returned `result`. */
+static int settle_call(struct connection *connection, struct call *call, int result)
+{
     /* A call that was kept and has been answered is freed already. */
     if (connection->call != call)
         return 0;
-    if (call->kept && r == 0)
+    if (call->kept && result == 0)
         return 0;
     connection->call = NULL;
     call->kept = false;
-    if (!call->answered)
-        r = call_error(call, "Failed",
-                       json_pack("{s:s}", "message", strerror(r < 0 ? -r : EPROTO)));
+    result = call_finish(call, result);
     call_free(call);
-    return r;
+    return result;
+}
+
+int call_run(struct connection *connection, const json_t *message)
+{
+    const char *name = json_string_value(json_object_get(message, "method"));
+    const json_t *parameters;
+    struct call *call = NULL;
+    int r = name ? call_new(connection, name, strlen(name), &call) : -EBADMSG;
+
+    if (r < 0)
+        return r;
+    connection->call = call;
+    if (call_read(call, message, &parameters))
+        r = run_named(call, parameters);
+    return settle_call(connection, call, r);
+}
+
+/* The method in a message that begins as clients write it; NULL: in any other. */
+static const char *peek_method(const char *text, size_t *ret_length)
+{
+    static const char *const tokens[] = {"{", "\"method\"", ":", "\""};
+    const char *at = text;
+
+    for (size_t i = 0; i < ELEMENTS_OF(tokens); i++) {
+        at += strspn(at, " ");
+        if (strncmp(at, tokens[i], strlen(tokens[i])) != 0)
+            return NULL;
+        at += strlen(tokens[i]);
+    }
+    *ret_length = strcspn(at, "\"\\");
+    /* A name with an escape in it is another one. */
+    return at[*ret_length] == '"' ? at : NULL;
+}
+
+bool call_is_for_worker(const struct server *server, const char *text)
+{
+    static const char interface[] = VARLINK_INTERFACE ".";
+    size_t length;
+    const char *name = peek_method(text, &length);
+
+    if (!name || strncmp(name, interface, strlen(interface)) != 0)
+        return false;
+    for (size_t i = 0; i < server->options.n_methods; i++) {
+        const struct method *method = &server->options.methods[i];
+
+        if (method->place != IN_DAEMON && strlen(method->name) + strlen(interface) == length &&
+            strncmp(name + strlen(interface), method->name, strlen(method->name)) == 0)
+            return true;
+    }
+    return false;
+}
+
+int call_run_unread(struct connection *connection, struct varlink_input *message)
+{
+    struct call *call = NULL;
+    size_t length = 0;
+    const char *name = peek_method(message->bytes, &length);
+    int r = name ? call_new(connection, name, length, &call) : -EBADMSG;
+
+    if (r < 0) {
+        varlink_input_clear(message);
+        return r;
+    }
+    call->message = *message;
+    connection->call = call;
+    return settle_call(connection, call, run_named(call, NULL));
 }

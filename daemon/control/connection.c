@@ -57,7 +57,7 @@ static size_t count_waiting(const struct connection *connection)
 
     for (const struct connection *c = connection->server->connections; c; c = c->next) {
         if (server_is_of(c, connection->actor.uid, connection->role))
-            n += c->input.size + c->output.size;
+            n += c->input.size + c->output.size + (c->call && c->call->waits ? c->call_size : 0);
     }
     return n;
 }
@@ -84,6 +84,8 @@ int connection_send(struct connection *connection, const json_t *message)
         return r;
     memcpy(output->bytes + output->size, text, size);
     output->size += size;
+    if (connection->server->is_worker)
+        return 0;
     return sd_event_source_set_io_events(connection->source, EPOLLOUT);
 }
 
@@ -107,18 +109,42 @@ static int flush(struct connection *connection)
     return 1;
 }
 
+/* Messages beyond this size are read by the worker that answers them, if there is to be one: to
+ * parse a large policy takes longer than others are to wait. */
+#define READ_AT_ONCE ((size_t)64 * 1024)
+
+/* Runs the call in the next message that has been read. Returns as run_message(). */
+static int run_call(struct connection *connection)
+{
+    cleanup_(json_decrefp) json_t *message = NULL;
+    struct varlink_input unread;
+    size_t length = 0;
+    const char *text = varlink_input_peek(&connection->input, &length);
+    int r;
+
+    connection->call_size = length;
+    if (text && length > READ_AT_ONCE && length <= connection->input.limit &&
+        call_is_for_worker(connection->server, text)) {
+        r = varlink_input_split(&connection->input, &unread);
+        if (r > 0)
+            r = call_run_unread(connection, &unread);
+    } else {
+        r = varlink_input_next(&connection->input, &message);
+        if (r > 0)
+            r = call_run(connection, message);
+    }
+    return text && r == 0 ? 1 : r;
+}
+
 /* Answers the next message that has been read. Returns 1 if there may be another one, 0 if there
  * was none, or -errno. */
 static int run_message(struct connection *connection)
 {
-    cleanup_(json_decrefp) json_t *message = NULL;
-    int r = varlink_input_next(&connection->input, &message);
+    int r = run_call(connection);
 
     if (r <= 0)
         return r;
-    r = call_run(connection, message);
-    if (r == 0)
-        r = flush(connection);
+    r = flush(connection);
     return r < 0 ? r : 1;
 }
 
@@ -147,6 +173,13 @@ static int answer_one(struct connection *connection)
     return r < 0 ? r : run_message(connection);
 }
 
+/* The client of a call that has a worker, or waits for one, may have closed its end for sending
+ * only; that of a call that waits for news has nothing more to say. EPOLLHUP always comes. */
+static uint32_t kept_events(const struct call *call)
+{
+    return call->method->place == IN_DAEMON ? EPOLLRDHUP : 0;
+}
+
 /* Sets what to wait for: to be able to send, the end of the client while a call is kept, or input.
  * If there is another message already, EPOLLOUT fires at once, after the other connections were
  * served.
@@ -154,7 +187,7 @@ static int answer_one(struct connection *connection)
 static int wait_for_events(struct connection *connection)
 {
     uint32_t events = connection->output.size > 0 ? EPOLLOUT
-                      : connection->call          ? EPOLLRDHUP
+                      : connection->call          ? kept_events(connection->call)
                       : connection->again         ? EPOLLOUT
                                                   : EPOLLIN;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Refused attempts, for the audit log. */
+/* What the server tells: refused attempts, for the audit log, and what a worker has found. */
 
 #include "daemon/control/control.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "daemon/log.h"
 
@@ -29,4 +30,36 @@ void control_note_refusal(const struct actor *actor, const char *method, const c
                                         .outcome = outcome,
                                         .detail = detail,
                                     });
+}
+
+int control_enter_worker(enum method_place place, void *userdata)
+{
+    const struct control *control = userdata;
+
+    return gateway_enter_child(control->gateway, place == IN_WORKER_DUMP);
+}
+
+json_t *control_learn(void *userdata)
+{
+    const struct control *control = userdata;
+    const struct finding *list;
+    size_t n = findings_list(control->gateway->findings, &list);
+    json_t *damaged = json_object();
+
+    for (size_t i = 0; damaged && i < n; i++) {
+        if (strcmp(list[i].code, "generation-damaged") == 0 && list[i].object)
+            json_object_set_new(damaged, list[i].object, json_string(list[i].message));
+    }
+    return damaged;
+}
+
+void control_learned(const json_t *learned, void *userdata)
+{
+    const struct control *control = userdata;
+    const char *generation;
+    json_t *message;
+
+    json_object_foreach((json_t *)learned, generation, message)
+        findings_report(control->gateway->findings, "start", "generation-damaged", FINDING_WARNING,
+                        generation, "%s", json_string_value(message));
 }

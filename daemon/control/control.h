@@ -10,6 +10,12 @@ struct control {
     struct followers followers;
 };
 
+/* Of workers, as `enter`, `learn` and `learned` with the control as `userdata`: a worker that has
+ * read a copy in place of a damaged file has a finding to tell. */
+int control_enter_worker(enum method_place place, void *userdata);
+json_t *control_learn(void *userdata);
+void control_learned(const json_t *learned, void *userdata);
+
 /* Writes a refused attempt to the audit log, as `server_refused` with the control as `userdata`. */
 void control_note_refusal(const struct actor *actor, const char *method, const char *why,
                           const char *outcome, uint64_t omitted, void *userdata);

@@ -162,6 +162,7 @@ struct server *server_free(struct server *server)
     if (!server)
         return NULL;
 
+    workers_end(server);
     while (server->connections)
         connection_free(server->connections);
     sd_event_source_disable_unref(server->listening);

@@ -52,6 +52,14 @@ struct call;
  */
 typedef int (*method_handler)(struct call *call, const void *parameters, void *userdata);
 
+/* Which process runs a handler: one that only reads and may take long has a worker (worker.c), so
+ * that nobody else waits for it. */
+enum method_place {
+    IN_DAEMON,
+    IN_WORKER,      /* without any capability */
+    IN_WORKER_DUMP, /* it reads the kernel */
+};
+
 /* A row of the table of methods, methods.c. */
 struct method {
     const char *name; /* without the interface */
@@ -59,6 +67,7 @@ struct method {
     method_handler handler;
     const struct record_type *parameters; /* NULL: none */
     const struct record_type *reply;      /* NULL: empty */
+    enum method_place place;
 };
 
 const struct actor *call_actor(const struct call *call);
@@ -94,13 +103,37 @@ struct server;
 typedef void (*server_refused)(const struct actor *actor, const char *method, const char *why,
                                const char *outcome, uint64_t omitted, void *userdata);
 
+/* What one call may cost whose handler runs in a worker. The comment of io.segd.Control.varlink
+ * documents these limits. */
+struct worker_limits {
+    size_t memory;    /* bytes beside what the daemon has */
+    unsigned cpu;     /* seconds of processor time */
+    unsigned reading; /* seconds in which a client must take something of its answer */
+};
+#define WORKER_LIMITS                                                                              \
+    ((struct worker_limits){.memory = (size_t)1024 * 1024 * 1024, .cpu = 60, .reading = 10})
+/* Workers at once; those for viewers; those for one user, except root. More calls wait. */
+#define WORKERS_MAX 4
+#define WORKERS_VIEWERS 2
+#define WORKERS_USER 1
+
 struct server_options {
     sd_event *event;
     int fd; /* the listening socket; stolen */
     const struct method *methods;
     size_t n_methods;
     server_refused refused;
-    void *userdata; /* of handlers and of `refused` */
+    struct worker_limits limits;
+    /*
+     * Of a worker; both may be NULL. `enter` is called in it before the handler: what belongs to
+     * the daemon alone is closed, and capabilities go that the place does not need. It returns 0 or
+     * -errno. `learn` is called in it after the handler, for a JSON object that the daemon then
+     * gets by `learned`; NULL: nothing.
+     */
+    int (*enter)(enum method_place place, void *userdata);
+    json_t *(*learn)(void *userdata);
+    void (*learned)(const json_t *learned, void *userdata);
+    void *userdata; /* of handlers and of all of these */
 };
 /* Returns 0, or -errno. */
 int server_new(const struct server_options *options, struct server **ret_server);

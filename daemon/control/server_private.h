@@ -21,7 +21,11 @@ struct call {
     const struct method *method;   /* NULL: one of every Varlink service */
     bool more, oneway;
     bool answered;
-    bool kept; /* after its handler: freed when it is answered or the client disconnects */
+    bool kept;  /* after its handler: freed when it is answered or the client disconnects */
+    bool waits; /* for a worker, which gets the parameters, or the message that was not read yet */
+    json_t *parameters;
+    struct varlink_input message;
+    uint64_t turn; /* of those that wait the lowest comes first */
     call_gone on_gone;
     void *userdata;
 };
@@ -36,6 +40,7 @@ struct connection {
     struct varlink_input input;
     struct connection_queue output;
     struct call *call; /* being answered; or NULL */
+    size_t call_size;  /* bytes of its message */
     bool ended;        /* the client sends nothing more */
     bool again;        /* the input may hold another complete message */
 };
@@ -53,6 +58,9 @@ struct server {
     size_t n_connections;
     size_t connections_max; /* by the limit of descriptors */
     uint64_t n_accepted;
+    uint64_t n_turns;
+    struct worker *workers;
+    bool is_worker; /* this process is one: it has no event loop */
     struct audit_limit audit_limit;
     struct roles roles;
 };
@@ -76,6 +84,27 @@ struct connection *connection_free(struct connection *connection);
 int connection_serve(struct connection *connection);
 /* Returns 0, -ENOMEM, or -ENOBUFS if too many bytes wait for this user. */
 int connection_send(struct connection *connection, const json_t *message);
+
+/* worker.c: has a worker answer the call, as soon as the limits allow it. Returns 0 or -errno if
+ * the connection is to be closed. */
+int worker_call(struct call *call, const json_t *parameters);
+/* Ends all workers. */
+void workers_end(struct server *server);
+
+/* call.c: whether the text of a message names a method that a worker runs. It need not be JSON. */
+bool call_is_for_worker(const struct server *server, const char *text);
+/* call.c: the same as call_run() for such a message, which the worker reads; it moves. */
+int call_run_unread(struct connection *connection, struct varlink_input *message);
+/* call.c: reads what is said beside the method. Returns whether the parameters can be used; if not,
+ * it has answered with an error. */
+bool call_read(struct call *call, const json_t *message, const json_t **ret_parameters);
+
+/* call.c: decodes the parameters and runs the handler. Returns as the handler. */
+int call_run_handler(struct call *call, const json_t *parameters);
+/* Answers `Failed` if the handler has not answered; `result` is its return value. */
+int call_finish(struct call *call, int result);
+/* A call whose answer the worker has sent, or has not sent whole. */
+void call_sent(struct call *call, bool whole);
 
 /* call.c: runs the call in a message. Returns 0, or -errno if the connection is to be closed. */
 int call_run(struct connection *connection, const json_t *message);

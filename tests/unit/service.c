@@ -8,6 +8,7 @@
 #include "service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
 #include <sched.h>
@@ -28,7 +29,8 @@ extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak)
 #define KEPT_MAX 16
 
 struct books {
-    json_int_t handled, gone, refused;
+    json_int_t handled, gone, refused, learned;
+    int hold;
     struct call *kept[KEPT_MAX];
     size_t n_kept;
 };
@@ -45,9 +47,10 @@ static int get_status(struct call *call, const void *parameters, void *userdata)
     struct books *books = userdata;
 
     (void)parameters;
-    return call_reply_json(call, json_pack("{s:I, s:I, s:I, s:I}", "handled", books->handled,
-                                           "gone", books->gone, "refused", books->refused, "memory",
-                                           (json_int_t)memory_now()));
+    return call_reply_json(call,
+                           json_pack("{s:I, s:I, s:I, s:I, s:I}", "handled", books->handled, "gone",
+                                     books->gone, "refused", books->refused, "learned",
+                                     books->learned, "memory", (json_int_t)memory_now()));
 }
 
 struct numbers {
@@ -195,6 +198,64 @@ static int refuse(struct call *call, const void *parameters, void *userdata)
     return call_error(call, "Refused", json_object());
 }
 
+/* Keeps all of it, so that the memory counts. */
+static int allocate(void)
+{
+    void **last = NULL;
+
+    for (;;) {
+        void **more = malloc(1024 * 1024);
+
+        if (!more)
+            return -ENOMEM;
+        *more = last;
+        last = more;
+    }
+}
+
+static int plan(struct call *call, const void *parameters, void *userdata)
+{
+    const struct numbers *asked = parameters;
+    const struct books *books = userdata;
+    char byte;
+
+    switch ((enum service_work)asked->generation) {
+    case SERVICE_WAIT:
+        if (read(books->hold, &byte, 1) != 1)
+            return -EIO;
+        break;
+    case SERVICE_ALLOCATE:
+        return allocate();
+    case SERVICE_COMPUTE:
+        for (;;)
+            __asm__ volatile("");
+    case SERVICE_LARGE:
+        return call_reply_json(call, text_of(SERVICE_LARGE_SIZE));
+    case SERVICE_DIE:
+        signal(SIGABRT, SIG_DFL);
+        raise(SIGABRT);
+        break;
+    case SERVICE_FAIL:
+        return -EIO;
+    case SERVICE_ANSWER:
+        break;
+    }
+    return call_reply_json(call, json_pack("{s:I}", "n", (json_int_t)asked->generation));
+}
+
+static json_t *learn(void *userdata)
+{
+    (void)userdata;
+    return json_pack("{s:i}", "n", 1);
+}
+
+static void learned(const json_t *json, void *userdata)
+{
+    struct books *books = userdata;
+
+    books->learned += json_integer_value(json_object_get(json, "n"));
+}
+
 static void on_refused(const struct actor *actor, const char *method, const char *why,
                        const char *outcome, uint64_t omitted, void *userdata)
 {
@@ -220,6 +281,7 @@ static const struct method methods[] = {
     {"VerifyAudit", ROLE_NONE, say_nothing, NULL, NULL},
     {"Confirm", ROLE_ADMIN, get_zones, NULL, NULL},
     {"Revoke", ROLE_NONE, refuse, NULL, NULL},
+    {"Plan", ROLE_NONE, plan, &get_policy_type, NULL, IN_WORKER},
 };
 
 static void limit_descriptors(rlim_t n)
@@ -261,15 +323,18 @@ static void make_groups(void)
 }
 
 /* What is left at the end is freed, and the sanitizer sees what is not. */
-static int serve(int fd, unsigned descriptors)
+static int serve(int fd, unsigned descriptors, int hold)
 {
     cleanup_(server_freep) struct server *server = NULL;
-    struct books books = {0};
+    struct books books = {.hold = hold};
     struct server_options options = {
         .fd = fd,
         .methods = methods,
         .n_methods = ELEMENTS_OF(methods),
         .refused = on_refused,
+        .limits = {.memory = SERVICE_MEMORY, .cpu = 1, .reading = 1},
+        .learn = learn,
+        .learned = learned,
         .userdata = &books,
     };
     int r;
@@ -291,9 +356,11 @@ struct service *service_start(unsigned descriptors)
 {
     struct service *service = calloc(1, sizeof(*service));
     sigset_t signals;
-    int fd;
+    int fd, hold[2];
 
     ck_assert_ptr_nonnull(service);
+    ck_assert_int_eq(pipe2(hold, O_CLOEXEC), 0);
+    service->release = hold[1];
     strcpy(service->folder, "/tmp/segd-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(service->folder));
     ck_assert_int_eq(chmod(service->folder, 0755), 0);
@@ -309,8 +376,10 @@ struct service *service_start(unsigned descriptors)
     if (service->process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         free(service);
-        exit(serve(fd, descriptors));
+        close(hold[1]);
+        exit(serve(fd, descriptors, hold[0]));
     }
+    close(hold[0]);
     close(fd);
     return service;
 }
@@ -321,6 +390,7 @@ struct service *service_stop(struct service *service)
 
     ck_assert_int_eq(kill(service->process, SIGTERM), 0);
     ck_assert_int_eq(waitpid(service->process, &status, 0), service->process);
+    close(service->release);
     unlink(service->path);
     rmdir(service->folder);
     free(service);

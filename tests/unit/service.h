@@ -25,12 +25,26 @@
  *   VerifyAudit()        does not answer
  *   Confirm()            for admins
  *   Revoke()             refuses, by its handler
+ *   Plan(n)              in a worker, as enum service_work says
  */
 struct service {
     char folder[64];
     char path[80];
     pid_t process;
+    int release; /* each byte lets one SERVICE_WAIT go on */
 };
+
+enum service_work {
+    SERVICE_ANSWER,   /* {n} */
+    SERVICE_WAIT,     /* the same, when it is let go on */
+    SERVICE_ALLOCATE, /* as long as there is memory */
+    SERVICE_COMPUTE,  /* for ever */
+    SERVICE_LARGE,    /* a text of SERVICE_LARGE_SIZE */
+    SERVICE_DIE,      /* by SIGABRT */
+    SERVICE_FAIL,     /* with EIO */
+};
+#define SERVICE_LARGE_SIZE ((size_t)8 * 1024 * 1024)
+#define SERVICE_MEMORY ((size_t)64 * 1024 * 1024)
 
 /* For the server these numbers are the groups segd-view and segd-operate. */
 #define SERVICE_VIEWERS 60101

@@ -444,6 +444,11 @@ int remote_refused(const struct remote *remote, const char *error, const json_t 
     if (strcmp(word, "StorageFailed") == 0)
         return remote_fail_with(remote, EXIT_FAILED, "storage-failed", NOTHING_CHANGED, reply, "%s",
                                 message);
+    if (strcmp(word, "TooCostly") == 0)
+        return remote_fail_with(remote, EXIT_FAILED, "too-costly",
+                                "ask for less, or write the policy in a shape that costs less",
+                                reply, "the answer would cost more %s than one call may",
+                                reply_text(reply, "what"));
     if (strcmp(word, "Failed") == 0)
         return remote_fail(remote, EXIT_FAILED, "failed", "journalctl -u segd may tell more",
                            "segd failed: %s", message);

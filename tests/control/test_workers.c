@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What a worker of a real segd is and has. A worker is held up by a client that does not read the
+ * answer, which is larger than what a socket takes.
+ */
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "checks.h"
+#include "sandbox.h"
+#include "wires.h"
+
+#define COMMENT_LINES 100000
+
+static const char policy[] = WIRES_POLICY "flows:\n"
+                                          "  main: { from: a, to: b, services: [udp/5000] }\n";
+
+/* The policy with comments of some megabytes. */
+static char *large_policy(void)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(stream);
+    fputs(policy, stream);
+    for (int i = 0; i < COMMENT_LINES; i++)
+        fprintf(stream, "# line %d of what nobody reads\n", i);
+    ck_assert_int_eq(fclose(stream), 0);
+    return text;
+}
+
+/* The value of a field of /proc/PID/status. */
+static void read_status(pid_t pid, const char *field, char value[64])
+{
+    char path[64], line[256];
+    FILE *file;
+
+    *value = '\0';
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    file = fopen(path, "re");
+    while (file && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':')
+            sscanf(line + strlen(field) + 1, "%63s", value);
+    }
+    if (file)
+        fclose(file);
+}
+
+/* Waits until segd has a worker. */
+static pid_t wait_worker(const struct segd *segd)
+{
+    char parent[64], wanted[64];
+
+    snprintf(wanted, sizeof(wanted), "%d", (int)segd_process(segd));
+    for (;;) {
+        DIR *folder = opendir("/proc");
+        const struct dirent *entry;
+        pid_t found = 0;
+
+        ck_assert_ptr_nonnull(folder);
+        while ((entry = readdir(folder))) {
+            int pid = atoi(entry->d_name);
+
+            if (pid > 0)
+                read_status(pid, "PPid", parent);
+            if (pid > 0 && strcmp(parent, wanted) == 0)
+                found = pid;
+        }
+        closedir(folder);
+        if (found > 0)
+            return found;
+        /* Each call gives the others a turn. */
+        calls_generation(segd);
+    }
+}
+
+/* A worker that has its whole answer, and a client that has not read all of it. */
+static int hold_worker(const struct segd *segd, pid_t *ret_pid)
+{
+    int fd = calls_send(segd, "GetPolicy", false, json_object());
+    char byte;
+
+    *ret_pid = wait_worker(segd);
+    ck_assert_int_eq(recv(fd, &byte, 1, MSG_PEEK), 1);
+    return fd;
+}
+
+START_TEST(worker_holds_nobody_up_and_can_do_nothing)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(freep) char *text = large_policy();
+    cleanup_(segd_freep) struct segd *segd = segd_start(text);
+    char value[64], path[64];
+    pid_t worker = 0;
+    cleanup_(closep) int fd = hold_worker(segd, &worker);
+    FILE *file;
+
+    read_status(worker, "NoNewPrivs", value);
+    ck_assert_str_eq(value, "1");
+    read_status(worker, "CapEff", value);
+    ck_assert_uint_eq(strtoull(value, NULL, 16), 0);
+    read_status(worker, "CapPrm", value);
+    ck_assert_uint_eq(strtoull(value, NULL, 16), 0);
+    snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)worker);
+    file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%63s", value), 1);
+    fclose(file);
+    ck_assert_str_eq(value, "1000");
+
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "test"));
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test"));
+    calls_do(segd, "Apply", calls_policy(policy, 0));
+    calls_verify(segd);
+}
+END_TEST
+
+/* The next segd finds nothing held. */
+START_TEST(worker_ends_with_segd)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(freep) char *text = large_policy();
+    cleanup_(segd_freep) struct segd *segd = segd_start(text);
+    pid_t worker = 0;
+    cleanup_(closep) int fd = hold_worker(segd, &worker);
+    char state[64] = "";
+
+    if (_i == 0)
+        segd_kill(segd);
+    else
+        segd_stop(segd);
+    segd_start_again(segd);
+    calls_verify(segd);
+    /* Whoever has inherited it may not have looked yet. */
+    read_status(worker, "State", state);
+    ck_assert_msg(!*state || *state == 'Z' || *state == 'X', "%s", state);
+}
+END_TEST
+
+/* What it found about the state folder is known to segd. */
+START_TEST(worker_tells_of_a_damaged_file)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
+    char path[300];
+
+    calls_finding(segd, "generation-damaged", false);
+    snprintf(path, sizeof(path), "%s/generations/1.policy.json", segd_state_path(segd));
+    ck_assert_int_eq(truncate(path, 10), 0);
+    calls_do(segd, "GetPolicy", NULL);
+    calls_finding(segd, "generation-damaged", true);
+}
+END_TEST
+
+void checks_add(TCase *tests)
+{
+    sandbox_require();
+    tcase_add_test(tests, worker_holds_nobody_up_and_can_do_nothing);
+    tcase_add_loop_test(tests, worker_ends_with_segd, 0, 2);
+    tcase_add_test(tests, worker_tells_of_a_damaged_file);
+}
