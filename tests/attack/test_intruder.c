@@ -257,7 +257,7 @@ START_TEST(connection_to_the_gateway_leads_nowhere_else)
     hosts_leave(home);
     segd = segd_start(GATEWAY_POLICY);
 
-    in = hosts_udp(NULL, FAMILY_IPV4, 7002);
+    in = hosts_udp_at(NULL, FAMILY_IPV4, hosts[B].gateway[FAMILY_IPV4], 7002);
     at = hosts_udp(&hosts[B], FAMILY_IPV4, 7002);
     home = hosts_udp(&hosts[A], FAMILY_IPV4, 7003);
     hosts_udp_send(home, FAMILY_IPV4, hosts[B].gateway[FAMILY_IPV4], 7002);

@@ -169,24 +169,26 @@ static int open_socket(const struct host *host, enum family family, int type, in
     return fd;
 }
 
-/* Bound to every address of its namespace. */
-static int open_bound(const struct host *host, enum family family, int type, uint16_t port)
+/* Bound to that address, or without one to every address of its namespace. */
+static int open_bound(const struct host *host, enum family family, int type, const char *address,
+                      uint16_t port)
 {
+    const char *any = family == FAMILY_IPV4 ? "0.0.0.0" : "::";
     int fd = open_socket(host, family, type, 0), on = 1;
-    struct sockaddr_storage any;
-    socklen_t length = make_address(family, family == FAMILY_IPV4 ? "0.0.0.0" : "::", port, &any);
+    struct sockaddr_storage own;
+    socklen_t length = make_address(family, address ? address : any, port, &own);
 
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)), 0);
     if (family == FAMILY_IPV6)
         ck_assert_int_eq(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), 0);
-    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&any, length), 0);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&own, length), 0);
     return fd;
 }
 
 int hosts_listen(const struct host *host, enum family family, uint16_t port)
 {
-    int fd = open_bound(host, family, SOCK_STREAM, port);
+    int fd = open_bound(host, family, SOCK_STREAM, NULL, port);
 
     ck_assert_int_eq(listen(fd, 8), 0);
     return fd;
@@ -194,7 +196,12 @@ int hosts_listen(const struct host *host, enum family family, uint16_t port)
 
 int hosts_udp(const struct host *host, enum family family, uint16_t port)
 {
-    return open_bound(host, family, SOCK_DGRAM, port);
+    return open_bound(host, family, SOCK_DGRAM, NULL, port);
+}
+
+int hosts_udp_at(const struct host *host, enum family family, const char *address, uint16_t port)
+{
+    return open_bound(host, family, SOCK_DGRAM, address, port);
 }
 
 void hosts_udp_send(int socket, enum family family, const char *address, uint16_t port)

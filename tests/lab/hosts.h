@@ -36,6 +36,8 @@ void hosts_ip(const struct host *host, const char *commands);
 /* Sockets of the host, or of the gateway where `host` is NULL. */
 int hosts_listen(const struct host *host, enum family family, uint16_t port);
 int hosts_udp(const struct host *host, enum family family, uint16_t port);
+/* One that sends from the given address, of those that its namespace has. */
+int hosts_udp_at(const struct host *host, enum family family, const char *address, uint16_t port);
 /* Sends eight bytes by UDP; the socket may belong to any namespace. */
 void hosts_udp_send(int socket, enum family family, const char *address, uint16_t port);
 /*
