@@ -346,36 +346,40 @@ END_TEST
 /* Where the kernel holds the table. */
 static const enum way without_boot[] = {WAY_RESTART, WAY_STATE_LOST};
 
+static struct override *isolation_of_a(void)
+{
+    struct override *isolation = (struct override *)overrides_find(
+        &subject.gateway->state.overrides, OVERRIDE_ISOLATION, "a");
+
+    ck_assert_ptr_nonnull(isolation);
+    return isolation;
+}
+
+/* As if the disk had not heard of the last isolation when the daemon ended. */
+static void come_back_with_end(enum way way, usec_t until)
+{
+    isolation_of_a()->until = until;
+    gateway_keep_state(subject.gateway);
+    come_back(way);
+}
+
 /* The kernel is told of a later end before the disk is; where the disk knows it not, or nothing at
  * all, the end is what the kernel holds. */
 START_TEST(a_start_finds_when_an_isolation_ends)
 {
-    struct override *isolation;
     usec_t later;
 
     begin(BASE FLOW("f", "ha", "hb", "udp/7001"));
     isolate(&tanaka, "a", 60 * USEC_PER_SEC, NULL);
     isolate(&suzuki, "a", 3600 * USEC_PER_SEC, NULL);
-    isolation = (struct override *)overrides_find(&subject.gateway->state.overrides,
-                                                  OVERRIDE_ISOLATION, "a");
-    later = isolation->until;
-    isolation->until = later - 3000 * USEC_PER_SEC;
-    gateway_keep_state(subject.gateway);
-    come_back(without_boot[_i]);
+    later = isolation_of_a()->until;
+    come_back_with_end(without_boot[_i], later - 3000 * USEC_PER_SEC);
     ck_assert(!passes(7001));
-    isolation = (struct override *)overrides_find(&subject.gateway->state.overrides,
-                                                  OVERRIDE_ISOLATION, "a");
-    ck_assert_ptr_nonnull(isolation);
-    ck_assert_int_eq(isolation->until, later);
+    ck_assert_int_eq(isolation_of_a()->until, later);
 
     isolate(&suzuki, "a", 0, NULL);
-    isolation->until = later;
-    gateway_keep_state(subject.gateway);
-    come_back(without_boot[_i]);
-    isolation = (struct override *)overrides_find(&subject.gateway->state.overrides,
-                                                  OVERRIDE_ISOLATION, "a");
-    ck_assert_ptr_nonnull(isolation);
-    ck_assert_int_eq(isolation->until, USEC_NEVER);
+    come_back_with_end(without_boot[_i], later);
+    ck_assert_int_eq(isolation_of_a()->until, USEC_NEVER);
     end();
 }
 END_TEST
