@@ -34,8 +34,8 @@ int bypass_setting(const struct bypass_search *search, char name[BYPASS_SETTING_
     vsnprintf(name, BYPASS_SETTING_MAX, format, arguments);
     va_end(arguments);
     snprintf(path, sizeof(path), "%s/sys/%s", search->proc, name);
-    for (char *at = name; *at; at++)
-        *at = *at == '/' ? '.' : *at == '.' ? '/' : *at;
+    for (char *at = name; *(at += strcspn(at, "./")); at++)
+        *at = *at == '/' ? '.' : '/';
 
     r = setting_read(path, &on);
     return r < 0 ? r : on;

@@ -9,6 +9,7 @@
 
 #include "shape.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <time.h>
@@ -363,6 +364,7 @@ static size_t zone_to(size_t n_zones, size_t flow)
 
 void shape_write_zones(size_t n_zones, size_t n_flows, FILE *stream)
 {
+    assert(n_zones > 1);
     fputs("segd: 1\n"
           "timezone: UTC\n"
           "zones:\n",
