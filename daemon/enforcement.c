@@ -33,6 +33,7 @@ struct content {
     struct ruleset *ruleset;
     struct ruleset *isolation;
     struct ruleset *joined; /* both; borrows from them */
+    struct arena *arena;    /* what they and the outline lie in; NULL: each owns itself */
 };
 
 struct enforcement {
@@ -51,6 +52,7 @@ static void content_clear(struct content *content)
     ruleset_free(content->joined);
     ruleset_free(content->isolation);
     ruleset_free(content->ruleset);
+    arena_free(content->arena);
     *content = (struct content){0};
 }
 
@@ -113,8 +115,8 @@ struct enforcement *enforcement_free(struct enforcement *enforcement)
     if (!enforcement)
         return NULL;
 
-    content_clear(&enforcement->committed);
     policy_free(enforcement->outline);
+    content_clear(&enforcement->committed);
     nftables_close(enforcement->nftables);
     free(enforcement);
     return NULL;
@@ -312,7 +314,7 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
     return 0;
 }
 
-/* Commits both rulesets and keeps them. */
+/* Commits both rulesets and keeps them in place of those before and of their outline. */
 static int commit_content(struct enforcement *enforcement, struct content *content,
                           struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
@@ -324,6 +326,7 @@ static int commit_content(struct enforcement *enforcement, struct content *conte
     if (r < 0)
         return r;
 
+    enforcement->outline = policy_free(enforcement->outline);
     content_clear(&enforcement->committed);
     enforcement->committed = *content;
     *content = (struct content){0};
@@ -333,7 +336,11 @@ static int commit_content(struct enforcement *enforcement, struct content *conte
 int enforcement_commit(struct enforcement *enforcement, struct compiled *compiled,
                        struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
-    struct content content = {.ruleset = compiled->ruleset, .isolation = compiled->isolation};
+    struct content content = {
+        .ruleset = compiled->ruleset,
+        .isolation = compiled->isolation,
+        .arena = compiled->arena,
+    };
     int r = commit_content(enforcement, &content, ret_refusal, ret_cost);
 
     if (r < 0) {
@@ -341,7 +348,7 @@ int enforcement_commit(struct enforcement *enforcement, struct compiled *compile
         return r;
     }
     compiled->ruleset = compiled->isolation = NULL;
-    policy_free(enforcement->outline);
+    compiled->arena = NULL;
     enforcement->outline = TAKE_PTR(compiled->outline);
     return 0;
 }
@@ -387,11 +394,11 @@ int enforcement_hold(struct enforcement *enforcement, struct policy *outline,
     if (r < 0)
         return r;
 
+    policy_free(enforcement->outline);
+    enforcement->outline = outline;
     content_clear(&enforcement->committed);
     enforcement->committed = content;
     content = (struct content){0};
-    policy_free(enforcement->outline);
-    enforcement->outline = outline;
     enforcement_distrust(enforcement);
     return 0;
 }
@@ -433,10 +440,7 @@ int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refus
         r = ruleset_new(RULESET_TABLE, &content.isolation);
     if (r == 0)
         r = commit_content(enforcement, &content, ret_refusal, &cost);
-    if (r < 0)
-        return r;
-    enforcement->outline = policy_free(enforcement->outline);
-    return 0;
+    return r;
 }
 
 /* Removes elements that have expired since they were committed: their absence is no difference. */

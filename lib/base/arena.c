@@ -3,7 +3,7 @@
 /*
  * An arena is a list of blocks; an allocation takes the next bytes of the newest block. A piece
  * that is larger than a block gets a block of its own, after the newest, so that the room left in
- * the newest is not lost.
+ * the newest is not lost. A shared arena lies in the one block that it has, and is mapped.
  */
 
 #include "base/arena.h"
@@ -12,6 +12,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define ARENA_BLOCK_SIZE ((size_t)64 * 1024)
 #define ARENA_ALIGNMENT ((size_t)16)
@@ -25,6 +27,7 @@ struct block {
 
 struct arena {
     struct block *blocks;
+    size_t mapped; /* bytes of a shared arena, from this structure on; 0: it is on the heap */
 };
 
 int arena_new(struct arena **ret_arena)
@@ -38,12 +41,42 @@ int arena_new(struct arena **ret_arena)
     return 0;
 }
 
+int arena_new_shared(size_t most, struct arena **ret_arena)
+{
+    cleanup_(closep) int fd = memfd_create("segd", MFD_CLOEXEC);
+    const size_t head = (sizeof(struct arena) + ARENA_ALIGNMENT - 1) & ~(ARENA_ALIGNMENT - 1);
+    struct arena *arena;
+    struct block *block;
+
+    if (fd < 0 || ftruncate(fd, (off_t)most) < 0)
+        return -errno;
+    arena = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (arena == MAP_FAILED)
+        return -errno;
+
+    block = (void *)((unsigned char *)arena + head);
+    block->size = most - head - sizeof(*block);
+    arena->blocks = block;
+    arena->mapped = most;
+    *ret_arena = arena;
+    return 0;
+}
+
+int arena_protect(struct arena *arena)
+{
+    return mprotect(arena, arena->mapped, PROT_READ) < 0 ? -errno : 0;
+}
+
 struct arena *arena_free(struct arena *arena)
 {
     struct block *next;
 
     if (!arena)
         return NULL;
+    if (arena->mapped > 0) {
+        munmap(arena, arena->mapped);
+        return NULL;
+    }
 
     for (struct block *block = arena->blocks; block; block = next) {
         next = block->next;
@@ -56,7 +89,7 @@ struct arena *arena_free(struct arena *arena)
 static struct block *arena_grow(struct arena *arena, size_t size)
 {
     size_t room = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
-    struct block *block = calloc(1, sizeof(*block) + room);
+    struct block *block = arena->mapped > 0 ? NULL : calloc(1, sizeof(*block) + room);
 
     if (!block)
         return NULL;

@@ -13,6 +13,15 @@ struct arena;
 
 /* Returns 0 and an empty arena that the caller owns, or -ENOMEM. */
 int arena_new(struct arena **ret_arena);
+/*
+ * The same for at most `most` bytes that this process shares with the children that it makes from
+ * now on, at the same addresses: what one of them allocates is there for the others, with what it
+ * points to. Nothing coordinates them: one process at a time may use the arena. Pages cost memory
+ * once they are written. Returns 0, -ENOMEM or -errno.
+ */
+int arena_new_shared(size_t most, struct arena **ret_arena);
+/* This process only reads the shared arena from now on. Returns 0 or -errno. */
+int arena_protect(struct arena *arena);
 /* Frees the arena and all that was allocated from it. NULL is fine. Returns NULL. */
 struct arena *arena_free(struct arena *arena);
 DEFINE_CLEANUP(struct arena, arena_free)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "policy/flow_state.h"
 #include "ruleset/compile.h"
 #include "ruleset/isolation.h"
@@ -266,6 +267,24 @@ int compiled_read(const char *path, const struct compiled_input *input,
     return attempt(&(struct texts){.path = path}, input, diagnostics, ret_compiled);
 }
 
+int compiled_pack(const struct compiled *compiled, struct arena *arena, struct compiled *ret_packed)
+{
+    struct compiled packed = {
+        .generation = compiled->generation,
+        .now = compiled->now,
+        .until = compiled->until,
+    };
+    int r = ruleset_pack(compiled->ruleset, arena, &packed.ruleset);
+
+    if (r == 0)
+        r = ruleset_pack(compiled->isolation, arena, &packed.isolation);
+    if (r == 0)
+        r = policy_outline_in(compiled->policy, arena, &packed.outline);
+    if (r == 0)
+        *ret_packed = packed;
+    return r;
+}
+
 struct compiled *compiled_free(struct compiled *compiled)
 {
     if (!compiled)
@@ -277,6 +296,7 @@ struct compiled *compiled_free(struct compiled *compiled)
     diagram_free(compiled->diagram);
     policy_free(compiled->policy);
     sources_free(compiled->sources);
+    arena_free(compiled->arena);
     free(compiled);
     return NULL;
 }

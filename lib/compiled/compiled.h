@@ -25,6 +25,7 @@ struct compiled {
     struct ruleset *ruleset;   /* without isolations */
     struct ruleset *isolation; /* empty if no zone is isolated */
     struct policy *outline;
+    struct arena *arena; /* owns the three before; NULL: each of them owns itself */
     /* The first instant after `now` at which a flow begins or ends by itself, or at which packets
      * that several flows cover begin to belong to another one of them. */
     usec_t until;
@@ -65,6 +66,10 @@ int compiled_read(const char *path, const struct compiled_input *input,
 /* Makes the ruleset of isolations and suspensions anew, for other overrides under which the same
  * flows are suspended. Returns 0 or -ENOMEM. */
 int compiled_isolate(struct compiled *compiled, const struct overrides *overrides);
+/* What is taken over, again, in an arena, which still belongs to the caller: instants, rulesets and
+ * outline. Returns 0 or -ENOMEM. */
+int compiled_pack(const struct compiled *compiled, struct arena *arena,
+                  struct compiled *ret_packed);
 struct compiled *compiled_free(struct compiled *compiled);
 DEFINE_CLEANUP(struct compiled, compiled_free)
 

@@ -120,17 +120,11 @@ static int copy_marks(struct arena *arena, const struct policy *policy, struct p
     return 0;
 }
 
-int policy_outline(const struct policy *policy, struct policy **ret_outline)
+int policy_outline_in(const struct policy *policy, struct arena *arena, struct policy **ret_outline)
 {
-    cleanup_(arena_freep) struct arena *arena = NULL;
-    struct policy_store *outline;
+    struct policy_store *outline = arena_allocate(arena, sizeof(*outline));
     int r;
 
-    r = arena_new(&arena);
-    if (r < 0)
-        return r;
-
-    outline = arena_allocate(arena, sizeof(*outline));
     if (!outline)
         return -ENOMEM;
 
@@ -161,7 +155,22 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
     if (r < 0)
         return r;
 
-    outline->arena = TAKE_PTR(arena);
     *ret_outline = &outline->policy;
+    return 0;
+}
+
+int policy_outline(const struct policy *policy, struct policy **ret_outline)
+{
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct policy *outline;
+    int r = arena_new(&arena);
+
+    if (r == 0)
+        r = policy_outline_in(policy, arena, &outline);
+    if (r < 0)
+        return r;
+
+    ((struct policy_store *)outline)->arena = TAKE_PTR(arena);
+    *ret_outline = outline;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/arena.h"
 #include "policy/policy.h"
 #include "record/types.h"
 
@@ -31,3 +32,6 @@ int policy_load_sources(const char *path, struct sources *sources, struct diagno
  * and an outline that the caller owns, or -ENOMEM.
  */
 int policy_outline(const struct policy *policy, struct policy **ret_outline);
+/* The same in an arena, which owns it: policy_free() frees nothing. */
+int policy_outline_in(const struct policy *policy, struct arena *arena,
+                      struct policy **ret_outline);

@@ -16,27 +16,25 @@
 
 int ruleset_new(const char *table, struct ruleset **ret_ruleset)
 {
-    cleanup_(ruleset_freep) struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
-    int r;
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    cleanup_(freep) struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
+    int r = ruleset ? arena_new(&arena) : -ENOMEM;
 
-    if (!ruleset)
-        return -ENOMEM;
-
-    r = arena_new(&ruleset->arena);
     if (r < 0)
         return r;
 
-    ruleset->table = arena_string(ruleset->arena, table);
+    ruleset->table = arena_string(arena, table);
     if (!ruleset->table)
         return -ENOMEM;
 
+    ruleset->arena = TAKE_PTR(arena);
     *ret_ruleset = TAKE_PTR(ruleset);
     return 0;
 }
 
 struct ruleset *ruleset_free(struct ruleset *ruleset)
 {
-    if (!ruleset)
+    if (!ruleset || !ruleset->arena)
         return NULL;
 
     for (size_t i = 0; i < ruleset->n_sets && !ruleset->borrowed; i++)

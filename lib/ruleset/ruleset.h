@@ -210,7 +210,7 @@ struct foreign {
 };
 
 struct ruleset {
-    struct arena *arena; /* owns all that is below */
+    struct arena *arena; /* owns all that is below; NULL: all of it is somebody else's */
     const char *table;   /* "segd" */
     bool dormant;        /* seen only: the kernel holds the table, but enforces none of it */
     bool borrowed;       /* elements belong to the rulesets it was joined from (isolation.h) */
@@ -239,6 +239,9 @@ struct ruleset {
 int ruleset_new(const char *table, struct ruleset **ret_ruleset);
 struct ruleset *ruleset_free(struct ruleset *ruleset);
 DEFINE_CLEANUP(struct ruleset, ruleset_free)
+/* A copy of a finished ruleset, to be read: all of it lies in the arena, and ruleset_free() frees
+ * nothing. Returns 0 or -ENOMEM. */
+int ruleset_pack(const struct ruleset *ruleset, struct arena *arena, struct ruleset **ret_packed);
 
 /*
  * Building. Names and texts are copied. The pointers returned are valid until the next call that

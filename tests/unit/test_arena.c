@@ -7,6 +7,8 @@
 #include <stdalign.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/array.h"
@@ -117,6 +119,38 @@ START_TEST(an_array_that_cannot_grow_stays_as_it_is)
 }
 END_TEST
 
+/* Runs in a child of the process that owns the arena. */
+static void leave_text(char **text)
+{
+    pid_t child = fork();
+    int status;
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        *text = arena_printf(arena, "%s", "left by the child");
+        _exit(*text ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+
+START_TEST(a_child_leaves_what_it_allocates_in_a_shared_arena)
+{
+    char **text;
+
+    arena_free(arena);
+    ck_assert_int_eq(arena_new_shared(1 << 20, &arena), 0);
+    text = arena_allocate(arena, sizeof(*text));
+    ck_assert_ptr_nonnull(text);
+    leave_text(text);
+    ck_assert_str_eq(*text, "left by the child");
+    ck_assert_str_eq(arena_string(arena, "more"), "more");
+    ck_assert_ptr_null(arena_allocate(arena, 1 << 20));
+    ck_assert_int_eq(arena_protect(arena), 0);
+    ck_assert_str_eq(*text, "left by the child");
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -124,5 +158,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, strings_are_copied);
     tcase_add_test(tests, an_impossible_size_is_no_memory);
     tcase_add_test(tests, an_array_grows_and_keeps_its_elements);
+    tcase_add_test(tests, a_child_leaves_what_it_allocates_in_a_shared_arena);
     tcase_add_test(tests, an_array_that_cannot_grow_stays_as_it_is);
 }

@@ -259,6 +259,49 @@ START_TEST(files_that_cannot_be_read_are_a_mistake)
 }
 END_TEST
 
+static char *print(const struct compiled *some)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(ruleset_print(some->ruleset, NOW, stream), 0);
+    ck_assert_int_eq(ruleset_print(some->isolation, NOW, stream), 0);
+    ck_assert_int_eq(fclose(stream), 0);
+    return text;
+}
+
+/* Nothing of a packed copy lies elsewhere: the original is freed before it is read. */
+START_TEST(a_packed_copy_is_the_same)
+{
+    cleanup_(freep) char *original = NULL, *copy = NULL;
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct compiled packed = {0};
+
+    overrides[all.n_overrides++] = (struct override){
+        .kind = OVERRIDE_ISOLATION,
+        .name = (char *)"office",
+        .until = USEC_NEVER,
+    };
+    ck_assert_int_eq(compile(ZONES HOSTS FLOWS EXPIRING SCHEDULED), 0);
+    ck_assert_int_eq(arena_new(&arena), 0);
+    ck_assert_int_eq(compiled_pack(compiled, arena, &packed), 0);
+    ck_assert_int_eq(packed.until, compiled->until);
+    ck_assert_uint_eq(packed.generation, 7);
+    original = print(compiled);
+    compiled = compiled_free(compiled);
+
+    copy = print(&packed);
+    ck_assert_str_eq(copy, original);
+    ck_assert_uint_gt(packed.isolation->n_chains, 0);
+    ck_assert_uint_eq(packed.outline->n_marks, 3);
+    ck_assert_ptr_nonnull(policy_zone_named(packed.outline, "office"));
+    ruleset_free(packed.ruleset);
+    policy_free(packed.outline);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -275,4 +318,5 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, answers_need_a_kernel_that_has_them, 0, 3);
     tcase_add_loop_test(tests, the_isolation_part_is_empty_unless_a_zone_is_isolated, 0, 2);
     tcase_add_test(tests, files_that_cannot_be_read_are_a_mistake);
+    tcase_add_test(tests, a_packed_copy_is_the_same);
 }
