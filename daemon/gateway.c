@@ -161,6 +161,7 @@ void gateway_judge_clock(struct gateway *gateway)
     usec_t known = gateway_known_instant(gateway);
     char text[INSTANT_TEXT_MAX];
 
+    gateway->n_commits++;
     if (calendar_now() >= EPOCH) {
         overrides->clock_floor = 0;
         findings_drop(gateway->findings, "clock", "clock-wrong", NULL);

@@ -18,6 +18,8 @@
  * knows no event loop and no client. A change sets `changed`, and manager.c then does what must
  * follow (timers, findings, the status that systemd shows, followers of the audit log).
  */
+struct handover;
+
 struct gateway_options {
     const char *policy_path;
     const char *state_path; /* folder; made if it does not exist */
@@ -56,6 +58,11 @@ struct gateway {
     /* When a generation that was not confirmed tries to go back again, by CLOCK_BOOTTIME; 0: it has
      * not failed to. */
     usec_t go_back_again;
+    uint64_t n_commits;   /* since the start, with other changes of `state`: what a child knows
+                             is of the instant at which it was made */
+    uint64_t n_handovers; /* made by this process */
+    struct handover
+        *handover;       /* of a child: what it prepares is committed by its parent; or NULL */
     usec_t seen;         /* events of time up to this instant have been told */
     bool changed;        /* since gateway_take_changed() was last called */
     bool others_changed; /* tables of others, since bypasses were last looked for */

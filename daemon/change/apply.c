@@ -136,25 +136,21 @@ static int keep_generation(struct gateway *gateway, const struct actor *actor, b
                            struct outcome *outcome)
 {
     cleanup_(target_clear) struct target same = {0};
-    const struct policy *outline = enforcement_outline(gateway->enforcement);
     int r = target_begin(gateway, actor, NULL, &same);
 
     if (r < 0)
         return r;
     same.content = TARGET_SAME;
+    same.is_chosen = true;
     if (are_files)
         strcpy(same.state.files, gateway->current.fingerprint);
     else
         files_fingerprint(gateway, same.state.files);
-    if (strcmp(same.state.files, gateway->state.files) != 0)
-        r = transaction_run(gateway, &same, outcome);
-    if (r != 0)
-        return r;
-    transaction_settle_start(gateway);
-    if (outline && outline->gateway_forwarding)
-        gateway_forward(gateway);
-    outcome->is_enforced_already = true;
-    return 0;
+    same.keeps_state = strcmp(same.state.files, gateway->state.files) == 0;
+    r = transaction_run(gateway, &same, outcome);
+    if (r == 0)
+        outcome->is_enforced_already = true;
+    return r;
 }
 
 int change_apply(struct gateway *gateway, const struct actor *actor,

@@ -213,23 +213,17 @@ static void report_isolations(struct gateway *gateway)
     findings_end(gateway->findings, "isolations");
 }
 
-void closings_report(struct gateway *gateway, const struct policy *policy)
+void closings_report(struct gateway *gateway, const struct prepared *prepared)
 {
-    const struct overrides *overrides = &gateway->state.overrides;
-
     report_isolations(gateway);
-    if (!policy)
+    if (!prepared)
         return;
     findings_begin(gateway->findings, "suspensions");
-    for (size_t i = 0; i < overrides->n_overrides; i++) {
-        const struct override *suspension = &overrides->overrides[i];
-
-        if (suspension->kind == OVERRIDE_SUSPENSION && !policy_flow_named(policy, suspension->name))
-            findings_report(gateway->findings, "suspensions", "closing-unnamed", FINDING_WARNING,
-                            suspension->name,
-                            "flow `%s` is suspended, and this policy does not have it: it stays "
-                            "closed when it comes back, until `segctl resume %s`",
-                            suspension->name, suspension->name);
-    }
+    for (size_t i = 0; i < prepared->n_unnamed; i++)
+        findings_report(gateway->findings, "suspensions", "closing-unnamed", FINDING_WARNING,
+                        prepared->unnamed[i],
+                        "flow `%s` is suspended, and this policy does not have it: it stays "
+                        "closed when it comes back, until `segctl resume %s`",
+                        prepared->unnamed[i], prepared->unnamed[i]);
     findings_end(gateway->findings, "suspensions");
 }

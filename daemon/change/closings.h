@@ -3,6 +3,7 @@
 
 #include "compiled/compiled.h"
 #include "daemon/change/outcome.h"
+#include "daemon/change/prepared.h"
 #include "daemon/gateway.h"
 
 /* Isolations and suspensions beside a policy that is about to be enforced. */
@@ -26,6 +27,6 @@ int closings_show(const struct gateway *gateway, const struct overrides *overrid
  * approves, which is suspended. Returns 0 or -errno. */
 int closings_find_approved(const struct compiled *compiled, const struct overrides *overrides,
                            const char *flow, struct outcome *outcome);
-/* Reports closings whose names the enforced policy does not have. `policy` is that policy; NULL:
- * only isolations have changed. */
-void closings_report(struct gateway *gateway, const struct policy *policy);
+/* Reports closings whose names the enforced policy does not have. `prepared` is what was made of
+ * it; NULL: only isolations have changed. */
+void closings_report(struct gateway *gateway, const struct prepared *prepared);

@@ -21,7 +21,6 @@ void outcome_clear(struct outcome *outcome)
     for (size_t i = 0; i < outcome->n_approved; i++)
         free(outcome->approved[i]);
     free(outcome->approved);
-    free(outcome->file);
     free(outcome->evidence);
     *outcome = (struct outcome){0};
 }
@@ -56,19 +55,22 @@ int outcome_set_storage(struct outcome *outcome, const char *what, int error)
                        remedy);
 }
 
-int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error,
-                       const struct sources *sources)
+int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error)
 {
     if (error != -EREMOTEIO)
         return outcome_set(outcome, OUTCOME_KERNEL, "cannot talk to the kernel: %s",
                            strerror(-error));
 
-    if (sources && refusal->location.line > 0) {
-        outcome->file = strdup(sources_name(sources, refusal->location.source));
-        outcome->line = refusal->location.line;
-    }
+    outcome->refused = refusal->location;
     return outcome_set(outcome, OUTCOME_KERNEL, "the kernel refused %s: %s", refusal->what,
                        strerror(-refusal->error));
+}
+
+const char *outcome_refused_file(const struct outcome *outcome)
+{
+    return outcome->sources && outcome->refused.line > 0
+               ? sources_name(outcome->sources, outcome->refused.source)
+               : NULL;
 }
 
 const char *outcome_to_string(const struct outcome *outcome)

@@ -26,9 +26,8 @@ struct outcome {
     char message[512];
     struct diagnostics *diagnostics; /* of an applied policy: its warnings */
     struct sources *sources;         /* which the diagnostics refer to */
-    char *file;                      /* the line that the kernel refused, or NULL */
-    uint32_t line;
-    struct policy_changes *changes; /* of a plan, apply or rollback: what differs from before */
+    struct location refused;         /* what the kernel refused; line 0: no line of a policy */
+    struct policy_changes *changes;  /* of a plan, apply or rollback: what differs from before */
     /* Of the same: what the policy does to closings; it owns all of it. */
     struct wire_closing *closings;
     size_t n_closings;
@@ -54,7 +53,8 @@ int outcome_set(struct outcome *outcome, enum outcome_kind kind, const char *for
 /* The same for an errno of the disk, and for a refusal of the kernel, with its line of the policy.
  */
 int outcome_set_storage(struct outcome *outcome, const char *what, int error);
-int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error,
-                       const struct sources *sources);
+int outcome_set_kernel(struct outcome *outcome, const struct nftables_refusal *refusal, int error);
+/* The file of the line that the kernel refused, or NULL. Borrowed. */
+const char *outcome_refused_file(const struct outcome *outcome);
 /* `done`, `refused`, `failed`: for the audit log. */
 const char *outcome_to_string(const struct outcome *outcome);

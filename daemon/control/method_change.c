@@ -76,8 +76,8 @@ int method_answer(struct call *call, struct control *control, int result,
     case OUTCOME_KERNEL:
         return refuse(call, "KernelRefused", outcome,
                       json_pack("{s:o, s:o, s:i}", "message", record_encode_text(outcome->message),
-                                "file", record_encode_text(outcome->file), "line",
-                                (int)outcome->line));
+                                "file", record_encode_text(outcome_refused_file(outcome)), "line",
+                                (int)outcome->refused.line));
     case OUTCOME_STORAGE:
         return refuse(call, "StorageFailed", outcome, message_of(outcome));
     }

@@ -30,6 +30,7 @@
 #include "daemon/record/document.h"
 
 #define GENERATION_NAME_MAX 48
+#define STAGED "staged-"
 #define TEXTS_VERSION 1
 #define APPROVED_VERSION 1
 
@@ -136,6 +137,13 @@ static const char *generation_file_name(uint64_t number, const char *suffix,
     return buffer;
 }
 
+/* The same for files that wait to become those of a generation. */
+static const char *staged_name(uint64_t stage, const char *suffix, char buffer[GENERATION_NAME_MAX])
+{
+    snprintf(buffer, GENERATION_NAME_MAX, STAGED "%llu%s", (unsigned long long)stage, suffix);
+    return buffer;
+}
+
 /* The numbers of the files of one kind, in order. */
 static int list(int directory, const char *suffix, uint64_t **ret_numbers, size_t *ret_n)
 {
@@ -179,11 +187,29 @@ static int clean_files(int directory, const char *suffix)
     return r;
 }
 
+static int clean_staged(int directory, const char *suffix)
+{
+    cleanup_(freep) uint64_t *numbers = NULL;
+    char name[GENERATION_NAME_MAX];
+    size_t n = 0;
+    int r = file_list_numbers(directory, STAGED, suffix, INT64_MAX, &numbers, &n);
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        if (unlinkat(directory, staged_name(numbers[i], suffix, name), 0) < 0)
+            r = -errno;
+    }
+    return r;
+}
+
 /* Removes what crashes have left. */
 static int clean(int directory)
 {
     int r = file_clean(directory);
 
+    if (r == 0)
+        r = clean_staged(directory, GENERATION_TEXTS);
+    if (r == 0)
+        r = clean_staged(directory, GENERATION_APPROVED);
     if (r == 0)
         r = clean_files(directory, GENERATION_TEXTS);
     return r == 0 ? clean_files(directory, GENERATION_APPROVED) : r;
@@ -376,12 +402,14 @@ static int check_texts(const struct policy_text *texts, size_t n_texts)
     return 0;
 }
 
-static int write_texts(int directory, uint64_t number, const struct policy_texts *texts)
+static int write_texts(int directory, const char *name, const struct policy_texts *texts)
 {
-    char name[GENERATION_NAME_MAX];
+    return document_write(directory, name, GENERATION_TEXTS_MAX, &policy_texts_type, texts);
+}
 
-    return document_write(directory, generation_file_name(number, GENERATION_TEXTS, name),
-                          GENERATION_TEXTS_MAX, &policy_texts_type, texts);
+static int write_approved(int directory, const char *name, const struct approved *approved)
+{
+    return document_write(directory, name, GENERATION_TEXTS_MAX, &approved_type, approved);
 }
 
 /* Returns 0, -EEXIST or -errno. */
@@ -400,10 +428,12 @@ int generations_restore(struct generations *generations, const struct generation
                         const struct policy_texts *texts)
 {
     const int folders[] = {generations->directory, generations->copies};
+    char name[GENERATION_NAME_MAX];
     int r = 0;
 
+    generation_file_name(generation->number, GENERATION_TEXTS, name);
     for (size_t i = 0; r == 0 && i < ELEMENTS_OF(folders) && folders[i] >= 0; i++) {
-        r = write_texts(folders[i], generation->number, texts);
+        r = write_texts(folders[i], name, texts);
         if (r == 0)
             r = write_record(folders[i], generation);
     }
@@ -441,9 +471,8 @@ int generations_write_approved(struct generations *generations, uint64_t number,
 {
     char name[GENERATION_NAME_MAX];
 
-    return document_write(generations->directory,
-                          generation_file_name(number, GENERATION_APPROVED, name),
-                          GENERATION_TEXTS_MAX, &approved_type, approved);
+    return write_approved(generations->directory,
+                          generation_file_name(number, GENERATION_APPROVED, name), approved);
 }
 
 int generations_read_approved(struct generations *generations, uint64_t number,
@@ -456,28 +485,80 @@ int generations_read_approved(struct generations *generations, uint64_t number,
                          GENERATION_TEXTS_MAX, &approved_type, ret_approved, NULL);
 }
 
-int generations_write(struct generations *generations, const struct generation *generation,
-                      const struct policy_text *texts, size_t n_texts, const uint64_t *keep,
-                      size_t n_keep)
+int generations_stage(struct generations *generations, uint64_t stage, const char *fingerprint,
+                      const struct policy_text *texts, size_t n_texts,
+                      const struct approved *approved)
 {
     const struct policy_texts all = {(struct policy_text *)texts, n_texts};
-    char fingerprint[SHA256_TEXT_MAX];
-    int r;
+    char name[GENERATION_NAME_MAX], actual[SHA256_TEXT_MAX];
+    int r = check_texts(texts, n_texts);
 
-    r = check_texts(texts, n_texts);
     if (r < 0)
         return r;
-    if (strcmp(policy_texts_fingerprint(texts, n_texts, fingerprint), generation->fingerprint) != 0)
+    if (strcmp(policy_texts_fingerprint(texts, n_texts, actual), fingerprint) != 0)
         return -EINVAL;
 
-    r = check_absent(generations->directory, generation->number);
+    staged_name(stage, GENERATION_TEXTS, name);
+    r = write_texts(generations->directory, name, &all);
+    if (r == 0 && generations->copies >= 0)
+        r = write_texts(generations->copies, name, &all);
+    if (r == 0 && approved)
+        r = write_approved(generations->directory, staged_name(stage, GENERATION_APPROVED, name),
+                           approved);
+    if (r < 0)
+        generations_unstage(generations, stage);
+    return r;
+}
+
+void generations_unstage(struct generations *generations, uint64_t stage)
+{
+    char name[GENERATION_NAME_MAX];
+
+    unlinkat(generations->directory, staged_name(stage, GENERATION_TEXTS, name), 0);
+    if (generations->copies >= 0)
+        unlinkat(generations->copies, name, 0);
+    unlinkat(generations->directory, staged_name(stage, GENERATION_APPROVED, name), 0);
+}
+
+static int publish(int directory, uint64_t stage, uint64_t number, const char *suffix)
+{
+    char staged[GENERATION_NAME_MAX], name[GENERATION_NAME_MAX];
+
+    staged_name(stage, suffix, staged);
+    generation_file_name(number, suffix, name);
+    return renameat(directory, staged, directory, name) < 0 ? -errno : 0;
+}
+
+/* The record comes last: without it there is no generation. */
+static int publish_all(struct generations *generations, const struct generation *generation,
+                       uint64_t stage)
+{
+    const int folders[] = {generations->directory, generations->copies};
+    int r = publish(generations->directory, stage, generation->number, GENERATION_APPROVED);
+
+    if (r == -ENOENT)
+        r = 0;
+    for (size_t i = 0; r == 0 && i < ELEMENTS_OF(folders) && folders[i] >= 0; i++) {
+        r = publish(folders[i], stage, generation->number, GENERATION_TEXTS);
+        if (r == 0)
+            r = write_record(folders[i], generation);
+    }
+    return r;
+}
+
+int generations_write(struct generations *generations, const struct generation *generation,
+                      uint64_t stage, const uint64_t *keep, size_t n_keep)
+{
+    int r = check_absent(generations->directory, generation->number);
+
     if (r == 0 && generations->copies >= 0)
         r = check_absent(generations->copies, generation->number);
     if (r < 0)
         return r;
 
-    r = generations_restore(generations, generation, &all);
+    r = publish_all(generations, generation, stage);
     if (r < 0) {
+        generations_unstage(generations, stage);
         remove_both(generations, generation->number);
         return r;
     }

@@ -73,22 +73,29 @@ int generations_keep_copies(struct generations *generations, int directory);
  * is left. Owned by the caller. */
 int generations_list(struct generations *generations, uint64_t **ret_numbers, size_t *ret_n);
 
-/* What the generation of this number approves. The first is called before generations_write(): what
- * has no record is removed when the folder is opened. Return as document_write() and
- * generations_read(). */
+/* What the generation of this number approves, beside the rest of it. Return as document_write()
+ * and generations_read(). */
 int generations_write_approved(struct generations *generations, uint64_t number,
                                const struct approved *approved);
 int generations_read_approved(struct generations *generations, uint64_t number,
                               struct approved *ret_approved);
 
 /*
- * Writes a new generation, texts first, both with fsync and rename; its number must be new and its
- * fingerprint that of the texts. Then removes the oldest beyond GENERATIONS_KEPT, but none of
- * `keep`. Returns 0, or -errno with nothing written.
+ * Writes the texts of a generation that is to come, with fsync, and what it approves, which may be
+ * NULL. They wait under the number `stage`, so that several processes can prepare a generation, and
+ * are no generation: opening the folder removes them. Returns 0, -EINVAL if the fingerprint is not
+ * that of the texts, or -errno with nothing written. The second removes what waits.
+ */
+int generations_stage(struct generations *generations, uint64_t stage, const char *fingerprint,
+                      const struct policy_text *texts, size_t n_texts,
+                      const struct approved *approved);
+void generations_unstage(struct generations *generations, uint64_t stage);
+/*
+ * Makes a generation of what waits; its number must be new. Then removes the oldest beyond
+ * GENERATIONS_KEPT, but none of `keep`. Returns 0, or -errno with no new generation.
  */
 int generations_write(struct generations *generations, const struct generation *generation,
-                      const struct policy_text *texts, size_t n_texts, const uint64_t *keep,
-                      size_t n_keep);
+                      uint64_t stage, const uint64_t *keep, size_t n_keep);
 /* Writes the record again, for its outcome. */
 int generations_update(struct generations *generations, const struct generation *generation);
 

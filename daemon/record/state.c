@@ -46,7 +46,7 @@ static const char *check_state(const void *record)
     return NULL;
 }
 
-static RECORD_TYPE(state, struct state, NULL, .check = check_state);
+RECORD_TYPE(state, struct state, NULL, .check = check_state);
 
 void state_boot_id(char buffer[40])
 {

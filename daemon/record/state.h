@@ -26,6 +26,7 @@ struct state {
     struct overrides overrides;
     struct confirmation confirmation;
 };
+extern const struct record_type state_type;
 /* The id of this boot of the machine, as in `struct confirmation`. */
 void state_boot_id(char buffer[40]);
 void state_clear(struct state *state);

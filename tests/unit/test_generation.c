@@ -50,12 +50,22 @@ static struct generations *enter(const char *size, int *ret_directory)
     return generations;
 }
 
+static int write_texts(struct generations *generations, const struct generation *generation,
+                       const struct policy_text *some, size_t n_texts)
+{
+    int r = generations_stage(generations, 1, generation->fingerprint, some, n_texts, NULL);
+
+    return r < 0 ? r : generations_write(generations, generation, 1, NULL, 0);
+}
+
 static int write_sample(struct generations *generations, uint64_t number, const uint64_t *keep,
                         size_t n_keep)
 {
     cleanup_(generation_clear) struct generation generation = sample(number);
+    int r = generations_stage(generations, number, generation.fingerprint, texts,
+                              ELEMENTS_OF(texts), NULL);
 
-    return generations_write(generations, &generation, texts, ELEMENTS_OF(texts), keep, n_keep);
+    return r < 0 ? r : generations_write(generations, &generation, number, keep, n_keep);
 }
 
 static void assert_listed(struct generations *generations, const uint64_t *expected, size_t n)
@@ -100,8 +110,7 @@ START_TEST(a_generation_is_read_as_it_was_written)
 
     generations = enter("1m", &directory);
     generation.source = 3;
-    ck_assert_int_eq(
-        generations_write(generations, &generation, texts, ELEMENTS_OF(texts), NULL, 0), 0);
+    ck_assert_int_eq(write_texts(generations, &generation, texts, ELEMENTS_OF(texts)), 0);
     ck_assert_int_eq(generations_read(generations, 7, &again, NULL), 0);
     ck_assert_uint_eq(again.number, 7);
     ck_assert_uint_eq(again.previous, 6);
@@ -222,17 +231,15 @@ START_TEST(what_does_not_fit_is_not_written)
 
     generations = enter("1m", &directory);
     generation.fingerprint[0] = generation.fingerprint[0] == '0' ? '1' : '0';
-    ck_assert_int_eq(
-        generations_write(generations, &generation, texts, ELEMENTS_OF(texts), NULL, 0), -EINVAL);
+    ck_assert_int_eq(write_texts(generations, &generation, texts, ELEMENTS_OF(texts)), -EINVAL);
     policy_texts_fingerprint(&binary, 1, generation.fingerprint);
-    ck_assert_int_eq(generations_write(generations, &generation, &binary, 1, NULL, 0), -EINVAL);
+    ck_assert_int_eq(write_texts(generations, &generation, &binary, 1), -EINVAL);
     policy_texts_fingerprint(&grant, 1, generation.fingerprint);
-    ck_assert_int_eq(generations_write(generations, &generation, &grant, 1, NULL, 0), -EINVAL);
+    ck_assert_int_eq(write_texts(generations, &generation, &grant, 1), -EINVAL);
 
     policy_texts_fingerprint(texts, ELEMENTS_OF(texts), generation.fingerprint);
     generation.previous = 2;
-    ck_assert_int_eq(
-        generations_write(generations, &generation, texts, ELEMENTS_OF(texts), NULL, 0), -EINVAL);
+    ck_assert_int_eq(write_texts(generations, &generation, texts, ELEMENTS_OF(texts)), -EINVAL);
     ck_assert_uint_eq(folder_count(directory), 0);
 }
 END_TEST
@@ -370,7 +377,7 @@ START_TEST(files_of_another_generation_are_damage)
     generations = enter("1m", &directory);
     ck_assert_int_eq(write_sample(generations, 5, NULL, 0), 0);
     policy_texts_fingerprint(&other, 1, generation.fingerprint);
-    ck_assert_int_eq(generations_write(generations, &generation, &other, 1, NULL, 0), 0);
+    ck_assert_int_eq(write_texts(generations, &generation, &other, 1), 0);
 
     text = folder_get(directory, "5.json", &size);
     folder_put(directory, "8.json", text, size);

@@ -70,8 +70,10 @@ static int write_generation(int directory)
     generation.overrides = state.overrides;
     if (r >= 0)
         r = generations_open(directory, &generations);
-    return r < 0 ? r
-                 : generations_write(generations, &generation, texts, ELEMENTS_OF(texts), NULL, 0);
+    if (r == 0)
+        r = generations_stage(generations, 1, generation.fingerprint, texts, ELEMENTS_OF(texts),
+                              NULL);
+    return r < 0 ? r : generations_write(generations, &generation, 1, NULL, 0);
 }
 
 static int read_generation(int directory)
