@@ -210,6 +210,7 @@ static int open_server(struct manager *manager, struct handed *handed)
         .enter = control_enter_worker,
         .learn = control_learn,
         .learned = control_learned,
+        .change = control_change,
         .userdata = &manager->control,
     };
 

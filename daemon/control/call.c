@@ -30,6 +30,11 @@ struct call *call_free(struct call *call)
     return NULL;
 }
 
+bool call_has_input(const struct call *call)
+{
+    return call->parameters || call->message.bytes;
+}
+
 const struct actor *call_actor(const struct call *call)
 {
     return &call->connection->actor;

@@ -57,7 +57,8 @@ static size_t count_waiting(const struct connection *connection)
 
     for (const struct connection *c = connection->server->connections; c; c = c->next) {
         if (server_is_of(c, connection->actor.uid, connection->role))
-            n += c->input.size + c->output.size + (c->call && c->call->waits ? c->call_size : 0);
+            n += c->input.size + c->output.size +
+                 (c->call && call_has_input(c->call) ? c->call_size : 0);
     }
     return n;
 }

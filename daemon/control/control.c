@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "daemon/change/handover.h"
 #include "daemon/log.h"
 
 void control_note_refusal(const struct actor *actor, const char *method, const char *why,
@@ -36,7 +37,7 @@ int control_enter_worker(enum method_place place, void *userdata)
 {
     const struct control *control = userdata;
 
-    return gateway_enter_child(control->gateway, place == IN_WORKER_DUMP);
+    return gateway_enter_child(control->gateway, place != IN_WORKER);
 }
 
 json_t *control_learn(void *userdata)
@@ -63,3 +64,31 @@ void control_learned(const json_t *learned, void *userdata)
         findings_report(control->gateway->findings, "start", "generation-damaged", FINDING_WARNING,
                         generation, "%s", json_string_value(message));
 }
+
+static int begin_change(void *userdata, void **ret_change)
+{
+    const struct control *control = userdata;
+    struct handover *handover = NULL;
+    int r = handover_new(control->gateway, &handover);
+
+    if (r == 0)
+        *ret_change = handover;
+    return r;
+}
+
+static void enter_change(void *change, int (*ask)(void *), void *ask_userdata)
+{
+    handover_enter(change, ask, ask_userdata);
+}
+
+static int make_change(void *change)
+{
+    return handover_commit(change);
+}
+
+static void end_change(void *change)
+{
+    handover_free(change);
+}
+
+const struct server_change control_change = {begin_change, enter_change, make_change, end_change};

@@ -16,6 +16,9 @@ int control_enter_worker(enum method_place place, void *userdata);
 json_t *control_learn(void *userdata);
 void control_learned(const json_t *learned, void *userdata);
 
+/* How workers prepare changes, which the gateway makes; with the control as `userdata`. */
+extern const struct server_change control_change;
+
 /* Writes a refused attempt to the audit log, as `server_refused` with the control as `userdata`. */
 void control_note_refusal(const struct actor *actor, const char *method, const char *why,
                           const char *outcome, uint64_t omitted, void *userdata);

@@ -105,9 +105,10 @@ const struct method control_methods[] = {
     {"Grant", ROLE_OPERATOR, method_grant, &grant_type, &override_reply_type, IN_DAEMON},
     {"Revoke", ROLE_OPERATOR, method_revoke, &revoke_type, NULL, IN_DAEMON},
     {"Release", ROLE_ADMIN, method_release, &release_type, NULL, IN_DAEMON},
-    {"Apply", ROLE_ADMIN, method_apply, &apply_type, &apply_reply_type, IN_DAEMON},
+    {"Apply", ROLE_ADMIN, method_apply, &apply_type, &apply_reply_type, IN_WORKER_CHANGE},
     {"Confirm", ROLE_ADMIN, method_confirm, NULL, &confirm_reply_type, IN_DAEMON},
-    {"Rollback", ROLE_ADMIN, method_rollback, &rollback_type, &rollback_reply_type, IN_DAEMON},
+    {"Rollback", ROLE_ADMIN, method_rollback, &rollback_type, &rollback_reply_type,
+     IN_WORKER_CHANGE},
 };
 
 const size_t control_n_methods = ELEMENTS_OF(control_methods);

@@ -122,6 +122,12 @@ void server_tell_refused(struct connection *connection, const char *method, cons
     int64_t counted = connection->role == ROLE_NONE ? NOBODY : connection->actor.uid;
     uint64_t now = 1, omitted;
 
+    if (server->is_worker) {
+        json_decref(server->refused);
+        server->refused =
+            json_pack("{s:o, s:s}", "why", record_encode_text(why), "outcome", outcome);
+        return;
+    }
     sd_event_now(server->event, CLOCK_MONOTONIC, &now);
     if (server->options.refused &&
         audit_limit_allows(&server->audit_limit, counted, (usec_t)now, &omitted))

@@ -52,12 +52,13 @@ struct call;
  */
 typedef int (*method_handler)(struct call *call, const void *parameters, void *userdata);
 
-/* Which process runs a handler: one that only reads and may take long has a worker (worker.c), so
- * that nobody else waits for it. */
+/* Which process runs a handler: one that may take long has a worker (worker.c), so that nobody else
+ * waits for it. */
 enum method_place {
     IN_DAEMON,
-    IN_WORKER,      /* without any capability */
-    IN_WORKER_DUMP, /* it reads the kernel */
+    IN_WORKER,        /* without any capability */
+    IN_WORKER_DUMP,   /* it reads the kernel */
+    IN_WORKER_CHANGE, /* the same; it prepares a change, which the daemon then makes */
 };
 
 /* A row of the table of methods, methods.c. */
@@ -117,6 +118,21 @@ struct worker_limits {
 #define WORKERS_VIEWERS 2
 #define WORKERS_USER 1
 
+/*
+ * How a worker with the place IN_WORKER_CHANGE and the daemon make a change together. The daemon
+ * begins it before it makes the worker, and ends it in any case after the worker has ended. In the
+ * worker, `ask` has the daemon call `make`, and returns what that returns. -ESTALE: the
+ * change must be prepared again. Its handler then returns -ESTALE without an answer, and another
+ * worker runs it.
+ */
+struct server_change {
+    int (*begin)(void *userdata, void **ret_change);
+    void (*enter)(void *change, int (*ask)(void *), void *ask_userdata);
+    int (*make)(void *change);
+    void (*end)(void *change);
+};
+#define CHANGE_TRIES_MAX 8
+
 struct server_options {
     sd_event *event;
     int fd; /* the listening socket; stolen */
@@ -133,6 +149,7 @@ struct server_options {
     int (*enter)(enum method_place place, void *userdata);
     json_t *(*learn)(void *userdata);
     void (*learned)(const json_t *learned, void *userdata);
+    struct server_change change;
     void *userdata; /* of handlers and of all of these */
 };
 /* Returns 0, or -errno. */

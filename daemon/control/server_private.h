@@ -23,7 +23,8 @@ struct call {
     bool answered;
     bool kept;  /* after its handler: freed when it is answered or the client disconnects */
     bool waits; /* for a worker, which gets the parameters, or the message that was not read yet */
-    json_t *parameters;
+    unsigned tries;
+    json_t *parameters; /* while a worker may still need them, like the message */
     struct varlink_input message;
     uint64_t turn; /* of those that wait the lowest comes first */
     call_gone on_gone;
@@ -60,7 +61,8 @@ struct server {
     uint64_t n_accepted;
     uint64_t n_turns;
     struct worker *workers;
-    bool is_worker; /* this process is one: it has no event loop */
+    bool is_worker;  /* this process is one: it has no event loop */
+    json_t *refused; /* of a worker: what the daemon is to tell of the call; NULL: nothing */
     struct audit_limit audit_limit;
     struct roles roles;
 };
@@ -98,6 +100,9 @@ int call_run_unread(struct connection *connection, struct varlink_input *message
 /* call.c: reads what is said beside the method. Returns whether the parameters can be used; if not,
  * it has answered with an error. */
 bool call_read(struct call *call, const json_t *message, const json_t **ret_parameters);
+
+/* call.c: whether the daemon still holds what was sent. */
+bool call_has_input(const struct call *call);
 
 /* call.c: decodes the parameters and runs the handler. Returns as the handler. */
 int call_run_handler(struct call *call, const json_t *parameters);

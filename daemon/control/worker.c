@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Calls that only read and may take long are answered by workers, processes that segd forks for one
+ * Calls that may take long are answered by workers, processes that segd forks for one
  * call each: they have all that segd knew at that moment, and segd goes on serving others. A worker
  * has the same handler and writes the answer into the client's socket itself, so nothing of it
  * waits in segd. It has bounded memory and processor time, and the kernel ends it before segd where
@@ -9,6 +9,10 @@
  *
  * A pipe from the worker tells segd that it has ended. Before the worker sends, it writes what segd
  * is to learn and a NUL into the pipe: a worker that ends before that has sent nothing.
+ *
+ * A worker changes nothing. One that has prepared a change writes a line feed before that, and
+ * waits for what segd says through a socket: the result of the change, which it then answers
+ * with. Where something else has changed meanwhile, another worker prepares it again.
  */
 
 #include <errno.h>
@@ -36,6 +40,7 @@ enum {
     EXIT_MEMORY = 2,
     EXIT_MALFORMED = 3,
     EXIT_BROKEN = 4,
+    EXIT_STALE = 5,
 };
 
 struct worker {
@@ -45,7 +50,9 @@ struct worker {
     int64_t uid;
     enum role role;
     pid_t pid;
-    int fd; /* of the pipe */
+    int fd;       /* of the pipe from it */
+    int answer;   /* of the pipe to it, if it prepares a change; else -1 */
+    void *change; /* which it prepares */
     sd_event_source *source;
     char report[REPORT_MAX];
     size_t size;
@@ -83,7 +90,7 @@ static int limit_costs(const struct worker_limits *limits)
 
 /* Leaves what is the daemon's: its life, its signals, and other clients, which would not see that
  * it has closed their connections. */
-static int leave_daemon(struct call *call, pid_t daemon)
+static int leave_daemon(const struct call *call, pid_t daemon)
 {
     struct server *server = call->connection->server;
     sigset_t none;
@@ -95,8 +102,11 @@ static int leave_daemon(struct call *call, pid_t daemon)
         return -ESRCH;
     server->is_worker = true;
     close(server->options.fd);
-    for (const struct worker *worker = server->workers; worker; worker = worker->next)
+    for (const struct worker *worker = server->workers; worker; worker = worker->next) {
         close(worker->fd);
+        if (worker->answer >= 0)
+            close(worker->answer);
+    }
     for (const struct connection *c = server->connections; c; c = c->next) {
         if (c != call->connection)
             close(c->fd);
@@ -117,12 +127,14 @@ static int write_all(int fd, const char *bytes, size_t size)
     return 0;
 }
 
-/* What segd is to learn, and that the answer follows. */
+/* What segd is to learn and to tell, and that the answer follows. */
 static int write_report(const struct server *server, int fd)
 {
-    json_t *learned =
-        server->options.learn ? server->options.learn(server->options.userdata) : NULL;
-    char *text = learned ? json_dumps(learned, JSON_COMPACT) : NULL;
+    json_t *report =
+        json_pack("{s:o*, s:O*}", "learned",
+                  server->options.learn ? server->options.learn(server->options.userdata) : NULL,
+                  "refused", server->refused);
+    char *text = report ? json_dumps(report, JSON_COMPACT) : NULL;
     size_t size = text ? strlen(text) : 0;
     int r = size < REPORT_MAX - 1 ? write_all(fd, text, size) : 0;
 
@@ -167,13 +179,41 @@ static int answer(struct call *call)
     return r == -EBADMSG || r == -EMSGSIZE ? -EIO : r;
 }
 
-static _Noreturn void work(struct call *call, int report, pid_t daemon)
+/* What the worker has of the pipe and of the socket. */
+struct ends {
+    int report;
+    int answer;
+};
+
+/* Has segd make the change that is prepared. Where segd has gone, nobody is to be answered. */
+static int ask(void *userdata)
+{
+    const struct ends *ends = userdata;
+    int result;
+
+    if (write_all(ends->report, "\n", 1) < 0 ||
+        read(ends->answer, &result, sizeof(result)) != sizeof(result))
+        _exit(EXIT_BROKEN);
+    return result;
+}
+
+static int enter(const struct call *call, void *change, struct ends *ends, pid_t daemon)
 {
     const struct server_options *options = &call->connection->server->options;
     int r = leave_daemon(call, daemon);
 
     if (r == 0 && options->enter)
         r = options->enter(call->method->place, options->userdata);
+    if (r == 0 && change)
+        options->change.enter(change, ask, ends);
+    return r;
+}
+
+static _Noreturn void work(struct call *call, void *change, struct ends ends, pid_t daemon)
+{
+    const struct server_options *options = &call->connection->server->options;
+    int r = enter(call, change, &ends, daemon);
+
     if (r < 0)
         _exit(EXIT_BROKEN);
 
@@ -183,10 +223,12 @@ static _Noreturn void work(struct call *call, int report, pid_t daemon)
         _exit(EXIT_MALFORMED);
     if (!call->answered && r == -ENOMEM)
         _exit(EXIT_MEMORY);
+    if (!call->answered && r == -ESTALE)
+        _exit(EXIT_STALE);
     call_finish(call, r);
     if (!call->answered)
         _exit(EXIT_MEMORY);
-    if (write_report(call->connection->server, report) < 0)
+    if (write_report(call->connection->server, ends.report) < 0)
         _exit(EXIT_BROKEN);
     _exit(send_answer(call->connection, options->limits.reading) < 0 ? EXIT_NOT_SENT : EXIT_SENT);
 }
@@ -203,6 +245,9 @@ static struct worker *worker_free(struct worker *worker)
         *link = worker->next;
     sd_event_source_disable_unref(worker->source);
     closep(&worker->fd);
+    closep(&worker->answer);
+    if (worker->change)
+        worker->server->options.change.end(worker->change);
     free(worker);
     return NULL;
 }
@@ -238,6 +283,9 @@ static bool is_allowed(const struct call *call)
     size_t n = 0, viewers = 0, of_user = 0;
 
     for (const struct worker *worker = server->workers; worker; worker = worker->next) {
+        /* The second of two changes would be prepared in vain. */
+        if (worker->change && call->method->place == IN_WORKER_CHANGE)
+            return false;
         n++;
         viewers += worker->role < ROLE_OPERATOR;
         of_user += worker->uid == caller->actor.uid;
@@ -266,41 +314,72 @@ static struct call *next_call(const struct server *server)
 
 static int on_report(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
+/* The worker has its own. segd keeps them where another worker may have to run the call again. */
+static void forget_input(struct call *call)
+{
+    json_decref(call->parameters);
+    call->parameters = NULL;
+    varlink_input_clear(&call->message);
+}
+
+/* Opens the pipe and the socket, and begins the change; `*ret_ends` are open if it returns 0. */
+static int begin(struct worker *worker, enum method_place place, struct ends *ret_ends)
+{
+    const struct server_options *options = &worker->server->options;
+    int to[2], from[2];
+
+    if (pipe2(from, O_CLOEXEC) < 0)
+        return -errno;
+    worker->fd = from[0];
+    *ret_ends = (struct ends){from[1], -1};
+    if (place != IN_WORKER_CHANGE)
+        return 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, to) < 0)
+        return -errno;
+    worker->answer = to[1];
+    ret_ends->answer = to[0];
+    return options->change.begin(options->userdata, &worker->change);
+}
+
+static int start_worker(struct call *call, struct worker *worker, struct ends *ends)
+{
+    struct server *server = worker->server;
+    const pid_t daemon = getpid();
+    int r = begin(worker, call->method->place, ends);
+
+    /* Before the fork, after which this can fail without anything to undo but the worker itself. */
+    if (r >= 0)
+        r = sd_event_add_io(server->event, &worker->source, worker->fd, EPOLLIN, on_report, worker);
+    if (r >= 0 && (worker->pid = fork()) < 0)
+        r = -errno;
+    if (r >= 0 && worker->pid == 0)
+        work(call, worker->change, *ends, daemon);
+    return r;
+}
+
 static int start(struct call *call)
 {
     struct connection *connection = call->connection;
     struct server *server = connection->server;
     struct worker *worker = calloc(1, sizeof(*worker));
-    const pid_t daemon = getpid();
-    int fds[2], r;
+    struct ends ends = {-1, -1};
+    int r;
 
     if (!worker)
         return -ENOMEM;
-    *worker = (struct worker){server,           server->workers, call, connection->actor.uid,
-                              connection->role, .fd = -1};
+    *worker = (struct worker){server,           server->workers, call,        connection->actor.uid,
+                              connection->role, .fd = -1,        .answer = -1};
     server->workers = worker;
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        r = -errno;
-        worker_free(worker);
-        return r;
-    }
-    worker->fd = fds[0];
-    /* Before the fork, after which this can fail without anything to undo but the worker itself. */
-    r = sd_event_add_io(server->event, &worker->source, worker->fd, EPOLLIN, on_report, worker);
-    if (r >= 0 && (worker->pid = fork()) < 0)
-        r = -errno;
-    if (r >= 0 && worker->pid == 0)
-        work(call, fds[1], daemon);
-    close(fds[1]);
+    r = start_worker(call, worker, &ends);
+    closep(&ends.report);
+    closep(&ends.answer);
     if (r < 0) {
         worker_free(worker);
         return r;
     }
 
-    /* The worker has its own. */
-    json_decref(call->parameters);
-    call->parameters = NULL;
-    varlink_input_clear(&call->message);
+    if (!worker->change)
+        forget_input(call);
     call->waits = false;
     call_keep(call, on_gone, worker);
     return 0;
@@ -366,6 +445,20 @@ static void answer_for(struct call *call, int status)
     call_error(call, "Failed", json_pack("{s:s}", "message", message));
 }
 
+/* What the worker prepared was overtaken. */
+static void run_again(struct call *call)
+{
+    if (++call->tries >= CHANGE_TRIES_MAX) {
+        call_error(call, "Failed",
+                   json_pack("{s:s}", "message",
+                             "something else was changed each time while this was prepared; try "
+                             "again"));
+        return;
+    }
+    call->waits = true;
+    call_keep(call, on_gone, NULL);
+}
+
 /* The worker has ended. */
 static void finish(struct worker *worker)
 {
@@ -376,7 +469,9 @@ static void finish(struct worker *worker)
     worker_free(worker);
     if (!call)
         return;
-    if (sends)
+    if (!sends && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STALE)
+        run_again(call);
+    else if (sends)
         call_sent(call, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SENT);
     else
         answer_for(call, status);
@@ -387,11 +482,26 @@ static void finish(struct worker *worker)
 static void learn(struct worker *worker)
 {
     const struct server_options *options = &worker->server->options;
-    cleanup_(json_decrefp) json_t *learned = json_loads(worker->report, 0, NULL);
+    cleanup_(json_decrefp) json_t *report = json_loads(worker->report, 0, NULL);
+    const json_t *learned = json_object_get(report, "learned");
+    const char *why, *outcome;
 
     worker->sends = true;
     if (learned && options->learned)
         options->learned(learned, options->userdata);
+    if (worker->call &&
+        json_unpack(report, "{s:{s:s, s:s}}", "refused", "why", &why, "outcome", &outcome) == 0)
+        server_tell_refused(worker->call->connection, worker->call->name, why, outcome);
+}
+
+/* Makes the change that the worker has prepared. */
+static void make_change(struct worker *worker)
+{
+    int result = worker->server->options.change.make(worker->change);
+
+    worker->size = 0;
+    /* If it has ended meanwhile, the next read says so. */
+    send(worker->answer, &result, sizeof(result), MSG_NOSIGNAL);
 }
 
 /* Returns whether more may come. */
@@ -403,7 +513,9 @@ static bool read_report(struct worker *worker)
     if (n <= 0)
         return false;
     worker->size += (size_t)n;
-    if (!worker->sends && worker->report[worker->size - 1] == '\0')
+    if (!worker->sends && worker->change && worker->report[worker->size - 1] == '\n')
+        make_change(worker);
+    else if (!worker->sends && worker->report[worker->size - 1] == '\0')
         learn(worker);
     return true;
 }

@@ -4,8 +4,10 @@
  * The deadly part of segd-steps. Between two steps a daemon does nothing that outlives it: a step
  * is each point that the daemon names, and each call of what makes something last, be it on the
  * disk or in the kernel, before it and after it. They count from the moment at which a client
- * connects while the file SEGD_KILL_AT holds a number; at that step the daemon ends itself by
- * SIGKILL.
+ * connects while the file SEGD_KILL_AT holds a number, in the daemon and in its workers; at that
+ * step the daemon is ended by SIGKILL.
+ *
+ * A process that reaches the step of the name in SEGD_STOP_AT stops there until SIGCONT.
  */
 
 #include "daemon/step.h"
@@ -13,6 +15,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/control/server_private.h"
@@ -31,8 +35,11 @@ int __wrap_fsync(int fd);
 int __real_renameat(int from, const char *old, int to, const char *new);
 int __wrap_renameat(int from, const char *old, int to, const char *new);
 
-/* Steps that are left; 0: none counts. A test program may have this one variable. */
-static unsigned left;
+/* Shared by the daemon and its workers. A test program may have this one variable. */
+static struct {
+    unsigned left; /* steps; 0: none counts */
+    pid_t daemon;
+} * steps;
 
 int __wrap_peer_identify(const struct roles *roles, int fd, struct actor *ret_actor,
                          enum role *ret_role)
@@ -40,10 +47,16 @@ int __wrap_peer_identify(const struct roles *roles, int fd, struct actor *ret_ac
     const char *path = getenv("SEGD_KILL_AT");
     FILE *file = path ? fopen(path, "re") : NULL;
 
-    left = 0;
+    if (!steps)
+        steps =
+            mmap(NULL, sizeof(*steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (steps == MAP_FAILED)
+        abort();
+    steps->left = 0;
+    steps->daemon = getpid();
     if (file) {
-        if (fscanf(file, "%u", &left) != 1)
-            left = 0;
+        if (fscanf(file, "%u", &steps->left) != 1)
+            steps->left = 0;
         fclose(file);
     }
     return __real_peer_identify(roles, fd, ret_actor, ret_role);
@@ -51,11 +64,17 @@ int __wrap_peer_identify(const struct roles *roles, int fd, struct actor *ret_ac
 
 void step_reached(const char *name)
 {
-    if (left == 0)
+    const char *stop = getenv("SEGD_STOP_AT");
+
+    if (stop && strcmp(stop, name) == 0)
+        raise(SIGSTOP);
+    if (!steps || steps->left == 0)
         return;
     fprintf(stderr, "step %s\n", name);
-    if (--left == 0)
+    if (--steps->left == 0) {
+        kill(steps->daemon, SIGKILL);
         raise(SIGKILL);
+    }
 }
 
 bool step_without_owner(void)

@@ -6,7 +6,6 @@
  */
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 
 #include "calls.h"
 #include "checks.h"
+#include "children.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -41,58 +41,13 @@ static char *large_policy(void)
     return text;
 }
 
-/* The value of a field of /proc/PID/status. */
-static void read_status(pid_t pid, const char *field, char value[64])
-{
-    char path[64], line[256];
-    FILE *file;
-
-    *value = '\0';
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    file = fopen(path, "re");
-    while (file && fgets(line, sizeof(line), file)) {
-        if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':')
-            sscanf(line + strlen(field) + 1, "%63s", value);
-    }
-    if (file)
-        fclose(file);
-}
-
-/* Waits until segd has a worker. */
-static pid_t wait_worker(const struct segd *segd)
-{
-    char parent[64], wanted[64];
-
-    snprintf(wanted, sizeof(wanted), "%d", (int)segd_process(segd));
-    for (;;) {
-        DIR *folder = opendir("/proc");
-        const struct dirent *entry;
-        pid_t found = 0;
-
-        ck_assert_ptr_nonnull(folder);
-        while ((entry = readdir(folder))) {
-            int pid = atoi(entry->d_name);
-
-            if (pid > 0)
-                read_status(pid, "PPid", parent);
-            if (pid > 0 && strcmp(parent, wanted) == 0)
-                found = pid;
-        }
-        closedir(folder);
-        if (found > 0)
-            return found;
-        /* Each call gives the others a turn. */
-        calls_generation(segd);
-    }
-}
-
 /* A worker that has its whole answer, and a client that has not read all of it. */
 static int hold_worker(const struct segd *segd, pid_t *ret_pid)
 {
     int fd = calls_send(segd, "GetPolicy", false, json_object());
     char byte;
 
-    *ret_pid = wait_worker(segd);
+    *ret_pid = children_wait(segd, 0, 0);
     ck_assert_int_eq(recv(fd, &byte, 1, MSG_PEEK), 1);
     return fd;
 }
@@ -107,11 +62,11 @@ START_TEST(worker_holds_nobody_up_and_can_do_nothing)
     cleanup_(closep) int fd = hold_worker(segd, &worker);
     FILE *file;
 
-    read_status(worker, "NoNewPrivs", value);
+    children_status(worker, "NoNewPrivs", value);
     ck_assert_str_eq(value, "1");
-    read_status(worker, "CapEff", value);
+    children_status(worker, "CapEff", value);
     ck_assert_uint_eq(strtoull(value, NULL, 16), 0);
-    read_status(worker, "CapPrm", value);
+    children_status(worker, "CapPrm", value);
     ck_assert_uint_eq(strtoull(value, NULL, 16), 0);
     snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)worker);
     file = fopen(path, "re");
@@ -144,7 +99,7 @@ START_TEST(worker_ends_with_segd)
     segd_start_again(segd);
     calls_verify(segd);
     /* Whoever has inherited it may not have looked yet. */
-    read_status(worker, "State", state);
+    children_status(worker, "State", state);
     ck_assert_msg(!*state || *state == 'Z' || *state == 'X', "%s", state);
 }
 END_TEST

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A policy that a worker prepares and segd commits. The worker of segd-steps stops where it has
+ * prepared it, so that anything may happen before the commit.
+ */
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "checks.h"
+#include "children.h"
+#include "sandbox.h"
+#include "wires.h"
+
+#define FIRST                                                                                      \
+    WIRES_POLICY "flows:\n"                                                                        \
+                 "  main: { from: a, to: b, services: [udp/7001] }\n"
+#define SECOND                                                                                     \
+    WIRES_POLICY "flows:\n"                                                                        \
+                 "  main: { from: a, to: b, services: [udp/7001] }\n"                              \
+                 "  more: { from: a, to: b, services: [udp/7002] }\n"
+#define THIRD                                                                                      \
+    WIRES_POLICY "flows:\n"                                                                        \
+                 "  more: { from: a, to: b, services: [udp/7002] }\n"
+
+static struct lab *lab;
+static struct segd *segd;
+
+static void set_up(void)
+{
+    setenv("SEGD_STOP_AT", "prepared", 1);
+    lab = wires_new();
+    segd = segd_start(FIRST);
+}
+
+static void tear_down(void)
+{
+    segd = segd_free(segd);
+    lab_free(lab);
+}
+
+static bool passes(uint16_t port)
+{
+    static uint16_t source_port = 20000;
+    struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, port);
+
+    frame.source_port = ++source_port;
+    return wires_try(lab, WIRE_A, &frame, NULL);
+}
+
+/* Asks for a policy, whose worker has stopped before the commit when this returns. */
+static int begin(const char *policy, pid_t but, pid_t *ret_worker)
+{
+    int connection = calls_send(segd, "Apply", false, calls_policy(policy, 0));
+
+    *ret_worker = children_wait(segd, 'T', but);
+    return connection;
+}
+
+static void go_on(pid_t worker)
+{
+    ck_assert_int_eq(kill(worker, SIGCONT), 0);
+}
+
+static void answered(int connection, bool well)
+{
+    cleanup_(freep) char *answer = calls_receive(connection, true);
+
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_msg(well == !strstr(answer, "\"error\""), "%s", answer);
+    close(connection);
+}
+
+/* Nothing waits to become a generation. */
+static void nothing_is_staged(void)
+{
+    char path[300];
+    const struct dirent *entry;
+    DIR *folder;
+
+    snprintf(path, sizeof(path), "%s/generations", segd_state_path(segd));
+    folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    while ((entry = readdir(folder)))
+        ck_assert_msg(!strstr(entry->d_name, "staged"), "%s", entry->d_name);
+    closedir(folder);
+}
+
+START_TEST(isolation_does_not_wait_for_an_apply)
+{
+    pid_t first, second;
+    int connection = begin(SECOND, 0, &first);
+
+    ck_assert(passes(7001));
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "test"));
+    ck_assert(!passes(7001));
+    ck_assert_int_eq(calls_generation(segd), 1);
+
+    /* What it prepared knows nothing of the isolation. */
+    go_on(first);
+    second = children_wait(segd, 'T', first);
+    ck_assert_int_eq(calls_generation(segd), 1);
+    go_on(second);
+    answered(connection, true);
+    ck_assert_int_eq(calls_generation(segd), 2);
+    ck_assert(!passes(7001));
+    ck_assert(!passes(7002));
+    calls_do(segd, "Release",
+             json_pack("{s:s, s:s, s:b}", "zone", "a", "reason", "test", "alone", 1));
+    ck_assert(passes(7002));
+    calls_verify(segd);
+    nothing_is_staged();
+}
+END_TEST
+
+START_TEST(client_that_goes_changes_nothing)
+{
+    pid_t worker;
+    int connection = begin(SECOND, 0, &worker);
+
+    close(connection);
+    children_wait_count(segd, 0);
+    ck_assert_int_eq(calls_generation(segd), 1);
+    nothing_is_staged();
+
+    connection = begin(SECOND, 0, &worker);
+    go_on(worker);
+    answered(connection, true);
+    ck_assert_int_eq(calls_generation(segd), 2);
+    calls_verify(segd);
+}
+END_TEST
+
+START_TEST(worker_that_dies_changes_nothing)
+{
+    pid_t worker;
+    int connection = begin(SECOND, 0, &worker);
+
+    ck_assert_int_eq(kill(worker, SIGKILL), 0);
+    answered(connection, false);
+    ck_assert_int_eq(calls_generation(segd), 1);
+    ck_assert(!passes(7002));
+    nothing_is_staged();
+    calls_verify(segd);
+}
+END_TEST
+
+START_TEST(one_change_is_prepared_at_a_time)
+{
+    pid_t first, second;
+    int one = begin(SECOND, 0, &first);
+    int other = calls_send(segd, "Apply", false, calls_policy(THIRD, 0));
+
+    /* Calls of others are served, and it still waits. */
+    calls_generation(segd);
+    children_wait_count(segd, 1);
+    go_on(first);
+    answered(one, true);
+    second = children_wait(segd, 'T', first);
+    ck_assert_int_eq(calls_generation(segd), 2);
+    go_on(second);
+    answered(other, true);
+    ck_assert_int_eq(calls_generation(segd), 3);
+    ck_assert(!passes(7001));
+    ck_assert(passes(7002));
+    calls_verify(segd);
+}
+END_TEST
+
+/* The audit log belongs to segd. */
+START_TEST(refusal_is_told_once)
+{
+    cleanup_(json_decrefp) json_t *audit = NULL, *reply = NULL;
+    cleanup_(freep) char *error = NULL;
+    const json_t *entry;
+    size_t i, n = 0;
+
+    ck_assert_int_eq(calls_try(segd, "Apply", calls_policy("segd: 2\n", 0), &reply, &error),
+                     -EREMOTEIO);
+    ck_assert_ptr_nonnull(strstr(error, "InvalidPolicy"));
+    audit = calls_get(segd, "ShowAudit", NULL);
+    json_array_foreach(json_object_get(audit, "entries"), i, entry) n +=
+        strcmp(json_string_value(json_object_get(entry, "action")), "refuse") == 0;
+    ck_assert_uint_eq(n, 1);
+    calls_verify(segd);
+}
+END_TEST
+
+void checks_add(TCase *tests)
+{
+    sandbox_require();
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, isolation_does_not_wait_for_an_apply);
+    tcase_add_test(tests, client_that_goes_changes_nothing);
+    tcase_add_test(tests, worker_that_dies_changes_nothing);
+    tcase_add_test(tests, one_change_is_prepared_at_a_time);
+    tcase_add_test(tests, refusal_is_told_once);
+}
