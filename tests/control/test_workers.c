@@ -26,6 +26,18 @@
 static const char policy[] = WIRES_POLICY "flows:\n"
                                           "  main: { from: a, to: b, services: [udp/5000] }\n";
 
+static struct lab *lab;
+
+static void set_up(void)
+{
+    lab = wires_new();
+}
+
+static void tear_down(void)
+{
+    lab_free(lab);
+}
+
 /* The policy with comments of some megabytes. */
 static char *large_policy(void)
 {
@@ -54,12 +66,11 @@ static int hold_worker(const struct segd *segd, pid_t *ret_pid)
 
 START_TEST(worker_holds_nobody_up_and_can_do_nothing)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(freep) char *text = large_policy();
     cleanup_(segd_freep) struct segd *segd = segd_start(text);
     char value[64], path[64];
     pid_t worker = 0;
-    cleanup_(closep) int fd = hold_worker(segd, &worker);
+    int fd = hold_worker(segd, &worker);
     FILE *file;
 
     children_status(worker, "NoNewPrivs", value);
@@ -79,17 +90,17 @@ START_TEST(worker_holds_nobody_up_and_can_do_nothing)
     calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test"));
     calls_do(segd, "Apply", calls_policy(policy, 0));
     calls_verify(segd);
+    close(fd);
 }
 END_TEST
 
 /* The next segd finds nothing held. */
 START_TEST(worker_ends_with_segd)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(freep) char *text = large_policy();
     cleanup_(segd_freep) struct segd *segd = segd_start(text);
     pid_t worker = 0;
-    cleanup_(closep) int fd = hold_worker(segd, &worker);
+    int fd = hold_worker(segd, &worker);
     char state[64] = "";
 
     if (_i == 0)
@@ -101,13 +112,13 @@ START_TEST(worker_ends_with_segd)
     /* Whoever has inherited it may not have looked yet. */
     children_status(worker, "State", state);
     ck_assert_msg(!*state || *state == 'Z' || *state == 'X', "%s", state);
+    close(fd);
 }
 END_TEST
 
 /* What it found about the state folder is known to segd. */
 START_TEST(worker_tells_of_a_damaged_file)
 {
-    cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(segd_freep) struct segd *segd = segd_start(policy);
     char path[300];
 
@@ -122,6 +133,7 @@ END_TEST
 void checks_add(TCase *tests)
 {
     sandbox_require();
+    tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, worker_holds_nobody_up_and_can_do_nothing);
     tcase_add_loop_test(tests, worker_ends_with_segd, 0, 2);
     tcase_add_test(tests, worker_tells_of_a_damaged_file);
