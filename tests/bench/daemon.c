@@ -24,6 +24,7 @@
 #define GROWTH_END_MOST 25000
 #define GROWTH_END_PEAK_MOST 1024
 #define COMMAND_FLOWS 50000
+#define ISOLATE_MOST 50 /* the whole command; the last packet comes earlier */
 /* What takes longer than a few seconds is measured once. */
 #define ONCE_FROM 100000
 /* The other version is not asked for more: it takes minutes. */
@@ -50,9 +51,10 @@ struct session {
 };
 
 struct command {
-    const char *name;
-    const char *words[5]; /* of segctl, and NULL */
-    double msec_most;     /* 0: no budget */
+    const char *name;      /* NULL: it is not reported */
+    const char *words[6];  /* of segctl, and NULL */
+    const char *beside[6]; /* of one that the daemon works on meanwhile; empty: none */
+    double msec_most;      /* 0: no budget */
     double peak_most;
 };
 
@@ -69,27 +71,39 @@ struct series {
 };
 
 /* The most words of a command with its program, options and end. */
-#define WORDS_MAX 9
+#define WORDS_MAX 10
+
+/* The whole command of these words. */
+static const char *const *complete(const char *const *words, const char *segctl,
+                                   const struct files *files, const char *command[WORDS_MAX])
+{
+    size_t n = 0;
+
+    if (!*words)
+        return NULL;
+    command[n++] = segctl;
+    for (; *words; words++)
+        command[n++] = *words;
+    command[n++] = "--socket";
+    command[n] = files->socket;
+    return command;
+}
 
 static int run_session(const struct settings *settings, const struct files *files,
                        const struct series *series, enum version version, size_t round,
                        struct session *session)
 {
     bool ours = version == VERSION_OURS;
+    const char *segctl = ours ? settings->segctl : settings->baseline;
     const char *words[PROCESS_COMMANDS_MAX][WORDS_MAX] = {0};
+    const char *beside[PROCESS_COMMANDS_MAX][WORDS_MAX] = {0};
     struct process_command commands[PROCESS_COMMANDS_MAX] = {0};
     struct process_cost cost = {0};
     int r;
 
     for (size_t i = 0; i < series->n_commands; i++) {
-        size_t n = 0;
-
-        words[i][n++] = ours ? settings->segctl : settings->baseline;
-        for (const char *const *word = series->commands[i].words; *word; word++)
-            words[i][n++] = *word;
-        words[i][n++] = "--socket";
-        words[i][n] = files->socket;
-        commands[i].arguments = words[i];
+        commands[i].arguments = complete(series->commands[i].words, segctl, files, words[i]);
+        commands[i].beside = complete(series->commands[i].beside, segctl, files, beside[i]);
     }
 
     r = files_session(files, ours ? settings->segd : settings->baseline_segd, files->policy, &cost,
@@ -142,6 +156,8 @@ static int report(const struct series *series, enum version version, const struc
         const struct command *command = &series->commands[i];
         char what[64];
 
+        if (!command->name)
+            continue;
         r = add_figure(series, version, command->name, "ms", command->msec_most,
                        session->commands[i].msec, figures);
         snprintf(what, sizeof(what), "peak of segd in %s", command->name);
@@ -251,10 +267,16 @@ int measure_growth(const struct settings *settings, struct figures *figures)
     return r;
 }
 
+#define ISOLATE                                                                                    \
+    {                                                                                              \
+        "isolate", "a", "--reason", "bench"                                                        \
+    }
+
 int measure_commands(const struct settings *settings, struct figures *figures)
 {
     cleanup_(files_clear) struct files files = {0};
     size_t n_flows = settings->smoke ? 10 : COMMAND_FLOWS;
+    const struct command release = {.words = {"release", "a", "--alone", "--reason", "bench"}};
     const struct command commands[] = {
         {.name = "status", .words = {"status"}, .msec_most = 200},
         {.name = "flows --json", .words = {"flows", "--json"}, .msec_most = 400, .peak_most = 40},
@@ -264,7 +286,26 @@ int measure_commands(const struct settings *settings, struct figures *figures)
          .words = {"apply", files.other},
          .msec_most = 300,
          .peak_most = 64},
-        {.name = "isolate", .words = {"isolate", "a", "--reason", "bench"}},
+        {.name = "isolate", .words = ISOLATE, .msec_most = ISOLATE_MOST},
+        release,
+        {.name = "isolate beside flows",
+         .words = ISOLATE,
+         .beside = {"flows", "--json"},
+         .msec_most = ISOLATE_MOST},
+        release,
+        {.name = "isolate beside plan",
+         .words = ISOLATE,
+         .beside = {"plan", "--json", files.policy},
+         .msec_most = ISOLATE_MOST},
+        release,
+        {.name = "isolate beside apply",
+         .words = ISOLATE,
+         .beside = {"apply", files.policy},
+         .msec_most = ISOLATE_MOST},
+        {.name = "status beside apply",
+         .words = {"status"},
+         .beside = {"apply", files.other},
+         .msec_most = 200},
     };
     struct series series = {
         .section = "commands",

@@ -27,6 +27,9 @@
 #include "base/cleanup.h"
 #include "lab/lab.h"
 
+/* What a call takes of the daemon before it goes over to a process of its own. */
+#define BUSY_MSEC 2
+
 /* What is run, and by the helper filled with what it cost. */
 struct run {
     const char *const *program;
@@ -190,6 +193,41 @@ static int reset_peak(pid_t child)
     return fclose(file) == 0 && written ? 0 : -EIO;
 }
 
+/* Waits until the daemon has spent time on what it was asked for, or the asking has ended. */
+static int wait_busy(pid_t daemon, pid_t asking)
+{
+    siginfo_t end = {0};
+    double before, now = 0;
+    int r = read_cpu(daemon, &before);
+
+    while (r == 0 && end.si_pid == 0 && now < before + BUSY_MSEC) {
+        r = read_cpu(daemon, &now);
+        if (r == 0 && waitid(P_PID, (id_t)asking, &end, WEXITED | WNOHANG | WNOWAIT) < 0)
+            r = -errno;
+    }
+    return r;
+}
+
+/* The command alone, or while the daemon works on the other one. */
+static int run_two(pid_t daemon, const struct process_command *command, int output,
+                   struct process_cost *ret_cost)
+{
+    struct rusage usage;
+    pid_t other;
+    int r, ended;
+
+    if (!command->beside)
+        return run_to_end(command->arguments, output, ret_cost);
+    other = spawn(command->beside, output);
+    if (other < 0)
+        return -errno;
+    r = wait_busy(daemon, other);
+    if (r == 0)
+        r = run_to_end(command->arguments, output, ret_cost);
+    ended = wait_for(other, &usage);
+    return r < 0 ? r : ended;
+}
+
 static int run_beside(pid_t daemon, struct process_command *command)
 {
     cleanup_(closep) int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -197,7 +235,7 @@ static int run_beside(pid_t daemon, struct process_command *command)
     int r = nowhere < 0 ? -errno : reset_peak(daemon);
 
     if (r == 0)
-        r = run_to_end(command->arguments, nowhere, &cost);
+        r = run_two(daemon, command, nowhere, &cost);
     if (r == 0)
         r = read_memory(daemon, &command->cost);
     command->cost.msec = cost.msec;

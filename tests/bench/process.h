@@ -25,9 +25,12 @@ int process_start(const char *const *arguments, struct process_cost *ret_cost);
 
 /* Beside a daemon that is ready: a command, and what it took with the daemon's peak of memory
  * meanwhile. What it prints is thrown away. */
-#define PROCESS_COMMANDS_MAX 8
+#define PROCESS_COMMANDS_MAX 16
 struct process_command {
     const char *const *arguments;
+    /* NULL, or another one that is started first: the daemon works on it when this one begins. Both
+     * are waited for. */
+    const char *const *beside;
     struct process_cost cost;
 };
 /* Runs a daemon, and when it is ready each command to its end, one after the other, and ends it
