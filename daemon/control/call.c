@@ -50,6 +50,11 @@ const struct method *call_method(const struct call *call)
     return call->method;
 }
 
+bool call_may_run_again(const struct call *call)
+{
+    return call->connection->server->is_worker && call->tries + 1 < CALL_TRIES_MAX;
+}
+
 bool call_wants_more(const struct call *call)
 {
     return call->more;

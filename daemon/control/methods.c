@@ -96,7 +96,7 @@ const struct method control_methods[] = {
     {"GetHistory", ROLE_VIEWER, method_get_history, NULL, &history_reply_type, IN_WORKER},
     {"Verify", ROLE_VIEWER, method_verify, NULL, &verify_reply_type, IN_WORKER_DUMP},
     {"ShowAudit", ROLE_VIEWER, method_show_audit, &show_audit_type, &audit_reply_type, IN_DAEMON},
-    {"VerifyAudit", ROLE_VIEWER, method_verify_audit, NULL, &verify_audit_reply_type, IN_DAEMON},
+    {"VerifyAudit", ROLE_VIEWER, method_verify_audit, NULL, &verify_audit_reply_type, IN_WORKER},
     {"Plan", ROLE_OPERATOR, method_plan, &plan_type, &plan_reply_type, IN_WORKER_DUMP},
     {"Diff", ROLE_VIEWER, method_diff, &diff_type, &diff_reply_type, IN_WORKER},
     {"Isolate", ROLE_OPERATOR, method_isolate, &isolate_type, &isolate_reply_type, IN_DAEMON},

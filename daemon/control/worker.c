@@ -445,10 +445,10 @@ static void answer_for(struct call *call, int status)
     call_error(call, "Failed", json_pack("{s:s}", "message", message));
 }
 
-/* What the worker prepared was overtaken. */
+/* What the worker knew was overtaken. */
 static void run_again(struct call *call)
 {
-    if (++call->tries >= CHANGE_TRIES_MAX) {
+    if (++call->tries >= CALL_TRIES_MAX) {
         call_error(call, "Failed",
                    json_pack("{s:s}", "message",
                              "something else was changed each time while this was prepared; try "

@@ -124,8 +124,8 @@ int audit_remember(struct audit *audit)
     return 0;
 }
 
-/* Whether audit.log is still the file that is open, and nobody changed it since the last entry. */
-static bool is_as_left(const struct audit *audit)
+/* It is still the file that is open, and nobody changed it since the last entry. */
+bool audit_is_as_left(const struct audit *audit)
 {
     struct stat ours, named;
 
@@ -191,7 +191,7 @@ static int make_ready(struct audit *audit)
 {
     int r;
 
-    if (audit->fd >= 0 && !is_as_left(audit))
+    if (audit->fd >= 0 && !audit_is_as_left(audit))
         close(TAKE_FD(audit->fd));
 
     if (audit->fd < 0) {

@@ -87,6 +87,9 @@ const char *audit_head(const struct audit *audit);
 /* Reads at most `limit` entries with a sequence after `after`, as a JSON array of objects. */
 int audit_read(struct audit *audit, uint64_t after, size_t limit, struct json_t **ret_entries);
 
+/* Whether nobody has written the log since this process did. */
+bool audit_is_as_left(const struct audit *audit);
+
 /* Verifies every line of every file. `*ret_problem` is NULL if all is well, else a sentence with
  * file and line that the caller frees. Returns 0, -ENOMEM or -errno. */
 int audit_verify(struct audit *audit, uint64_t *ret_entries, char **ret_problem);

@@ -194,6 +194,45 @@ START_TEST(refusal_is_told_once)
 }
 END_TEST
 
+/* An entry that is written meanwhile is no forged one, and a forged one is. */
+START_TEST(audit_log_is_verified_while_it_grows)
+{
+    cleanup_(freep) char *answer = NULL;
+    pid_t first, second;
+    int connection;
+
+    segd_stop(segd);
+    setenv("SEGD_STOP_AT", "audit-verified", 1);
+    segd_start_again(segd);
+    connection = calls_send(segd, "VerifyAudit", false, json_object());
+    first = children_wait(segd, 'T', 0);
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "test"));
+    go_on(first);
+    second = children_wait(segd, 'T', first);
+    go_on(second);
+    answer = calls_receive(connection, true);
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_msg(strstr(answer, "\"ok\":true") || strstr(answer, "\"ok\": true"), "%s", answer);
+    close(connection);
+}
+END_TEST
+
+START_TEST(entry_of_others_is_not_waited_for)
+{
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    char path[300];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/audit/audit.log", segd_state_path(segd));
+    file = fopen(path, "ae");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs("{\"sequence\": 99}\n", file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    reply = calls_get(segd, "VerifyAudit", NULL);
+    ck_assert(json_is_false(json_object_get(reply, "ok")));
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
@@ -203,4 +242,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, worker_that_dies_changes_nothing);
     tcase_add_test(tests, one_change_is_prepared_at_a_time);
     tcase_add_test(tests, refusal_is_told_once);
+    tcase_add_test(tests, audit_log_is_verified_while_it_grows);
+    tcase_add_test(tests, entry_of_others_is_not_waited_for);
 }
