@@ -20,3 +20,8 @@ bool step_without_owner(void)
 {
     return getenv("SEGD_WITHOUT_OWNER") != NULL;
 }
+
+bool step_apart(void)
+{
+    return getenv("SEGD_APART") != NULL;
+}

@@ -13,12 +13,18 @@ void step_reached(const char *name);
 /* True with SEGD_WITHOUT_OWNER in the environment: segd then acts as on a kernel where a table can
  * have no owner. */
 bool step_without_owner(void);
+/* The same with SEGD_APART: small policies are prepared as large ones. */
+bool step_apart(void);
 #else
 static inline void step_reached(const char *name)
 {
     (void)name;
 }
 static inline bool step_without_owner(void)
+{
+    return false;
+}
+static inline bool step_apart(void)
 {
     return false;
 }

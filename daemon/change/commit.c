@@ -232,7 +232,8 @@ static void note_policy(const struct commit *commit)
     gateway->current = target->generation;
     target->generation = (struct generation){0};
 
-    if (target->is_new)
+    /* Where another process prepared it without the policy, nothing has happened. */
+    if (target->is_new || !commit->prepared->compiled->policy)
         gateway->seen = commit->prepared->compiled->now;
     else
         happened_tell(gateway, commit->prepared->compiled);

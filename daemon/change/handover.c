@@ -17,13 +17,14 @@
 
 #include "base/text_list.h"
 #include "daemon/change/commit.h"
+#include "daemon/change/happened.h"
 #include "daemon/step.h"
 
 /* What the child leaves beside rulesets. */
 struct handed {
     /* Of the target. */
     enum target_content content;
-    bool is_new, is_chosen, keeps_state;
+    bool closes, is_held, is_new, is_chosen, keeps_state;
     uint64_t stage;
     struct actor actor;
     const char *action, *object, *reason;    /* or NULL */
@@ -123,6 +124,8 @@ static int give_target(struct arena *arena, const struct target *target, struct 
     int r;
 
     handed->content = target->content;
+    handed->closes = target->closes;
+    handed->is_held = target->is_held;
     handed->is_new = target->is_new;
     handed->is_chosen = target->is_chosen;
     handed->keeps_state = target->keeps_state;
@@ -217,8 +220,14 @@ int handover_give(struct gateway *gateway, struct target *target, struct prepare
 {
     struct handover *handover = gateway->handover;
     struct handed *handed = handover->handed;
-    int r = give_target(handover->arena, target, handed);
+    int r =
+        target->is_new || !prepared->compiled ? 0 : happened_something(gateway, prepared->compiled);
 
+    /* What time did is told from the policy. */
+    if (r > 0)
+        return -EAGAIN;
+    if (r == 0)
+        r = give_target(handover->arena, target, handed);
     if (r == 0 && prepared->compiled)
         r = give_prepared(handover, prepared, handed);
     if (r < 0)
@@ -252,6 +261,8 @@ static int take_target(const struct handed *handed, struct target *target)
 
     *target = (struct target){
         .content = handed->content,
+        .closes = handed->closes,
+        .is_held = handed->is_held,
         .is_new = handed->is_new,
         .is_chosen = handed->is_chosen,
         .keeps_state = handed->keeps_state,
@@ -267,7 +278,8 @@ static int take_target(const struct handed *handed, struct target *target)
         r = take_record(&generation_type, handed->generation, &target->generation);
     if (r == 0)
         r = take_record(&state_type, handed->state, &target->state);
-    target->generation.actor = handed->actor;
+    if (handed->is_new)
+        target->generation.actor = handed->actor;
     target->state.confirmation = handed->confirmation;
     return r;
 }
@@ -340,16 +352,15 @@ static int take_and_commit(struct handover *handover, struct outcome *outcome)
     return r;
 }
 
-int handover_commit(struct handover *handover)
+int handover_commit(struct handover *handover, struct outcome *outcome)
 {
-    cleanup_(outcome_clear) struct outcome outcome = {0};
     struct handed *handed = handover->handed;
 
     if (handover->gateway->n_commits != handover->n_commits)
         return -ESTALE;
-    handed->result = take_and_commit(handover, &outcome);
-    handed->kind = outcome.kind;
-    handed->refused = outcome.refused;
-    memcpy(handed->message, outcome.message, sizeof(handed->message));
-    return 0;
+    handed->result = take_and_commit(handover, outcome);
+    handed->kind = outcome->kind;
+    handed->refused = outcome->refused;
+    memcpy(handed->message, outcome->message, sizeof(handed->message));
+    return handed->result;
 }

@@ -34,7 +34,7 @@ uint64_t handover_stage(const struct handover *handover);
 int handover_give(struct gateway *gateway, struct target *target, struct prepared *prepared,
                   struct outcome *outcome);
 
-/* In the daemon: commits what the child has prepared; the child learns the outcome. Returns 0, or
- * with nothing done -ESTALE: something has been committed since the child was made, so that it must
- * be prepared again by another one. */
-int handover_commit(struct handover *handover);
+/* In the daemon: commits what the child has prepared; the child learns the outcome too. Returns as
+ * transaction_run(), or with nothing done -ESTALE: something has been committed since the child was
+ * made, so that it must be prepared again by another one. */
+int handover_commit(struct handover *handover, struct outcome *outcome);

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "daemon/change/apart.h"
 #include "daemon/change/approved.h"
 #include "daemon/change/changes.h"
 #include "daemon/change/closings.h"
@@ -144,7 +145,7 @@ static int stage(const struct transaction *transaction)
     return r < 0 ? outcome_set_storage(transaction->outcome, "the generation", r) : 0;
 }
 
-int transaction_run(struct gateway *gateway, struct target *target, struct outcome *outcome)
+static int run_here(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
     cleanup_(transaction_clear) struct transaction transaction = {gateway, target, outcome};
     cleanup_(prepared_clear) struct prepared prepared = {0};
@@ -162,4 +163,12 @@ int transaction_run(struct gateway *gateway, struct target *target, struct outco
     if (gateway->handover)
         return handover_give(gateway, target, &prepared, outcome);
     return commit_run(gateway, target, &prepared, outcome);
+}
+
+int transaction_run(struct gateway *gateway, struct target *target, struct outcome *outcome)
+{
+    int r = apart_is_worth(gateway, target) ? apart_transaction(gateway, target, outcome, run_here)
+                                            : -EAGAIN;
+
+    return r == -EAGAIN ? run_here(gateway, target, outcome) : r;
 }

@@ -4,6 +4,7 @@
 
 #include "daemon/control/control.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -83,7 +84,10 @@ static void enter_change(void *change, int (*ask)(void *), void *ask_userdata)
 
 static int make_change(void *change)
 {
-    return handover_commit(change);
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+
+    /* The worker answers with the outcome. */
+    return handover_commit(change, &outcome) == -ESTALE ? -ESTALE : 0;
 }
 
 static void end_change(void *change)

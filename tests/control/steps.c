@@ -82,6 +82,11 @@ bool step_without_owner(void)
     return getenv("SEGD_WITHOUT_OWNER") != NULL;
 }
 
+bool step_apart(void)
+{
+    return getenv("SEGD_APART") != NULL;
+}
+
 int __wrap_netlink_transact(struct netlink *netlink, struct iovec *vectors, size_t n_vectors,
                             size_t bytes, struct netlink_errors *errors)
 {
