@@ -162,7 +162,7 @@ int policy_outline_in(const struct policy *policy, struct arena *arena, struct p
 int policy_outline(const struct policy *policy, struct policy **ret_outline)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
-    struct policy *outline;
+    struct policy *outline = NULL;
     int r = arena_new(&arena);
 
     if (r == 0)

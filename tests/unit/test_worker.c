@@ -17,6 +17,15 @@
 
 #define USER 60999
 
+/* gcc and clang say it in different ways. */
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN
+#endif
+#endif
+
 /* Processes that the service has forked, at most `max`. */
 static size_t find_workers(const struct service *service, pid_t *pids, size_t max)
 {
@@ -123,7 +132,7 @@ static const struct {
     const char *what;
     json_int_t limit;
 } failures[] = {
-#ifndef __SANITIZE_ADDRESS__ /* which ends the process where there is no memory */
+#ifndef UNDER_ASAN /* which ends the process where there is no memory */
     {SERVICE_ALLOCATE, "io.segd.Control.TooCostly", "memory", SERVICE_MEMORY},
 #endif
     {SERVICE_COMPUTE, "io.segd.Control.TooCostly", "time", 1},
