@@ -23,11 +23,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "daemon/child.h"
 #include "daemon/control/server_private.h"
 
 /* What segd learns from a worker fits into the pipe. */
@@ -61,33 +60,6 @@ struct worker {
 
 /* In the worker from here on. */
 
-/* Bytes of the process that RLIMIT_DATA counts. */
-static rlim_t data_size(void)
-{
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    int n = file ? fscanf(file, "%*s %*s %*s %*s %*s %lu", &pages) : 0;
-
-    if (file)
-        fclose(file);
-    return n == 1 ? (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-static int limit_costs(const struct worker_limits *limits)
-{
-    const struct rlimit data = {data_size() + limits->memory, data_size() + limits->memory};
-    const struct rlimit cpu = {limits->cpu, limits->cpu + 1};
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-    /* Where it cannot be written, the limit of memory holds. */
-    if (fd >= 0) {
-        if (write(fd, "1000", 4) < 0)
-            errno = 0;
-        close(fd);
-    }
-    return setrlimit(RLIMIT_DATA, &data) < 0 || setrlimit(RLIMIT_CPU, &cpu) < 0 ? -errno : 0;
-}
-
 /* Leaves what is the daemon's: its life, its signals, and other clients, which would not see that
  * it has closed their connections. */
 static int leave_daemon(const struct call *call, pid_t daemon)
@@ -96,10 +68,8 @@ static int leave_daemon(const struct call *call, pid_t daemon)
     sigset_t none;
 
     sigemptyset(&none);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         return -errno;
-    if (getppid() != daemon)
-        return -ESRCH;
     server->is_worker = true;
     close(server->options.fd);
     for (const struct worker *worker = server->workers; worker; worker = worker->next) {
@@ -111,7 +81,7 @@ static int leave_daemon(const struct call *call, pid_t daemon)
         if (c != call->connection)
             close(c->fd);
     }
-    return limit_costs(&server->options.limits);
+    return child_enter(daemon, server->options.limits.memory, server->options.limits.cpu);
 }
 
 static int write_all(int fd, const char *bytes, size_t size)
