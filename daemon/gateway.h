@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "daemon/agenda.h"
@@ -35,6 +36,13 @@ struct unwritten {
 };
 #define UNWRITTEN_ENTRIES_MAX 1000
 
+/* A child that writes the evidence of an isolation. */
+struct incident {
+    pid_t pid;
+    char *zone;
+};
+#define INCIDENTS_MAX 4
+
 struct gateway {
     struct gateway_options options; /* borrowed texts */
     struct enforcement *enforcement;
@@ -51,6 +59,8 @@ struct gateway {
     bool is_policy_lost;        /* the kernel holds `current`, of which nobody has the texts */
     struct policy_texts unkept; /* enforced policy files of which no generation can be kept */
     struct unwritten unwritten;
+    struct incident incidents[INCIDENTS_MAX]; /* daemon/change/incident.h */
+    size_t n_incidents;
 
     struct findings *findings;
     struct drift drift;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "daemon/change/apply.h"
+#include "daemon/change/incident.h"
 #include "daemon/change/start.h"
 #include "daemon/control/methods.h"
 #include "daemon/control/control.h"
@@ -126,6 +127,16 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
+static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct manager *manager = userdata;
+
+    (void)source;
+    (void)info;
+    incidents_reap(manager->gateway, false);
+    return 0;
+}
+
 /* Signals are blocked first: sd_event reads them, so none is lost before the loop runs. */
 static int watch_signals(struct manager *manager)
 {
@@ -136,6 +147,7 @@ static int watch_signals(struct manager *manager)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return -errno;
 
@@ -144,6 +156,9 @@ static int watch_signals(struct manager *manager)
         r = sd_event_add_signal(manager->event, NULL, SIGINT, on_terminate, manager);
     if (r >= 0)
         r = sd_event_add_signal(manager->event, NULL, SIGHUP, on_reload, manager);
+    /* Workers tell their end by their pipes. */
+    if (r >= 0)
+        r = sd_event_add_signal(manager->event, NULL, SIGCHLD, on_child, manager);
     return r < 0 ? r : 0;
 }
 
@@ -317,6 +332,7 @@ int manager_run(struct manager *manager)
     notify_status(manager, "READY=1\n");
 
     r = sd_event_loop(manager->event);
+    incidents_reap(manager->gateway, true);
     log_message(LOG_INFO, MESSAGE_STOPPED, "segd ends; what is enforced stays in the kernel");
     return r;
 }

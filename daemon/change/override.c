@@ -16,10 +16,10 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "daemon/change/incident.h"
 #include "daemon/change/kept.h"
 #include "daemon/change/transaction.h"
 #include "daemon/log.h"
-#include "daemon/record/evidence.h"
 #include "policy/closings.h"
 #include "policy/isolations.h"
 
@@ -194,39 +194,6 @@ static usec_t span_end(usec_t span)
     return span > 0 ? whole_second(calendar_now() + span + USEC_PER_SEC - 1) : USEC_NEVER;
 }
 
-/* Written after the zone is cut off, since no disk may delay that. */
-static void write_evidence(struct gateway *gateway, const struct target *target,
-                           struct outcome *outcome)
-{
-    const struct evidence_subject subject = {
-        .directory = gateway->state_directory,
-        .actor = &target->actor,
-        .zone = target->object,
-        .reason = target->reason,
-        .state = &gateway->state,
-        .fingerprint = gateway->current.fingerprint,
-        .audit_head = gateway->audit ? audit_head(gateway->audit) : "",
-        .nftables = enforcement_nftables(gateway->enforcement),
-        .ruleset = enforcement_ruleset(gateway->enforcement),
-        .outline = enforcement_outline(gateway->enforcement),
-        .conntrack = gateway_conntrack(gateway),
-        .links = gateway->links,
-    };
-    cleanup_(evidence_freep) struct evidence *evidence = NULL;
-    int r = gateway->state_directory < 0 ? -ENOENT : evidence_begin(&subject, &evidence);
-
-    if (r == 0)
-        outcome->evidence = strdup(evidence_path(evidence));
-    if (r == 0)
-        r = evidence_finish(evidence);
-    if (outcome->evidence)
-        json_object_set_new(target->detail, "evidence", json_string(outcome->evidence));
-    if (r < 0)
-        findings_report(gateway->findings, "storage", "evidence-incomplete", FINDING_WARNING,
-                        target->object, "the evidence of the isolation of `%s` is incomplete: %s",
-                        target->object, strerror(-r));
-}
-
 /* What an isolation of the target's zone holds: the flows that it keeps, with their contents, and
  * what the zone is. */
 static int hold_zone(const struct gateway *gateway, const struct target *target,
@@ -270,7 +237,7 @@ int change_isolate(struct gateway *gateway, const struct actor *actor, const cha
     };
     int r = begin(gateway, &isolate, actor, zone, reason, ret_outcome, &target);
 
-    target.write_evidence = write_evidence;
+    target.write_evidence = incident_begin;
     /* A zone that is isolated may have lost its name since. */
     if (r == 0 && !policy_zone_named(enforcement_outline(gateway->enforcement), zone) &&
         !overrides_find(&target.state.overrides, OVERRIDE_ISOLATION, zone))

@@ -30,7 +30,7 @@ struct target {
     const char *reason;    /* or NULL */
     const char *suspends;  /* the flow of a suspension that begins; or NULL */
     struct json_t *detail; /* all that was asked for, an object; or NULL */
-    /* Writes evidence after the commit; or NULL. */
+    /* Begins to write evidence after the commit; or NULL. */
     void (*write_evidence)(struct gateway *gateway, const struct target *target,
                            struct outcome *outcome);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The evidence of an isolation. Connections and clock come first, since they change: that takes one
- * walk of the connections, whatever the policy is. Counters and ruleset come after that. SHA256SUMS
+ * The evidence of an isolation. Connections and counters come first, since they change. SHA256SUMS
  * comes last: a folder without it was not finished.
  *
  * The sums are of the bytes as they are handed to the kernel, not of what is read back, so that
@@ -10,8 +9,8 @@
  * of them. Connections and flows, of which there may be many, are written one by one as they are
  * read, so that they need little memory.
  *
- * If a file cannot be written, evidence_begin() or evidence_finish() fails and the caller decides.
- * What the kernel does not tell is noted in the file that lacks it, under the key `problem`.
+ * If a file cannot be written, evidence_write() fails and the caller decides. What the kernel does
+ * not tell is noted in the file that lacks it, under the key `problem`.
  */
 
 #include "daemon/record/evidence.h"
@@ -20,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +41,7 @@
 /* Isolations of one zone in one second. */
 #define SAME_INSTANT_MAX 1000
 #define EVIDENCE_FILES_MAX 8
+#define UNFINISHED_SUMS "SHA256SUMS.unfinished"
 
 struct evidence_file {
     const char *name; /* a static string */
@@ -281,8 +282,7 @@ static int write_connections(FILE *stream, struct evidence *evidence)
     };
     int problem = -EPROTONOSUPPORT, r;
 
-    if (!walk.zone)
-        return -ENOENT;
+    assert(walk.zone);
     r = list_begin(&walk.list, stream, "{\"connections\":");
     if (r < 0)
         return r;
@@ -531,6 +531,8 @@ static int open_folder(struct evidence *evidence)
     /* The name of the zone becomes part of a path. */
     if (strchr(subject->zone, '/'))
         return -EINVAL;
+    if (!policy_zone_named(subject->outline, subject->zone))
+        return -ENOENT;
     r = open_incidents(subject->directory);
     if (r < 0)
         return r;
@@ -545,34 +547,6 @@ static int open_folder(struct evidence *evidence)
     return evidence->folder < 0 ? -errno : 0;
 }
 
-/* Removes all that was written. */
-static void remove_all(struct evidence *evidence)
-{
-    const char *name = evidence->path ? strrchr(evidence->path, '/') + 1 : NULL;
-
-    for (size_t i = 0; i < evidence->n_files; i++)
-        unlinkat(evidence->folder, evidence->files[i].name, 0);
-    if (name && unlinkat(evidence->incidents, name, AT_REMOVEDIR) == 0)
-        fsync(evidence->incidents);
-}
-
-static int write_before(struct evidence *evidence)
-{
-    int r = write_file(evidence, "connections.json", write_connections);
-
-    if (r == 0)
-        r = write_file(evidence, "links.json", write_links);
-    if (r == 0)
-        r = write_file(evidence, "state.json", write_state);
-    if (r == 0)
-        r = write_file(evidence, "clock.json", write_clock);
-    if (r == 0)
-        r = sync_files(evidence);
-    if (r == 0 && fsync(evidence->incidents) < 0)
-        r = -errno;
-    return r;
-}
-
 int evidence_begin(const struct evidence_subject *subject, struct evidence **ret_evidence)
 {
     cleanup_(evidence_freep) struct evidence *evidence = calloc(1, sizeof(*evidence));
@@ -584,12 +558,8 @@ int evidence_begin(const struct evidence_subject *subject, struct evidence **ret
     evidence->subject = subject;
 
     r = open_folder(evidence);
-    if (r == 0)
-        r = write_before(evidence);
-    if (r < 0) {
-        remove_all(evidence);
+    if (r < 0)
         return r;
-    }
 
     *ret_evidence = TAKE_PTR(evidence);
     return 0;
@@ -606,17 +576,46 @@ static int write_sums(FILE *stream, struct evidence *evidence)
     return 0;
 }
 
-int evidence_finish(struct evidence *evidence)
+void evidence_close_others(const struct evidence *evidence)
 {
-    int r = write_file(evidence, "counters.json", write_counters);
+    const bool ascending = evidence->incidents < evidence->folder;
+    const unsigned low = (unsigned)(ascending ? evidence->incidents : evidence->folder);
+    const unsigned high = (unsigned)(ascending ? evidence->folder : evidence->incidents);
 
-    if (r == 0 && evidence->subject->ruleset)
-        r = write_file(evidence, "ruleset.nft", write_ruleset);
+    /* An empty range is an error, which does no harm. */
+    close_range(STDERR_FILENO + 1, low - 1, 0);
+    close_range(low + 1, high - 1, 0);
+    close_range(high + 1, UINT_MAX, 0);
+}
+
+int evidence_write(struct evidence *evidence)
+{
+    static const struct {
+        const char *name;
+        writer write_content;
+    } files[] = {
+        {"connections.json", write_connections},
+        {"counters.json", write_counters},
+        {"clock.json", write_clock},
+        {"links.json", write_links},
+        {"state.json", write_state},
+        {"ruleset.nft", write_ruleset},
+    };
+    size_t n = ELEMENTS_OF(files) - !evidence->subject->ruleset;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = write_file(evidence, files[i].name, files[i].write_content);
     if (r == 0)
         r = sync_files(evidence);
     if (r == 0)
-        r = write_file(evidence, "SHA256SUMS", write_sums);
+        r = write_file(evidence, UNFINISHED_SUMS, write_sums);
     if (r == 0)
         r = sync_files(evidence);
+    /* Whoever waits for the evidence finds the sums whole. */
+    if (r == 0 &&
+        (renameat(evidence->folder, UNFINISHED_SUMS, evidence->folder, "SHA256SUMS") < 0 ||
+         fsync(evidence->folder) < 0 || fsync(evidence->incidents) < 0))
+        r = -errno;
     return r < 0 ? r : evidence->problem;
 }

@@ -19,8 +19,8 @@
  *   SHA256SUMS         of all these, in the form of sha256sum(1)
  *
  * It is written after the commit, which must not wait for a disk; connections and counters are
- * still in the kernel then. The time that evidence_begin() takes does not depend on the number of
- * flows; evidence_finish() does the rest.
+ * still in the kernel then. evidence_begin() takes the same time whatever the policy is;
+ * evidence_write() reads and writes all, so a child of segd calls it (daemon/change/incident.h).
  */
 struct evidence;
 
@@ -39,12 +39,14 @@ struct evidence_subject {
     const struct links *links;
 };
 
-/* Writes connections, links, state and clock, with fsync. Returns 0, or with everything removed
- * -ENOSPC or -errno. `*ret_evidence` goes to evidence_finish() or evidence_free(), and borrows the
- * subject. */
+/* Makes the folder. Returns 0, -ENOENT where the policy has no such zone, -ENOSPC or -errno.
+ * `*ret_evidence` borrows the subject. */
 int evidence_begin(const struct evidence_subject *subject, struct evidence **ret_evidence);
-/* Writes the rest and the checksums. Returns 0 or -errno; what was written stays. */
-int evidence_finish(struct evidence *evidence);
+/* In a child of the process: closes all descriptors but those of the evidence and of the standard
+ * streams. */
+void evidence_close_others(const struct evidence *evidence);
+/* Writes all files, with fsync, SHA256SUMS last. Returns 0 or -errno; what was written stays. */
+int evidence_write(struct evidence *evidence);
 struct evidence *evidence_free(struct evidence *evidence);
 DEFINE_CLEANUP(struct evidence, evidence_free)
 /* The path of the folder within the state folder, `incidents/…`; borrowed. */

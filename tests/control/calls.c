@@ -130,6 +130,25 @@ void calls_finding(const struct segd *segd, const char *code, bool present)
     ck_assert_msg((find_text(findings, "code", code) != NULL) == present, "%s: %s", code, text);
 }
 
+const char *calls_evidence(const struct segd *segd, const json_t *isolated)
+{
+    const char *folder = json_string_value(json_object_get(isolated, "evidence"));
+
+    ck_assert_ptr_nonnull(folder);
+    ck_assert_ptr_nonnull(strstr(folder, segd_state_path(segd)));
+    return folder;
+}
+
+void calls_wait_evidence(const struct segd *segd, const char *folder)
+{
+    char path[512];
+
+    /* Each call gives the others a turn. */
+    snprintf(path, sizeof(path), "%s/SHA256SUMS", folder);
+    while (access(path, F_OK) < 0)
+        calls_generation(segd);
+}
+
 static void assert_ok(const struct segd *segd, const char *method)
 {
     cleanup_(json_decrefp) json_t *reply = calls_get(segd, method, NULL);

@@ -37,6 +37,10 @@ bool calls_owned(const struct segd *segd);
 char *calls_last_override(const struct segd *segd);
 /* Asserts that there is such a finding, or that there is none. */
 void calls_finding(const struct segd *segd, const char *code, bool present);
+/* The folder of the evidence of an isolation that this reply is of; borrowed. */
+const char *calls_evidence(const struct segd *segd, const json_t *isolated);
+/* Waits until the evidence is complete. */
+void calls_wait_evidence(const struct segd *segd, const char *folder);
 /* Asserts that the kernel holds what was applied. */
 void calls_verify_kernel(const struct segd *segd);
 /* The same, and that the audit log is whole. */

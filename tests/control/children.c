@@ -59,6 +59,14 @@ static unsigned count(const struct segd *segd, char state, pid_t but, pid_t *ret
     return n;
 }
 
+pid_t children_find(const struct segd *segd)
+{
+    pid_t found = 0;
+
+    count(segd, 0, 0, &found);
+    return found;
+}
+
 pid_t children_wait(const struct segd *segd, char state, pid_t but)
 {
     pid_t found = 0;

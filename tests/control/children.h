@@ -5,10 +5,12 @@
 
 #include "tests/lab/segd.h"
 
-/* The workers of a daemon under test, as processes. */
+/* The children of a daemon under test: its workers, and those that write evidence. */
 
 /* The value of a field of /proc/PID/status; "" where the process has gone. */
 void children_status(pid_t pid, const char *field, char value[64]);
+/* One of the children; 0: there is none. */
+pid_t children_find(const struct segd *segd);
 /* Waits until segd has a child in this state (`T`: stopped; 0: any) that is not `but`. Meanwhile it
  * calls the daemon, which must answer. */
 pid_t children_wait(const struct segd *segd, char state, pid_t but);

@@ -477,13 +477,12 @@ END_TEST
 /* A file of the evidence. */
 static json_t *read_evidence(const struct scene *scene, const json_t *isolated, const char *name)
 {
-    const char *evidence = json_string_value(json_object_get(isolated, "evidence"));
+    const char *evidence = calls_evidence(scene->segd, isolated);
     char path[512];
     json_error_t error;
     json_t *json;
 
-    ck_assert_ptr_nonnull(evidence);
-    ck_assert_ptr_nonnull(strstr(evidence, segd_state_path(scene->segd)));
+    calls_wait_evidence(scene->segd, evidence);
     snprintf(path, sizeof(path), "%s/%s", evidence, name);
     json = json_load_file(path, 0, &error);
     ck_assert_msg(json, "%s: %s", path, error.text);

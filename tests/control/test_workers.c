@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What a worker of a real segd is and has. A worker is held up by a client that does not read the
- * answer, which is larger than what a socket takes.
+ * What the children of a real segd are and have. A worker is held up by a client that does not read
+ * the answer, which is larger than what a socket takes; a child that writes evidence by SIGSTOP.
  */
 
 #include <check.h>
@@ -22,6 +22,8 @@
 #include "wires.h"
 
 #define COMMENT_LINES 100000
+/* The evidence of so many takes longer than to find the process that writes it. */
+#define FLOWS 2000
 
 static const char policy[] = WIRES_POLICY "flows:\n"
                                           "  main: { from: a, to: b, services: [udp/5000] }\n";
@@ -130,6 +132,110 @@ START_TEST(worker_tells_of_a_damaged_file)
 }
 END_TEST
 
+/* A policy of many flows. */
+static struct segd *start_many(void)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    struct segd *segd;
+
+    ck_assert_ptr_nonnull(stream);
+    fputs(policy, stream);
+    for (int i = 1; i < FLOWS; i++)
+        fprintf(stream, "  f%d: { from: a, to: b, services: [tcp/%d] }\n", i, i);
+    ck_assert_int_eq(fclose(stream), 0);
+    segd = segd_start(text);
+    free(text);
+    return segd;
+}
+
+/* Isolates a zone and stops the child that writes the evidence. Returns whether it was there still;
+ * the caller frees the folder. */
+static bool try_hold(const struct segd *segd, const char *zone, pid_t *ret_pid, char **ret_folder)
+{
+    cleanup_(json_decrefp) json_t *reply =
+        calls_get(segd, "Isolate", json_pack("{s:s, s:s}", "zone", zone, "reason", "test"));
+    cleanup_(freep) char *folder = strdup(calls_evidence(segd, reply));
+    char sums[512], state[64] = "";
+    pid_t pid = children_find(segd);
+
+    if (pid == 0 || kill(pid, SIGSTOP) < 0)
+        return false;
+    while (*state != 'T' && *state != 'Z')
+        children_status(pid, "State", state);
+    snprintf(sums, sizeof(sums), "%s/SHA256SUMS", folder);
+    if (*state == 'Z' || access(sums, F_OK) == 0)
+        return kill(pid, SIGCONT) == 0 && false;
+
+    *ret_pid = pid;
+    *ret_folder = TAKE_PTR(folder);
+    return true;
+}
+
+static char *hold_evidence(const struct segd *segd, const char *zone, pid_t *ret_pid)
+{
+    char *folder = NULL;
+
+    while (!try_hold(segd, zone, ret_pid, &folder))
+        calls_generation(segd);
+    return folder;
+}
+
+START_TEST(evidence_holds_nobody_up)
+{
+    cleanup_(segd_freep) struct segd *segd = start_many();
+    pid_t child = 0;
+    cleanup_(freep) char *folder = hold_evidence(segd, "a", &child);
+
+    calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "c", "reason", "test"));
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "main", "reason", "test"));
+    calls_verify(segd);
+    ck_assert_int_eq(kill(child, SIGCONT), 0);
+    calls_wait_evidence(segd, folder);
+    calls_finding(segd, "evidence-incomplete", false);
+}
+END_TEST
+
+START_TEST(evidence_that_was_not_finished_is_a_finding)
+{
+    cleanup_(segd_freep) struct segd *segd = start_many();
+    pid_t child = 0;
+    char *folder = hold_evidence(segd, "a", &child);
+
+    free(folder);
+    calls_finding(segd, "evidence-incomplete", false);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    while (children_find(segd) == child)
+        calls_generation(segd);
+    calls_finding(segd, "evidence-incomplete", true);
+    calls_do(segd, "Release",
+             json_pack("{s:s, s:s, s:b}", "zone", "a", "reason", "test", "alone", 1));
+    calls_finding(segd, "evidence-incomplete", false);
+}
+END_TEST
+
+/* Also where systemd ends all processes of the unit at once. */
+START_TEST(segd_that_ends_completes_evidence)
+{
+    cleanup_(segd_freep) struct segd *segd = start_many();
+    pid_t child = 0;
+    cleanup_(freep) char *folder = hold_evidence(segd, "a", &child);
+    char sums[512];
+
+    ck_assert_int_eq(kill(child, SIGTERM), 0);
+    ck_assert_int_eq(kill(segd_process(segd), SIGTERM), 0);
+    while (!strstr(segd_notification(segd, true), "STOPPING=1"))
+        ;
+    ck_assert_int_eq(kill(child, SIGCONT), 0);
+    segd_stop(segd);
+    snprintf(sums, sizeof(sums), "%s/SHA256SUMS", folder);
+    ck_assert_int_eq(access(sums, F_OK), 0);
+    segd_start_again(segd);
+    calls_verify(segd);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
@@ -137,4 +243,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, worker_holds_nobody_up_and_can_do_nothing);
     tcase_add_loop_test(tests, worker_ends_with_segd, 0, 2);
     tcase_add_test(tests, worker_tells_of_a_damaged_file);
+    tcase_add_test(tests, evidence_holds_nobody_up);
+    tcase_add_test(tests, evidence_that_was_not_finished_is_a_finding);
+    tcase_add_test(tests, segd_that_ends_completes_evidence);
 }
