@@ -424,10 +424,9 @@ static int put_flows(FILE *stream, const struct ruleset *ruleset, struct nftable
         const struct live_count *count = &counts.counts[i];
 
         r = list_add(&list,
-                     json_pack("{s:o, s:I, s:o, s:o}", "flow",
-                               record_encode_text(flow_of_mark(ruleset, count->mark)), "mark",
-                               (json_int_t)count->mark, "original", count_json(count->original),
-                               "reply", count_json(count->reply)));
+                     json_pack("{s:o, s:I, s:o, s:o}", "flow", record_encode_text(count->name),
+                               "mark", (json_int_t)count->mark, "original",
+                               count_json(count->original), "reply", count_json(count->reply)));
     }
     return r < 0 ? r : list_end(&list);
 }

@@ -143,12 +143,14 @@ typedef int (*nftables_counter_handler)(const char *name, struct nftables_count 
 int nftables_read_elements(struct nftables *nftables, const char *table, const char *set,
                            nftables_element_handler handler, void *userdata);
 /*
- * The same for those elements alone that `set` has, a set without intervals of a ruleset that was
- * applied. Each is asked for by its key and is of its own moment; what is gone is left out. This is
- * the way to read a large map: the kernel looks for the place of each piece of a dump from the
- * beginning, so a dump takes time in the square of the elements, and this does not.
+ * The same for those elements alone that `set` has, in their order: a set without intervals of a
+ * ruleset that was applied. Each is asked for by its key and is of its own moment; what is gone is
+ * left out. This is the way to read a large map: the kernel looks for the place of each piece of a
+ * dump from the beginning, so a dump takes time in the square of the elements, and this does not.
  */
+typedef int (*nftables_known_handler)(const struct element *element, struct nftables_count count,
+                                      void *userdata);
 int nftables_read_known(struct nftables *nftables, const char *table, const struct set *set,
-                        nftables_element_handler handler, void *userdata);
+                        nftables_known_handler handler, void *userdata);
 int nftables_read_counters(struct nftables *nftables, const char *table,
                            nftables_counter_handler handler, void *userdata);

@@ -6,8 +6,9 @@
  * element twice, because the kernel moved the set to a larger hash table meanwhile, lacks another;
  * it is read again too. So the handler sees each element once.
  *
- * At 100,000 elements a dump takes some 3 s and asking for each by its key 0.4 s; up to 25,000 both
- * take the same.
+ * A dump takes time in the square of the elements: for each piece of 32 KiB the kernel goes through
+ * the set from its beginning. Of 100,000 elements of `live` it takes 0.5 s of the processor, and
+ * asking for each by its key 0.2 s, nearly all of it in the kernel.
  */
 
 #include <endian.h>
@@ -105,6 +106,8 @@ int nftables_read_elements(struct nftables *nftables, const char *table, const c
 /* So many answers fit the receive buffer of a user who may not enlarge it. */
 #define REQUEST_ELEMENTS 32
 #define REQUEST_ROOM (REQUEST_MAX + REQUEST_ELEMENTS * 256)
+/* So many elements are looked at before the handler sees them. */
+#define KNOWN_ELEMENTS (8 * REQUEST_ELEMENTS)
 
 struct observer {
     const struct change *change;
@@ -189,29 +192,24 @@ int nftables_observe(struct nftables *nftables, const char *table, const struct 
 }
 
 int nftables_read_known(struct nftables *nftables, const char *table, const struct set *set,
-                        nftables_element_handler handler, void *userdata)
+                        nftables_known_handler handler, void *userdata)
 {
-    cleanup_(freep) struct element_state *seen = NULL;
-    cleanup_(freep) const struct element **elements = NULL;
-    struct change all = {.set = set, .n_elements = set->n_elements};
-    int r;
+    const struct element *elements[KNOWN_ELEMENTS];
+    struct element_state states[KNOWN_ELEMENTS];
+    struct change some = {.set = set, .elements = elements};
+    int r = set->interval ? -EINVAL : 0;
 
-    if (set->interval)
-        return -EINVAL;
-    if (set->n_elements == 0)
-        return 0;
-    seen = calloc(set->n_elements, sizeof(*seen));
-    elements = calloc(set->n_elements, sizeof(*elements));
-    if (!seen || !elements)
-        return -ENOMEM;
-
-    for (size_t i = 0; i < set->n_elements; i++)
-        elements[i] = &set->elements[i];
-    all.elements = elements;
-    r = nftables_observe(nftables, table, &all, seen);
-    for (size_t i = 0; r >= 0 && i < set->n_elements; i++)
-        if (seen[i].present)
-            r = handler(set->elements[i].key, elements_key_length(set), seen[i].count, userdata);
+    for (size_t first = 0; r >= 0 && first < set->n_elements; first += some.n_elements) {
+        some.n_elements = set->n_elements - first;
+        if (some.n_elements > KNOWN_ELEMENTS)
+            some.n_elements = KNOWN_ELEMENTS;
+        for (size_t i = 0; i < some.n_elements; i++)
+            elements[i] = &set->elements[first + i];
+        r = nftables_observe(nftables, table, &some, states);
+        for (size_t i = 0; r >= 0 && i < some.n_elements; i++)
+            if (states[i].present)
+                r = handler(elements[i], states[i].count, userdata);
+    }
     return r < 0 ? r : 0;
 }
 

@@ -72,28 +72,23 @@ struct reading {
     const struct set *set;
 };
 
-static int add_element(const uint8_t *key, size_t key_length, struct nftables_count count,
-                       void *userdata)
+static int add_element(const struct element *element, struct nftables_count count, void *userdata)
 {
     const struct reading *reading = userdata;
     struct live_counts *counts = reading->counts;
-    const struct element *element = set_find_element(reading->set, &(struct element){.key = key});
-    struct live_count entry = {0};
+    struct live_count entry = {ruleset_live_mark(reading->set, element), element->comment};
 
-    if (!element || key_length != reading->set->key_length)
-        return 0;
-
-    entry.mark = ruleset_live_mark(reading->set, element);
     *(element->reply ? &entry.reply : &entry.original) = count;
     return array_append(&counts->counts, &counts->n_counts, &counts->capacity, &entry,
                         sizeof(entry));
 }
 
+/* In the order in which a set has them, so that little is left to sort. */
 static int compare_counts(const void *a, const void *b)
 {
     const struct live_count *x = a, *y = b;
 
-    return (x->mark > y->mark) - (x->mark < y->mark);
+    return memcmp(&x->mark, &y->mark, sizeof(x->mark));
 }
 
 /* Makes one entry of all that a flow has. */

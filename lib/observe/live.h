@@ -21,11 +21,12 @@ bool live_find_named(const struct live_sets *live, const char *flow, uint32_t *r
 
 /* What the flows that pass now have carried, as the switchboard in the kernel counts it. */
 struct live_count {
-    uint32_t mark; /* id of the flow */
+    uint32_t mark;    /* id of the flow */
+    const char *name; /* of the flow; borrowed from the ruleset */
     struct nftables_count original, reply;
 };
 
-/* Sorted by mark. A zeroed structure is empty. */
+/* In an order of marks. A zeroed structure is empty. */
 struct live_counts {
     struct live_count *counts;
     size_t n_counts;
