@@ -67,15 +67,22 @@ void call_keep(struct call *call, call_gone on_gone, void *userdata)
     call->userdata = userdata;
 }
 
-/* Sends a reply; `message` is stolen, and NULL without memory. */
+/* Sends a reply; `text` is NULL without memory. */
+static int send_text(struct call *call, const char *text, size_t size)
+{
+    if (!text || !call->connection)
+        return -ENOMEM;
+    return call->oneway ? 0 : connection_send(call->connection, text, size);
+}
+
+/* The same; `message` is stolen, and NULL without memory. */
 static int send_reply(struct call *call, json_t *message)
 {
-    int r = message && call->connection ? 0 : -ENOMEM;
+    size_t size = 0;
+    cleanup_(freep) char *text = message ? varlink_encode(message, &size) : NULL;
 
-    if (r == 0 && !call->oneway)
-        r = connection_send(call->connection, message);
     json_decref(message);
-    return r;
+    return send_text(call, text, size);
 }
 
 /* Serves a connection again after its kept call was answered. If the answer could not be sent, the
@@ -87,11 +94,10 @@ static void end_kept(struct connection *connection, bool answered)
         shutdown(connection->fd, SHUT_RDWR);
 }
 
-/* The last reply to a call. */
-static int end_call(struct call *call, json_t *message)
+/* After the last reply to a call; `r` is whether it was sent. Returns `r`. */
+static int end_call(struct call *call, int r)
 {
     struct connection *connection = call->connection;
-    int r = send_reply(call, message);
 
     call->answered = r >= 0;
     if (call->kept && connection) {
@@ -111,21 +117,29 @@ void call_sent(struct call *call, bool whole)
 
 int call_reply_json(struct call *call, json_t *parameters)
 {
-    return end_call(call, parameters ? json_pack("{s:o}", "parameters", parameters) : NULL);
+    return end_call(
+        call, send_reply(call, parameters ? json_pack("{s:o}", "parameters", parameters) : NULL));
 }
 
 int call_reply(struct call *call, const void *reply)
 {
     const struct record_type *type = call->method->reply;
+    cleanup_(record_text_clear) struct record_text text = {0};
+    static const char begin[] = "{\"parameters\":";
+    int r = record_text_append(&text, begin, strlen(begin));
 
-    return call_reply_json(call, record_encode(type ? type : &no_fields_type, reply, RECORD_WIRE));
+    if (r == 0)
+        r = record_write(type ? type : &no_fields_type, reply, RECORD_WIRE, &text);
+    if (r == 0)
+        r = record_text_append(&text, "}", sizeof("}"));
+    return end_call(call, r < 0 ? r : send_text(call, text.bytes, text.size));
 }
 
 static int fail(struct call *call, const char *error, json_t *parameters)
 {
-    return end_call(call, parameters
-                              ? json_pack("{s:s, s:o}", "error", error, "parameters", parameters)
-                              : NULL);
+    return end_call(call, send_reply(call, parameters ? json_pack("{s:s, s:o}", "error", error,
+                                                                  "parameters", parameters)
+                                                      : NULL));
 }
 
 int call_error(struct call *call, const char *error, json_t *parameters)

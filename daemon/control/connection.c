@@ -63,16 +63,11 @@ static size_t count_waiting(const struct connection *connection)
     return n;
 }
 
-int connection_send(struct connection *connection, const json_t *message)
+int connection_send(struct connection *connection, const char *text, size_t size)
 {
     struct connection_queue *output = &connection->output;
-    cleanup_(freep) char *text = NULL;
-    size_t size = 0;
     int r;
 
-    text = varlink_encode(message, &size);
-    if (!text)
-        return -ENOMEM;
     if (connection->actor.uid != 0) {
         size_t waiting = count_waiting(connection);
 
@@ -80,11 +75,9 @@ int connection_send(struct connection *connection, const json_t *message)
         if (waiting > 0 && waiting + size > SERVER_WAITING_USER)
             return -ENOBUFS;
     }
-    r = array_reserve(&output->bytes, &output->capacity, output->size + size, 1);
+    r = array_append_all(&output->bytes, &output->size, &output->capacity, text, size, 1);
     if (r < 0)
         return r;
-    memcpy(output->bytes + output->size, text, size);
-    output->size += size;
     if (connection->server->is_worker)
         return 0;
     return sd_event_source_set_io_events(connection->source, EPOLLOUT);

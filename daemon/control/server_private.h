@@ -84,8 +84,9 @@ struct connection *connection_free(struct connection *connection);
 /* Sends waiting answers, reads, and answers a message. Returns 0, or -errno if the connection is to
  * be closed. */
 int connection_serve(struct connection *connection);
-/* Returns 0, -ENOMEM, or -ENOBUFS if too many bytes wait for this user. */
-int connection_send(struct connection *connection, const json_t *message);
+/* Sends a message with its NUL. Returns 0, -ENOMEM, or -ENOBUFS if too many bytes wait for this
+ * user. */
+int connection_send(struct connection *connection, const char *text, size_t size);
 
 /* worker.c: has a worker answer the call, as soon as the limits allow it. Returns 0 or -errno if
  * the connection is to be closed. */

@@ -24,7 +24,7 @@ static bool is_zero(const char *bytes, size_t size)
 
 /* Whether a field holds what null stands for. Members are compared one by one, since the padding
  * between them has any value. */
-static bool is_nothing(const struct record_field *field, const void *record)
+bool record_is_nothing(const struct record_field *field, const void *record)
 {
     const char *at = member_at(field, record);
     usec_t instant;
@@ -34,7 +34,7 @@ static bool is_nothing(const struct record_field *field, const void *record)
         if (field->type->present > 0)
             return !at[field->type->present];
         for (size_t i = 0; i < field->type->n_fields; i++) {
-            if (!is_nothing(&field->type->fields[i], at))
+            if (!record_is_nothing(&field->type->fields[i], at))
                 return false;
         }
         return true;
@@ -62,7 +62,7 @@ static bool is_nothing(const struct record_field *field, const void *record)
 }
 
 /* Integers of jansson end at INT64_MAX, which no counter reaches. */
-static int64_t load_number(const struct record_field *field, const char *at)
+int64_t record_load_number(const struct record_field *field, const char *at)
 {
     uint64_t wide;
     uint32_t narrow;
@@ -114,7 +114,7 @@ static json_t *encode_many(const struct record_type *type, const char *records, 
     return TAKE_PTR(array);
 }
 
-static json_t *encode_field(const struct record_field *field, const void *record,
+json_t *record_encode_field(const struct record_field *field, const void *record,
                             enum record_form form)
 {
     char *at = member_at(field, record);
@@ -133,7 +133,7 @@ static json_t *encode_field(const struct record_field *field, const void *record
     case RECORD_BYTES:
         return json_stringn(pointer ? pointer : "", *count_at(field, (void *)record));
     case RECORD_NUMBER:
-        return json_integer(load_number(field, at));
+        return json_integer(record_load_number(field, at));
     case RECORD_VERSION:
         return json_integer(field->most);
     case RECORD_BOOL:
@@ -157,18 +157,25 @@ static json_t *encode_field(const struct record_field *field, const void *record
     return NULL;
 }
 
+bool record_leaves_out(const struct record_field *field, const void *record, enum record_form form)
+{
+    return !is_in(field, form) || (form == RECORD_DISK && field->optional && field->null & form &&
+                                   record_is_nothing(field, record));
+}
+
 json_t *record_encode(const struct record_type *type, const void *record, enum record_form form)
 {
     cleanup_(json_decrefp) json_t *json = json_object();
 
     for (size_t i = 0; i < type->n_fields; i++) {
         const struct record_field *field = &type->fields[i];
-        bool nothing = field->null & form && is_nothing(field, record);
+        bool nothing = field->null & form && record_is_nothing(field, record);
 
-        if (!is_in(field, form) || (nothing && field->optional && form == RECORD_DISK))
+        if (record_leaves_out(field, record, form))
             continue;
         if (json_object_set_new(json, field->name,
-                                nothing ? json_null() : encode_field(field, record, form)) < 0)
+                                nothing ? json_null() : record_encode_field(field, record, form)) <
+            0)
             return NULL;
     }
     return TAKE_PTR(json);

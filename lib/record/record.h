@@ -101,6 +101,20 @@ json_t *record_encode(const struct record_type *type, const void *record, enum r
 /* The same for one text; NULL becomes null. */
 json_t *record_encode_text(const char *text);
 
+/* A text that grows. A zeroed structure is empty. */
+struct record_text {
+    char *bytes;
+    size_t size;
+    size_t capacity;
+};
+void record_text_clear(struct record_text *text);
+/* 0 or -ENOMEM. */
+int record_text_append(struct record_text *text, const char *bytes, size_t size);
+/* Appends what jansson writes of record_encode(), without making values of it. Returns 0 or
+ * -ENOMEM, after which part of it may have been appended. */
+int record_write(const struct record_type *type, const void *record, enum record_form form,
+                 struct record_text *text);
+
 /* The first error: `overrides[2].until`, `is out of range`. */
 struct record_problem {
     char path[192]; /* "" for the record itself */

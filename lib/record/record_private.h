@@ -36,5 +36,13 @@ static inline bool has_count(const struct record_field *field)
     return field->kind == RECORD_BYTES || field->kind == RECORD_TEXTS || field->kind == RECORD_MANY;
 }
 
+/* record.c: whether a field holds what null stands for; whether it is not written in this form; its
+ * number; its value, as record_encode(). */
+bool record_is_nothing(const struct record_field *field, const void *record);
+bool record_leaves_out(const struct record_field *field, const void *record, enum record_form form);
+int64_t record_load_number(const struct record_field *field, const char *at);
+json_t *record_encode_field(const struct record_field *field, const void *record,
+                            enum record_form form);
+
 /* record_memory.c: frees what the field owns, and zeroes it. */
 void record_clear_field(const struct record_field *field, void *record);

@@ -194,6 +194,51 @@ START_TEST(a_record_has_the_form_of_its_place)
 }
 END_TEST
 
+/* The same as text that is written at once. */
+static void assert_written(const struct record_type *type, const void *record)
+{
+    static const enum record_form forms[] = {RECORD_WIRE, RECORD_DISK};
+
+    for (size_t i = 0; i < ELEMENTS_OF(forms); i++) {
+        cleanup_(record_text_clear) struct record_text text = {0};
+        json_t *json = record_encode(type, record, forms[i]);
+        char *expected = json_dumps(json, JSON_COMPACT);
+
+        ck_assert_int_eq(record_write(type, record, forms[i], &text), 0);
+        ck_assert_int_eq(record_text_append(&text, "", 1), 0);
+        ck_assert_str_eq(text.bytes, expected);
+        free(expected);
+        json_decref(json);
+    }
+}
+
+static char *odd_texts[] = {
+    (char *)"",         (char *)"\"\\/",    (char *)"\x01\t\n\x1f",
+    (char *)"庁内\x7f", (char *)"\xff\xc3", (char *)"plain",
+};
+
+START_TEST(a_record_is_written_as_it_is_encoded)
+{
+    struct wire_flow flows[] = {
+        {.name = odd_texts[0], .label = odd_texts[1], .until = USEC_NEVER},
+        {.name = odd_texts[3],
+         .from = odd_texts,
+         .n_from = ELEMENTS_OF(odd_texts),
+         .live = true,
+         .why = odd_texts[4],
+         .until = INT64_C(1806505200) * USEC_PER_SEC,
+         .original = {1, UINT64_MAX},
+         .reply = {UINT32_MAX, INT64_MAX}},
+    };
+    const struct flows_reply reply = {.flows = flows, .n_flows = ELEMENTS_OF(flows)};
+
+    assert_written(&override_type, &sample);
+    assert_written(&flows_reply_type, &reply);
+    assert_written(&flows_reply_type, &(struct flows_reply){0});
+    assert_written(&status_reply_type, &(struct status_reply){0});
+}
+END_TEST
+
 START_TEST(a_copy_owns_what_it_has)
 {
     struct override copy;
@@ -291,6 +336,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, a_method_takes_and_replies_what_the_interface_says, 0,
                         (int)control_n_methods);
     tcase_add_test(tests, a_record_has_the_form_of_its_place);
+    tcase_add_test(tests, a_record_is_written_as_it_is_encoded);
     tcase_add_test(tests, a_copy_owns_what_it_has);
     tcase_add_loop_test(tests, what_is_wrong_is_told_with_its_place, 0, (int)ELEMENTS_OF(wrong));
     tcase_add_test(tests, a_reply_of_another_version_is_read_as_far_as_it_goes);
