@@ -81,6 +81,7 @@ int method_get_status(struct call *call, const void *parameters, void *userdata)
 int method_get_policy(struct call *call, const void *parameters, void *userdata);
 int method_get_zones(struct call *call, const void *parameters, void *userdata);
 int method_get_flows(struct call *call, const void *parameters, void *userdata);
+int method_get_counters(struct call *call, const void *parameters, void *userdata);
 int method_get_drops(struct call *call, const void *parameters, void *userdata);
 int method_get_history(struct call *call, const void *parameters, void *userdata);
 int method_verify(struct call *call, const void *parameters, void *userdata);

@@ -3,7 +3,8 @@
 /*
  * The method GetFlows: whether each flow passes now and until when, and how much it has carried.
  * The policy is not kept in memory; it is read from the enforced generation, with the grants after
- * it, so that this shows what was committed to the kernel.
+ * it, so that this shows what was committed to the kernel. GetCounters needs the ruleset alone,
+ * which is in memory.
  */
 
 #include <assert.h>
@@ -202,4 +203,51 @@ int method_get_flows(struct call *call, const void *parameters, void *userdata)
     /* Gives the memory of the policy back to the system. */
     malloc_trim(0);
     return r;
+}
+
+/* The counts as one list for each column. */
+static int list_counts(struct arena *arena, const struct live_counts *counts,
+                       struct counters_reply *reply)
+{
+    const size_t n = counts->n_counts;
+    uint64_t *numbers = arena_allocate(arena, 4 * n * sizeof(*numbers));
+
+    reply->names = arena_allocate(arena, n * sizeof(*reply->names));
+    if (!numbers || !reply->names)
+        return -ENOMEM;
+    reply->original_packets = numbers;
+    reply->original_bytes = numbers + n;
+    reply->reply_packets = numbers + 2 * n;
+    reply->reply_bytes = numbers + 3 * n;
+    reply->n_names = reply->n_original_packets = reply->n_original_bytes = n;
+    reply->n_reply_packets = reply->n_reply_bytes = n;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct live_count *count = &counts->counts[i];
+
+        /* An element that somebody else made need not have one. */
+        reply->names[i] = (char *)(count->name ? count->name : "");
+        reply->original_packets[i] = count->original.packets;
+        reply->original_bytes[i] = count->original.bytes;
+        reply->reply_packets[i] = count->reply.packets;
+        reply->reply_bytes[i] = count->reply.bytes;
+    }
+    return 0;
+}
+
+int method_get_counters(struct call *call, const void *parameters, void *userdata)
+{
+    struct gateway *gateway = method_gateway(userdata);
+    cleanup_(live_counts_clear) struct live_counts counts = {0};
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    struct counters_reply reply = {.generation = gateway->current.number};
+    int r = arena_new(&arena);
+
+    (void)parameters;
+    if (r == 0)
+        r = live_counts_read(enforcement_nftables(gateway->enforcement),
+                             enforcement_ruleset(gateway->enforcement), &counts);
+    if (r == 0)
+        r = list_counts(arena, &counts, &reply);
+    return r < 0 ? method_unreadable(call, r) : call_reply(call, &reply);
 }

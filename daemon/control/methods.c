@@ -92,6 +92,7 @@ const struct method control_methods[] = {
     {"GetPolicy", ROLE_VIEWER, method_get_policy, &get_policy_type, &policy_reply_type, IN_WORKER},
     {"GetZones", ROLE_VIEWER, method_get_zones, NULL, &zones_reply_type, IN_DAEMON},
     {"GetFlows", ROLE_VIEWER, method_get_flows, NULL, &flows_reply_type, IN_WORKER_DUMP},
+    {"GetCounters", ROLE_VIEWER, method_get_counters, NULL, &counters_reply_type, IN_WORKER_DUMP},
     {"GetDrops", ROLE_VIEWER, method_get_drops, NULL, &drops_reply_type, IN_WORKER_DUMP},
     {"GetHistory", ROLE_VIEWER, method_get_history, NULL, &history_reply_type, IN_WORKER},
     {"Verify", ROLE_VIEWER, method_verify, NULL, &verify_reply_type, IN_WORKER_DUMP},

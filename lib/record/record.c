@@ -42,6 +42,7 @@ bool record_is_nothing(const struct record_field *field, const void *record)
     case RECORD_DIGEST:
         return *at == '\0';
     case RECORD_TEXTS:
+    case RECORD_NUMBERS:
     case RECORD_MANY:
         return *count_at(field, (void *)record) == 0;
     case RECORD_END:
@@ -61,7 +62,6 @@ bool record_is_nothing(const struct record_field *field, const void *record)
     return is_zero(at, field->size);
 }
 
-/* Integers of jansson end at INT64_MAX, which no counter reaches. */
 int64_t record_load_number(const struct record_field *field, const char *at)
 {
     uint64_t wide;
@@ -72,7 +72,7 @@ int64_t record_load_number(const struct record_field *field, const char *at)
         return field->least < 0 ? (int64_t)(int32_t)narrow : (int64_t)narrow;
     }
     memcpy(&wide, at, sizeof(wide));
-    return field->least >= 0 && wide > INT64_MAX ? INT64_MAX : (int64_t)wide;
+    return field->least >= 0 ? record_number(wide) : (int64_t)wide;
 }
 
 json_t *record_encode_text(const char *text)
@@ -97,6 +97,17 @@ static json_t *encode_texts(char *const *texts, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         if (json_array_append_new(array, record_encode_text(texts[i])) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(array);
+}
+
+static json_t *encode_numbers(const uint64_t *numbers, size_t n)
+{
+    cleanup_(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(array, json_integer(record_number(numbers[i]))) < 0)
             return NULL;
     }
     return TAKE_PTR(array);
@@ -148,6 +159,9 @@ json_t *record_encode_field(const struct record_field *field, const void *record
         return record_encode(field->type, at, form);
     case RECORD_TEXTS:
         return encode_texts((char *const *)(void *)pointer, *count_at(field, (void *)record));
+    case RECORD_NUMBERS:
+        return encode_numbers((const uint64_t *)(const void *)pointer,
+                              *count_at(field, (void *)record));
     case RECORD_MANY:
         return encode_many(field->type, pointer, *count_at(field, (void *)record), form);
     case RECORD_OBJECT:

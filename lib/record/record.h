@@ -30,6 +30,7 @@ enum record_kind {
     RECORD_WORD,    /* an enumeration: its number in `words` */
     RECORD_ONE,     /* a structure of `type` within this one; nothing: `present` */
     RECORD_TEXTS,   /* char ** and size_t */
+    RECORD_NUMBERS, /* uint64_t * and size_t */
     RECORD_MANY,    /* an array of structures of `type`, and size_t */
     RECORD_OBJECT,  /* json_t *: an object of any content */
     RECORD_OBJECTS, /* json_t *: a list of such objects */
@@ -52,7 +53,7 @@ struct record_field {
     enum record_kind kind;
     size_t offset;
     size_t size;   /* of the member */
-    size_t count;  /* of BYTES, TEXTS and MANY: offset of the size_t with their length */
+    size_t count;  /* of BYTES and lists: offset of the size_t with their length */
     unsigned form; /* the forms that have the field; 0: all */
     unsigned null; /* the forms in which null stands for nothing: NULL, 0, "", an empty list */
     bool optional; /* absent on the disk if it is nothing: for fields of later versions */

@@ -141,12 +141,13 @@ static int copy_text(const char *bytes, size_t size, char **ret_text)
 static int decode_list(const struct decoder *decoder, const struct record_field *field,
                        const json_t *json, void *record, const struct place *place)
 {
+    static const struct record_field number = {.kind = RECORD_NUMBER, .size = sizeof(uint64_t)};
     size_t n = json_array_size(json), *count = count_at(field, record);
     char *elements;
 
     if (!json_is_array(json))
         return fail(decoder, place, "is not a list");
-    elements = calloc(n + 1, field->type ? field->type->size : sizeof(char *));
+    elements = calloc(n + 1, element_size(field));
     if (!elements)
         return -ENOMEM;
     memcpy(member_at(field, record), &elements, sizeof(elements));
@@ -159,6 +160,8 @@ static int decode_list(const struct decoder *decoder, const struct record_field 
         if (field->type)
             r = decode_record(decoder, field->type, element, elements + i * field->type->size,
                               &inner);
+        else if (field->kind == RECORD_NUMBERS)
+            r = decode_number(decoder, &number, element, elements + i * number.size, &inner);
         else {
             r = check_text(decoder, field, element, &inner);
             if (r == 0)
@@ -196,6 +199,7 @@ static int decode_value(const struct decoder *decoder, const struct record_field
     case RECORD_ONE:
         return decode_record(decoder, field->type, json, at, place);
     case RECORD_TEXTS:
+    case RECORD_NUMBERS:
     case RECORD_MANY:
         return decode_list(decoder, field, json, record, place);
     case RECORD_OBJECT:

@@ -62,13 +62,17 @@ static int copy_owned(const struct record_type *type, const void *record, void *
 /* The count grows with each copied element, so that the copy can be cleared at any time. */
 static int copy_list(const struct record_field *field, const char *list, size_t n, void *copy)
 {
-    size_t size = field->type ? field->type->size : sizeof(char *);
+    size_t size = element_size(field);
     size_t *count = count_at(field, copy);
     char *elements = calloc(n + 1, size);
 
     if (!elements)
         return -ENOMEM;
     memcpy(member_at(field, copy), &elements, sizeof(elements));
+    if (field->kind == RECORD_NUMBERS) {
+        memcpy(elements, list, n * size);
+        *count = n;
+    }
     for (; *count < n; (*count)++) {
         size_t offset = *count * size;
 

@@ -24,16 +24,37 @@ static inline bool is_json(const struct record_field *field)
     return field->kind == RECORD_OBJECT || field->kind == RECORD_OBJECTS;
 }
 
+/* Whether the member is an array of its own. */
+static inline bool is_list(const struct record_field *field)
+{
+    return field->kind == RECORD_TEXTS || field->kind == RECORD_NUMBERS ||
+           field->kind == RECORD_MANY;
+}
+
+/* The bytes of an element of it. */
+static inline size_t element_size(const struct record_field *field)
+{
+    if (field->kind == RECORD_NUMBERS)
+        return sizeof(uint64_t);
+    return field->kind == RECORD_TEXTS ? sizeof(char *) : field->type->size;
+}
+
 /* Whether the member is a pointer to something that the record may own. */
 static inline bool is_owner(const struct record_field *field)
 {
-    return field->kind == RECORD_TEXT || field->kind == RECORD_BYTES ||
-           field->kind == RECORD_TEXTS || field->kind == RECORD_MANY || is_json(field);
+    return field->kind == RECORD_TEXT || field->kind == RECORD_BYTES || is_list(field) ||
+           is_json(field);
 }
 
 static inline bool has_count(const struct record_field *field)
 {
-    return field->kind == RECORD_BYTES || field->kind == RECORD_TEXTS || field->kind == RECORD_MANY;
+    return field->kind == RECORD_BYTES || is_list(field);
+}
+
+/* Integers of jansson end at INT64_MAX, which no counter reaches. */
+static inline int64_t record_number(uint64_t number)
+{
+    return number > INT64_MAX ? INT64_MAX : (int64_t)number;
 }
 
 /* record.c: whether a field holds what null stands for; whether it is not written in this form; its

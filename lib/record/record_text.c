@@ -82,6 +82,8 @@ static int put_element(struct record_text *text, const struct record_field *fiel
 {
     if (field->kind == RECORD_TEXTS)
         return put_string(text, ((char *const *)(const void *)list)[i]);
+    if (field->kind == RECORD_NUMBERS)
+        return put_number(text, record_number(((const uint64_t *)(const void *)list)[i]));
     return record_write(field->type, list + i * field->type->size, form, text);
 }
 
@@ -117,7 +119,7 @@ static int put_field(struct record_text *text, const struct record_field *field,
         return put(text, *at ? "true" : "false");
     if (field->kind == RECORD_ONE)
         return record_write(field->type, at, form, text);
-    if (field->kind == RECORD_TEXTS || field->kind == RECORD_MANY)
+    if (is_list(field))
         return put_list(text, field, record, form);
     return put_json(text, record_encode_field(field, record, form));
 }

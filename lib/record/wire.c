@@ -189,6 +189,16 @@ static const struct record_field flows_reply_fields[] = {
 };
 RECORD_TYPE(flows_reply, struct flows_reply, NULL);
 
+static const struct record_field counters_reply_fields[] = {
+    RECORD_FIELD(NUMBER, struct counters_reply, generation, NULLABLE),
+    RECORD_LIST(TEXTS, struct counters_reply, names),
+    RECORD_LIST(NUMBERS, struct counters_reply, original_packets),
+    RECORD_LIST(NUMBERS, struct counters_reply, original_bytes),
+    RECORD_LIST(NUMBERS, struct counters_reply, reply_packets),
+    RECORD_LIST(NUMBERS, struct counters_reply, reply_bytes),
+};
+RECORD_TYPE(counters_reply, struct counters_reply, NULL);
+
 static const struct record_field drops_reply_fields[] = {
     RECORD_LIST(MANY, struct drops_reply, drops, .type = &wire_drop_type),
 };

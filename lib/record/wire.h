@@ -143,6 +143,15 @@ struct flows_reply {
     size_t n_flows;
 };
 
+/* The lists are equally long. */
+struct counters_reply {
+    uint64_t generation;
+    char **names;
+    size_t n_names;
+    uint64_t *original_packets, *original_bytes, *reply_packets, *reply_bytes;
+    size_t n_original_packets, n_original_bytes, n_reply_packets, n_reply_bytes;
+};
+
 struct drops_reply {
     struct wire_drop *drops;
     size_t n_drops;
@@ -227,6 +236,7 @@ extern const struct record_type status_reply_type;
 extern const struct record_type policy_reply_type;
 extern const struct record_type zones_reply_type;
 extern const struct record_type flows_reply_type;
+extern const struct record_type counters_reply_type;
 extern const struct record_type drops_reply_type;
 extern const struct record_type history_reply_type;
 extern const struct record_type verify_reply_type;

@@ -101,6 +101,7 @@ static const struct {
     {"GetPolicy", "{'generation': -1}", "NotFound"},
     {"GetZones", "{}", NULL},
     {"GetFlows", "{}", NULL},
+    {"GetCounters", "{}", NULL},
     {"GetDrops", "{}", NULL},
     {"GetHistory", "{}", NULL},
     {"Verify", "{}", NULL},

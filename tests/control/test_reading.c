@@ -88,6 +88,28 @@ static json_t *get_flow(const struct scene *scene, const char *name)
     return copy;
 }
 
+/* What GetCounters tells of the flow; zeros where it does not pass. */
+static void assert_counters(const struct scene *scene, const char *name, const int *expected)
+{
+    static const char *const columns[] = {"original_packets", "original_bytes", "reply_packets",
+                                          "reply_bytes"};
+    cleanup_(json_decrefp) json_t *reply = calls_get(scene->segd, "GetCounters", NULL);
+    const json_t *names = json_object_get(reply, "names");
+    size_t place = 0;
+
+    while (place < json_array_size(names) &&
+           strcmp(json_string_value(json_array_get(names, place)), name) != 0)
+        place++;
+    for (size_t i = 0; i < ELEMENTS_OF(columns); i++) {
+        const json_t *column = json_object_get(reply, columns[i]);
+
+        ck_assert_uint_eq(json_array_size(column), json_array_size(names));
+        ck_assert_int_eq(json_integer_value(json_array_get(column, place)), expected[i]);
+    }
+    ck_assert_int_eq(json_integer_value(json_object_get(reply, "generation")),
+                     calls_generation(scene->segd));
+}
+
 static void assert_counts(const struct scene *scene, const char *name, int packets, int bytes,
                           int reply_packets, int reply_bytes)
 {
@@ -97,6 +119,7 @@ static void assert_counts(const struct scene *scene, const char *name, int packe
                 json_pack("{s:i, s:i}", "packets", packets, "bytes", bytes));
     assert_json(json_object_get(flow, "reply"),
                 json_pack("{s:i, s:i}", "packets", reply_packets, "bytes", reply_bytes));
+    assert_counters(scene, name, (int[]){packets, bytes, reply_packets, reply_bytes});
 }
 
 /* `why` NULL: it is live. */

@@ -44,11 +44,19 @@ static enum type_kind kind_of(const struct record_field *field)
     case RECORD_ONE:
         return field->type->name ? TYPE_NAMED : TYPE_STRUCT;
     case RECORD_TEXTS:
+    case RECORD_NUMBERS:
     case RECORD_MANY:
     case RECORD_OBJECTS:
         return TYPE_ARRAY;
     }
     return TYPE_MAP;
+}
+
+static enum type_kind element_kind(const struct record_field *field)
+{
+    if (field->kind == RECORD_NUMBERS)
+        return TYPE_INT;
+    return field->kind == RECORD_TEXTS ? TYPE_STRING : TYPE_NAMED;
 }
 
 static bool is_on_wire(const struct record_field *field)
@@ -85,8 +93,7 @@ static void assert_same(const struct interface *interface, const char *where,
                       "%s.%s: one of both may be null", where, field->name);
         /* What is passed on as it is has its description elsewhere. */
         if (there->type.kind == TYPE_ARRAY && field->kind != RECORD_OBJECTS) {
-            ck_assert_msg(there->type.element->kind ==
-                              (field->kind == RECORD_TEXTS ? TYPE_STRING : TYPE_NAMED),
+            ck_assert_msg(there->type.element->kind == element_kind(field),
                           "%s.%s has elements of another kind", where, field->name);
             assert_named(where, field, there->type.element);
         }
@@ -232,7 +239,16 @@ START_TEST(a_record_is_written_as_it_is_encoded)
     };
     const struct flows_reply reply = {.flows = flows, .n_flows = ELEMENTS_OF(flows)};
 
+    uint64_t numbers[] = {0, 7, UINT64_MAX};
+    const struct counters_reply counters = {
+        .names = odd_texts,
+        .n_names = 2,
+        .reply_bytes = numbers,
+        .n_reply_bytes = ELEMENTS_OF(numbers),
+    };
+
     assert_written(&override_type, &sample);
+    assert_written(&counters_reply_type, &counters);
     assert_written(&flows_reply_type, &reply);
     assert_written(&flows_reply_type, &(struct flows_reply){0});
     assert_written(&status_reply_type, &(struct status_reply){0});
@@ -255,6 +271,26 @@ START_TEST(a_copy_owns_what_it_has)
 }
 END_TEST
 
+/* Numbers that are decoded, and copied, are those that were encoded. */
+START_TEST(a_list_of_numbers_comes_back)
+{
+    uint64_t numbers[] = {0, 7, INT64_MAX};
+    const struct counters_reply reply = {.reply_bytes = numbers, .n_reply_bytes = 3};
+    struct counters_reply read = {0}, copy;
+    struct record_problem problem;
+    json_t *json = record_encode(&counters_reply_type, &reply, RECORD_WIRE);
+
+    ck_assert_int_eq(record_decode(&counters_reply_type, json, RECORD_WIRE, &read, &problem), 0);
+    ck_assert_int_eq(record_copy(&counters_reply_type, &read, &copy), 0);
+    record_clear(&counters_reply_type, &read);
+    ck_assert_uint_eq(copy.n_reply_bytes, 3);
+    ck_assert_mem_eq(copy.reply_bytes, numbers, sizeof(numbers));
+    ck_assert_uint_eq(copy.n_names, 0);
+    record_clear(&counters_reply_type, &copy);
+    json_decref(json);
+}
+END_TEST
+
 /* What is wrong, where, and how it is said. */
 static const struct {
     const struct record_type *type;
@@ -270,6 +306,8 @@ static const struct {
     {&diff_reply_type, "{'changed': true, 'changes': []}", "zones", "is missing"},
     {&zones_reply_type, "{'zones': [{'name': 'a', 'label': 5}]}", "zones[0].label",
      "is not a text"},
+    {&counters_reply_type, "{'names': ['a'], 'original_packets': [1, -1]}", "original_packets[1]",
+     "is out of range"},
     {&finding_type, "{'code': 'c', 'severity': 'grave'}", "severity", "is not known"},
     {&drift_type, "{'repairs': -1}", "repairs", "is out of range"},
     {&drift_type, "{'repairs': 1.0}", "repairs", "is not a whole number"},
@@ -338,6 +376,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_record_has_the_form_of_its_place);
     tcase_add_test(tests, a_record_is_written_as_it_is_encoded);
     tcase_add_test(tests, a_copy_owns_what_it_has);
+    tcase_add_test(tests, a_list_of_numbers_comes_back);
     tcase_add_loop_test(tests, what_is_wrong_is_told_with_its_place, 0, (int)ELEMENTS_OF(wrong));
     tcase_add_test(tests, a_reply_of_another_version_is_read_as_far_as_it_goes);
 }
