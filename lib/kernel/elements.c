@@ -224,10 +224,10 @@ int elements_add(struct batch *batch, const struct elements_command *command,
     return 0;
 }
 
-static const struct nlattr *key_value(const struct nlattr *element, uint16_t type)
+static const struct nlattr *key_value(const struct nlattr *element)
 {
-    return attributes_find(attributes_in(attributes_find(attributes_in(element), type)),
-                           NFTA_DATA_VALUE);
+    return attributes_find(
+        attributes_in(attributes_find(attributes_in(element), NFTA_SET_ELEM_KEY)), NFTA_DATA_VALUE);
 }
 
 static bool element_has_key(const struct set *set, const struct element *element,
@@ -260,7 +260,7 @@ const struct element *elements_find(const struct nlmsghdr *message,
     attributes = attributes_in(list);
     while ((attribute = attributes_next(&attributes)))
         if ((const char *)message + offset < attributes.at) {
-            value = key_value(attribute, NFTA_SET_ELEM_KEY);
+            value = key_value(attribute);
             break;
         }
     if (!value || (const char *)attribute > (const char *)message + offset)
@@ -324,21 +324,19 @@ static void view_expression(struct element_view *view, const struct nlattr *expr
 
 static int view_element(struct element_view *view, const struct nlattr *element)
 {
-    const struct nlattr *key = key_value(element, NFTA_SET_ELEM_KEY);
-    const struct nlattr *key_end = key_value(element, NFTA_SET_ELEM_KEY_END);
+    const struct nlattr *key = NULL, *key_end = NULL;
     struct attributes list = attributes_in(element);
     const struct nlattr *attribute;
 
     *view = (struct element_view){0};
-    if (!key || mnl_attr_get_payload_len(key) > KEY_MAX)
-        return -EBADMSG;
-    view->key = mnl_attr_get_payload(key);
-    view->key_length = mnl_attr_get_payload_len(key);
-    if (key_end && mnl_attr_get_payload_len(key_end) == view->key_length)
-        view->key_end = mnl_attr_get_payload(key_end);
-
     while ((attribute = attributes_next(&list))) {
         switch (mnl_attr_get_type(attribute)) {
+        case NFTA_SET_ELEM_KEY:
+            key = attributes_find(attributes_in(attribute), NFTA_DATA_VALUE);
+            break;
+        case NFTA_SET_ELEM_KEY_END:
+            key_end = attributes_find(attributes_in(attribute), NFTA_DATA_VALUE);
+            break;
         case NFTA_SET_ELEM_FLAGS:
             view->interval_end = attribute_u32(attribute) & NFT_SET_ELEM_INTERVAL_END;
             break;
@@ -360,6 +358,12 @@ static int view_element(struct element_view *view, const struct nlattr *element)
             break;
         }
     }
+    if (!key || mnl_attr_get_payload_len(key) > KEY_MAX)
+        return -EBADMSG;
+    view->key = mnl_attr_get_payload(key);
+    view->key_length = mnl_attr_get_payload_len(key);
+    if (key_end && mnl_attr_get_payload_len(key_end) == view->key_length)
+        view->key_end = mnl_attr_get_payload(key_end);
     return 0;
 }
 
