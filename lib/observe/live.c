@@ -27,6 +27,16 @@ struct live_sets live_sets_of(const struct ruleset *ruleset)
     return live;
 }
 
+size_t live_sets_count(const struct ruleset *ruleset)
+{
+    const struct live_sets live = live_sets_of(ruleset);
+    size_t n = 0;
+
+    for (size_t i = 0; i < live.n_sets; i++)
+        n += live.sets[i]->n_elements;
+    return n;
+}
+
 const struct element *live_find(const struct live_sets *live, uint32_t mark)
 {
     for (size_t i = 0; i < live->n_sets; i++) {
@@ -91,11 +101,12 @@ static int compare_counts(const void *a, const void *b)
     return memcmp(&x->mark, &y->mark, sizeof(x->mark));
 }
 
-/* Makes one entry of all that a flow has. */
-static void join_flows(struct live_counts *counts)
+void live_counts_join(struct live_counts *counts)
 {
     size_t n = 0;
 
+    if (counts->n_counts > 0)
+        qsort(counts->counts, counts->n_counts, sizeof(*counts->counts), compare_counts);
     for (size_t i = 0; i < counts->n_counts; i++) {
         const struct live_count *entry = &counts->counts[i];
         struct live_count *last = n > 0 ? &counts->counts[n - 1] : NULL;
@@ -112,22 +123,33 @@ static void join_flows(struct live_counts *counts)
     counts->n_counts = n;
 }
 
+int live_counts_add(struct nftables *nftables, const struct ruleset *ruleset, size_t part,
+                    size_t n_parts, struct live_counts *counts)
+{
+    const struct live_sets live = live_sets_of(ruleset);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < live.n_sets; i++) {
+        const size_t n = live.sets[i]->n_elements, first = n * part / n_parts;
+        struct set some = *live.sets[i];
+
+        some.elements += first;
+        some.n_elements = n * (part + 1) / n_parts - first;
+        r = nftables_read_known(nftables, RULESET_TABLE, &some, add_element,
+                                &(struct reading){counts, live.sets[i]});
+    }
+    return r;
+}
+
 int live_counts_read(struct nftables *nftables, const struct ruleset *ruleset,
                      struct live_counts *ret_counts)
 {
-    const struct live_sets live = live_sets_of(ruleset);
     cleanup_(live_counts_clear) struct live_counts counts = {0};
-    int r = 0;
+    int r = live_counts_add(nftables, ruleset, 0, 1, &counts);
 
-    for (size_t i = 0; r == 0 && i < live.n_sets; i++)
-        r = nftables_read_known(nftables, RULESET_TABLE, live.sets[i], add_element,
-                                &(struct reading){&counts, live.sets[i]});
     if (r < 0)
         return r;
-    if (counts.n_counts > 0)
-        qsort(counts.counts, counts.n_counts, sizeof(*counts.counts), compare_counts);
-    join_flows(&counts);
-
+    live_counts_join(&counts);
     *ret_counts = counts;
     counts = (struct live_counts){0};
     return 0;

@@ -13,6 +13,8 @@ struct live_sets {
     size_t n_sets;
 };
 struct live_sets live_sets_of(const struct ruleset *ruleset);
+/* How many elements they have. */
+size_t live_sets_count(const struct ruleset *ruleset);
 /* An element of the flow with this mark, whose comment is the flow's name; NULL where it does not
  * pass now. */
 const struct element *live_find(const struct live_sets *live, uint32_t mark);
@@ -37,5 +39,10 @@ void live_counts_clear(struct live_counts *counts);
 /* Of the flows of a ruleset that was committed; NULL has none. Returns as nftables_read_known(). */
 int live_counts_read(struct nftables *nftables, const struct ruleset *ruleset,
                      struct live_counts *ret_counts);
+/* Reads part `part` of `n_parts`, about as large as the others, and adds it to `counts`: a flow may
+ * be there several times until live_counts_join() has made one entry of them. */
+int live_counts_add(struct nftables *nftables, const struct ruleset *ruleset, size_t part,
+                    size_t n_parts, struct live_counts *counts);
+void live_counts_join(struct live_counts *counts);
 /* Of one flow; zeros where the kernel has it not. */
 struct live_count live_counts_of(const struct live_counts *counts, uint32_t mark);

@@ -236,6 +236,33 @@ START_TEST(segd_that_ends_completes_evidence)
 }
 END_TEST
 
+/* More elements than one process reads: each flow is counted once, whichever of both reads it. */
+START_TEST(counters_of_many_flows_are_read_by_two)
+{
+    cleanup_(segd_freep) struct segd *segd = start_many();
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    const struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 5000);
+    const json_t *names, *packets;
+    size_t n_main = 0;
+    json_int_t sum = 0;
+
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
+    reply = calls_get(segd, "GetCounters", NULL);
+    names = json_object_get(reply, "names");
+    packets = json_object_get(reply, "original_packets");
+    ck_assert_uint_eq(json_array_size(names), FLOWS);
+    ck_assert_uint_eq(json_array_size(packets), FLOWS);
+    for (size_t i = 0; i < FLOWS; i++) {
+        if (strcmp(json_string_value(json_array_get(names, i)), "main") == 0)
+            n_main++;
+        sum += json_integer_value(json_array_get(packets, i));
+    }
+    ck_assert_uint_eq(n_main, 1);
+    ck_assert_int_eq(sum, 2);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
@@ -246,4 +273,5 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, evidence_holds_nobody_up);
     tcase_add_test(tests, evidence_that_was_not_finished_is_a_finding);
     tcase_add_test(tests, segd_that_ends_completes_evidence);
+    tcase_add_test(tests, counters_of_many_flows_are_read_by_two);
 }
