@@ -41,7 +41,7 @@ struct incident {
     pid_t pid;
     char *zone;
 };
-#define INCIDENTS_MAX 4
+#define INCIDENTS_MAX 32
 
 struct gateway {
     struct gateway_options options; /* borrowed texts */

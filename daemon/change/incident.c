@@ -2,7 +2,8 @@
 
 /*
  * Children that write evidence. An operator who isolates zones one after the other has no more than
- * INCIDENTS_MAX of them: the next isolation waits after its commit until the first has ended.
+ * INCIDENTS_MAX of them: the next isolation waits after its commit until the first has ended, and
+ * whoever calls after it waits too.
  */
 
 #include "daemon/change/incident.h"
