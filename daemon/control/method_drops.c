@@ -47,6 +47,7 @@ int method_get_drops(struct call *call, const void *parameters, void *userdata)
 
     (void)parameters;
     if (r == 0)
-        r = drop_counters_read(enforcement_nftables(gateway->enforcement), add_drop, &drops);
+        r = drop_counters_read(enforcement_nftables(gateway->enforcement),
+                               enforcement_ruleset(gateway->enforcement), add_drop, &drops);
     return r < 0 ? method_unreadable(call, r) : call_reply(call, &drops.reply);
 }

@@ -397,10 +397,11 @@ static int add_counter(const struct drop_counter *counter, void *userdata)
 }
 
 /* These are few, so they are collected before they are written: a dump may have to begin again. */
-static int put_refused(FILE *stream, struct nftables *nftables, int *ret_problem)
+static int put_refused(FILE *stream, const struct ruleset *ruleset, struct nftables *nftables,
+                       int *ret_problem)
 {
     cleanup_(json_decrefp) json_t *array = json_array();
-    int r = array ? drop_counters_read(nftables, add_counter, array) : -ENOMEM;
+    int r = array ? drop_counters_read(nftables, ruleset, add_counter, array) : -ENOMEM;
 
     if (r == -ENOMEM)
         return r;
@@ -435,7 +436,7 @@ static int write_counters(FILE *stream, struct evidence *evidence)
 {
     const struct evidence_subject *subject = evidence->subject;
     int of_refused = 0, of_flows = 0;
-    int r = put_refused(stream, subject->nftables, &of_refused);
+    int r = put_refused(stream, subject->ruleset, subject->nftables, &of_refused);
 
     if (r == 0)
         r = put_flows(stream, subject->ruleset, subject->nftables, &of_flows);

@@ -24,7 +24,9 @@ enum reason {
 enum reason_detail {
     REASON_DETAIL_NONE, /* nothing: one counter, `REASON` */
     REASON_DETAIL_ZONE, /* `REASON/ZONE` */
-    REASON_DETAIL_PAIR, /* `REASON/FROM/TO`, both zones */
+    /* `REASON/FROM/TO`, both zones. In the kernel it is elements of the set `REASON`, by
+     * interfaces, and `REASON` counts what is of no pair that is known. */
+    REASON_DETAIL_PAIR,
     REASON_DETAIL_FLOW, /* `REASON/FLOW` */
 };
 

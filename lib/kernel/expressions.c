@@ -353,14 +353,6 @@ static void lower_counter(struct lowering *lowering, const struct statement *sta
     put_text(lowering, NFTNL_EXPR_OBJREF_IMM_NAME, statement->object);
 }
 
-static void lower_counter_map(struct lowering *lowering, const struct statement *statement)
-{
-    load_fields(lowering, statement);
-    append(lowering, "objref");
-    put(lowering, NFTNL_EXPR_OBJREF_SET_SREG, register_at(0));
-    put_text(lowering, NFTNL_EXPR_OBJREF_SET_NAME, statement->object);
-}
-
 static void fill_limit(struct nftnl_expr *expression, const struct statement *statement,
                        uint64_t per_seconds)
 {
@@ -379,7 +371,8 @@ static void lower_limit(struct lowering *lowering, const struct statement *state
         fill_limit(lowering->expression, statement, 1);
 }
 
-/* A budget for each key: `budget` is the expression that every element gets a copy of. */
+/* A budget or counter for each key: `budget` is the expression that every element gets a copy of.
+ */
 static void lower_meter(struct lowering *lowering, const struct statement *statement,
                         uint32_t operation, struct nftnl_expr *budget)
 {
@@ -414,6 +407,11 @@ static void lower_meter_count(struct lowering *lowering, const struct statement 
     if (count)
         nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_COUNT, statement->rate);
     lower_meter(lowering, statement, NFT_DYNSET_OP_ADD, count);
+}
+
+static void lower_tally(struct lowering *lowering, const struct statement *statement)
+{
+    lower_meter(lowering, statement, NFT_DYNSET_OP_ADD, nftnl_expr_alloc("counter"));
 }
 
 static void lower_log(struct lowering *lowering, const struct statement *statement)
@@ -472,10 +470,10 @@ int expressions_add(struct nftnl_rule *target, const struct rule *rule)
         [STATEMENT_SET_CT_NUMBER] = lower_set_ct_number,
         [STATEMENT_WRITE_MARK] = lower_write_mark,
         [STATEMENT_COUNTER] = lower_counter,
-        [STATEMENT_COUNTER_MAP] = lower_counter_map,
         [STATEMENT_LIMIT] = lower_limit,
         [STATEMENT_METER_RATE] = lower_meter_rate,
         [STATEMENT_METER_COUNT] = lower_meter_count,
+        [STATEMENT_TALLY] = lower_tally,
         [STATEMENT_LOG] = lower_log,
         [STATEMENT_VERDICT] = lower_verdict,
         [STATEMENT_RESET] = lower_reset,
@@ -538,6 +536,7 @@ static const struct expression_row rows[] = {
     {"limit",
      {NFTNL_EXPR_LIMIT_RATE, NFTNL_EXPR_LIMIT_UNIT, NFTNL_EXPR_LIMIT_BURST, NFTNL_EXPR_LIMIT_TYPE,
       NFTNL_EXPR_LIMIT_FLAGS}},
+    {"counter", {0}},
     {"connlimit", {NFTNL_EXPR_CONNLIMIT_COUNT, NFTNL_EXPR_CONNLIMIT_FLAGS}},
     {"dynset",
      {NFTNL_EXPR_DYNSET_SREG_KEY, NFTNL_EXPR_DYNSET_SREG_DATA, NFTNL_EXPR_DYNSET_OP,

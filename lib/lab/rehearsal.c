@@ -22,6 +22,7 @@
 #include "base/array.h"
 #include "base/compare.h"
 #include "lab/rehearsal_private.h"
+#include "observe/drop_counters.h"
 #include "observe/live.h"
 #include "ruleset/compile.h"
 #include "ruleset/difference.h"
@@ -264,9 +265,9 @@ static int counts_add(struct counts *counts, const struct count *count)
                         sizeof(*count));
 }
 
-static int take_counter(const char *name, struct nftables_count count, void *userdata)
+static int take_counter(const struct drop_counter *counter, void *userdata)
 {
-    struct count taken = {.name = strdup(name), .packets = count.packets};
+    struct count taken = {.name = strdup(counter->name), .packets = counter->count.packets};
     int r;
 
     if (!taken.name)
@@ -310,7 +311,7 @@ static int compare_counts(const void *a, const void *b)
 /* All counters, sorted: named ones, then those of flows. */
 static int read_counts(struct stage *stage, struct counts *counts)
 {
-    int r = nftables_read_counters(stage->nftables, RULESET_TABLE, take_counter, counts);
+    int r = drop_counters_read(stage->nftables, stage->ruleset, take_counter, counts);
 
     if (r == 0)
         r = read_flows(stage, counts);

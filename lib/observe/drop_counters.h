@@ -7,7 +7,8 @@
 /* What the table in the kernel has counted of the packets it refused. */
 struct drop_counter {
     enum reason reason;
-    const char *name; /* of the counter */
+    /* `REASON`, with as much of zone, pair of zones or flow as is known: `no-flow/lgwan/office`. */
+    const char *name;
     /* Names of segments and of a flow, as far as the counter is of one; else NULL. */
     const char *from, *to, *flow;
     struct nftables_count count;
@@ -16,5 +17,13 @@ struct drop_counter {
 /* The counter is borrowed until the handler returns. */
 typedef int (*drop_counter_handler)(const struct drop_counter *counter, void *userdata);
 
-/* Hands out each counter of refused packets once. Returns as nftables_read_counters(). */
-int drop_counters_read(struct nftables *nftables, drop_counter_handler handler, void *userdata);
+/*
+ * Hands out each counter of refused packets once; those of pairs of zones where a packet was
+ * refused, the others always. `ruleset` is the one that was committed, which knows the segments of
+ * interfaces; where it is NULL no pairs are read. Packets by an interface that it does not name any
+ * more are in the counter without zones.
+ *
+ * Returns as nftables_read_counters(), or -ENOMEM.
+ */
+int drop_counters_read(struct nftables *nftables, const struct ruleset *ruleset,
+                       drop_counter_handler handler, void *userdata);

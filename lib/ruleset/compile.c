@@ -30,155 +30,118 @@
 /* Where nft's `priority filter` is. */
 #define PRIORITY_FILTER 0
 
-/* Maps from interfaces to what is to be done for their pair of segments. Those of the gateway have
- * one interface in the key: it has none itself. */
-struct interface_maps {
-    struct compiler *compiler;
-    const char *name; /* `pairs/ip`: also `pairs/ip/to-gateway` and `pairs/ip/from-gateway` */
-    enum set_data data;
+/* Pairs of interfaces that are counted one by one, for each reason. A host reaches no more than
+ * those of the interface that it is on. */
+#define TALLY_PAIRS_MAX 65536
+
+/* Sets that have a pair of interfaces as their key; those of the gateway one: it has none itself.
+ */
+enum interface_set {
+    BETWEEN,
+    TO_GATEWAY,
+    FROM_GATEWAY,
 };
 
-static void interface_map_add(const struct interface_maps *maps, struct set *set, const char *first,
-                              const char *second, const char *target)
+static const char *const set_suffixes[] = {"", RULESET_TO_GATEWAY, RULESET_FROM_GATEWAY};
+
+static struct set *interface_set_add(struct compiler *compiler, const char *name,
+                                     enum interface_set which, enum set_data data)
+{
+    static const enum datatype key[] = {DATATYPE_IFNAME, DATATYPE_IFNAME};
+    char suffixed[CHAIN_NAME_MAX];
+
+    snprintf(suffixed, sizeof(suffixed), "%s%s", name, set_suffixes[which]);
+    return compiler_set(compiler, suffixed, key, which == BETWEEN ? 2 : 1, data);
+}
+
+static void pairs_add(struct compiler *compiler, struct set *set, const char *first,
+                      const char *second, const char *chain)
 {
     struct key key = {0};
 
     key_put_name(&key, first);
     if (second)
         key_put_name(&key, second);
-    compiler_element(maps->compiler, set,
-                     &(struct element){
-                         .key = key.bytes,
-                         .target = target,
-                         .verdict = maps->data == SET_DATA_VERDICT ? VERDICT_GOTO : VERDICT_NONE,
-                     });
+    compiler_element(compiler, set,
+                     &(struct element){.key = key.bytes, .target = chain, .verdict = VERDICT_GOTO});
 }
 
-/* Writes what a map has for a pair of segments; false where it has nothing. */
-typedef bool (*pair_namer)(const struct compiler *compiler, size_t from, size_t to,
-                           const void *userdata, char name[CHAIN_NAME_MAX]);
-
-static void interface_map_fill(const struct interface_maps *maps, struct set *set, size_t from,
-                               size_t to, const char *target)
+static enum interface_set pair_set(const struct pair *pair)
 {
-    const struct policy *policy = maps->compiler->policy;
-    const struct segment *a =
-        from == ZONE_GATEWAY ? &policy->segments[to] : &policy->segments[from];
-    const struct segment *b =
-        from == ZONE_GATEWAY || to == ZONE_GATEWAY ? NULL : &policy->segments[to];
-
-    for (size_t i = 0; i < a->n_interfaces; i++) {
-        if (!b)
-            interface_map_add(maps, set, a->interfaces[i], NULL, target);
-        for (size_t j = 0; b && j < b->n_interfaces; j++)
-            interface_map_add(maps, set, a->interfaces[i], b->interfaces[j], target);
-    }
+    return pair->to == ZONE_GATEWAY     ? TO_GATEWAY
+           : pair->from == ZONE_GATEWAY ? FROM_GATEWAY
+                                        : BETWEEN;
 }
 
-/* Whether packets of such a pair are judged. */
-static bool is_judged(const struct compiler *compiler, size_t from, size_t to)
+/* Adds the interfaces of a pair. */
+static void pairs_add_pair(struct compiler *compiler, struct set *set, const struct pair *pair,
+                           const char *chain)
 {
-    if (from != ZONE_GATEWAY && to != ZONE_GATEWAY)
-        return true;
-    return from != to && compiler->policy->gateway_protect;
+    const struct segment *segments = compiler->policy->segments;
+    const struct segment *a = &segments[pair->from == ZONE_GATEWAY ? pair->to : pair->from];
+    const struct segment *b = pair_set(pair) == BETWEEN ? &segments[pair->to] : NULL;
+
+    for (size_t i = 0; i < a->n_interfaces; i++)
+        for (size_t j = 0; j < (b ? b->n_interfaces : 1); j++)
+            pairs_add(compiler, set, a->interfaces[i], b ? b->interfaces[j] : NULL, chain);
 }
 
-static void interface_maps_write(const struct interface_maps *maps, pair_namer namer,
-                                 const void *userdata)
+/* The maps that lead to the chains of pairs: `pairs/FAMILY…` to those of requests and replies,
+ * `turned/FAMILY…` to those of requests against the direction of their connection. */
+static void compile_pair_maps(struct compiler *compiler, const char *kind, const char *map,
+                              enum interface_set which)
 {
-    static const char *const suffixes[] = {"", RULESET_TO_GATEWAY, RULESET_FROM_GATEWAY};
-    static const enum datatype key[] = {DATATYPE_IFNAME, DATATYPE_IFNAME};
-    struct compiler *compiler = maps->compiler;
-    const struct policy *policy = compiler->policy;
-    size_t first = compiler->ruleset->n_sets;
-    struct set *sets;
+    const struct diagram *diagram = compiler->diagram;
     char name[CHAIN_NAME_MAX];
 
-    for (size_t i = 0; i < (policy->gateway_protect ? 3 : 1); i++) {
-        snprintf(name, sizeof(name), "%s%s", maps->name, suffixes[i]);
-        compiler_set(compiler, name, key, i == 0 ? 2 : 1, maps->data);
-    }
-    if (compiler->error < 0)
-        return;
-    sets = &compiler->ruleset->sets[first];
+    for (enum family family = 0; family < FAMILIES; family++) {
+        struct set *set;
 
-    for (size_t i = 0; i <= policy->n_segments; i++) {
-        for (size_t j = 0; j <= policy->n_segments; j++) {
-            size_t from = segment_at(compiler->policy, i), to = segment_at(compiler->policy, j);
+        snprintf(name, sizeof(name), "%s/%s", map, family_word(family));
+        set = interface_set_add(compiler, name, which, SET_DATA_VERDICT);
+        for (size_t i = 0; i < diagram->n_pairs; i++) {
+            const struct pair *pair = &diagram->pairs[i];
 
-            if (!is_judged(compiler, from, to) || !namer(compiler, from, to, userdata, name))
+            if (pair->family != family || pair_set(pair) != which)
                 continue;
-            interface_map_fill(maps,
-                               &sets[to == ZONE_GATEWAY     ? 1
-                                     : from == ZONE_GATEWAY ? 2
-                                                            : 0],
-                               from, to, name);
+            compiler_pair_name(compiler, kind, pair, name);
+            pairs_add_pair(compiler, set, pair, name);
         }
     }
 }
 
-static bool name_counter(const struct compiler *compiler, size_t from, size_t to,
-                         const void *userdata, char name[CHAIN_NAME_MAX])
+/*
+ * Refused packets are counted in sets with the interfaces that they came in and would leave by,
+ * which rules fill: a pair of interfaces costs something when it is first refused, and zones
+ * without flows between them cost nothing. Where the sets have no room, `REASON` counts.
+ */
+static void compile_tallies(struct compiler *compiler, enum interface_set which)
 {
-    char from_text[SEGMENT_TEXT_MAX], to_text[SEGMENT_TEXT_MAX];
+    for (enum reason reason = REASON_NONE + 1; reason < REASONS; reason++) {
+        struct set *set;
 
-    snprintf(name, CHAIN_NAME_MAX, "%s/%s/%s", (const char *)userdata,
-             compiler_segment(compiler, from, from_text), compiler_segment(compiler, to, to_text));
-    return true;
-}
-
-/* Which chains of pairs a map leads to: `pair/FROM/TO/FAMILY` or `turned/FROM/TO/FAMILY`. */
-struct pair_chains {
-    const char *kind;
-    enum family family;
-};
-
-static bool name_pair(const struct compiler *compiler, size_t from, size_t to, const void *userdata,
-                      char name[CHAIN_NAME_MAX])
-{
-    const struct pair_chains *chains = userdata;
-    const struct pair *pair = diagram_find_pair(compiler->diagram, from, to, chains->family);
-
-    if (pair)
-        compiler_pair_name(compiler, chains->kind, pair, name);
-    return pair != NULL;
+        if (reason_detail(reason) != REASON_DETAIL_PAIR)
+            continue;
+        if (which == BETWEEN)
+            compiler_counter(compiler, reason_to_string(reason));
+        set = interface_set_add(compiler, reason_to_string(reason), which, SET_DATA_NONE);
+        if (!set)
+            continue;
+        set->dynamic = true;
+        set->size = TALLY_PAIRS_MAX;
+    }
 }
 
 static void compile_pairs(struct compiler *compiler)
 {
-    static const enum reason reasons[] = {REASON_NO_FLOW, REASON_SUSPENDED, REASON_INVALID};
-    static const char *const kinds[] = {"pair", "turned"};
-    const struct policy *policy = compiler->policy;
-    char name[CHAIN_NAME_MAX];
-
-    for (size_t i = 0; i <= policy->n_segments; i++) {
-        for (size_t j = 0; j <= policy->n_segments; j++) {
-            size_t from = segment_at(compiler->policy, i), to = segment_at(compiler->policy, j);
-
-            for (size_t k = 0; k < ELEMENTS_OF(reasons) && is_judged(compiler, from, to); k++) {
-                name_counter(compiler, from, to, reason_to_string(reasons[k]), name);
-                compiler_counter(compiler, name);
-            }
-        }
-    }
-
     for (size_t i = 0; i < compiler->diagram->n_pairs; i++)
         compile_pair(compiler, &compiler->diagram->pairs[i]);
 
-    for (enum family family = 0; family < FAMILIES; family++) {
-        for (size_t i = 0; i < ELEMENTS_OF(kinds); i++) {
-            const struct pair_chains chains = {kinds[i], family};
-
-            snprintf(name, sizeof(name), i == 0 ? "pairs/%s" : "turned/%s", family_word(family));
-            interface_maps_write(&(struct interface_maps){compiler, name, SET_DATA_VERDICT},
-                                 name_pair, &chains);
-        }
-    }
-    for (size_t i = 0; i < ELEMENTS_OF(reasons); i++) {
-        const char *word = reason_to_string(reasons[i]);
-
-        interface_maps_write(&(struct interface_maps){compiler, word, SET_DATA_COUNTER},
-                             name_counter, word);
+    for (enum interface_set which = BETWEEN;
+         which <= (compiler->policy->gateway_protect ? FROM_GATEWAY : BETWEEN); which++) {
+        compile_pair_maps(compiler, "pair", "pairs", which);
+        compile_pair_maps(compiler, "turned", "turned", which);
+        compile_tallies(compiler, which);
     }
 }
 
@@ -272,14 +235,16 @@ static void compile_turned(struct compiler *compiler, const struct hook_shape *s
     compiler_rule(compiler, statement_go(VERDICT_GOTO, end));
 }
 
-/* Adds a rule that refuses what matches and counts it for the pair that the fields tell. */
+/* Adds the rules that refuse what matches and count it for the pair that the fields tell. */
 static void refuse_for_pair(struct compiler *compiler, enum reason reason, struct statement match,
                             struct field_list fields, const char *suffix)
 {
-    char map[CHAIN_NAME_MAX];
+    char set[CHAIN_NAME_MAX];
 
-    snprintf(map, sizeof(map), "%s%s", reason_to_string(reason), suffix);
-    compiler_rule(compiler, match, statement_counter_map(fields, map), compiler_refuse(reason));
+    snprintf(set, sizeof(set), "%s%s", reason_to_string(reason), suffix);
+    compiler_rule(compiler, match, statement_tally(fields, set), compiler_refuse(reason));
+    compiler_rule(compiler, match, statement_counter(reason_to_string(reason)),
+                  compiler_refuse(reason));
 }
 
 /*
@@ -328,20 +293,20 @@ static void compile_end_reply(struct compiler *compiler, const struct hook_shape
 static void compile_end(struct compiler *compiler, const struct hook_shape *shape,
                         enum reason reason)
 {
-    char map[CHAIN_NAME_MAX];
+    char set[CHAIN_NAME_MAX];
 
-    snprintf(map, sizeof(map), "%s%s", reason_to_string(reason), shape->suffixes[0]);
+    snprintf(set, sizeof(set), "%s%s", reason_to_string(reason), shape->suffixes[0]);
     compiler_chain(compiler, "end/%s/%s", shape->name, reason_to_string(reason));
     if (reason == REASON_SUSPENDED && shape->hook != HOOK_OUTPUT)
         compiler_reject(compiler, reason, shape->fields[0], shape->suffixes[0]);
-    compiler_rule(compiler, statement_counter_map(shape->fields[0], map));
-    compiler_rule(compiler, compiler_refuse(reason));
+    compiler_rule(compiler, statement_tally(shape->fields[0], set), compiler_refuse(reason));
+    compiler_rule(compiler, statement_counter(reason_to_string(reason)), compiler_refuse(reason));
 }
 
 /* Packets by interfaces that no zone names. */
 static void refuse_strangers(struct compiler *compiler, enum field interface)
 {
-    compiler_rule(compiler, statement_lookup(FIELDS(interface), true, "interfaces"),
+    compiler_rule(compiler, statement_lookup(FIELDS(interface), true, RULESET_INTERFACES),
                   compiler_refuse(REASON_UNKNOWN_INTERFACE));
 }
 
@@ -597,14 +562,17 @@ static void compile_interfaces(struct compiler *compiler)
 {
     const struct policy *policy = compiler->policy;
     struct set *set =
-        compiler_set(compiler, "interfaces", KEY_TYPES(DATATYPE_IFNAME), SET_DATA_NONE);
+        compiler_set(compiler, RULESET_INTERFACES, KEY_TYPES(DATATYPE_IFNAME), SET_DATA_NONE);
+    char buffer[SEGMENT_TEXT_MAX];
 
     for (size_t i = 0; i < policy->n_segments; i++) {
         const struct segment *segment = &policy->segments[i];
 
+        const char *name = compiler_segment(compiler, i, buffer);
+
         for (size_t j = 0; j < segment->n_interfaces; j++)
             compiler_add_name(compiler, set, segment->interfaces[j],
-                              (struct element){.comment = segment->name});
+                              (struct element){.comment = name});
     }
 }
 

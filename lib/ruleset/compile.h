@@ -46,6 +46,8 @@ int ruleset_lockdown(struct ruleset **ret_ruleset);
 #define RULESET_TO_GATEWAY "/to-gateway"
 #define RULESET_FROM_GATEWAY "/from-gateway"
 #define RULESET_LIMITED "limited"
+/* All interfaces, each with the name of its segment as comment. */
+#define RULESET_INTERFACES "interfaces"
 #define RULESET_GENERATION "generation/"
 /* NFLOG group of refused packets; the prefix is `segd REASON `, of new connections `segd new `. */
 #define RULESET_LOG_GROUP 5

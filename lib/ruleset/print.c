@@ -358,11 +358,6 @@ static void print_statement(FILE *stream, const struct statement *statement)
     case STATEMENT_COUNTER:
         fprintf(stream, "counter name \"%s\"", statement->object);
         break;
-    case STATEMENT_COUNTER_MAP:
-        fputs("counter name ", stream);
-        print_fields(stream, statement);
-        fprintf(stream, " map @%s", statement->object);
-        break;
     case STATEMENT_LIMIT:
         fprintf(stream, "limit rate %" PRIu32 "/second burst %" PRIu32 " packets", statement->rate,
                 statement->burst);
@@ -374,6 +369,11 @@ static void print_statement(FILE *stream, const struct statement *statement)
         fprintf(stream, "add @%s { ", statement->object);
         print_fields(stream, statement);
         fprintf(stream, " ct count %" PRIu32 " }", statement->rate);
+        break;
+    case STATEMENT_TALLY:
+        fprintf(stream, "add @%s { ", statement->object);
+        print_fields(stream, statement);
+        fputs(" counter }", stream);
         break;
     case STATEMENT_LOG:
         fprintf(stream, "log prefix \"%s\" group %u snaplen %" PRIu32, statement->object,

@@ -100,20 +100,20 @@ void compiler_reject(struct compiler *compiler, enum reason reason, struct field
 {
     const struct statement request =
         statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_ORIGINAL);
-    char counters[CHAIN_NAME_MAX], pairs[CHAIN_NAME_MAX], end[CHAIN_NAME_MAX];
+    char tally[CHAIN_NAME_MAX], pairs[CHAIN_NAME_MAX], end[CHAIN_NAME_MAX];
 
     if (!answers(compiler))
         return;
-    snprintf(counters, sizeof(counters), "%s%s", reason_to_string(reason), suffix);
+    snprintf(tally, sizeof(tally), "%s%s", reason_to_string(reason), suffix);
     snprintf(pairs, sizeof(pairs), "rejects%s", suffix);
     snprintf(end, sizeof(end), REJECT_CHAIN "/%s", reason_to_string(reason));
 
     compiler_rule(compiler, request, statement_lookup(interfaces, false, pairs),
-                  statement_counter_map(interfaces, counters), statement_go(VERDICT_GOTO, end));
+                  statement_tally(interfaces, tally), statement_go(VERDICT_GOTO, end));
     if (reason == REASON_SUSPENDED)
         compiler_rule(compiler, request,
                       statement_lookup(FIELDS(FIELD_CT_MARK), false, REJECT_FLOWS),
-                      statement_counter_map(interfaces, counters), statement_go(VERDICT_GOTO, end));
+                      statement_tally(interfaces, tally), statement_go(VERDICT_GOTO, end));
 }
 
 void compiler_pass_resets(struct compiler *compiler)

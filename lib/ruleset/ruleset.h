@@ -98,13 +98,15 @@ enum statement_kind {
     STATEMENT_SET_CT_NUMBER, /* fields[0] set `value`: ct mark, ct zone */
     STATEMENT_WRITE_MARK,    /* ct mark set ct mark & ~`mark_mask` | `mark` */
     STATEMENT_COUNTER,       /* counter name "object" */
-    STATEMENT_COUNTER_MAP,   /* counter name fields . fields map @object */
     STATEMENT_LIMIT,         /* limit rate `rate`/second burst `burst` packets */
     /* Each key has a budget of its own in a dynamic set. The rule goes on where the packet is
      * within it; not where the set is full: update @object { fields limit rate `rate`/`per_seconds`
      * burst `burst` packets } add @object { fields ct count `rate` } */
     STATEMENT_METER_RATE,
     STATEMENT_METER_COUNT,
+    /* Counts packets for their key in a dynamic set. The rule goes on where the set has or gets
+     * the key; not where it is full: add @object { fields counter } */
+    STATEMENT_TALLY,
     STATEMENT_LOG,      /* log prefix "object" group `group` snaplen `snaplen` */
     STATEMENT_VERDICT,  /* `verdict` [object] */
     STATEMENT_RESET,    /* reject with tcp reset: after a match of TCP alone */
@@ -177,7 +179,7 @@ enum set_data {
     SET_DATA_NONE,    /* a set */
     SET_DATA_VERDICT, /* a verdict map */
     SET_DATA_MARK,    /* a map to marks */
-    SET_DATA_COUNTER, /* a map to named counters */
+    SET_DATA_COUNTER, /* a map to named counters: seen only, an earlier segd made such */
 };
 
 struct set {

@@ -122,9 +122,9 @@ struct statement statement_counter(const char *name)
     return (struct statement){.kind = STATEMENT_COUNTER, .object = name};
 }
 
-struct statement statement_counter_map(struct field_list fields, const char *map)
+struct statement statement_tally(struct field_list fields, const char *set)
 {
-    return statement_with_fields(STATEMENT_COUNTER_MAP, fields, map);
+    return statement_with_fields(STATEMENT_TALLY, fields, set);
 }
 
 struct statement statement_limit(uint32_t rate, uint32_t burst)

@@ -37,7 +37,7 @@ struct statement statement_clear_ct_mark(void);
 struct statement statement_set_ct_zone(uint16_t zone);
 struct statement statement_write_mark(uint32_t mask, uint32_t mark);
 struct statement statement_counter(const char *name);
-struct statement statement_counter_map(struct field_list fields, const char *map);
+struct statement statement_tally(struct field_list fields, const char *set);
 struct statement statement_limit(uint32_t rate, uint32_t burst);
 struct statement statement_meter_rate(enum field field, const char *set, uint32_t rate,
                                       uint32_t per_seconds);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What the kernel counted, read as an operator would: named counters by the library, flows from
+ * What the kernel counted, read as an operator would: refused packets by the library, flows from
  * the text in which nft lists the switchboard, where a flow's name is the comment of its elements.
  * Which of them are of replies follows from where the rows of the flow are: its mark in
  * `pair/FROM/TO`.
@@ -16,6 +16,7 @@
 
 #include "diagram/diagram.h"
 #include "lab/lab.h"
+#include "observe/drop_counters.h"
 #include "parse_policy.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
@@ -26,22 +27,24 @@ struct wanted {
     uint64_t packets;
 };
 
-static int add_counter(const char *name, struct nftables_count count, void *userdata)
+static int add_counter(const struct drop_counter *counter, void *userdata)
 {
     struct wanted *wanted = userdata;
 
-    if (!wanted->name || strcmp(name, wanted->name) == 0)
-        wanted->packets += count.packets;
+    if (!wanted->name || strcmp(counter->name, wanted->name) == 0)
+        wanted->packets += counter->count.packets;
     return 0;
 }
 
 static uint64_t count(const char *name)
 {
     cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    cleanup_(ruleset_freep) struct ruleset *held = NULL;
     struct wanted wanted = {.name = name};
 
     ck_assert_int_eq(nftables_open(&nftables), 0);
-    ck_assert_int_eq(nftables_read_counters(nftables, RULESET_TABLE, add_counter, &wanted), 0);
+    ck_assert_int_eq(nftables_dump(nftables, RULESET_TABLE, NULL, &held), 0);
+    ck_assert_int_eq(drop_counters_read(nftables, held, add_counter, &wanted), 0);
     return wanted.packets;
 }
 
@@ -89,8 +92,8 @@ static bool has_row(const struct ruleset *held, uint32_t mark, const char *from,
 
 static const char *segment_of(const struct ruleset *held, const uint8_t *interface)
 {
-    const struct element *element =
-        set_find_element(ruleset_find_set(held, "interfaces"), &(struct element){.key = interface});
+    const struct element *element = set_find_element(ruleset_find_set(held, RULESET_INTERFACES),
+                                                     &(struct element){.key = interface});
 
     ck_assert_ptr_nonnull(element);
     return element->comment;

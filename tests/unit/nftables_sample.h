@@ -199,6 +199,10 @@ static inline void sample_maps(struct ruleset *ruleset)
     sample_put_name(&key, "vlan.390");
     sample_element(ruleset, set, &key, NULL, (struct element){.target = "no-flow/a/b"});
 
+    set = sample_set(ruleset, "refused", KEY(DATATYPE_IFNAME, DATATYPE_IFNAME), SET_DATA_NONE);
+    set->dynamic = true;
+    set->size = 65536;
+
     set = sample_set(ruleset, "pairs", KEY(DATATYPE_IFNAME, DATATYPE_IFNAME), SET_DATA_VERDICT);
     sample_element(ruleset, set, &key, NULL,
                    (struct element){.verdict = VERDICT_JUMP, .target = "a/b/ip"});
@@ -336,7 +340,7 @@ static inline void sample_chains(struct ruleset *ruleset)
          statement_verdict(VERDICT_RETURN));
 
     chain = sample_chain(ruleset, "drop/no-flow", HOOK_NONE, 0);
-    RULE(ruleset, chain, statement_counter_map(FIELDS(FIELD_IIFNAME, FIELD_OIFNAME), "no_flow"));
+    RULE(ruleset, chain, statement_tally(FIELDS(FIELD_IIFNAME, FIELD_OIFNAME), "refused"));
     RULE(ruleset, chain, statement_limit(100, 20), statement_log("segd no-flow ", 5, 128));
     RULE(ruleset, chain, statement_verdict(VERDICT_DROP));
 
