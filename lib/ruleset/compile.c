@@ -258,7 +258,7 @@ static void compile_end_no_flow(struct compiler *compiler, const struct hook_sha
 {
     const uint32_t mask = compiler->policy->mark_mask;
     const struct statement no_mark =
-        mask != 0 ? statement_write_mark(mask, 0) : statement_clear_ct_mark();
+        mask != 0 ? statement_write_mark(mask, 0) : statement_put_ct_mark(0);
     const struct statement request =
         statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_ORIGINAL);
     const struct statement reply = statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY);

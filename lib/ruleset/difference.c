@@ -16,8 +16,9 @@
  * map changes at the end of a commit (and before kernel 6.17 shows neither row meanwhile), all else
  * at its beginning. Packets would be lost that both rulesets approve. So an id that goes stays in
  * the switchboard until the rows that name it have gone; and a row of a hash stays until the row of
- * an interval map that takes its packets is there. The latter only where no verdict map changes:
- * else a row could meet packets of sources that it was never meant for.
+ * an interval map that takes its packets is there, and so do rows that are rules. The latter only
+ * where no verdict map changes: else a row could meet packets of sources that it was never meant
+ * for.
  */
 
 #include "ruleset/difference.h"
@@ -113,31 +114,86 @@ static bool is_row_lookup(const struct rule *rule)
 {
     for (size_t i = 0; i < rule->n_statements; i++) {
         const struct statement *statement = &rule->statements[i];
+        bool marks =
+            statement->kind == STATEMENT_SET_CT_MARK || statement->kind == STATEMENT_SET_CT_NUMBER;
 
-        if (statement->kind != STATEMENT_MATCH && statement->kind != STATEMENT_SET_CT_MARK &&
+        if (statement->kind != STATEMENT_MATCH && !marks &&
             (statement->kind != STATEMENT_VERDICT || statement->object))
             return false;
     }
     return !rule->foreign;
 }
 
-/* A chain that only looks for rows in fewer sets than before does so last. */
-static enum phase chain_phase(const struct differ *differ, const struct chain *old,
-                              const struct chain *new)
+/* True where it also writes what it finds into the mark, or is a row itself. */
+static bool is_row(const struct rule *rule)
 {
-    size_t i = 0, j = 0;
+    for (size_t i = 0; i < rule->n_statements; i++)
+        if (rule->statements[i].kind == STATEMENT_SET_CT_MARK ||
+            (rule->statements[i].kind == STATEMENT_SET_CT_NUMBER &&
+             rule->statements[i].fields[0] == FIELD_CT_MARK))
+            return is_row_lookup(rule);
+    return false;
+}
+
+static bool has_rule(const struct chain *chain, const struct rule *rule)
+{
+    for (size_t i = 0; i < chain->n_rules; i++)
+        if (rule_equal(&chain->rules[i], rule))
+            return true;
+    return false;
+}
+
+/* When the rules of a chain are written. */
+enum writing {
+    WRITE_AT_ONCE,
+    WRITE_LAST, /* it only looks for fewer rows than before */
+    WRITE_BOTH, /* first those of before that look for rows, with those of after; then the latter */
+};
+
+static enum writing chain_writing(const struct differ *differ, const struct chain *old,
+                                  const struct chain *new)
+{
+    bool lookups = true, rows = true, removes = false, adds = false;
 
     if (!differ->calm || !old || !new || !chain_shape_equal(old, new) || new->hook != HOOK_NONE ||
         uses_replaced_set(differ, old))
-        return PHASE_CHANGE;
+        return WRITE_AT_ONCE;
 
-    for (; i < old->n_rules; i++) {
-        if (j < new->n_rules && rule_equal(&old->rules[i], &new->rules[j]))
-            j++;
-        else if (!is_row_lookup(&old->rules[i]))
-            return PHASE_CHANGE;
+    for (size_t i = 0; i < old->n_rules; i++) {
+        if (has_rule(new, &old->rules[i]))
+            continue;
+        removes = true;
+        lookups = lookups && is_row_lookup(&old->rules[i]);
+        rows = rows && is_row(&old->rules[i]);
     }
-    return j == new->n_rules ? PHASE_ROWS : PHASE_CHANGE;
+    for (size_t i = 0; i < new->n_rules; i++)
+        adds = adds || !has_rule(old, &new->rules[i]);
+    if (!adds)
+        return lookups ? WRITE_LAST : WRITE_AT_ONCE;
+    return removes && rows ? WRITE_BOTH : WRITE_AT_ONCE;
+}
+
+/* The rules of `new` after those of `old` that it has not. */
+static int chain_join(struct differ *differ, const struct chain *old, const struct chain *new,
+                      const struct chain **ret_joined)
+{
+    struct arena *arena = differ->difference->arena;
+    struct chain *joined = arena_copy(arena, new, sizeof(*new));
+
+    if (!joined)
+        return -ENOMEM;
+    joined->rules = arena_allocate(arena, (old->n_rules + new->n_rules) * sizeof(*joined->rules));
+    if (!joined->rules)
+        return -ENOMEM;
+
+    joined->n_rules = 0;
+    for (size_t i = 0; i < old->n_rules; i++)
+        if (!has_rule(new, &old->rules[i]))
+            joined->rules[joined->n_rules++] = old->rules[i];
+    for (size_t i = 0; i < new->n_rules; i++)
+        joined->rules[joined->n_rules++] = new->rules[i];
+    *ret_joined = joined;
+    return 0;
 }
 
 /* The chain that names the generation is added when all of it is there. */
@@ -150,8 +206,17 @@ static bool is_marker(const struct chain *chain)
 static bool rules_are_due(const struct differ *differ, const struct chain *chain,
                           const struct chain *old, const struct chain *new)
 {
-    return chain && chain->n_rules > 0 && !chain_stays(differ, old, new) &&
-           chain_phase(differ, old, new) == differ->phase;
+    if (!chain || chain->n_rules == 0 || chain_stays(differ, old, new))
+        return false;
+    switch (chain_writing(differ, old, new)) {
+    case WRITE_AT_ONCE:
+        return differ->phase == PHASE_CHANGE;
+    case WRITE_LAST:
+        return differ->phase == PHASE_ROWS;
+    case WRITE_BOTH:
+        return differ->phase == PHASE_CHANGE || differ->phase == PHASE_ROWS;
+    }
+    return false;
 }
 
 static bool chain_is_due(const struct differ *differ, const struct chain *chain,
@@ -172,7 +237,13 @@ static int change_chains(struct differ *differ, enum change_kind kind)
     while (r == 0 && walk_next(&walk, &old, &new)) {
         const struct chain *chain = goes ? old : new;
 
-        if (rules ? rules_are_due(differ, chain, old, new) : chain_is_due(differ, chain, old, new))
+        if (!(rules ? rules_are_due(differ, chain, old, new)
+                    : chain_is_due(differ, chain, old, new)))
+            continue;
+        if (kind == CHANGE_ADD_RULES && differ->phase == PHASE_CHANGE &&
+            chain_writing(differ, old, new) == WRITE_BOTH)
+            r = chain_join(differ, old, new, &chain);
+        if (r == 0)
             r = difference_add(differ->difference, &(struct change){.kind = kind, .chain = chain});
     }
     return r;
@@ -460,7 +531,8 @@ int difference_new(const struct ruleset *old, const struct ruleset *new,
     if (!difference)
         return -ENOMEM;
 
-    if (replaced)
+    r = arena_new(&difference->arena);
+    if (r == 0 && replaced)
         r = difference_add(difference, &(struct change){.kind = CHANGE_DELETE_TABLE});
     if (r == 0 && (!kept || old->to_own))
         r = difference_add(difference, &(struct change){.kind = CHANGE_ADD_TABLE});
@@ -501,6 +573,7 @@ struct difference *difference_free(struct difference *difference)
     for (size_t i = 0; i < difference->n_changes; i++)
         free(difference->changes[i].elements);
     free(difference->changes);
+    arena_free(difference->arena);
     free(difference);
     return NULL;
 }

@@ -6,7 +6,8 @@
 /*
  * What must be done to get from one ruleset to another, in an order the kernel accepts: in one
  * transaction, but for what goes and may still be looked up by packets that are under way, which
- * goes in two more. Pointers are borrowed from the two rulesets.
+ * goes in two more. Pointers are borrowed from the two rulesets,
+ * or are the difference's own.
  */
 enum change_kind {
     CHANGE_DELETE_TABLE,    /* -                  with all that it holds */
@@ -56,6 +57,7 @@ struct difference {
     size_t capacity;
     /* Of them so many for each transaction, one after the other. */
     size_t n_phase[PHASES];
+    struct arena *arena; /* owns chains that have rules of both rulesets for a while */
 };
 
 /*

@@ -3,7 +3,7 @@
 /*
  * One pair of the diagram as chains and maps. A chain asks one table after the other; a row found
  * writes its flow's id into the mark and returns to the base chain, where the switchboard decides.
- * The end of the chain is "no flow".
+ * The end of the chain is "no flow". A table of few rows is no map: each row is a rule.
  *
  * A second chain, `turned/…`, asks the same tables about packets that fly against the direction of
  * their connection, as if they were requests: the source is `ct reply saddr`, the destination `ct
@@ -57,6 +57,10 @@ static uint8_t icmp_protocol(enum family family)
 {
     return family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 }
+
+/* Up to so many rows of a table are rules: a set is one more that the kernel looks through for each
+ * name in a transaction, and an interval map is dear to make. */
+#define RULE_ROWS_MAX 3
 
 /* Maps of one table, and what asks them. */
 struct table {
@@ -240,29 +244,106 @@ void compile_marks(struct compiler *compiler)
     }
 }
 
-/* Adds to the chain added last the rules that ask a map: in the original direction the responder's
- * port is the destination's, in the other the source's. */
-static void table_ask(const struct table *table, const char *name)
+/* Which packets a rule is for, and where they have the responder's port. */
+struct sight {
+    bool turned; /* as a request against the direction of its connection, whichever that is */
+    uint8_t direction;
+    enum field port;
+};
+
+static const struct sight requests = {false, 0, FIELD_TH_DPORT};
+static const struct sight replies = {false, 1, FIELD_TH_SPORT};
+static const struct sight turned_requests = {true, 0, FIELD_TH_DPORT};
+
+static bool address_is_rule(enum family family, struct range addresses)
+{
+    struct prefix prefix;
+
+    return range_is_prefix(addresses, family_bits(family), &prefix);
+}
+
+/* Whether a rule can say what the row covers: prefixes, and one port or all of a protocol. */
+static bool row_is_rule(const struct table *table, const struct range_row *row)
+{
+    unsigned first = SERVICE_PORT(row->services.first), last = SERVICE_PORT(row->services.last);
+
+    return (!table->has_source || address_is_rule(table->family, row->source)) &&
+           address_is_rule(table->family, row->destination) &&
+           SERVICE_PROTOCOL(row->services.first) == SERVICE_PROTOCOL(row->services.last) &&
+           (first == last || (first == 0 && last == 0xffff));
+}
+
+static bool rows_are_rules(const struct table *table, const struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n_rows; i++)
+        if (!row_is_rule(table, &rows->rows[i]))
+            return false;
+    return rows->n_rows <= RULE_ROWS_MAX;
+}
+
+static size_t add_address(const struct table *table, enum field field, struct range addresses,
+                          struct statement *statements)
+{
+    struct prefix prefix;
+
+    range_is_prefix(addresses, family_bits(table->family), &prefix);
+    if (prefix.length == 0)
+        return 0;
+    *statements = statement_match_prefix(field, table->family, prefix);
+    return 1;
+}
+
+static void add_row_rule(const struct table *table, const struct range_row *row,
+                         const struct sight *sight)
 {
     struct compiler *compiler = table->compiler;
+    enum field opener = original_source(table->family), other = reply_source(table->family);
+    uint32_t mark = compiler->policy->flows[row->flow].id;
+    struct statement statements[STATEMENTS_MAX];
+    char chain[32];
+    size_t n = 0;
 
-    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 0),
-                  table_lookup(table, false, FIELD_TH_DPORT, name),
-                  statement_verdict(VERDICT_RETURN));
-    compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, 1),
-                  table_lookup(table, false, FIELD_TH_SPORT, name),
-                  statement_verdict(VERDICT_RETURN));
+    if (!sight->turned)
+        statements[n++] = statement_match_byte(FIELD_CT_DIRECTION, false, sight->direction);
+    if (table->has_source)
+        n += add_address(table, sight->turned ? other : opener, row->source, &statements[n]);
+    n += add_address(table, sight->turned ? opener : other, row->destination, &statements[n]);
+    statements[n++] =
+        statement_match_byte(FIELD_L4PROTO, false, (uint8_t)SERVICE_PROTOCOL(row->services.first));
+    if (row->services.first == row->services.last)
+        statements[n++] =
+            statement_match_port(sight->port, (uint16_t)SERVICE_PORT(row->services.first));
+
+    snprintf(chain, sizeof(chain), MARK_CHAIN, mark);
+    if (compiler->policy->mark_mask != 0) {
+        statements[n++] = statement_go(VERDICT_GOTO, chain);
+    } else {
+        statements[n++] = statement_put_ct_mark(mark);
+        statements[n++] = statement_verdict(VERDICT_RETURN);
+    }
+    compiler_rule_list(compiler, statements, n);
 }
 
-/* Adds to that chain the rule that asks a map about a request against the direction of its
- * connection. */
-static void table_ask_turned(const struct table *table, const char *name)
+/* Adds to the chain added last the rules that look for a row: in the map, or `rules` themselves
+ * where these are not NULL. */
+static void table_see(const struct table *table, const char *map, const struct rows *rules,
+                      const struct sight *sight)
 {
-    compiler_rule(table->compiler, table_lookup(table, true, FIELD_TH_DPORT, name),
-                  statement_verdict(VERDICT_RETURN));
+    const struct statement lookup = table_lookup(table, sight->turned, sight->port, map);
+
+    for (size_t i = 0; rules && i < rules->n_rows; i++)
+        add_row_rule(table, &rules->rows[i], sight);
+    if (rules)
+        return;
+    if (sight->turned)
+        compiler_rule(table->compiler, lookup, statement_verdict(VERDICT_RETURN));
+    else
+        compiler_rule(table->compiler,
+                      statement_match_byte(FIELD_CT_DIRECTION, false, sight->direction), lookup,
+                      statement_verdict(VERDICT_RETURN));
 }
 
-/* Adds the map of rows of ICMP, and to that chain the rule that asks it. */
+/* Adds the map of rows of ICMP, and to the chain added last the rule that asks it. */
 static void table_write_icmp(const struct table *table, const struct rows *icmp)
 {
     char name[CHAIN_NAME_MAX];
@@ -273,32 +354,6 @@ static void table_write_icmp(const struct table *table, const struct rows *icmp)
     table_fill(table, name, icmp);
     compiler_rule(table->compiler, table_lookup(table, false, FIELD_TH_SPORT, name),
                   statement_verdict(VERDICT_RETURN));
-}
-
-/* Returns whether the table has rows of anything but ICMP. */
-static bool write_exact(struct compiler *compiler, const char *name, enum family family,
-                        bool has_source, const struct exact_row *exact, size_t n_exact)
-{
-    const struct table table = {compiler, name, family, has_source, false};
-    cleanup_(rows_clear) struct rows plain = {0};
-    cleanup_(rows_clear) struct rows icmp = {0};
-
-    for (size_t i = 0; i < n_exact; i++) {
-        const struct range_row row = {
-            .source = {exact[i].source, exact[i].source},
-            .destination = {exact[i].destination, exact[i].destination},
-            .services = {exact[i].service, exact[i].service},
-            .flow = exact[i].flow,
-        };
-
-        split_row(&table, &row, &plain, &icmp);
-    }
-    if (plain.n_rows > 0) {
-        table_fill(&table, name, &plain);
-        table_ask(&table, name);
-    }
-    table_write_icmp(&table, &icmp);
-    return plain.n_rows > 0;
 }
 
 /* `NAME/ADDRESS`; colons are not for nft's names. */
@@ -362,12 +417,13 @@ static void end_class(struct compiler *compiler, const struct pair *pair,
     compiler_rule(compiler, statement_go(VERDICT_GOTO, parent));
 }
 
-/* A table of ranges, whole or in slices; its maps are written, and now chains ask them. */
+/* A table, whole or in slices; its maps are written, and now chains ask them. */
 struct ranges {
     struct table table;
     char name[CHAIN_NAME_MAX + 16];
     struct rows plain;
     struct rows icmp;
+    bool are_rules;       /* the plain rows */
     struct slices slices; /* none: the table is asked whole */
 };
 
@@ -405,7 +461,32 @@ static void ranges_fill_slices(const struct ranges *ranges)
     }
 }
 
-/* Writes the maps of a table; `cuts`: they may be slices. */
+/* The map of the plain rows, where these are no rules. */
+static void ranges_fill(struct ranges *ranges)
+{
+    ranges->are_rules = rows_are_rules(&ranges->table, &ranges->plain);
+    if (!ranges->are_rules)
+        table_fill(&ranges->table, ranges->name, &ranges->plain);
+}
+
+/* Writes the maps of a table of points. */
+static void ranges_write_exact(struct ranges *ranges, const struct exact_row *exact, size_t n_exact)
+{
+    ranges->table.name = ranges->name;
+    for (size_t i = 0; i < n_exact; i++) {
+        const struct range_row row = {
+            .source = {exact[i].source, exact[i].source},
+            .destination = {exact[i].destination, exact[i].destination},
+            .services = {exact[i].service, exact[i].service},
+            .flow = exact[i].flow,
+        };
+
+        split_row(&ranges->table, &row, &ranges->plain, &ranges->icmp);
+    }
+    ranges_fill(ranges);
+}
+
+/* Writes the maps of a table of ranges; `cuts`: they may be slices. */
 static void ranges_write(struct ranges *ranges, const struct range_row *rows, size_t n_rows,
                          bool cuts)
 {
@@ -422,8 +503,8 @@ static void ranges_write(struct ranges *ranges, const struct range_row *rows, si
                         ranges->table.has_source, &ranges->slices);
     if (ranges->slices.n_slices > 0)
         ranges_fill_slices(ranges);
-    else if (ranges->plain.n_rows > 0)
-        table_fill(&ranges->table, ranges->name, &ranges->plain);
+    else
+        ranges_fill(ranges);
 }
 
 static void key_put_port(struct key *key, ip_number port)
@@ -501,12 +582,15 @@ static void ranges_ask_slices(const struct ranges *ranges, const struct reading 
                   statement_verdict_map(FIELDS(FIELD_TH_SPORT), map));
 }
 
-static void ask(const struct table *table, const struct reading *reading, const char *name)
+static void ask(const struct table *table, const struct reading *reading, const char *map,
+                const struct rows *rules)
 {
-    if (reading->turned)
-        table_ask_turned(table, name);
-    else
-        table_ask(table, name);
+    if (reading->turned) {
+        table_see(table, map, rules, &turned_requests);
+        return;
+    }
+    table_see(table, map, rules, &requests);
+    table_see(table, map, rules, &replies);
 }
 
 /* Adds the rules that ask the table to the chain added last. */
@@ -514,8 +598,8 @@ static void ranges_ask(const struct ranges *ranges, const struct reading *readin
 {
     bool whole = ranges->slices.n_slices == 0;
 
-    if (whole && ranges->plain.n_rows > 0)
-        ask(&ranges->table, reading, ranges->name);
+    if (whole)
+        ask(&ranges->table, reading, ranges->name, ranges->are_rules ? &ranges->plain : NULL);
     if (!reading->turned)
         table_write_icmp(&ranges->table, &ranges->icmp);
     if (!whole)
@@ -533,7 +617,7 @@ static void ranges_end_slices(const struct ranges *ranges, const struct reading 
         slice_name(ranges, ranges->name, slice, map);
         slice_name(ranges, name, slice, chain);
         compiler_chain(ranges->table.compiler, "%s", chain);
-        ask(&ranges->table, reading, map);
+        ask(&ranges->table, reading, map, NULL);
         end_chain(ranges->table.compiler, pair, reading);
     }
 }
@@ -541,19 +625,18 @@ static void ranges_end_slices(const struct ranges *ranges, const struct reading 
 static void compile_class(struct compiler *compiler, const struct pair *pair,
                           const struct class *class)
 {
-    cleanup_(ranges_clear) struct ranges ranges = {
-        .table = {.compiler = compiler, .family = pair->family}};
-    char pair_name[CHAIN_NAME_MAX], name[CHAIN_NAME_MAX];
-    char exact[CHAIN_NAME_MAX + 16], sliced[CHAIN_NAME_MAX + 16];
-    bool has_exact;
+    const struct table table = {.compiler = compiler, .family = pair->family};
+    cleanup_(ranges_clear) struct ranges exact = {.table = table}, ranges = {.table = table};
+    char pair_name[CHAIN_NAME_MAX], name[CHAIN_NAME_MAX], sliced[CHAIN_NAME_MAX + 16];
 
     compiler_pair_name(compiler, "pair", pair, pair_name);
     class_name(pair_name, pair->family, class, name);
-    snprintf(exact, sizeof(exact), "%s/exact", name);
+    snprintf(exact.name, sizeof(exact.name), "%s/exact", name);
     snprintf(ranges.name, sizeof(ranges.name), "%s/ranges", name);
 
     compiler_chain(compiler, "%s", name);
-    has_exact = write_exact(compiler, exact, pair->family, false, class->exact, class->n_exact);
+    ranges_write_exact(&exact, class->exact, class->n_exact);
+    ranges_ask(&exact, &request_or_reply, exact.name);
     /* A chain of parents is as long as the kernel lets it be. */
     ranges_write(&ranges, class->ranges, class->n_ranges, class->parent == NO_CLASS);
     ranges_ask(&ranges, &request_or_reply, ranges.name);
@@ -564,8 +647,7 @@ static void compile_class(struct compiler *compiler, const struct pair *pair,
     class_name(pair_name, pair->family, class, name);
     snprintf(sliced, sizeof(sliced), "%s/ranges", name);
     compiler_chain(compiler, "%s", name);
-    if (has_exact)
-        table_ask_turned(&ranges.table, exact);
+    ranges_ask(&exact, &turned_request, exact.name);
     ranges_ask(&ranges, &turned_request, sliced);
     end_class(compiler, pair, &turned_request, class);
     ranges_end_slices(&ranges, &turned_request, sliced, pair);
@@ -615,20 +697,21 @@ void compiler_pair_name(const struct compiler *compiler, const char *kind, const
 
 void compile_pair(struct compiler *compiler, const struct pair *pair)
 {
-    cleanup_(ranges_clear) struct ranges pool = {
-        .table = {.compiler = compiler, .family = pair->family, .has_source = true}};
-    char name[CHAIN_NAME_MAX], exact[CHAIN_NAME_MAX + 16], sliced[CHAIN_NAME_MAX + 16];
-    bool has_exact, whole;
+    const struct table table = {.compiler = compiler, .family = pair->family, .has_source = true};
+    cleanup_(ranges_clear) struct ranges exact = {.table = table}, pool = {.table = table};
+    char name[CHAIN_NAME_MAX], sliced[CHAIN_NAME_MAX + 16];
+    bool whole;
 
     for (size_t i = 0; i < pair->n_classes; i++)
         compile_class(compiler, pair, &pair->classes[i]);
 
     compiler_pair_name(compiler, "pair", pair, name);
-    snprintf(exact, sizeof(exact), "%s/exact", name);
+    snprintf(exact.name, sizeof(exact.name), "%s/exact", name);
     snprintf(pool.name, sizeof(pool.name), "%s/pool", name);
 
     compiler_chain(compiler, "%s", name);
-    has_exact = write_exact(compiler, exact, pair->family, true, pair->exact, pair->n_exact);
+    ranges_write_exact(&exact, pair->exact, pair->n_exact);
+    ranges_ask(&exact, &request_or_reply, exact.name);
     ranges_write(&pool, pair->pool, pair->n_pool, true);
     whole = pool.slices.n_slices == 0;
     /* No source is in the pool and in a class, so slices, which end the chain, may come last. */
@@ -644,8 +727,7 @@ void compile_pair(struct compiler *compiler, const struct pair *pair)
     compiler_pair_name(compiler, "turned", pair, name);
     snprintf(sliced, sizeof(sliced), "%s/pool", name);
     compiler_chain(compiler, "%s", name);
-    if (has_exact)
-        table_ask_turned(&pool.table, exact);
+    ranges_ask(&exact, &turned_request, exact.name);
     if (whole)
         ranges_ask(&pool, &turned_request, sliced);
     if (pair->n_sources > 0)

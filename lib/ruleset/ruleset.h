@@ -32,8 +32,9 @@ enum datatype {
     DATATYPE_MARK,
 };
 
-/* What a statement may load from a packet, in nft's words. */
-enum field {
+/* What a statement may load from a packet, in nft's words. A byte, as the next two: a large ruleset
+ * has many statements. */
+enum __attribute__((packed)) field {
     FIELD_NFPROTO,        /* meta nfproto */
     FIELD_L4PROTO,        /* meta l4proto */
     FIELD_IIFNAME,        /* iifname */
@@ -76,7 +77,7 @@ enum {
     CT_STATUS_CONFIRMED = 8,
 };
 
-enum verdict {
+enum __attribute__((packed)) verdict {
     VERDICT_NONE, /* not a verdict: in elements of sets and of data maps */
     VERDICT_ACCEPT,
     VERDICT_DROP,
@@ -87,7 +88,7 @@ enum verdict {
 
 #define FIELDS_MAX 5
 
-enum statement_kind {
+enum __attribute__((packed)) statement_kind {
     /* fields[0] compared with `value`; where `prefix` is shorter than the field only so many
      * leading bits; for FIELD_CT_STATE and FIELD_CT_STATUS: any bit of `value` is set. Negated by
      * `negate`. */
@@ -116,20 +117,20 @@ enum statement_kind {
 struct statement {
     enum statement_kind kind;
     enum field fields[FIELDS_MAX];
-    size_t n_fields;
+    uint8_t n_fields;
     bool negate;
-    uint8_t value[16];  /* network byte order as in the packet; ct state, marks and zones in host
-                           order */
-    uint8_t prefix;     /* leading bits that count, 0: all */
+    uint8_t value[16]; /* network byte order as in the packet; ct state, marks and zones in host
+                          order */
+    uint8_t prefix;    /* leading bits that count, 0: all */
+    enum verdict verdict;
+    uint16_t group;
     uint32_t mark_mask; /* of FIELD_CT_MARK among the fields: the bits that count, 0: all */
     uint32_t mark;      /* within the mask */
-    const char *object;
-    enum verdict verdict;
     uint32_t rate;
     uint32_t burst;
     uint32_t per_seconds; /* 1, 60 or 3600 */
-    uint16_t group;
     uint32_t snaplen;
+    const char *object;
 };
 
 struct rule {

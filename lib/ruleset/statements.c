@@ -13,7 +13,8 @@
 static struct statement statement_with_fields(enum statement_kind kind, struct field_list fields,
                                               const char *object)
 {
-    struct statement statement = {.kind = kind, .n_fields = fields.n_fields, .object = object};
+    struct statement statement = {
+        .kind = kind, .n_fields = (uint8_t)fields.n_fields, .object = object};
 
     memcpy(statement.fields, fields.fields, fields.n_fields * sizeof(*fields.fields));
     return statement;
@@ -58,6 +59,15 @@ struct statement statement_match_mark(bool negate, uint32_t mark)
     return statement;
 }
 
+struct statement statement_match_port(enum field field, uint16_t port)
+{
+    struct statement statement = statement_with_fields(STATEMENT_MATCH, FIELDS(field), NULL);
+
+    statement.value[0] = (uint8_t)(port >> 8);
+    statement.value[1] = (uint8_t)port;
+    return statement;
+}
+
 struct statement statement_match_first(void)
 {
     struct statement statement = statement_match_number(FIELD_CT_STATUS, CT_STATUS_CONFIRMED);
@@ -98,9 +108,13 @@ struct statement statement_set_ct_mark(struct field_list fields, const char *map
     return statement_with_fields(STATEMENT_SET_CT_MARK, fields, map);
 }
 
-struct statement statement_clear_ct_mark(void)
+struct statement statement_put_ct_mark(uint32_t mark)
 {
-    return statement_with_fields(STATEMENT_SET_CT_NUMBER, FIELDS(FIELD_CT_MARK), NULL);
+    struct statement statement =
+        statement_with_fields(STATEMENT_SET_CT_NUMBER, FIELDS(FIELD_CT_MARK), NULL);
+
+    memcpy(statement.value, &mark, sizeof(mark));
+    return statement;
 }
 
 struct statement statement_set_ct_zone(uint16_t zone)

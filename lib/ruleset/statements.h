@@ -31,8 +31,10 @@ struct statement statement_match_fib_type(enum field field, uint32_t type);
 struct statement statement_lookup(struct field_list fields, bool negate, const char *set);
 struct statement statement_verdict_map(struct field_list fields, const char *map);
 struct statement statement_set_ct_mark(struct field_list fields, const char *map);
-/* Sets the mark to 0, which is the id of no flow. */
-struct statement statement_clear_ct_mark(void);
+/* An L4 port field. */
+struct statement statement_match_port(enum field field, uint16_t port);
+/* Writes the whole mark; 0 is the id of no flow. */
+struct statement statement_put_ct_mark(uint32_t mark);
 /* Before connection tracking: in which of its zones it looks for the packet's connection. */
 struct statement statement_set_ct_zone(uint16_t zone);
 struct statement statement_write_mark(uint32_t mask, uint32_t mark);

@@ -67,7 +67,30 @@ uint64_t segd_dropped_total(void)
     return count(NULL);
 }
 
-/* Whether a row of the mark stands in a table of the pair; NULL: of any. */
+/* Whether a name is that of a part of the pair: `pair/FROM/TO…`; NULL: of any. */
+static bool is_of_pair(const char *name, const char *from, const char *to)
+{
+    char copy[256], *rest = copy, *word;
+
+    snprintf(copy, sizeof(copy), "%s", name);
+    if (strcmp(strsep(&rest, "/"), "pair") != 0 || !(word = strsep(&rest, "/")) ||
+        (from && strcmp(word, from) != 0))
+        return false;
+    word = strsep(&rest, "/");
+    return word && (!to || strcmp(word, to) == 0);
+}
+
+/* A rule that is a row writes the mark, or with `mark-mask` goes to a chain that does. The dump
+ * was told of no rules, so they are text. */
+static bool is_row(const struct rule *rule, uint32_t mark, const char *chain)
+{
+    char set[32];
+
+    snprintf(set, sizeof(set), "0x%08" PRIx32 " ]", mark);
+    return strstr(rule->foreign, set) != NULL || strstr(rule->foreign, chain) != NULL;
+}
+
+/* Whether a row of the mark stands in a table of the pair. */
 static bool has_row(const struct ruleset *held, uint32_t mark, const char *from, const char *to)
 {
     char chain[32];
@@ -75,18 +98,17 @@ static bool has_row(const struct ruleset *held, uint32_t mark, const char *from,
     snprintf(chain, sizeof(chain), "mark/0x%08" PRIx32, mark); /* with `mark-mask` */
     for (size_t i = 0; i < held->n_sets; i++) {
         const struct set *set = &held->sets[i];
-        char name[256], *rest = name;
 
-        snprintf(name, sizeof(name), "%s", set->name);
-        if (strcmp(strsep(&rest, "/"), "pair") != 0 ||
-            (from && strcmp(strsep(&rest, "/"), from) != 0) || (!from && !strsep(&rest, "/")) ||
-            (to && strcmp(strsep(&rest, "/"), to) != 0))
-            continue;
-        for (size_t j = 0; j < set->n_elements; j++)
+        for (size_t j = 0; is_of_pair(set->name, from, to) && j < set->n_elements; j++)
             if (set->elements[j].mark == mark ||
                 (set->elements[j].target && strcmp(set->elements[j].target, chain) == 0))
                 return true;
     }
+    for (size_t i = 0; i < held->n_chains; i++)
+        for (size_t j = 0;
+             is_of_pair(held->chains[i].name, from, to) && j < held->chains[i].n_rules; j++)
+            if (is_row(&held->chains[i].rules[j], mark, chain))
+                return true;
     return false;
 }
 

@@ -172,6 +172,14 @@ static const struct {
     {{EXACT, "  main: { from: client, to: server, services: [udp/7001-7002] }\n"}, OTHERS_POOL},
     {{"  main: { from: a, to: server, services: [udp/7001] }\n", CLASS}, OTHERS_CLASS},
     {{KEPT "  main: { from: a, to: server, services: [udp/7001] }\n", KEPT CLASS}, OTHERS_CLASS},
+    /* A table of few rows is rules, one of more a map: of ranges, and of points. */
+    {{POOL, POOL "  other: { from: clients, to: servers, services: [udp/1, udp/3, udp/5] }\n"},
+     OTHERS_NONE},
+    {{EXACT, EXACT "  other: { from: client, to: server, services: [udp/1, udp/3, udp/5] }\n"},
+     OTHERS_NONE},
+    /* A row that is a rule gives its packets to one in a map, and takes them back. */
+    {{EXACT, WIDE}, OTHERS_NONE},
+    {{EXACT, POOL}, OTHERS_NONE},
     /* A flow that has its packets before another goes: the other takes them over. */
     {{"  first: { from: clients, to: servers, services: [udp/7001] }\n" WIDE, WIDE}, OTHERS_POOL},
 };

@@ -97,6 +97,76 @@ START_TEST(row_stays_a_while_where_limits_change)
 }
 END_TEST
 
+/* A chain that looks for rows: `a` and `b` are rules, `map` is a lookup. */
+static struct ruleset *make_chain(bool a, bool b, bool map, bool counts)
+{
+    struct ruleset *ruleset = sample_empty();
+    struct set *rows = sample_set(ruleset, "rows", KEY(DATATYPE_MARK), SET_DATA_MARK);
+    struct chain *chain;
+
+    ck_assert_ptr_nonnull(rows);
+    ck_assert_int_eq(ruleset_add_counter(ruleset, "counted"), 0);
+    chain = sample_chain(ruleset, "pair", HOOK_NONE, 0);
+    if (counts)
+        RULE(ruleset, chain, statement_counter("counted"));
+    if (a)
+        RULE(ruleset, chain, statement_match_byte(FIELD_L4PROTO, false, 6),
+             statement_put_ct_mark(1), statement_verdict(VERDICT_RETURN));
+    if (b)
+        RULE(ruleset, chain, statement_match_byte(FIELD_L4PROTO, false, 17),
+             statement_put_ct_mark(2), statement_verdict(VERDICT_RETURN));
+    if (map)
+        RULE(ruleset, chain, statement_set_ct_mark(FIELDS(FIELD_CT_MARK), "rows"),
+             statement_verdict(VERDICT_RETURN));
+    RULE(ruleset, chain, statement_verdict(VERDICT_DROP));
+    ruleset_finish(ruleset);
+    return ruleset;
+}
+
+struct rows_case {
+    bool a, b, map, counts;
+};
+
+static const struct {
+    struct rows_case old, new;
+    size_t n_rules[PHASES]; /* that the chain gets in each transaction */
+} rows_cases[] = {
+    {{true, false}, {true, true}, {3}},                     /* one comes */
+    {{true, true}, {true, false}, {0, 2}},                  /* one goes, last */
+    {{true, false}, {false, true}, {3, 2}},                 /* one stands in for the other */
+    {{true, true}, {false, false, true}, {4, 2}},           /* a map does for both, */
+    {{false, false, true}, {true, true}, {4, 3}},           /* and back */
+    {{true, false, .counts = true}, {false, true}, {2, 0}}, /* what is no row goes at once */
+};
+
+/* So that packets find one of them at each instant, also where maps change late in a commit. */
+START_TEST(rules_that_are_rows_go_after_others_came)
+{
+    const struct rows_case *before = &rows_cases[_i].old, *after = &rows_cases[_i].new;
+    cleanup_(ruleset_freep) struct ruleset *old =
+        make_chain(before->a, before->b, before->map, before->counts);
+    cleanup_(ruleset_freep) struct ruleset *new =
+        make_chain(after->a, after->b, after->map, after->counts);
+    cleanup_(difference_freep) struct difference *difference = NULL;
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    size_t n_rules[PHASES] = {0}, i = 0;
+
+    ck_assert_int_eq(difference_new(old, new, &difference), 0);
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        for (size_t end = i + difference->n_phase[phase]; i < end; i++)
+            if (difference->changes[i].kind == CHANGE_ADD_RULES)
+                n_rules[phase] += difference->changes[i].chain->n_rules;
+    for (enum phase phase = 0; phase < PHASES; phase++)
+        ck_assert_uint_eq(n_rules[phase], rows_cases[_i].n_rules[phase]);
+
+    sandbox_enter();
+    nftables = sample_open();
+    sample_load(nftables, NULL, old);
+    ck_assert_int_eq(sample_apply(nftables, old, new, NULL, NULL), 0);
+    ck_assert_uint_eq(sample_drift(nftables, new), 0);
+}
+END_TEST
+
 START_TEST(each_transaction_counts)
 {
     cleanup_(ruleset_freep) struct ruleset *old = make(cases[_i].old[0], cases[_i].old[1]);
@@ -127,5 +197,7 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(cases));
     tcase_add_loop_test(tests, row_goes_at_once_where_sources_change, 0, 2);
     tcase_add_loop_test(tests, row_stays_a_while_where_limits_change, 0, 2);
+    tcase_add_loop_test(tests, rules_that_are_rows_go_after_others_came, 0,
+                        (int)ELEMENTS_OF(rows_cases));
     tcase_add_loop_test(tests, each_transaction_counts, 0, (int)ELEMENTS_OF(cases));
 }

@@ -208,6 +208,13 @@ END_TEST
         .kind = STATEMENT_VERDICT, .verdict = which, .object = chain                               \
     }
 
+#define MARK(...)                                                                                  \
+    {                                                                                              \
+        .kind = STATEMENT_SET_CT_NUMBER, .fields = {FIELD_CT_MARK}, .n_fields = 1, .value = {      \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
 struct words {
     const char *text;
     struct statement statements[4];
@@ -274,6 +281,17 @@ static const struct words words[] = {
     {"ct mark set 0x00000000 return",
      {{.kind = STATEMENT_SET_CT_NUMBER, .fields = {FIELD_CT_MARK}, .n_fields = 1},
       GO(VERDICT_RETURN, NULL)}},
+    {"tcp dport 443 ct mark set 0x00000102 return",
+     {MATCH(FIELD_L4PROTO, 6), MATCH(FIELD_TH_DPORT, 1, 187), MARK(2, 1),
+      GO(VERDICT_RETURN, NULL)}},
+    {"udp sport 53 ct mark set 0x00000102 return",
+     {MATCH(FIELD_L4PROTO, 17), MATCH(FIELD_TH_SPORT, 0, 53), MARK(2, 1),
+      GO(VERDICT_RETURN, NULL)}},
+    {"sctp dport 36412 ct mark set 0x00000102 return",
+     {MATCH(FIELD_L4PROTO, 132), MATCH(FIELD_TH_DPORT, 142, 60), MARK(2, 1),
+      GO(VERDICT_RETURN, NULL)}},
+    {"meta l4proto gre ct mark set 0x00000102 return",
+     {MATCH(FIELD_L4PROTO, 47), MARK(2, 1), GO(VERDICT_RETURN, NULL)}},
     {"meta l4proto ah meta nfproto ipv6 ct zone set 51",
      {MATCH(FIELD_L4PROTO, 51),
       MATCH(FIELD_NFPROTO, 10),
