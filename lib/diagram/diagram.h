@@ -103,10 +103,13 @@ struct diagram {
  * Returns 0 and a diagram that the caller owns and that borrows `policy`, or
  * -EBADMSG  errors were added to `diagnostics`
  * -E2BIG    flows overlap so much that more than DIAGRAM_ROWS_MAX rows would be needed, or more
- *           than DIAGRAM_WORK_MAX steps to find them; a diagnostic says where
- * -ENOMEM
+ *           than DIAGRAM_WORK_MAX steps to find them, or they go by more than DIAGRAM_WAYS_MAX
+ * pairs of interfaces; a diagnostic says where -ENOMEM
  */
 #define DIAGRAM_ROWS_MAX ((size_t)4 * 1000 * 1000)
+/* Pairs of interfaces by which packets of flows go, and which are answered: each is an entry of
+ * maps in the kernel, so that all pairs of 1,000 interfaces would be 277 MB of netlink. */
+#define DIAGRAM_WAYS_MAX 65536
 #define DIAGRAM_WORK_MAX ((size_t)50 * 1000 * 1000)
 int diagram_new(const struct policy *policy, const struct flow_states *states,
                 struct diagnostics *diagnostics, struct diagram **ret_diagram);

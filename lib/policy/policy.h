@@ -288,10 +288,8 @@ struct policy {
 #define POLICY_LIST_MAX 65536                      /* items of one list */
 #define POLICY_TEXT_MAX 1024                       /* bytes of one text */
 #define POLICY_OBJECTS_MAX 200000                  /* hosts, groups, services: of each kind */
-#define POLICY_ZONES_MAX 256
-/* Of all zones together: a pair of interfaces is an entry of tables in the kernel, so that 1,000
- * interfaces would be 277 MB of netlink. */
-#define POLICY_INTERFACES_MAX 256
+#define POLICY_ZONES_MAX 1024
+#define POLICY_INTERFACES_MAX 1024 /* of all zones together */
 #define POLICY_FLOWS_MAX 200000
 #define POLICY_SCHEDULES_MAX 1024 /* that differ */
 #define POLICY_LIMIT_MAX 1000000  /* of each number of a limit */

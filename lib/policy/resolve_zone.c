@@ -165,8 +165,7 @@ static int resolve_interfaces(struct resolver *resolver, const struct draft_text
             r = report_error(&resolver->report, "too-many", text->location,
                              "join links of one zone in a bridge, or divide the zones among "
                              "several gateways",
-                             "more than %d interfaces in all zones together: tables of the kernel "
-                             "grow with their square",
+                             "more than %d interfaces in all zones together",
                              POLICY_INTERFACES_MAX);
         for (size_t i = 0; r == 0 && i < n && n <= POLICY_INTERFACES_MAX; i++)
             again |= strcmp(interfaces[i], text->text) == 0;

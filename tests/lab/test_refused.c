@@ -12,6 +12,7 @@
 
 #include "base/calendar.h"
 #include "checks.h"
+#include "policy/policy.h"
 #include "sandbox.h"
 #include "segd.h"
 #include "wires.h"
@@ -99,6 +100,32 @@ START_TEST(a_packet_without_room_for_its_pair_is_refused_and_counted)
 }
 END_TEST
 
+/* What is made for so many zones grows with them and with the flows, not with all their pairs. */
+START_TEST(as_many_zones_as_a_policy_may_have_are_kept_apart)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(freep) char *text = NULL;
+    struct frame open = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, 7001);
+    struct frame back = wires_udp(FAMILY_IPV4, WIRE_B, WIRE_A, 7001);
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    ck_assert_ptr_nonnull(stream);
+    fputs(WIRES_POLICY, stream);
+    for (unsigned i = 3; i + 1 < POLICY_ZONES_MAX; i++)
+        fprintf(stream, "  z%u: { class: other, interfaces: [z%u], networks: [172.%u.%u.0/24] }\n",
+                i, i, 16 + i / 256, i % 256);
+    fputs("flows:\n  open: { from: a, to: b, services: [udp/7001] }\n", stream);
+    for (unsigned i = 4; i + 1 < POLICY_ZONES_MAX; i++)
+        fprintf(stream, "  f%u: { from: z%u, to: z3, services: [udp/7001] }\n", i, i);
+    ck_assert_int_eq(fclose(stream), 0);
+
+    segd_commit(text, calendar_now());
+    wires_pass(lab, WIRE_A, WIRE_B, &open, NULL);
+    wires_drop(lab, WIRE_B, &back, NULL, "no-flow/b/a");
+}
+END_TEST
+
 /* As an operator saves and loads a table, after packets were refused. */
 START_TEST(what_was_counted_is_listed_and_loaded_by_nft)
 {
@@ -121,6 +148,7 @@ void checks_add(TCase *tests)
     sandbox_require();
     tcase_add_loop_test(tests, interfaces_of_a_zone_are_counted_together, 0, FAMILIES);
     tcase_add_test(tests, counters_outlive_a_change_of_policy);
+    tcase_add_test(tests, as_many_zones_as_a_policy_may_have_are_kept_apart);
     tcase_add_loop_test(tests, a_packet_without_room_for_its_pair_is_refused_and_counted, 0,
                         FAMILIES);
     tcase_add_test(tests, what_was_counted_is_listed_and_loaded_by_nft);

@@ -377,6 +377,45 @@ START_TEST(flows_that_overlap_without_order_are_an_error_soon)
 }
 END_TEST
 
+static void print_interfaces(FILE *stream, char zone, unsigned number, unsigned n)
+{
+    fprintf(stream, "  %c: { class: other, networks: [10.%u.0.0/16], interfaces: [", zone, number);
+    for (unsigned i = 0; i < n; i++)
+        fprintf(stream, "%s%c%u", i > 0 ? ", " : "", zone, i);
+    fputs("] }\n", stream);
+}
+
+static const struct {
+    unsigned n;
+    const char *rest; /* of the policy */
+    int result;
+} ways[] = {
+    {256, "flows:\n  f: { from: a, to: b, services: any }\n", 0},
+    {257, "flows:\n  f: { from: a, to: b, services: any }\n", -E2BIG},
+    {257, "flows:\n  f: { from: b, to: b, services: any }\n", 0},
+    {256, "reject: [{ from: a, to: b }]\n", 0},
+    {257, "reject: [{ from: a, to: b }]\n", -E2BIG},
+};
+
+/* Zone a has `n` interfaces, and zone b 256. */
+START_TEST(pairs_of_interfaces_are_bounded)
+{
+    struct draft draft = {0};
+
+    draft.stream = open_memstream(&draft.text, &draft.size);
+    ck_assert_ptr_nonnull(draft.stream);
+    fputs("segd: 1\nzones:\n", draft.stream);
+    print_interfaces(draft.stream, 'a', 1, ways[_i].n);
+    print_interfaces(draft.stream, 'b', 2, 256);
+    fputs(ways[_i].rest, draft.stream);
+
+    ck_assert_int_eq(draft_end(&draft), ways[_i].result);
+    ck_assert_uint_eq(count_diagnostics(draft.reading.diagnostics, "too-many-ways"),
+                      ways[_i].result < 0);
+    draft_clear(&draft);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_loop_test(tests, networks_inside_networks_make_no_long_chain, 0, 6);
@@ -387,4 +426,5 @@ void checks_add(TCase *tests)
                         0, 2);
     tcase_add_test(tests, flows_that_all_overlap_in_part_are_boxes);
     tcase_add_test(tests, flows_that_overlap_without_order_are_an_error_soon);
+    tcase_add_loop_test(tests, pairs_of_interfaces_are_bounded, 0, (int)ELEMENTS_OF(ways));
 }

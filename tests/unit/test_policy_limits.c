@@ -41,12 +41,18 @@ static void text_clear(struct text *text)
     free(text->bytes);
 }
 
-static void print_zones_beyond(FILE *stream)
+/* The zones beyond the bound of interfaces share the first. */
+static void print_zones(FILE *stream, unsigned n)
 {
     fputs("segd: 1\nzones:\n", stream);
-    for (unsigned i = 0; i <= POLICY_ZONES_MAX; i++)
+    for (unsigned i = 0; i < n; i++)
         fprintf(stream, "  z%u: { class: other, interfaces: [i%u], networks: [10.%u.%u.0/24] }\n",
-                i, i, i / 256, i % 256);
+                i, i % POLICY_ZONES_MAX, i / 256, i % 256);
+}
+
+static void print_zones_beyond(FILE *stream)
+{
+    print_zones(stream, POLICY_ZONES_MAX + 1);
 }
 
 static void print_interfaces(FILE *stream, unsigned n)
@@ -151,6 +157,16 @@ START_TEST(one_more_than_the_bound_is_one_error)
     ck_assert_int_eq(read_text(&reading, text_end(&text)), -EBADMSG);
     ck_assert_uint_eq(diagnostics_count(reading.diagnostics, SEVERITY_ERROR), 1);
     ck_assert(has_diagnostic(reading.diagnostics, limit_cases[_i].code));
+}
+END_TEST
+
+START_TEST(as_many_zones_as_the_bound_are_fine)
+{
+    cleanup_(reading_clear) struct reading reading = {0};
+    cleanup_(text_clear) struct text text = {0};
+
+    print_zones(text_begin(&text), POLICY_ZONES_MAX);
+    read_valid(&reading, text_end(&text));
 }
 END_TEST
 
@@ -351,6 +367,7 @@ void checks_add(TCase *tests)
 {
     tcase_add_loop_test(tests, one_more_than_the_bound_is_one_error, 0,
                         (int)ELEMENTS_OF(limit_cases));
+    tcase_add_test(tests, as_many_zones_as_the_bound_are_fine);
     tcase_add_test(tests, as_many_interfaces_as_the_bound_are_fine);
     tcase_add_test(tests, a_policy_of_too_many_bytes_is_not_even_looked_at);
     tcase_add_test(tests, thousands_of_mistakes_are_survived);
