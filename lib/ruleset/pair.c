@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/compare.h"
 #include "ruleset/compile.h"
 #include "ruleset/compiler.h"
 #include "ruleset/slices.h"
@@ -102,18 +103,32 @@ static void rows_add_protocols(struct compiler *compiler, struct rows *rows,
         rows_add(compiler, rows, row, SERVICE_NUMBER(first, 0), SERVICE_NUMBER(last, 0xffff));
 }
 
-/* The codes of each query that the row covers, and the same codes of its reply. */
+/* The service_number of a type of ICMP, with code 0. */
+static service_number icmp_type(enum family family, unsigned type)
+{
+    return SERVICE_NUMBER(icmp_protocol(family), type << 8);
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct service_span *x = a, *y = b;
+
+    return COMPARE(x->first, y->first);
+}
+
+/* The codes of each query that the row covers, and the same codes of its reply; in as few rows as
+ * they are stretches. */
 static void rows_add_icmp(struct compiler *compiler, struct rows *icmp, const struct range_row *row,
                           enum family family)
 {
     const struct icmp_query *queries = family == FAMILY_IPV4 ? icmp_queries : icmpv6_queries;
     size_t n = family == FAMILY_IPV4 ? ELEMENTS_OF(icmp_queries) : ELEMENTS_OF(icmpv6_queries);
+    struct service_span spans[2 * ELEMENTS_OF(icmp_queries)];
+    size_t n_spans = 0;
 
     for (size_t i = 0; i < n; i++) {
-        service_number request =
-            SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].request << 8);
-        service_number reply =
-            SERVICE_NUMBER(icmp_protocol(family), (unsigned)queries[i].reply << 8);
+        service_number request = icmp_type(family, queries[i].request);
+        service_number reply = icmp_type(family, queries[i].reply);
         service_number first = request, last = request | 0xff;
 
         if (first < row->services.first)
@@ -123,8 +138,15 @@ static void rows_add_icmp(struct compiler *compiler, struct rows *icmp, const st
         if (first > last)
             continue;
 
-        rows_add(compiler, icmp, row, first, last);
-        rows_add(compiler, icmp, row, first - request + reply, last - request + reply);
+        spans[n_spans++] = (struct service_span){first, last};
+        spans[n_spans++] = (struct service_span){first - request + reply, last - request + reply};
+    }
+    qsort(spans, n_spans, sizeof(*spans), compare_spans);
+
+    for (size_t i = 0, end; i < n_spans; i = end) {
+        for (end = i + 1; end < n_spans && spans[end].first == spans[end - 1].last + 1;)
+            end++;
+        rows_add(compiler, icmp, row, spans[i].first, spans[end - 1].last);
     }
 }
 
