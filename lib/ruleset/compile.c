@@ -357,7 +357,6 @@ static void pass_live(struct compiler *compiler, const struct hook_shape *shape)
 static void pass_open(struct compiler *compiler, const struct hook_shape *shape, uint32_t states)
 {
     const struct statement match = statement_match_states(states);
-    char homes[CHAIN_NAME_MAX];
 
     compiler_rule(compiler, match, ask_ways(shape), statement_verdict(VERDICT_ACCEPT));
     if (!compiler->asks_direction)
@@ -374,11 +373,8 @@ static void pass_open(struct compiler *compiler, const struct hook_shape *shape,
         break;
     case HOOK_OUTPUT:
         for (enum family family = 0; family < FAMILIES; family++) {
-            snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
-            compiler_rule(
-                compiler, match,
-                statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, homes),
-                ask_direction(shape));
+            compiler_at_home(compiler, family, FIELDS(FIELD_OIFNAME, destination_field(family)),
+                             &match, 1, ask_direction(shape));
         }
         break;
     }
@@ -388,8 +384,7 @@ static void pass_open(struct compiler *compiler, const struct hook_shape *shape,
  * An ICMP error, or the first packet that a helper expects, belongs to a connection without being
  * of it: connection tracking does not look who sends it. It follows the mark of its connection
  * where it comes by the interface of the side that it speaks for; otherwise a third zone could
- * speak inside a connection of two others. Of the four rules each packet meets the one of its
- * family and direction.
+ * speak inside a connection of two others. Each packet meets the rules of its family and direction.
  */
 static void compile_related(struct compiler *compiler, const struct hook_shape *shape)
 {
@@ -397,17 +392,14 @@ static void compile_related(struct compiler *compiler, const struct hook_shape *
         {FIELD_CT_ORIG_SADDR, FIELD_CT_REPL_SADDR},
         {FIELD_CT_ORIG_SADDR6, FIELD_CT_REPL_SADDR6},
     };
-    char homes[CHAIN_NAME_MAX];
 
     compiler_chain(compiler, "related/%s", shape->name);
-    for (enum family family = 0; family < FAMILIES; family++) {
-        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
+    for (enum family family = 0; family < FAMILIES; family++)
         for (uint8_t direction = 0; direction < 2; direction++)
-            compiler_rule(
-                compiler, statement_match_byte(FIELD_CT_DIRECTION, false, direction),
-                statement_lookup(FIELDS(FIELD_IIFNAME, sources[family][direction]), true, homes),
-                statement_verdict(VERDICT_RETURN));
-    }
+            compiler_not_at_home(compiler, family,
+                                 FIELDS(FIELD_IIFNAME, sources[family][direction]),
+                                 statement_match_byte(FIELD_CT_DIRECTION, false, direction),
+                                 statement_verdict(VERDICT_RETURN));
     pass_open(compiler, shape, CT_STATE_RELATED);
 }
 
@@ -422,15 +414,15 @@ static const struct prefix link_local = {(ip_number)0xfe80 << 112, 10};
 static void compile_own_errors(struct compiler *compiler, const struct hook_shape *shape)
 {
     static const uint8_t protocols[FAMILIES] = {IPPROTO_ICMP, IPPROTO_ICMPV6};
-    char homes[CHAIN_NAME_MAX];
 
     for (enum family family = 0; family < FAMILIES; family++) {
-        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
-        compiler_rule(
-            compiler, statement_match_states(CT_STATE_RELATED),
+        const struct statement match[] = {
+            statement_match_states(CT_STATE_RELATED),
             statement_match_byte(FIELD_L4PROTO, false, protocols[family]),
-            statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, homes),
-            statement_verdict(VERDICT_ACCEPT));
+        };
+
+        compiler_at_home(compiler, family, FIELDS(FIELD_OIFNAME, destination_field(family)), match,
+                         ELEMENTS_OF(match), statement_verdict(VERDICT_ACCEPT));
     }
     if (compiler->asks_direction)
         compiler_rule(compiler, statement_match_states(CT_STATE_RELATED),

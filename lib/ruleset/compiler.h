@@ -21,8 +21,9 @@ struct compiler {
     usec_t now;
     const struct flow_states *states; /* of the flows, at the instant of compiling */
     bool rehearsal;
-    bool asks_direction; /* compile_live(): there are flows that interfaces do not tell */
-    int error;           /* 0 or -ENOMEM */
+    bool asks_direction;      /* compile_live(): there are flows that interfaces do not tell */
+    bool elsewhere[FAMILIES]; /* compile_networks(): there is a set of this name */
+    int error;                /* 0 or -ENOMEM */
 };
 
 #define CHAIN_NAME_MAX 256
@@ -82,8 +83,15 @@ void key_put_name(struct key *key, const char *interface);
 /* Protocol and port, as two fields. */
 void key_put_service(struct key *key, service_number service);
 
-/* Sets of addresses, in networks.c: `homes/FAMILY`, and `networks/SEGMENT/FAMILY` where needed. */
+/* Sets of addresses, in networks.c: `homes/FAMILY`, and `elsewhere/FAMILY` and
+ * `networks/SEGMENT/FAMILY` where needed. */
 void compile_networks(struct compiler *compiler);
+/* Adds the rule that does `then` to what matches and has an address of the interface's segment;
+ * and those that do it to what matches and has another. */
+void compiler_at_home(struct compiler *compiler, enum family family, struct field_list where,
+                      const struct statement *match, size_t n_match, struct statement then);
+void compiler_not_at_home(struct compiler *compiler, enum family family, struct field_list where,
+                          struct statement match, struct statement then);
 /* Adds the rules that do `then` to packets whose `field` is an address of the segment. */
 void compiler_match_networks(struct compiler *compiler, size_t segment, enum family family,
                              enum field field, struct statement then);

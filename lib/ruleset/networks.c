@@ -6,8 +6,14 @@
  *
  * A few prefixes are compared one by one, which is cheaper than a look into a set; more of them lie
  * in one, `networks/SEGMENT/FAMILY`. Where the chain does not know its segment the addresses of all
- * of them lie in `homes/FAMILY`, with the interface in front.
+ * of them lie in `homes/FAMILY`, with the interface in front. There the ranges between the networks
+ * of others would be hundreds of prefixes each, which the kernel writes out: a segment that has
+ * nearly all addresses has all of them there, and those that it has not in `elsewhere/FAMILY`.
  */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ruleset/compiler.h"
 
@@ -58,26 +64,124 @@ static void collect(struct compiler *compiler, size_t segment, enum family famil
     }
 }
 
-/* `homes/FAMILY`. */
-static void compile_homes(struct compiler *compiler, enum family family)
+static const char *const homes[FAMILIES] = {"homes/ip", "homes/ip6"};
+static const char *const elsewhere[FAMILIES] = {"elsewhere/ip", "elsewhere/ip6"};
+
+static size_t count_prefixes(const struct range_set *addresses, enum family family)
+{
+    struct prefix prefix;
+    size_t n = 0;
+
+    for (size_t i = 0; i < addresses->n_ranges; i++) {
+        struct range range = addresses->ranges[i];
+
+        while (range_take_prefix(&range, family_bits(family), &prefix))
+            n++;
+        n++;
+    }
+    return n;
+}
+
+/* The addresses of a segment for `homes`, and those that are not its own for `elsewhere`. */
+static void collect_home(struct compiler *compiler, size_t segment, enum family family,
+                         struct range_set *home, struct range_set *away)
+{
+    cleanup_(range_set_clear) struct range_set others = {0};
+
+    collect(compiler, segment, family, home);
+    if (compiler->error == 0)
+        compiler->error = range_set_add(&others, family_all(family));
+    if (compiler->error == 0)
+        compiler->error = range_set_subtract(&others, home);
+    if (compiler->error < 0 || count_prefixes(&others, family) >= count_prefixes(home, family))
+        return;
+    compiler->error = range_set_add(home, family_all(family));
+    *away = others;
+    others = (struct range_set){0};
+}
+
+static struct set *add_places(struct compiler *compiler, const char *name, enum family family)
 {
     const enum datatype key[] = {DATATYPE_IFNAME, address_type(family)};
-    char name[CHAIN_NAME_MAX];
-    struct set *set;
+    struct set *set = compiler_set(compiler, name, key, ELEMENTS_OF(key), SET_DATA_NONE);
 
-    snprintf(name, sizeof(name), "homes/%s", family_word(family));
-    set = compiler_set(compiler, name, key, ELEMENTS_OF(key), SET_DATA_NONE);
     if (set)
         set->interval = true;
+    return set;
+}
 
-    for (size_t i = 0; i < compiler->policy->n_segments; i++) {
-        const struct segment *segment = &compiler->policy->segments[i];
-        cleanup_(range_set_clear) struct range_set addresses = {0};
+static void add_segment(struct compiler *compiler, struct set *set, size_t segment,
+                        enum family family, const struct range_set *addresses)
+{
+    const struct segment *carried = &compiler->policy->segments[segment];
 
-        collect(compiler, i, family, &addresses);
-        for (size_t j = 0; j < segment->n_interfaces; j++)
-            compiler_add_ranges(compiler, set, segment->interfaces[j], family, &addresses);
+    for (size_t i = 0; i < carried->n_interfaces; i++)
+        compiler_add_ranges(compiler, set, carried->interfaces[i], family, addresses);
+}
+
+/* Each zone's networks are elements of their own, which stay while another zone changes: where two
+ * were joined the kernel would have neither for a moment, and what is not here is at home. */
+static void add_elsewhere(struct compiler *compiler, struct set *set, size_t segment,
+                          enum family family, struct range_set *away)
+{
+    const struct policy *policy = compiler->policy;
+
+    for (size_t i = 0; away->n_ranges > 0 && compiler->error == 0 && i < policy->n_zones; i++) {
+        const struct range_set *zone = &policy->zones[i].addresses.by_family[family];
+
+        if (segment_carries(policy, segment, i))
+            continue;
+        add_segment(compiler, set, segment, family, zone);
+        if (compiler->error == 0)
+            compiler->error = range_set_subtract(away, zone);
     }
+    add_segment(compiler, set, segment, family, away);
+}
+
+static void compile_homes(struct compiler *compiler, enum family family)
+{
+    size_t n = compiler->policy->n_segments;
+    cleanup_(freep) struct range_set *away = calloc(n + 1, sizeof(*away));
+    struct set *set = add_places(compiler, homes[family], family);
+
+    if (!away && compiler->error == 0)
+        compiler->error = -ENOMEM;
+    for (size_t i = 0; compiler->error == 0 && i < n; i++) {
+        cleanup_(range_set_clear) struct range_set home = {0};
+
+        collect_home(compiler, i, family, &home, &away[i]);
+        add_segment(compiler, set, i, family, &home);
+        compiler->elsewhere[family] = compiler->elsewhere[family] || away[i].n_ranges > 0;
+    }
+
+    if (compiler->elsewhere[family])
+        set = add_places(compiler, elsewhere[family], family);
+    for (size_t i = 0; away && i < n; i++) {
+        add_elsewhere(compiler, set, i, family, &away[i]);
+        range_set_clear(&away[i]);
+    }
+}
+
+void compiler_at_home(struct compiler *compiler, enum family family, struct field_list where,
+                      const struct statement *match, size_t n_match, struct statement then)
+{
+    struct statement statements[STATEMENTS_MAX];
+    size_t n = n_match;
+
+    memcpy(statements, match, n_match * sizeof(*match));
+    if (compiler->elsewhere[family])
+        statements[n++] = statement_lookup(where, true, elsewhere[family]);
+    statements[n++] = statement_lookup(where, false, homes[family]);
+    statements[n++] = then;
+    compiler_rule_list(compiler, statements, n);
+}
+
+void compiler_not_at_home(struct compiler *compiler, enum family family, struct field_list where,
+                          struct statement match, struct statement then)
+{
+    compiler_rule(compiler, match, statement_lookup(where, true, homes[family]), then);
+    if (compiler->elsewhere[family])
+        compiler_rule(compiler, match, statement_lookup(where, false, elsewhere[family]), then);
 }
 
 /* `networks/SEGMENT/FAMILY`, where prefixes do not do. */

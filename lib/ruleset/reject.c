@@ -118,17 +118,15 @@ void compiler_reject(struct compiler *compiler, enum reason reason, struct field
 
 void compiler_pass_resets(struct compiler *compiler)
 {
-    char homes[CHAIN_NAME_MAX];
+    const struct statement match[] = {
+        statement_match_states(CT_STATE_RELATED),
+        statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY),
+        statement_match_byte(FIELD_L4PROTO, false, IPPROTO_TCP),
+    };
 
     if (!answers(compiler))
         return;
-    for (enum family family = 0; family < FAMILIES; family++) {
-        snprintf(homes, sizeof(homes), "homes/%s", family_word(family));
-        compiler_rule(
-            compiler, statement_match_states(CT_STATE_RELATED),
-            statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY),
-            statement_match_byte(FIELD_L4PROTO, false, IPPROTO_TCP),
-            statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), false, homes),
-            statement_verdict(VERDICT_ACCEPT));
-    }
+    for (enum family family = 0; family < FAMILIES; family++)
+        compiler_at_home(compiler, family, FIELDS(FIELD_OIFNAME, destination_field(family)), match,
+                         ELEMENTS_OF(match), statement_verdict(VERDICT_ACCEPT));
 }

@@ -187,6 +187,32 @@ START_TEST(error_injected_from_another_zone_is_spoofed)
 }
 END_TEST
 
+/* A zone of all other addresses has no more to tell; here interfaces do not tell the flow. */
+START_TEST(error_from_a_router_outside_does_not_pass)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(
+        "segd: 1\n"
+        "zones:\n"
+        "  a: { class: other, interfaces: [a0], networks: [10.1.0.0/16, 'fd00:1::/32'] }\n"
+        "  b: { class: other, interfaces: [b0], networks: [10.3.0.0/16, 'fd00:3::/32'] }\n"
+        "  d: { class: other, interfaces: [a1], networks: [10.2.0.0/16, 'fd00:2::/32'] }\n"
+        "  out: { class: external, interfaces: [c0], networks: [any] }\n"
+        "flows:\n"
+        "  open: { from: [a, d], to: b, services: [udp/7001] }\n"
+        "  away: { from: a, to: out, services: [udp/7001] }\n");
+    struct frame request = wires_udp((enum family)_i, WIRE_A, WIRE_B, PORT);
+    struct frame away = wires_udp((enum family)_i, WIRE_A, WIRE_C, PORT);
+    struct frame error = wires_icmp((enum family)_i, WIRE_C, WIRE_A, errors[_i][0]);
+
+    wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
+    wires_pass(lab, WIRE_A, WIRE_C, &away, NULL);
+    error.destination = request.source;
+    ck_assert(!wires_try(lab, WIRE_C, &error, &(struct frame_options){.quoted = &request}));
+    wires_pass(lab, WIRE_C, WIRE_A, &error, &(struct frame_options){.quoted = &away});
+}
+END_TEST
+
 START_TEST(error_from_a_router_of_a_third_zone_does_not_pass)
 {
     cleanup_(segd_freep) struct segd *segd = NULL;
@@ -210,5 +236,6 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, errors_of_no_connection_do_not_pass, 0, FAMILIES);
     tcase_add_loop_test(tests, errors_stop_with_their_connection, 0, FAMILIES);
     tcase_add_loop_test(tests, error_injected_from_another_zone_is_spoofed, 0, FAMILIES);
+    tcase_add_loop_test(tests, error_from_a_router_outside_does_not_pass, 0, FAMILIES);
     tcase_add_loop_test(tests, error_from_a_router_of_a_third_zone_does_not_pass, 0, FAMILIES);
 }
