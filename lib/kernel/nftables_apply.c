@@ -35,7 +35,8 @@
 struct application {
     struct nftables *nftables;
     const char *table;
-    usec_t now;
+    usec_t now;   /* when it began, and with each batch when that is built */
+    usec_t began; /* by the clock that nobody sets */
     struct batch *batch;
     /* Set after a refusal for elements that were gone: ask for each before it is deleted. */
     bool observe;
@@ -345,6 +346,8 @@ static int apply_once(struct application *application, const struct difference *
     usec_t start = calendar_clock(CLOCK_MONOTONIC), built;
     int r = batch_new(&application->nftables->netlink, &application->batch);
 
+    /* The transactions before this one may have taken long, and no flow lives longer for it. */
+    application->now += start - application->began;
     if (r == 0)
         r = put_changes(application, difference);
     if (r < 0)
@@ -406,18 +409,17 @@ static int apply_tries(struct application *settings, const struct difference *di
 }
 
 /* One transaction. Adds to `cost`. */
-static int apply_changes(struct nftables *nftables, const struct ruleset *target, usec_t now,
-                         const struct difference *difference, struct nftables_refusal *refusal,
-                         struct nftables_cost *cost)
+static int apply_changes(const struct application *application, const struct difference *difference,
+                         struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
-    struct application settings = {.nftables = nftables, .table = target->table, .now = now};
+    struct application settings = *application;
     struct nftables_cost own = {0};
     int r;
 
     if (difference->n_changes == 0)
         return 0;
     r = apply_tries(&settings, difference, refusal, &own);
-    if (r == -ENOBUFS && is_new_table(nftables, target->table, difference)) {
+    if (r == -ENOBUFS && is_new_table(settings.nftables, settings.table, difference)) {
         settings.in_parts = true;
         r = apply_tries(&settings, difference, refusal, &own);
     }
@@ -436,6 +438,10 @@ int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                    const struct difference *difference, usec_t now,
                    struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost)
 {
+    const struct application application = {.nftables = nftables,
+                                            .table = target->table,
+                                            .now = now,
+                                            .began = calendar_clock(CLOCK_MONOTONIC)};
     struct change *changes = difference->changes;
     struct nftables_refusal refusal = {0};
     struct nftables_cost cost = {0};
@@ -447,7 +453,7 @@ int nftables_apply(struct nftables *nftables, const struct ruleset *target,
         const struct difference part = {.changes = changes,
                                         .n_changes = difference->n_phase[phase]};
 
-        r = apply_changes(nftables, target, now, &part, &refusal, &cost);
+        r = apply_changes(&application, &part, &refusal, &cost);
         /* An empty difference has no array to point into. */
         if (part.n_changes > 0)
             changes += part.n_changes;

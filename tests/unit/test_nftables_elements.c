@@ -11,6 +11,20 @@
 
 #define MINUTE (60 * USEC_PER_SEC)
 
+/* While this is slow, a minute goes by each time the code asks the clock that nobody sets. */
+static usec_t lost;
+static bool is_slow;
+
+usec_t __real_calendar_clock(clockid_t clock);
+usec_t __wrap_calendar_clock(clockid_t clock);
+
+usec_t __wrap_calendar_clock(clockid_t clock)
+{
+    if (is_slow && clock == CLOCK_MONOTONIC)
+        lost += MINUTE;
+    return __real_calendar_clock(clock) + lost;
+}
+
 static struct ruleset *make_flows(uint32_t n, const char *name, usec_t expires)
 {
     struct ruleset *ruleset = sample_empty();
@@ -96,6 +110,42 @@ START_TEST(an_expiry_is_dumped_as_it_was_asked_for)
 
         ck_assert(apart > -2 * USEC_PER_SEC && apart < 2 * USEC_PER_SEC);
     }
+}
+END_TEST
+
+/* The kernel counts from when it gets an element, so what went by until then is taken off; more in
+ * the second case, where an element that is gone already has all of it built again. */
+START_TEST(an_expiry_stays_the_same_instant_however_long_it_takes)
+{
+    cleanup_(ruleset_freep) struct ruleset *old = sample_empty();
+    cleanup_(ruleset_freep) struct ruleset *wanted = NULL;
+    cleanup_(ruleset_freep) struct ruleset *dump = NULL;
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    const struct sample_key key = sample_live_key(0, 1);
+    struct set *gone = sample_live(old);
+    usec_t expires = calendar_now() + 30 * MINUTE, earlier;
+
+    sandbox_enter();
+    nftables = open_kernel(&(struct kernel_case){.without_destroy = true});
+    gone->name = "other";
+    sample_element(old, gone, &key, NULL,
+                   (struct element){.verdict = VERDICT_ACCEPT, .expires = expires});
+    ruleset_finish(old);
+    sample_load(nftables, NULL, old);
+    if (_i == 1)
+        sandbox_nft("delete element inet segd other { original . 0x1 }");
+    wanted = make_flows(1, "flow", expires);
+    gone = sample_live(wanted);
+    gone->name = "other";
+    ruleset_finish(wanted);
+
+    is_slow = true;
+    sample_load(nftables, old, wanted);
+    is_slow = false;
+    dump = sample_dump(nftables, NULL);
+    earlier = expires - ruleset_find_set(dump, "live")->elements[0].expires;
+    ck_assert_int_gt(earlier, _i == 0 ? MINUTE / 2 : 2 * MINUTE);
+    ck_assert_int_lt(earlier, lost);
 }
 END_TEST
 
@@ -435,6 +485,7 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_test(tests, an_expiry_is_dumped_as_it_was_asked_for);
+    tcase_add_loop_test(tests, an_expiry_stays_the_same_instant_however_long_it_takes, 0, 2);
     tcase_add_test(tests, an_expired_element_is_left_out);
     tcase_add_loop_test(tests, renewal_keeps_what_was_counted, 0,
                         (int)ELEMENTS_OF(kernels) * RENEWALS);
