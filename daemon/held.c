@@ -77,6 +77,7 @@ static int read_extent(const struct ruleset *observed, const char *zone, size_t 
                        struct override *isolation)
 {
     struct extent *grown = reallocarray(isolation->extents, number + 1, sizeof(*grown)), *extent;
+    char apart[ISOLATION_NAME_MAX];
     bool found = false;
     int r = 0;
 
@@ -84,7 +85,8 @@ static int read_extent(const struct ruleset *observed, const char *zone, size_t 
         return -ENOMEM;
     isolation->extents = grown;
     extent = &grown[number];
-    *extent = (struct extent){0};
+    snprintf(apart, sizeof(apart), RULESET_ISOLATED "%s" RULESET_APART "%zu", zone, number);
+    *extent = (struct extent){.apart = ruleset_has_counter(observed, apart)};
     for (enum family family = 0; r == 0 && family < FAMILIES; family++) {
         char name[ISOLATION_NAME_MAX];
         const struct set *set;

@@ -85,6 +85,22 @@ static int add_name(char ***list, size_t *n, uint64_t *left_out, const char *nam
     return text_list_add(list, n, name);
 }
 
+/* Extents are only added, or merged. */
+static bool has_grown(const struct override *was, const struct override *is)
+{
+    bool same = was->n_extents == is->n_extents && was->n_ids == is->n_ids;
+
+    for (size_t i = 0; same && i < is->n_extents; i++) {
+        cleanup_(json_decrefp) json_t *before =
+            record_encode(&extent_type, &was->extents[i], RECORD_DISK);
+        cleanup_(json_decrefp) json_t *after =
+            record_encode(&extent_type, &is->extents[i], RECORD_DISK);
+
+        same = json_equal(before, after);
+    }
+    return !same;
+}
+
 static const char *change_of(const struct override *was, const struct override *is,
                              const struct policy *policy)
 {
@@ -94,7 +110,7 @@ static const char *change_of(const struct override *was, const struct override *
         return "renamed";
     if (is->kind == OVERRIDE_SUSPENSION && !policy_flow_named(policy, is->name))
         return "unnamed";
-    return was->n_extents != is->n_extents || was->n_ids != is->n_ids ? "grown" : "same";
+    return has_grown(was, is) ? "grown" : "same";
 }
 
 static int list_zones(const struct policy *policy, const struct isolations *isolations,

@@ -26,6 +26,7 @@ struct share {
 
 struct reach {
     const struct override *isolation;
+    bool apart; /* of the extent */
     struct address_set addresses;
     struct share *zones;
 };
@@ -64,12 +65,13 @@ static bool is_whole(const struct policy *policy, const char *interface)
     return false;
 }
 
-static int add_networks(const struct zone *zone, struct extent *extent)
+/* Appends to a list that has room for it. */
+static int add_networks(const struct address_set *addresses, struct extent *extent)
 {
     int r = 0;
 
     for (enum family family = 0; family < FAMILIES; family++) {
-        const struct range_set *set = &zone->addresses.by_family[family];
+        const struct range_set *set = &addresses->by_family[family];
         char text[ADDRESS_TEXT_MAX];
 
         for (size_t i = 0; r == 0 && i < set->n_ranges; i++)
@@ -79,16 +81,23 @@ static int add_networks(const struct zone *zone, struct extent *extent)
     return r;
 }
 
+static size_t count_ranges(const struct address_set *addresses)
+{
+    size_t n = 0;
+
+    for (enum family family = 0; family < FAMILIES; family++)
+        n += addresses->by_family[family].n_ranges;
+    return n;
+}
+
 /* What the zone is in the policy. The caller clears it by record_clear(). */
 static int extent_of_zone(const struct policy *policy, const struct zone *zone,
                           struct extent *ret_extent)
 {
-    size_t n_networks = zone->addresses.by_family[FAMILY_IPV4].n_ranges +
-                        zone->addresses.by_family[FAMILY_IPV6].n_ranges;
     struct extent extent = {
         .interfaces = calloc(zone->n_interfaces + 1, sizeof(char *)),
         .whole = calloc(zone->n_interfaces + 1, sizeof(char *)),
-        .networks = calloc(n_networks + 1, sizeof(char *)),
+        .networks = calloc(count_ranges(&zone->addresses) + 1, sizeof(char *)),
         .any = zone->any,
     };
     int r = extent.interfaces && extent.whole && extent.networks ? 0 : -ENOMEM;
@@ -99,7 +108,7 @@ static int extent_of_zone(const struct policy *policy, const struct zone *zone,
             r = add_text(extent.whole, &extent.n_whole, zone->interfaces[i]);
     }
     if (r == 0)
-        r = add_networks(zone, &extent);
+        r = add_networks(&zone->addresses, &extent);
     if (r < 0) {
         record_clear(&extent_type, &extent);
         return r;
@@ -160,11 +169,75 @@ static bool is_held(const struct override *isolation, const struct extent *exten
     return false;
 }
 
+/* Whether there is room for another extent of its kind; if not, also the one that takes it in. */
+static bool has_room(const struct override *isolation, const struct extent *extent,
+                     struct extent **ret_taker)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < isolation->n_extents; i++) {
+        struct extent *there = &isolation->extents[i];
+
+        if (there->any != extent->any)
+            continue;
+        if (n++ == 0 || !(*ret_taker)->apart)
+            *ret_taker = there;
+    }
+    return n < EXTENTS_MAX;
+}
+
+static int add_missing(char ***list, size_t *n, char *const *texts, size_t n_texts)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n_texts; i++)
+        if (!text_list_has(*list, *n, texts[i]))
+            r = text_list_add(list, n, texts[i]);
+    return r;
+}
+
+/*
+ * Has the taker hold all of the other extent, whose texts may be its own. Since what was cut off
+ * from each other must not get into one extent together, nothing within it goes on.
+ */
+static int take_in(struct extent *taker, const struct extent *extent)
+{
+    cleanup_(address_set_clear) struct address_set addresses = {0};
+    struct extent merged = {0};
+    int r = extent_addresses(taker, &addresses);
+
+    if (r == 0)
+        r = extent_addresses(extent, &addresses);
+    if (r == 0)
+        merged.networks = calloc(count_ranges(&addresses) + 1, sizeof(char *));
+    if (r < 0 || !merged.networks)
+        return -ENOMEM;
+    r = add_networks(&addresses, &merged);
+    if (r == 0)
+        r = add_missing(&taker->interfaces, &taker->n_interfaces, extent->interfaces,
+                        extent->n_interfaces);
+    if (r == 0)
+        r = add_missing(&taker->whole, &taker->n_whole, extent->whole, extent->n_whole);
+    if (r < 0) {
+        record_clear(&extent_type, &merged);
+        return r;
+    }
+    for (size_t i = 0; i < taker->n_networks; i++)
+        free(taker->networks[i]);
+    free(taker->networks);
+    taker->networks = merged.networks;
+    taker->n_networks = merged.n_networks;
+    taker->apart = true;
+    return 0;
+}
+
 static int append_extent(struct override *isolation, const struct extent *extent)
 {
-    struct extent *grown =
-        reallocarray(isolation->extents, isolation->n_extents + 1, sizeof(*grown));
+    struct extent *grown, *taker;
 
+    if (!has_room(isolation, extent, &taker))
+        return take_in(taker, extent);
+    grown = reallocarray(isolation->extents, isolation->n_extents + 1, sizeof(*grown));
     if (!grown)
         return -ENOMEM;
     isolation->extents = grown;
@@ -177,9 +250,12 @@ static int append_extent(struct override *isolation, const struct extent *extent
 int isolation_add_extent(struct override *isolation, const struct extent *extent)
 {
     for (size_t i = 0; i < isolation->n_extents; i++) {
-        if (extent_includes(&isolation->extents[i], extent) &&
-            extent_includes(extent, &isolation->extents[i]))
-            return 0;
+        struct extent *there = &isolation->extents[i];
+
+        if (!extent_includes(there, extent) || !(there->apart || extent_includes(extent, there)))
+            continue;
+        there->apart |= extent->apart;
+        return 0;
     }
     return append_extent(isolation, extent);
 }
@@ -213,6 +289,7 @@ static int follow_networks(struct override *isolation, size_t number, const stru
             .n_interfaces = zone->n_interfaces,
             .networks = extent->networks,
             .n_networks = extent->n_networks,
+            .apart = extent->apart,
         };
 
         if (shares_addresses(&addresses, zone) && !is_held(isolation, &moved))
@@ -304,6 +381,7 @@ static int add_reach(struct isolations *isolations, const struct override *isola
         return r;
     reach = &isolations->reaches[isolations->n_reaches++];
     *reach = (struct reach){.isolation = isolation,
+                            .apart = extent->apart,
                             .zones = calloc(policy->n_zones + 1, sizeof(*reach->zones))};
     if (!reach->zones)
         return -ENOMEM;
@@ -379,8 +457,8 @@ const struct override *isolations_cut(const struct isolations *isolations, const
     for (size_t i = 0; i < isolations->n_reaches; i++) {
         const struct reach *reach = &isolations->reaches[i];
 
-        if (((is_within(reach, from) && is_outside(reach, to)) ||
-             (is_outside(reach, from) && is_within(reach, to))) &&
+        if (((is_within(reach, from) && (reach->apart || is_outside(reach, to))) ||
+             ((reach->apart || is_outside(reach, from)) && is_within(reach, to))) &&
             !is_kept(reach->isolation, flow))
             return reach->isolation;
     }

@@ -12,8 +12,14 @@ int isolation_extend(struct override *isolation, const struct policy *policy);
 /* A copy with this extended. The caller clears it by record_clear(). Returns 0 or -ENOMEM. */
 int isolation_in_policy(const struct override *isolation, const struct policy *policy,
                         struct override *ret_copy);
-/* Adds a copy of the extent, if there is none like it. Returns 0 or -ENOMEM. */
+/*
+ * Adds a copy of the extent, if there is none like it. Each costs every packet some lookups, and
+ * each change of the policy may bring one, so beyond EXTENTS_MAX those of `any` and those of
+ * networks are merged into one each, which cuts off all that they did and more. Returns 0 or
+ * -ENOMEM; after an error the isolation may be cleared only.
+ */
 int isolation_add_extent(struct override *isolation, const struct extent *extent);
+#define EXTENTS_MAX 16
 /* The addresses of its networks; the caller frees them, also after an error. Returns 0 or -ENOMEM.
  */
 int extent_addresses(const struct extent *extent, struct address_set *addresses);
@@ -22,7 +28,8 @@ void address_set_clear(struct address_set *set);
 /*
  * What the isolations cut off of the zones of one policy (isolation_extend()). A packet is cut off
  * if exactly one of its ends lies in an extent and its flow is not kept: what stays within the
- * extent goes on. The gateway is in no extent, so a zone that is isolated is cut off from it too.
+ * extent goes on, unless it is `apart`. The gateway is in no extent, so a zone that is isolated is
+ * cut off from it too.
  */
 struct isolations;
 /* It borrows both; `overrides` may be NULL: there are none. Returns 0 or -ENOMEM. */

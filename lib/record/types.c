@@ -32,6 +32,7 @@ static const struct record_field extent_fields[] = {
     RECORD_LIST(TEXTS, struct extent, whole, .least = 1),
     RECORD_LIST(TEXTS, struct extent, networks, .least = 1),
     RECORD_FIELD(BOOL, struct extent, any),
+    RECORD_FIELD(BOOL, struct extent, apart, .optional = true),
 };
 
 static const char *check_extent(const void *record)

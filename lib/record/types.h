@@ -55,6 +55,8 @@ struct extent {
     char **networks; /* as range_format() writes them */
     size_t n_networks;
     bool any; /* they are what no other zone had, and are not followed to other interfaces */
+    /* Several that were merged: what is in it is cut off from each other, too. */
+    bool apart;
 };
 
 /* Somebody who made an isolation, or made it stricter. */

@@ -9,7 +9,8 @@
  * for neighbour discovery.
  *
  * What is isolated is what the isolation holds, and what the zone of its name is in this policy.
- * Each of these extents has sets and rules of its own: what stays within one of them goes on.
+ * Each of these extents has sets and rules of its own: what stays within one of them goes on. Where
+ * several had to be merged, nothing within goes on.
  */
 
 #include "ruleset/isolation.h"
@@ -149,7 +150,7 @@ static void cut(const struct isolation *isolation, const struct statement *ends,
     compiler_rule_list(isolation->compiler, statements, n_ends + 3);
 }
 
-/* One end lies in the extent and the other does not. */
+/* Any end lies in the extent, or one does and the other does not. */
 static void cut_forward(const struct isolation *isolation)
 {
     char name[ISOLATION_NAME_MAX];
@@ -162,7 +163,10 @@ static void cut_forward(const struct isolation *isolation)
                 statement_lookup(FIELDS(FIELD_OIFNAME, destination_field(family)), is_source, name),
             };
 
-            cut(isolation, ends, ELEMENTS_OF(ends));
+            if (isolation->extent->apart)
+                cut(isolation, is_source ? &ends[0] : &ends[1], 1);
+            else
+                cut(isolation, ends, ELEMENTS_OF(ends));
         }
     }
 }
@@ -268,6 +272,17 @@ static void note_end(struct compiler *compiler, const struct override *override)
     compiler_counter(compiler, name);
 }
 
+/* `isolated/ZONE/apart/NUMBER`: the same for an extent that was merged. */
+static void note_apart(const struct isolation *isolation)
+{
+    char name[CHAIN_NAME_MAX];
+
+    snprintf(name, sizeof(name), RULESET_ISOLATED "%s" RULESET_APART "%zu",
+             isolation->override->name, isolation->number);
+    if (isolation->extent->apart)
+        compiler_counter(isolation->compiler, name);
+}
+
 static void add_sets(struct compiler *compiler, const struct extents *extents)
 {
     for (size_t i = 0; i < extents->n_copies; i++) {
@@ -281,6 +296,7 @@ static void add_sets(struct compiler *compiler, const struct extents *extents)
     for (size_t i = 0; i < extents->n_isolations; i++) {
         cleanup_(address_set_clear) struct address_set addresses = {0};
 
+        note_apart(&extents->isolations[i]);
         if (compiler->error == 0)
             compiler->error = extent_addresses(extents->isolations[i].extent, &addresses);
         for (enum family family = 0; family < FAMILIES; family++)

@@ -16,13 +16,15 @@
  * RULESET_ISOLATED and the zone; if it ends, another one with RULESET_UNTIL and the end in seconds
  * since 1970 after that; for each of its extents the sets of isolation_set_name(), with an
  * interface and addresses in each element, of which all addresses stand for a `whole` interface;
- * and a set `…/kept` with the marks of kept flows, whose comments are their names and contents. A
- * suspension leaves a counter RULESET_SUSPENSION with the name of its flow, for each content one
- * with `/` and the content after that, and for each other name one with RULESET_NAME and the name.
+ * for one that is `apart` a counter with RULESET_APART and the number of the extent; and a set
+ * `…/kept` with the marks of kept flows, whose comments are their names and contents. A suspension
+ * leaves a counter RULESET_SUSPENSION with the name of its flow, for each content one with `/` and
+ * the content after that, and for each other name one with RULESET_NAME and the name.
  */
 #define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
 #define RULESET_UNTIL "/until/"
+#define RULESET_APART "/apart/"
 #define RULESET_SUSPENSION "suspension/"
 #define RULESET_NAME "/name/"
 

@@ -16,6 +16,7 @@
 #include "daemon/change/apply.h"
 #include "daemon/change/confirm.h"
 #include "daemon/change/override.h"
+#include "policy/isolations.h"
 #include "sandbox.h"
 #include "subject.h"
 #include "wires.h"
@@ -152,6 +153,15 @@ static void forget_state(void)
     ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
 }
 
+static struct override *isolation_of_a(void)
+{
+    struct override *isolation = (struct override *)overrides_find(
+        &subject.gateway->state.overrides, OVERRIDE_ISOLATION, "a");
+
+    ck_assert_ptr_nonnull(isolation);
+    return isolation;
+}
+
 static void come_back(enum way way)
 {
     if (way == WAY_STAY)
@@ -276,6 +286,57 @@ START_TEST(what_is_within_and_what_is_outside_goes_on)
 }
 END_TEST
 
+#define NET_A_BOTH "[10.1.0.0/16, 10.2.0.0/16, 'fd00:1::/32', 'fd00:2::/32']"
+#define C_TO_B                                                                                     \
+    ZONE_B ZONE("c", "c0", "[10.4.0.0/16, 'fd00:4::/32']") "flows:\n" FLOW("f", "c", "b",          \
+                                                                           "udp/7001")
+
+/* Of what the kernel knows of the isolation the last extent alone is merged. */
+static void check_held(void)
+{
+    cleanup_(held_clear) struct held held = {0};
+    const struct override *isolation;
+
+    ck_assert_int_eq(enforcement_read_held(subject.gateway->enforcement, &held), 0);
+    isolation = overrides_find(&held.closings, OVERRIDE_ISOLATION, "a");
+    ck_assert_uint_eq(isolation->n_extents, EXTENTS_MAX);
+    for (size_t i = 0; i < isolation->n_extents; i++)
+        ck_assert_int_eq(isolation->extents[i].apart, i == EXTENTS_MAX - 1);
+}
+
+/* So many policies moved the zone that what it was is held as one: nothing within that goes on, and
+ * it stays cut off from all others. */
+START_TEST(merged_extents_cut_off_more)
+{
+    static const char last[] = HEAD "  a: { class: other, interfaces: [a0, a1], intra: allow, "
+                                    "networks: " NET_A_BOTH " }\n" C_TO_B;
+    char text[1024];
+
+    begin(last);
+    ck_assert(passes_from(WIRE_A, WIRE_A_OTHER, 7001));
+    for (int i = 0; i < EXTENTS_MAX + 2; i++) {
+        snprintf(text, sizeof(text),
+                 HEAD "  a: { class: other, interfaces: [n%d], networks: " NET_A_BOTH " }\n" C_TO_B,
+                 i);
+        apply(text);
+        if (i == 0)
+            isolate(&tanaka, "a", 0, NULL);
+    }
+    apply(last);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(isolation_of_a()->n_extents, EXTENTS_MAX);
+        check_held();
+        ck_assert(!passes_from(WIRE_A, WIRE_A_OTHER, 7001));
+        ck_assert(!passes_from(WIRE_A, WIRE_B, 7001));
+        ck_assert(passes_from(WIRE_C, WIRE_B, 7001));
+        come_back((enum way)_i);
+    }
+    release(_i == WAY_STATE_LOST ? &sato : &suzuki, "a");
+    ck_assert(passes_from(WIRE_A, WIRE_A_OTHER, 7001));
+    end();
+}
+END_TEST
+
 START_TEST(a_kept_flow_is_what_it_was)
 {
     begin(BASE FLOW("bk", "ha", "hb", "udp/7001"));
@@ -345,15 +406,6 @@ END_TEST
 
 /* Where the kernel holds the table. */
 static const enum way without_boot[] = {WAY_RESTART, WAY_STATE_LOST};
-
-static struct override *isolation_of_a(void)
-{
-    struct override *isolation = (struct override *)overrides_find(
-        &subject.gateway->state.overrides, OVERRIDE_ISOLATION, "a");
-
-    ck_assert_ptr_nonnull(isolation);
-    return isolation;
-}
 
 /* As if the disk had not heard of the last isolation when the daemon ended. */
 static void come_back_with_end(enum way way, usec_t until)
@@ -653,6 +705,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, what_the_zone_became_stays_cut_off, 0, N_WAYS);
     tcase_add_test(tests, a_wire_stays_cut_off_with_other_addresses);
     tcase_add_test(tests, what_is_within_and_what_is_outside_goes_on);
+    tcase_add_loop_test(tests, merged_extents_cut_off_more, 0, N_WAYS);
     tcase_add_loop_test(tests, a_kept_flow_is_what_it_was, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, a_kept_flow_comes_back, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, stricter, 0, 2);

@@ -193,6 +193,73 @@ START_TEST(an_extent_is_held_once)
 }
 END_TEST
 
+/* The wires and the networks of a zone, which differ from policy to policy. */
+static void read_zone(struct reading *reading, int n, const char *networks)
+{
+    char text[512];
+
+    snprintf(
+        text, sizeof(text),
+        "segd: 1\nzones:\n"
+        "  a: { class: other, interfaces: [w%d], networks: [%s] }\n"
+        "  c: { class: other, interfaces: [v%d], networks: [10.9.%d.0/24] }\n" B FLOW("f", "tcp/1"),
+        n, networks, n, n);
+    read_valid(reading, text);
+}
+
+static struct isolation_end end_at(const struct policy *policy, const char *zone)
+{
+    return (struct isolation_end){
+        .zone = (size_t)(policy_zone_named(policy, zone) - policy->zones),
+    };
+}
+
+/* Whether the isolations cut off all that a flow could approve from zone to zone. */
+static bool cuts(const struct policy *policy, const char *from, const char *to)
+{
+    cleanup_(isolations_freep) struct isolations *isolations = NULL;
+    const struct isolation_end ends[] = {end_at(policy, from), end_at(policy, to)};
+
+    ck_assert_int_eq(isolations_new(&overrides, policy, &isolations), 0);
+    return isolations_cut(isolations, find_flow(policy, "f"), &ends[0], &ends[1]);
+}
+
+/* A hundred policies, each of which has the zone on another wire (with other networks, too, or with
+ * all that others do not have), and then those of before once more. */
+START_TEST(extents_are_bounded_and_only_grow)
+{
+    struct override *isolation = add(OVERRIDE_ISOLATION, "a");
+    char text[64];
+
+    for (int i = 0; i < 120; i++) {
+        snprintf(text, sizeof(text), "10.1.%d.0/24", i % 100);
+        read_zone(&new, i % 100, _i == 0 ? "10.1.0.0/16" : _i == 1 ? text : "any");
+        ck_assert_int_eq(closings_carry(&overrides, NULL, new.policy), 0);
+        ck_assert_uint_le(isolation->n_extents, EXTENTS_MAX);
+        ck_assert(cuts(new.policy, "a", "b"));
+        ck_assert(!cuts(new.policy, "c", "b"));
+        reading_clear(&new);
+    }
+    ck_assert_uint_eq(isolation->n_extents, EXTENTS_MAX);
+
+    /* All wires of all of them are cut off under a policy that calls them otherwise. */
+    read_valid(&new, "segd: 1\nzones:\n"
+                     "  x: { class: other, interfaces: [w60, w99], networks: [10.8.0.0/16] }\n"
+                     "  y: { class: other, interfaces: [w50], networks: [10.7.0.0/16] }\n"
+                     "  z: { class: other, interfaces: [w3], networks: [10.6.0.0/16] }\n" B
+                     "  f: { from: x, to: b, services: [tcp/1] }\n");
+    ck_assert(cuts(new.policy, "x", "b"));
+    ck_assert(cuts(new.policy, "y", "b"));
+    ck_assert(cuts(new.policy, "b", "y"));
+    ck_assert(cuts(new.policy, "z", "b"));
+    ck_assert(cuts(new.policy, "z", "x"));
+    /* Those that were merged are cut off from each other. */
+    ck_assert(cuts(new.policy, "x", "y"));
+    ck_assert(cuts(new.policy, "y", "y"));
+    ck_assert(!cuts(new.policy, "z", "z"));
+}
+END_TEST
+
 /* What the kernel holds, of a state that knows it under another name, and of one that does not. */
 START_TEST(what_the_kernel_holds_is_adopted_once)
 {
@@ -261,6 +328,7 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(courses));
     tcase_add_test(tests, names_that_were_kept_get_their_contents);
     tcase_add_test(tests, an_extent_is_held_once);
+    tcase_add_loop_test(tests, extents_are_bounded_and_only_grow, 0, 3);
     tcase_add_loop_test(tests, what_the_kernel_holds_is_adopted_once, 0, 2);
     tcase_add_loop_test(tests, flows_overlap_where_a_packet_lies_in_both, 0,
                         (int)ELEMENTS_OF(boxes));
