@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/overlap.h"
 #include "base/instant.h"
+#include "base/text_list.h"
 #include "daemon/change/incident.h"
 #include "daemon/change/kept.h"
 #include "daemon/change/transaction.h"
@@ -194,6 +196,47 @@ static usec_t span_end(usec_t span)
     return span > 0 ? whole_second(calendar_now() + span + USEC_PER_SEC - 1) : USEC_NEVER;
 }
 
+/* Keeps a flow besides those that were named. */
+static int keep_too(struct override *isolation, const struct flow *flow)
+{
+    char content[FLOW_CONTENT_TEXT_MAX];
+    int r;
+
+    flow_content_format(flow->digest, content);
+    if (isolation->n_keep >= ISOLATION_KEEP_MAX ||
+        text_list_has(isolation->keep_ids, isolation->n_keep_ids, content))
+        return 0;
+    r = text_list_add(&isolation->keep, &isolation->n_keep, flow->name);
+    return r < 0 ? r : text_list_add(&isolation->keep_ids, &isolation->n_keep_ids, content);
+}
+
+/*
+ * Whoever keeps a flow means the packets that it approves, and flows before it in the policy may
+ * own some of them: those that it covers go on too. A policy that cannot be read is no reason not
+ * to isolate.
+ */
+static int keep_covered(const struct gateway *gateway, struct override *isolation)
+{
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    cleanup_(policy_freep) struct policy *policy = NULL;
+    cleanup_(outcome_clear) struct outcome ignored = {0};
+    size_t n_named = isolation->n_keep;
+    int r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, &policy);
+
+    if (r != 0)
+        return r == -ENOMEM ? r : 0;
+    for (size_t i = 0; r >= 0 && i < n_named; i++) {
+        const struct flow *named = policy_flow_named(policy, isolation->keep[i]);
+
+        for (size_t j = 0; r >= 0 && named && j < policy->n_flows; j++) {
+            r = policy->flows[j].enabled ? flow_covers(policy, named, &policy->flows[j]) : 0;
+            if (r > 0)
+                r = keep_too(isolation, &policy->flows[j]);
+        }
+    }
+    return r < 0 ? r : 0;
+}
+
 /* What an isolation of the target's zone holds: the flows that it keeps, with their contents, and
  * what the zone is. */
 static int hold_zone(const struct gateway *gateway, const struct target *target,
@@ -221,7 +264,10 @@ static int hold_zone(const struct gateway *gateway, const struct target *target,
         if (!isolation->keep[i] || !isolation->keep_ids[i])
             return -ENOMEM;
     }
-    return isolation_extend(isolation, enforcement_outline(gateway->enforcement));
+    r = n_keep > 0 ? keep_covered(gateway, isolation) : 0;
+    if (r == 0)
+        r = isolation_extend(isolation, enforcement_outline(gateway->enforcement));
+    return r;
 }
 
 int change_isolate(struct gateway *gateway, const struct actor *actor, const char *zone,

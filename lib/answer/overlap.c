@@ -103,3 +103,79 @@ int flows_overlap(const struct policy *policy, const struct flow *flow,
     }
     return r;
 }
+
+static bool range_is_covered(const struct policy *policy, const struct flow *flow,
+                             const struct service_range *range)
+{
+    for (size_t i = 0; i < flow->n_services; i++) {
+        const struct service *service = &policy->services[flow->services[i]];
+
+        for (size_t j = 0; j < service->n_ranges; j++) {
+            const struct service_range *r = &service->ranges[j];
+
+            if ((r->families[FAMILY_IPV4] || !range->families[FAMILY_IPV4]) &&
+                (r->families[FAMILY_IPV6] || !range->families[FAMILY_IPV6]) &&
+                r->protocol_first <= range->protocol_first &&
+                r->protocol_last >= range->protocol_last && r->port_first <= range->port_first &&
+                r->port_last >= range->port_last)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool services_are_covered(const struct policy *policy, const struct flow *flow,
+                                 const struct flow *other)
+{
+    for (size_t i = 0; i < other->n_services; i++) {
+        const struct service *service = &policy->services[other->services[i]];
+
+        for (size_t j = 0; j < service->n_ranges; j++) {
+            if (!range_is_covered(policy, flow, &service->ranges[j]))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the end of the other flow, towards this zone, lies in the end of the flow. */
+static int end_is_covered(const struct policy *policy, const struct flow *flow,
+                          const struct flow *other, const struct flow_end *end, bool is_source,
+                          size_t towards)
+{
+    const struct flow_end *ends = is_source ? flow->from : flow->to;
+    size_t i = 0, n = is_source ? flow->n_from : flow->n_to;
+    int r = 1;
+
+    while (i < n && ends[i].zone != end->zone)
+        i++;
+    if (i == n)
+        return 0;
+    for (enum family family = 0; r > 0 && family < FAMILIES; family++) {
+        cleanup_(range_set_clear) struct range_set a = {0};
+        cleanup_(range_set_clear) struct range_set b = {0};
+
+        r = policy_end_addresses(policy, flow, &ends[i], is_source, towards, family, &a);
+        if (r == 0)
+            r = policy_end_addresses(policy, other, end, is_source, towards, family, &b);
+        if (r == 0)
+            r = range_set_includes(&a, &b);
+    }
+    return r;
+}
+
+int flow_covers(const struct policy *policy, const struct flow *flow, const struct flow *other)
+{
+    int r = services_are_covered(policy, flow, other);
+
+    for (size_t i = 0; r > 0 && i < other->n_from; i++) {
+        for (size_t j = 0; r > 0 && j < other->n_to; j++) {
+            const struct flow_end *from = &other->from[i], *to = &other->to[j];
+
+            r = end_is_covered(policy, flow, other, from, true, to->zone);
+            if (r > 0)
+                r = end_is_covered(policy, flow, other, to, false, from->zone);
+        }
+    }
+    return r;
+}

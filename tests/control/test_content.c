@@ -355,6 +355,31 @@ START_TEST(a_kept_flow_is_what_it_was)
 }
 END_TEST
 
+/* `w` is kept, and others own packets that it approves: of `n` it covers all, of `p` a part. */
+START_TEST(what_a_kept_flow_covers_goes_on)
+{
+    static const char policy[] = BASE FLOW("n", "ha", "hb", "udp/7001")
+        FLOW("p", "ha", "b", "udp/7005-7008") FLOW("w", "a", "b", "udp/7001-7006");
+
+    begin(policy);
+    isolate(&tanaka, "a", 0, "w");
+    for (int i = 0; i < 2; i++) {
+        ck_assert(passes(7001));
+        ck_assert(passes(7003));
+        ck_assert(!passes(7005));
+        ck_assert(!passes(7008));
+        come_back((enum way)_i);
+    }
+    /* Who keeps less ends that. */
+    isolate(&suzuki, "a", 0, "n");
+    ck_assert(passes(7001));
+    ck_assert(!passes(7003));
+    isolate(&suzuki, "a", 0, "p");
+    ck_assert(!passes(7001));
+    end();
+}
+END_TEST
+
 /* A policy without the flow, and a start in it, are no reason to forget that it was kept. */
 START_TEST(a_kept_flow_comes_back)
 {
@@ -706,6 +731,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_wire_stays_cut_off_with_other_addresses);
     tcase_add_test(tests, what_is_within_and_what_is_outside_goes_on);
     tcase_add_loop_test(tests, merged_extents_cut_off_more, 0, N_WAYS);
+    tcase_add_loop_test(tests, what_a_kept_flow_covers_goes_on, 0, N_WAYS);
     tcase_add_loop_test(tests, a_kept_flow_is_what_it_was, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, a_kept_flow_comes_back, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, stricter, 0, 2);

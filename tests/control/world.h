@@ -131,7 +131,7 @@ struct closing {
     char reason[WORLD_NAME_SIZE];        /* finds it again in the daemon's own list */
     struct span extents[WORLD_HELD_MAX]; /* of an isolation */
     size_t n_extents;
-    struct held_content keep[4]; /* FIRM or PERHAPS */
+    struct held_content keep[WORLD_FLOWS_MAX]; /* FIRM or PERHAPS */
     size_t n_keep;
     unsigned makers;                        /* bits of people */
     int64_t end;                            /* the hour from which it is open again */

@@ -480,25 +480,51 @@ static void intersect_keep(struct closing *closing, const struct held_content *k
     closing->n_keep = n;
 }
 
+static bool lies_in(const struct content *content, const struct content *other)
+{
+    return !content->none && !other->none && !(content->from & ~other->from) &&
+           !(content->to & ~other->to) && content->first >= other->first &&
+           content->last <= other->last;
+}
+
+/* The contents of these flows and of those that they cover. */
+static size_t find_kept(const struct policy_model *policy, const char *const *keep, size_t n_keep,
+                        struct held_content kept[WORLD_FLOWS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->n_flows; i++) {
+        struct content content = content_of(&policy->flows[i]);
+        bool is_kept = false;
+
+        for (size_t j = 0; j < n_keep; j++) {
+            struct content named = content_of(world_flow((struct policy_model *)policy, keep[j]));
+
+            is_kept |= strcmp(policy->flows[i].name, keep[j]) == 0 || lies_in(&content, &named);
+        }
+        if (is_kept)
+            kept[n++] = (struct held_content){content, HOLD_FIRM};
+    }
+    return n;
+}
+
 void model_isolate(struct world *world, int person, const char *zone, const char *const *keep,
                    size_t n_keep, int64_t end, const char *reason)
 {
     struct closing *closing = model_find_isolation(world, zone);
     const struct zone_model *cut = world_zone(&world->policy, zone);
-    struct held_content kept[4];
+    struct held_content kept[WORLD_FLOWS_MAX];
+    size_t n_kept = find_kept(&world->policy, keep, n_keep, kept);
 
-    ck_assert_uint_le(n_keep, ELEMENTS_OF(kept));
-    for (size_t i = 0; i < n_keep; i++)
-        kept[i] = (struct held_content){content_of(world_flow(&world->policy, keep[i])), HOLD_FIRM};
     if (closing) {
-        intersect_keep(closing, kept, n_keep);
+        intersect_keep(closing, kept, n_kept);
         if (closing->end < end)
             closing->end = end;
     } else {
         closing = add_closing(world, CLOSING_ISOLATION, reason);
         add_name(closing, zone, HOLD_FIRM);
-        memcpy(closing->keep, kept, n_keep * sizeof(kept[0]));
-        closing->n_keep = n_keep;
+        memcpy(closing->keep, kept, n_kept * sizeof(kept[0]));
+        closing->n_keep = n_kept;
         closing->end = end;
     }
     closing->makers |= BIT(person);
@@ -649,7 +675,8 @@ static void count_flows(const struct world *world, const struct packet *packet, 
     }
 }
 
-/* A grant that a flow covers is not needed and lapses, and a suspension of that flow stops it too.
+/* A grant that a flow covers is not needed and left out, and a suspension of that flow stops it
+ * too.
  */
 static bool may_lapse(const struct world *world, const struct packet *packet)
 {

@@ -319,6 +319,34 @@ START_TEST(flows_overlap_where_a_packet_lies_in_both)
 }
 END_TEST
 
+static const struct {
+    const char *from, *to, *services;
+    bool covered; /* by `from office to [server, gateway], tcp/1-443 and any udp` */
+} parts[] = {
+    {"pc", "web", "tcp/443", true},           {"office", "server", "[tcp/1-443, udp/53]", true},
+    {"office", "server", "tcp/1-444", false}, {"office", "server", "any", false},
+    {"[pc, world]", "web", "tcp/443", false}, {"office", "[web, world]", "tcp/443", false},
+    {"web", "pc", "tcp/443", false},          {"pc", "gateway", "tcp/22", true},
+    {"gateway", "web", "tcp/22", false},
+};
+
+START_TEST(flow_covers_what_lies_in_it)
+{
+    char text[2048];
+
+    snprintf(text, sizeof(text),
+             ZONES HOSTS "flows:\n"
+                         "  o: { from: %s, to: %s, services: %s }\n"
+                         "  f: { from: office, to: [server, gateway], services: [tcp/1-443, "
+                         "udp/any], expires: 2020-01-01 }\n",
+             parts[_i].from, parts[_i].to, parts[_i].services);
+    read_valid(&old, text);
+    ck_assert_int_eq(
+        flow_covers(old.policy, find_flow(old.policy, "f"), find_flow(old.policy, "o")),
+        parts[_i].covered);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, NULL, tear_down);
@@ -330,6 +358,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, an_extent_is_held_once);
     tcase_add_loop_test(tests, extents_are_bounded_and_only_grow, 0, 3);
     tcase_add_loop_test(tests, what_the_kernel_holds_is_adopted_once, 0, 2);
+    tcase_add_loop_test(tests, flow_covers_what_lies_in_it, 0, (int)ELEMENTS_OF(parts));
     tcase_add_loop_test(tests, flows_overlap_where_a_packet_lies_in_both, 0,
                         (int)ELEMENTS_OF(boxes));
 }

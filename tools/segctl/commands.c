@@ -85,7 +85,8 @@ const struct command commands[] = {
      "--reason TEXT [--for TIME] [--keep FLOW]... [--socket PATH] [--json] ZONE",
      "cut a zone off from all others at the next packet, or more strictly than it is",
      HELP_REASON "  --for TIME       release it by itself after this time (2h, 1d)\n"
-                 "  --keep FLOW      a flow that goes on; may be given several times\n" HELP_REMOTE,
+                 "  --keep FLOW      a flow that goes on, and those that it covers; several "
+                 "times\n" HELP_REMOTE,
      .method = &isolate_method},
     {GROUP_CHANGE, "release", "[--reason TEXT] [--alone] [--socket PATH] [--json] ZONE",
      "end an isolation, by somebody who did not isolate the zone",
