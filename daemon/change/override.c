@@ -458,7 +458,7 @@ int change_grant(struct gateway *gateway, const struct actor *actor, const struc
     };
     int r = begin(gateway, &operation, actor, name, wish->reason, ret_outcome, &target);
 
-    target.needs_grants = true;
+    target.needs_grant = true;
     named.name = name;
     if (r == 0)
         r = check_limits(&target.state.overrides, span, ret_outcome);

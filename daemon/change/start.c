@@ -32,6 +32,7 @@
 #include "daemon/log.h"
 #include "daemon/storage.h"
 #include "policy/closings.h"
+#include "ruleset/isolation.h"
 
 static const struct actor boot_actor = {.uid = -1, .name = "boot"};
 
@@ -486,6 +487,16 @@ static int adopt_closings(struct start *start)
     return 0;
 }
 
+/* Whether the kernel knows of the grant. Earlier versions of segd noted none: there it must pass.
+ */
+static bool holds_grant(const struct ruleset *held, const char *grant)
+{
+    char name[sizeof(RULESET_GRANT) + POLICY_NAME_MAX];
+
+    snprintf(name, sizeof(name), RULESET_GRANT "%s", grant);
+    return ruleset_has_counter(held, name) || enforcement_has_live(held, grant);
+}
+
 /* A grant that the kernel does not hold was revoked, or never committed: it does not come back. */
 static void drop_revoked(struct start *start)
 {
@@ -495,8 +506,7 @@ static void drop_revoked(struct start *start)
     for (size_t i = overrides->n_overrides; i-- > 0;) {
         const struct override *override = &overrides->overrides[i];
 
-        if (override->kind != OVERRIDE_GRANT ||
-            enforcement_has_live(start->held.ruleset, override->name) ||
+        if (override->kind != OVERRIDE_GRANT || holds_grant(start->held.ruleset, override->name) ||
             overrides_find(overrides, OVERRIDE_SUSPENSION, override->name))
             continue;
         gateway_audit_later(gateway, &(struct audit_event){

@@ -43,6 +43,6 @@ struct compiled_input target_input(const struct target *target, const struct ove
         .n_texts = target->texts.n_texts,
         .overrides = overrides,
         .generation = target->generation.number,
-        .strict = target->needs_grants,
+        .strict = target->needs_grant ? target->object : NULL,
     };
 }

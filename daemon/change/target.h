@@ -22,7 +22,7 @@ struct target {
     bool is_held;     /* at a start: the table says that it holds this generation */
     bool is_chosen;   /* an operator chose what is enforced already */
     bool keeps_state; /* `state` is what it was */
-    bool needs_grants; /* a grant that does not fit the policy is an error; else it is left out */
+    bool needs_grant; /* that a grant, `object`, does not fit the policy is an error */
 
     struct actor actor;
     const char *action;    /* for the audit log; NULL: the caller writes the entry */

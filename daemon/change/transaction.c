@@ -115,7 +115,7 @@ static int check(struct transaction *transaction)
 
     if (target->content != TARGET_POLICY || target->is_start)
         return 0;
-    if (target->needs_grants)
+    if (target->needs_grant)
         r = prepare_check_grant(transaction->compiled, target->object, &target->state.overrides,
                                 transaction->outcome);
     if (r == 0 && target->is_new)

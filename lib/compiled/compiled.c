@@ -18,6 +18,9 @@
 #include "ruleset/compile.h"
 #include "ruleset/isolation.h"
 
+/* Before the name of a grant in that of its text. */
+#define GRANT_PREFIX "grant "
+
 /* Where the policy is read from: the files of a path, or texts. */
 struct texts {
     const char *path;          /* NULL: the texts */
@@ -50,7 +53,7 @@ static int texts_fill(struct texts *texts, const struct compiled_input *input)
 
         if (override->kind != OVERRIDE_GRANT || !override->text)
             continue;
-        if (asprintf(&name, "grant %s", override->name) < 0)
+        if (asprintf(&name, GRANT_PREFIX "%s", override->name) < 0)
             return -ENOMEM;
         texts->texts[texts->n_texts++] = (struct policy_text){
             .name = name,
@@ -210,6 +213,11 @@ static int try_texts(const struct texts *texts, size_t n, const struct compiled_
     return r < 0 ? r : attempt(&some, &judged, ignored, &compiled);
 }
 
+static bool is_strict(const struct compiled_input *input, const struct policy_text *text)
+{
+    return input->strict && strcmp(text->name + strlen(GRANT_PREFIX), input->strict) == 0;
+}
+
 /* Leaves out each grant that does not fit the policy and the grants before it. Returns 0, with
  * a warning for each in place of what `diagnostics` had; -EBADMSG if the policy itself is wrong; or
  * -errno. */
@@ -224,15 +232,17 @@ static int leave_out_lapsed(struct texts *texts, const struct compiled_input *in
     for (size_t i = texts->n_policy; i < texts->n_texts;) {
         struct policy_text *text = &texts->texts[i];
 
-        r = try_texts(texts, i + 1, input);
+        r = is_strict(input, text) ? 0 : try_texts(texts, i + 1, input);
         if (r == 0) {
             i++;
             continue;
         }
         if (r != -EBADMSG ||
-            diagnostics_add(diagnostics, SEVERITY_WARNING, "grant-lapsed", (struct location){0},
-                            "revoke it, or grant it again in the words of this policy",
-                            "%s does not fit this policy and is left out", text->name) < 0)
+            diagnostics_add(
+                diagnostics, SEVERITY_WARNING, "grant-lapsed", (struct location){0},
+                "it comes back with a policy that it fits; else revoke it, or grant it again in "
+                "the words of this policy",
+                "%s does not fit this policy and is left out", text->name) < 0)
             return r == -EBADMSG ? -ENOMEM : r;
         free((char *)text->name);
         memmove(text, text + 1, (--texts->n_texts - i) * sizeof(*text));
@@ -249,7 +259,7 @@ int compiled_new(const struct compiled_input *input, struct diagnostics *diagnos
 
     if (r == 0)
         r = attempt(&texts, input, diagnostics, &compiled);
-    if (r == -EBADMSG && !input->strict && texts.n_texts > texts.n_policy) {
+    if (r == -EBADMSG && texts.n_texts > texts.n_policy) {
         r = leave_out_lapsed(&texts, input, diagnostics);
         if (r == 0) {
             compiled = compiled_free(compiled);

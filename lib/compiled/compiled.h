@@ -43,9 +43,10 @@ struct compiled_input {
     const char *ipsec_missing;  /* the same of why it does not know IPsec */
     const char *reject_missing; /* the same of why it cannot answer what is refused */
     /* A grant that does not fit this policy (its zone is gone, or a flow of the policy covers it by
-     * now) is an error. Otherwise the grant is left out with the warning `grant-lapsed`, so that no
-     * policy fails because of what an operator granted beside another. */
-    bool strict;
+     * now, suspended or not) is left out with the warning `grant-lapsed`, so that no policy fails
+     * because of what an operator granted beside another. Of the grant of this name it is an error;
+     * NULL: of none. */
+    const char *strict;
     bool rehearsal; /* for rehearsal, see ruleset_compile() */
     /* The last part that is wanted; those after it are NULL. */
     enum { COMPILED_RULESET, COMPILED_DIAGRAM, COMPILED_POLICY } last;

@@ -360,6 +360,20 @@ static void note_suspensions(struct compiler *compiler, const struct overrides *
     }
 }
 
+/* `grant/NAME`: the same for each grant. A revocation is in the kernel before it is on the disk,
+ * and a grant that the policy covers is in no other part of the table. */
+static void note_grants(struct compiler *compiler, const struct overrides *overrides)
+{
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        char name[CHAIN_NAME_MAX];
+
+        if (overrides->overrides[i].kind != OVERRIDE_GRANT)
+            continue;
+        snprintf(name, sizeof(name), RULESET_GRANT "%s", overrides->overrides[i].name);
+        compiler_counter(compiler, name);
+    }
+}
+
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
                       struct ruleset **ret_ruleset)
 {
@@ -374,6 +388,7 @@ int isolation_compile(const struct policy *outline, const struct overrides *over
     if (overrides) {
         compile_isolations(&compiler, overrides);
         note_suspensions(&compiler, overrides);
+        note_grants(&compiler, overrides);
     }
     if (compiler.error < 0)
         return compiler.error;

@@ -19,7 +19,8 @@
  * for one that is `apart` a counter with RULESET_APART and the number of the extent; and a set
  * `…/kept` with the marks of kept flows, whose comments are their names and contents. A suspension
  * leaves a counter RULESET_SUSPENSION with the name of its flow, for each content one with `/` and
- * the content after that, and for each other name one with RULESET_NAME and the name.
+ * the content after that, and for each other name one with RULESET_NAME and the name. A grant
+ * leaves a counter RULESET_GRANT with its name.
  */
 #define RULESET_ISOLATED REASON_NAME_ISOLATED "/"
 #define RULESET_KEPT "/kept"
@@ -27,6 +28,7 @@
 #define RULESET_APART "/apart/"
 #define RULESET_SUSPENSION "suspension/"
 #define RULESET_NAME "/name/"
+#define RULESET_GRANT "grant/"
 
 #define ISOLATION_NAME_MAX 128
 /* The name of the set of an extent, counted from 0. */
@@ -34,9 +36,8 @@ void isolation_set_name(const char *zone, enum family family, size_t extent,
                         char name[ISOLATION_NAME_MAX]);
 
 /*
- * `outline` is that of the policy, with whose marks kept flows are recognised. Without isolations
- * and suspensions the result is an empty ruleset. Returns 0 and a ruleset that the caller owns, or
- * -ENOMEM.
+ * `outline` is that of the policy, with whose marks kept flows are recognised. Without overrides
+ * the result is an empty ruleset. Returns 0 and a ruleset that the caller owns, or -ENOMEM.
  */
 int isolation_compile(const struct policy *outline, const struct overrides *overrides,
                       struct ruleset **ret_ruleset);

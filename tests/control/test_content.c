@@ -99,6 +99,23 @@ static void resume(const char *flow)
     done(change_resume(subject.gateway, &suzuki, flow, NULL, &outcome), &outcome);
 }
 
+static void grant(const char *service)
+{
+    static const char *const from[] = {"a"}, *const to[] = {"b"};
+    const char *const services[] = {service};
+    const struct grant_wish wish = {NULL, from, 1, to, 1, services, 1, "test"};
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+
+    done(change_grant(subject.gateway, &tanaka, &wish, 3600 * USEC_PER_SEC, &outcome), &outcome);
+}
+
+static void take_back(const char *name)
+{
+    cleanup_(outcome_clear) struct outcome outcome = {0};
+
+    done(change_revoke(subject.gateway, &tanaka, name, NULL, &outcome), &outcome);
+}
+
 static enum outcome_kind release(const struct actor *actor, const char *zone)
 {
     cleanup_(outcome_clear) struct outcome outcome = {0};
@@ -531,6 +548,38 @@ START_TEST(a_name_that_carried_it_stays_suspended)
 }
 END_TEST
 
+/* A flow that covers all of it is suspended: the grant opens nothing of that, keeps no other grant
+ * out, and is there when the flow has gone. */
+START_TEST(a_grant_outlives_the_flow_that_covers_it)
+{
+    static const char covered[] = BASE FLOW("w", "a", "b", "udp/7000-7001");
+
+    begin(BASE FLOW("f", "a", "b", "udp/7002"));
+    grant("udp/7001");
+    ck_assert(passes(7001));
+    write_files(covered);
+    apply(covered);
+    suspend("w");
+    ck_assert(!passes(7001));
+    come_back((enum way)_i);
+    ck_assert(!passes(7001));
+    grant("udp/7003");
+    ck_assert(passes(7003));
+    ck_assert(!passes(7001));
+    resume("w");
+    ck_assert(passes(7001));
+    apply(BASE FLOW("f", "a", "b", "udp/7002"));
+    ck_assert(passes(7001));
+
+    write_files(BASE FLOW("f", "a", "b", "udp/7002"));
+    take_back("grant-1");
+    come_back((enum way)_i);
+    ck_assert(!passes(7001));
+    ck_assert(passes(7003));
+    end();
+}
+END_TEST
+
 /* Renamed by a policy that nobody confirms. */
 START_TEST(going_back_opens_nothing)
 {
@@ -741,6 +790,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, swapped_names_change_nothing, 0, N_WAYS);
     tcase_add_loop_test(tests, a_name_that_is_used_again_stays_suspended, 0, N_WAYS);
     tcase_add_loop_test(tests, a_name_that_carried_it_stays_suspended, 0, N_WAYS);
+    tcase_add_loop_test(tests, a_grant_outlives_the_flow_that_covers_it, 0, WAY_STATE_LOST);
     tcase_add_loop_test(tests, going_back_opens_nothing, 0, WAY_STATE_LOST);
     tcase_add_test(tests, an_unconfirmed_policy_goes_back_when_it_can);
     tcase_add_test(tests, a_plan_says_what_becomes_of_closings);

@@ -190,9 +190,9 @@ START_TEST(a_grant_that_is_left_out_covers_nothing)
 }
 END_TEST
 
-START_TEST(strictly_each_grant_must_fit)
+START_TEST(a_grant_that_is_wanted_must_fit)
 {
-    input.strict = true;
+    input.strict = "grant-1";
     input.sctp_missing = grants[_i].sctp_missing;
     add_grant("grant-1", grants[_i].grant);
     ck_assert_int_eq(compile(ZONES HOSTS FLOWS), grants[_i].code ? -EBADMSG : 0);
@@ -203,6 +203,18 @@ START_TEST(strictly_each_grant_must_fit)
                          "grant grant-1");
         ck_assert_uint_eq(mistake->location.line, 3);
     }
+}
+END_TEST
+
+START_TEST(grants_that_do_not_fit_keep_none_out_that_does)
+{
+    input.strict = "grant-2";
+    add_grant("grant-1", GRANT("grant-1", "world", "https"));
+    add_grant("grant-2", GRANT("grant-2", "web", "tcp/23"));
+    ck_assert_int_eq(compile(ZONES HOSTS FLOWS), 0);
+    ck_assert(!has_flow("grant-1"));
+    ck_assert(has_flow("grant-2"));
+    only_diagnostic("grant-lapsed");
 }
 END_TEST
 
@@ -313,7 +325,8 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(grants));
     tcase_add_test(tests, a_grant_is_left_out_of_the_policy_alone_too);
     tcase_add_test(tests, a_grant_that_is_left_out_covers_nothing);
-    tcase_add_loop_test(tests, strictly_each_grant_must_fit, 0, (int)ELEMENTS_OF(grants));
+    tcase_add_test(tests, grants_that_do_not_fit_keep_none_out_that_does);
+    tcase_add_loop_test(tests, a_grant_that_is_wanted_must_fit, 0, (int)ELEMENTS_OF(grants));
     tcase_add_test(tests, a_mistake_of_the_policy_is_told_and_no_grant_is);
     tcase_add_loop_test(tests, answers_need_a_kernel_that_has_them, 0, 3);
     tcase_add_loop_test(tests, the_isolation_part_is_empty_unless_a_zone_is_isolated, 0, 2);
