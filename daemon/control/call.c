@@ -52,7 +52,7 @@ const struct method *call_method(const struct call *call)
 
 bool call_may_run_again(const struct call *call)
 {
-    return call->connection->server->is_worker && call->tries + 1 < CALL_TRIES_MAX;
+    return call->connection->server->is_worker;
 }
 
 bool call_wants_more(const struct call *call)

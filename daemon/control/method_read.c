@@ -178,6 +178,10 @@ int method_verify(struct call *call, const void *parameters, void *userdata)
     (void)parameters;
     if (r == 0)
         r = enforcement_verify(gateway->enforcement, add_difference, &found, &n);
+    /* segd may have committed since the worker began. */
+    if ((r == -EAGAIN || (r == 0 && n > 0)) && call_may_run_again(call) &&
+        !enforcement_is_unchanged(gateway->enforcement))
+        return -ESTALE;
     if (r < 0)
         return method_unreadable(call, r);
     found.reply.ok = n == 0;

@@ -77,10 +77,13 @@ const struct method *call_method(const struct call *call);
 /* The number of the newest connection when the call is made (struct actor, `connection`). */
 uint64_t call_newest_connection(const struct call *call);
 bool call_wants_more(const struct call *call);
-/* In a worker: whether its handler may return -ESTALE, without an answer, to be run by a newer
- * worker that knows what segd knows by then. */
+/* Whether the handler, of a method without parameters, may return -ESTALE without an answer, since
+ * what this worker knows was overtaken. A newer worker then runs it, and in the end the daemon,
+ * where nothing can be overtaken. */
 bool call_may_run_again(const struct call *call);
-#define CALL_TRIES_MAX 8
+/* Workers for one call: of a change, which then fails, and of one that only reads. */
+#define CHANGE_TRIES_MAX 8
+#define READING_TRIES_MAX 3
 /* Replies with the structure that the method's type describes. Returns 0, -ENOMEM, or -ENOBUFS if
  * too many answers wait for this user. A kept call ends in any case: if it cannot be answered, its
  * connection is closed. */

@@ -15,6 +15,7 @@
  * with. Where something else has changed meanwhile, another worker prepares it again.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -415,10 +416,30 @@ static void answer_for(struct call *call, int status)
     call_error(call, "Failed", json_pack("{s:s}", "message", message));
 }
 
+/* Runs the handler without a worker. */
+static void answer_here(struct call *call)
+{
+    struct connection *connection = call->connection;
+    int r;
+
+    assert(!call->method->parameters);
+    r = call_run_handler(call, NULL);
+    /* Once it is answered the call is freed. */
+    if (connection->call == call)
+        call_finish(call, r);
+}
+
 /* What the worker knew was overtaken. */
 static void run_again(struct call *call)
 {
-    if (++call->tries >= CALL_TRIES_MAX) {
+    bool changes = call->method->place == IN_WORKER_CHANGE;
+
+    call->tries++;
+    if (!changes && call->tries >= READING_TRIES_MAX) {
+        answer_here(call);
+        return;
+    }
+    if (changes && call->tries >= CHANGE_TRIES_MAX) {
         call_error(call, "Failed",
                    json_pack("{s:s}", "message",
                              "something else was changed each time while this was prepared; try "

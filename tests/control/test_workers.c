@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "calls.h"
@@ -263,12 +265,43 @@ START_TEST(counters_of_many_flows_are_read_by_two)
 }
 END_TEST
 
+/* Isolates and releases a zone until it is killed, in a process of its own. */
+static pid_t start_changes(const struct segd *segd)
+{
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+        calls_do(segd, "Isolate", json_pack("{s:s, s:s}", "zone", "a", "reason", "test"));
+        calls_do(segd, "Release",
+                 json_pack("{s:s, s:s, s:b}", "zone", "a", "reason", "test", "alone", true));
+    }
+}
+
+/* What segd itself changes meanwhile is no difference, and no reason not to answer. */
+START_TEST(verify_is_of_one_moment)
+{
+    cleanup_(segd_freep) struct segd *segd = segd_start(policy);
+    pid_t changes = start_changes(segd);
+
+    for (int i = 0; i < 50; i++)
+        calls_verify_kernel(segd);
+    kill(changes, SIGKILL);
+    ck_assert_int_eq(waitpid(changes, NULL, 0), changes);
+    ck_assert_int_eq(calls_repairs(segd), 0);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, worker_holds_nobody_up_and_can_do_nothing);
     tcase_add_loop_test(tests, worker_ends_with_segd, 0, 2);
+    tcase_add_test(tests, verify_is_of_one_moment);
     tcase_add_test(tests, worker_tells_of_a_damaged_file);
     tcase_add_test(tests, evidence_holds_nobody_up);
     tcase_add_test(tests, evidence_that_was_not_finished_is_a_finding);
