@@ -45,8 +45,9 @@ struct links_watch *links_watch_free(struct links_watch *watch)
 static bool is_harmless(const char *code)
 {
     static const char *const codes[] = {
-        "forwarding-off",  BYPASS_OTHERS_DROP, "others-mark",      "own-address",  "legacy-tables",
-        "vrf-not-in-zone", "vrf-output",       "alternative-name", "ipsec-policy", "unknown",
+        "forwarding-off", BYPASS_OTHERS_DROP, "others-mark", "own-address",
+        "legacy-tables",  "vrf-not-in-zone",  "vrf-output",  "alternative-name",
+        "ipsec-policy",   "connections-many", "unknown",
     };
 
     for (size_t i = 0; i < ELEMENTS_OF(codes); i++)

@@ -26,6 +26,8 @@
  *   tc-program          a classifier or action of tc is on a zone's interface
  *   forwarding-off      the kernel forwards nothing for a family that the policy has flows for
  *   bridge-netfilter    bridged packets are given to the rules for forwarded ones
+ *   connections-many    the kernel follows 80 % of the connections that it can, or more
+ *   connections-full    it drops new connections, for it can follow no more
  *   source-routes       a sender may choose where the gateway sends its packet on
  *   virtual-servers     IPVS sends packets on that no rule judges
  *   label-routes        MPLS carries packets past the rules

@@ -3,10 +3,12 @@
 /*
  * Settings of the kernel decide too which packets the rules see: whether it forwards at all,
  * whether it gives them packets that a bridge passes on, and whether a sender may choose the way of
- * its packet. A setting of a family or module that the kernel does not have is off.
+ * its packet; and how many connections it follows. A setting of a family or module that the kernel
+ * does not have is off.
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -260,13 +262,52 @@ static int find_bridge_netfilter(struct bypass_search *search)
     return r;
 }
 
+/* A number below /proc/sys/net/netfilter. Returns 0, -ENOENT where the kernel has none, or -errno.
+ */
+static int read_number(const struct bypass_search *search, const char *name, uint64_t *ret_number)
+{
+    char path[PATH_TEXT_MAX];
+    FILE *file;
+    int n;
+
+    snprintf(path, sizeof(path), "%s/sys/net/netfilter/%s", search->proc, name);
+    file = fopen(path, "re");
+    if (!file)
+        return -errno;
+    n = fscanf(file, "%" SCNu64, ret_number);
+    fclose(file);
+    return n == 1 ? 0 : -EIO;
+}
+
+/* The kernel drops the first packet of each connection for which its table has no room, before any
+ * rule is asked. A full table has a little room now and then, as connections end. */
+static int find_full_table(struct bypass_search *search)
+{
+    static const char setting[] = "net.netfilter.nf_conntrack_max";
+    uint64_t count = 0, most = 0;
+    int r = read_number(search, "nf_conntrack_count", &count);
+
+    if (r == 0)
+        r = read_number(search, "nf_conntrack_max", &most);
+    if (r < 0)
+        return r == -ENOENT ? 0 : bypass_add_unknown(search, setting, r);
+    if (most == 0 || count < most / 100 * 80)
+        return 0;
+    if (count < most / 100 * 99)
+        return bypass_add(search, "connections-many", setting,
+                          "more than 80 %% of the %" PRIu64 " connections are open that the kernel "
+                          "can follow (%s); with more than that it drops new ones",
+                          most, setting);
+    return bypass_add(search, "connections-full", setting,
+                      "the %" PRIu64 " connections are open that the kernel can follow (%s): it "
+                      "drops new ones, whatever the policy approves",
+                      most, setting);
+}
+
 int bypass_find_settings(struct bypass_search *search)
 {
     static int (*const finders[])(struct bypass_search *) = {
-        find_forwarding,
-        find_bridge_netfilter,
-        find_redirects,
-        find_source_routes,
+        find_forwarding, find_bridge_netfilter, find_redirects, find_source_routes, find_full_table,
     };
     int r = 0;
 
