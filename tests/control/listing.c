@@ -90,6 +90,7 @@ char *listing_read(void)
     cut(text, "\n\tflags ", "\n");
     cut(text, "chain generation/", " ");
     cut(text, "comment \"grant-", "\"");
+    cut(text, "counter grant/grant-", " ");
     cut(text, " expires ", " \n,");
     cut(text, "timeout ", " \n,");
     cut(text, "packets ", " \n,");
