@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+/* A large policy of a start: prepared by a child, committed here when it has ended. */
+
 #include "daemon/change/apart.h"
 
 #include <errno.h>
