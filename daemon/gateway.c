@@ -92,6 +92,8 @@ struct gateway *gateway_free(struct gateway *gateway)
     for (size_t i = 0; i < gateway->unwritten.n_entries; i++)
         entry_clear(&gateway->unwritten.entries[i]);
     free(gateway->unwritten.entries);
+    for (size_t i = 0; i < gateway->n_incidents; i++)
+        free(gateway->incidents[i].zone);
     agenda_clear(&gateway->agenda);
     policy_texts_clear(&gateway->unkept);
     generation_clear(&gateway->current);

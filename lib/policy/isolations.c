@@ -233,7 +233,7 @@ static int take_in(struct extent *taker, const struct extent *extent)
 
 static int append_extent(struct override *isolation, const struct extent *extent)
 {
-    struct extent *grown, *taker;
+    struct extent *grown, *taker = NULL;
 
     if (!has_room(isolation, extent, &taker))
         return take_in(taker, extent);

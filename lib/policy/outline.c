@@ -167,7 +167,7 @@ int policy_outline(const struct policy *policy, struct policy **ret_outline)
 
     if (r == 0)
         r = policy_outline_in(policy, arena, &outline);
-    if (r < 0)
+    if (r != 0)
         return r;
 
     ((struct policy_store *)outline)->arena = TAKE_PTR(arena);

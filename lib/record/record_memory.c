@@ -19,10 +19,10 @@ void record_clear_field(const struct record_field *field, void *record)
     if (is_owner(field))
         memcpy(&owned, at, sizeof(owned));
 
-    if (field->kind == RECORD_MANY) {
+    if (field->kind == RECORD_MANY && owned) {
         for (size_t i = 0; i < *count_at(field, record); i++)
             record_clear(field->type, owned + i * field->type->size);
-    } else if (field->kind == RECORD_TEXTS) {
+    } else if (field->kind == RECORD_TEXTS && owned) {
         for (size_t i = 0; i < *count_at(field, record); i++)
             free(((char **)(void *)owned)[i]);
     }

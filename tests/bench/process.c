@@ -197,7 +197,7 @@ static int reset_peak(pid_t child)
 static int wait_busy(pid_t daemon, pid_t asking)
 {
     siginfo_t end = {0};
-    double before, now = 0;
+    double before = 0, now = 0;
     int r = read_cpu(daemon, &before);
 
     while (r == 0 && end.si_pid == 0 && now < before + BUSY_MSEC) {

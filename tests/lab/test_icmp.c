@@ -205,6 +205,7 @@ START_TEST(error_from_a_router_outside_does_not_pass)
     struct frame away = wires_udp((enum family)_i, WIRE_A, WIRE_C, PORT);
     struct frame error = wires_icmp((enum family)_i, WIRE_C, WIRE_A, errors[_i][0]);
 
+    ck_assert_int_gt(segd_process(segd), 0);
     wires_pass(lab, WIRE_A, WIRE_B, &request, NULL);
     wires_pass(lab, WIRE_A, WIRE_C, &away, NULL);
     error.destination = request.source;
