@@ -133,7 +133,9 @@ int live_counts_add(struct nftables *nftables, const struct ruleset *ruleset, si
         const size_t n = live.sets[i]->n_elements, first = n * part / n_parts;
         struct set some = *live.sets[i];
 
-        some.elements += first;
+        /* An empty set may have no array. */
+        if (n > 0)
+            some.elements += first;
         some.n_elements = n * (part + 1) / n_parts - first;
         r = nftables_read_known(nftables, RULESET_TABLE, &some, add_element,
                                 &(struct reading){counts, live.sets[i]});

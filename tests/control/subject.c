@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "daemon/change/start.h"
+#include "daemon/change/incident.h"
 #include "sandbox.h"
 
 static void start(struct subject *subject)
@@ -39,9 +40,17 @@ void subject_start(struct subject *subject, const char *policy)
     start(subject);
 }
 
+void subject_stop(struct subject *subject)
+{
+    /* Nobody writes in the folder any more. */
+    if (subject->gateway)
+        incidents_reap(subject->gateway, true);
+    subject->gateway = gateway_free(subject->gateway);
+}
+
 void subject_start_again(struct subject *subject)
 {
-    subject->gateway = gateway_free(subject->gateway);
+    subject_stop(subject);
     start(subject);
 }
 
@@ -49,6 +58,6 @@ void subject_clear(struct subject *subject)
 {
     const char *const arguments[] = {"rm", "-r", subject->folder, NULL};
 
-    gateway_free(subject->gateway);
+    subject_stop(subject);
     ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
 }

@@ -15,5 +15,7 @@ struct subject {
  * Asserts that something is enforced, if only a lockdown. */
 void subject_start(struct subject *subject, const char *policy);
 /* The next process after this one has ended, with the same folder. */
+/* Ends it as an orderly stop does: evidence is complete. */
+void subject_stop(struct subject *subject);
 void subject_start_again(struct subject *subject);
 void subject_clear(struct subject *subject);

@@ -183,7 +183,7 @@ static void come_back(enum way way)
 {
     if (way == WAY_STAY)
         return;
-    subject.gateway = gateway_free(subject.gateway);
+    subject_stop(&subject);
     if (way == WAY_BOOT)
         sandbox_nft("delete table inet segd\n");
     if (way == WAY_STATE_LOST)

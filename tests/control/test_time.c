@@ -544,7 +544,7 @@ START_TEST(clock_of_1970_opens_nothing_that_had_ended)
     go_to(&subject, "2026-11-27T00:00:00Z", false);
 
     for (unsigned boots = 0; boots < 2; boots++) {
-        subject.gateway = gateway_free(subject.gateway);
+        subject_stop(&subject);
         sandbox_nft("delete table inet segd\n");
         set_clock("1970-01-01T00:01:00Z");
         subject_start_again(&subject);
