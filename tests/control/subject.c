@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/change/start.h"
 #include "daemon/change/incident.h"
+#include "daemon/change/start.h"
 #include "sandbox.h"
 
 static void start(struct subject *subject)
