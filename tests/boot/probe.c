@@ -15,13 +15,13 @@
  */
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,19 +141,6 @@ struct test {
     bool arrived[ELEMENTS_OF(probes)];
 };
 
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
-{
-    const char *error = strerror(errno);
-    va_list arguments;
-
-    va_start(arguments, format);
-    fputs("probe: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, ": %s\n", error);
-    va_end(arguments);
-    exit(1);
-}
-
 static void enter(enum place place)
 {
     char path[64];
@@ -162,7 +149,7 @@ static void enter(enum place place)
     snprintf(path, sizeof(path), "/run/netns/%s", places[place].name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-        fail("%s", path);
+        err(1, "%s", path);
     close(fd);
 }
 
@@ -211,10 +198,10 @@ static int open_socket(const struct test *test, enum place place, int type, int 
     fd = socket(test->family == FAMILY_IPV4 ? AF_INET : AF_INET6,
                 type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (fd < 0)
-        fail("a socket in %s", places[place].name);
+        err(1, "a socket in %s", places[place].name);
     if (place == GATEWAY && test->bind &&
         setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, test->bind, (socklen_t)strlen(test->bind)) < 0)
-        fail("a socket of %s", test->bind);
+        err(1, "a socket of %s", test->bind);
     return fd;
 }
 
@@ -235,7 +222,7 @@ static int listener(struct test *test, enum place place, uint16_t port)
     } else {
         fd = open_socket(test, place, SOCK_DGRAM, 0);
         if (bind(fd, (struct sockaddr *)&any, length) < 0)
-            fail("port %u of %s", port, places[place].name);
+            err(1, "port %u of %s", port, places[place].name);
     }
     test->listeners[test->n_listeners++] = (struct listener){place, port, fd};
     return fd;
@@ -256,7 +243,7 @@ static void send_raw(const struct test *test, enum place place, const struct fra
         abort();
     size = frame_write(frame, options, &body, 1, &offset, bytes);
     if (sendto(fd, bytes + 14, size - 14, 0, (struct sockaddr *)&to, length) < 0)
-        fail("a raw packet of %s", places[place].name);
+        err(1, "a raw packet of %s", places[place].name);
     close(fd);
 }
 
@@ -271,7 +258,7 @@ static void send_datagram(int fd, const struct frame *frame, size_t size)
         if (sendto(fd, payload, size, 0, (struct sockaddr *)&to, length) >= 0 || errno == EPERM)
             return;
         if (errno != ECONNREFUSED && errno != EHOSTUNREACH)
-            fail("a datagram");
+            err(1, "a datagram");
     }
 }
 
@@ -346,7 +333,7 @@ static int send_probe(struct test *test, const struct probe *probe, uint32_t tag
         arrives = listener(test, probe->from, ERROR_SOCKET);
         sender = listener(test, probe->from, frame.source_port);
         if (!forbid_fragments(test, sender))
-            fail("a datagram that is not to be cut");
+            err(1, "a datagram that is not to be cut");
         send_datagram(sender, &frame, ETHERNET_MTU - (test->family == FAMILY_IPV4 ? 20 : 40) - 8);
         return arrives;
     }
@@ -383,7 +370,7 @@ static json_t *read_drops(struct test *test)
 
     errno = -client_call(test->client, "GetDrops", NULL, &reply, &error);
     if (errno != 0)
-        fail("GetDrops");
+        err(1, "GetDrops");
     return reply;
 }
 
@@ -504,7 +491,7 @@ int main(int argc, char **argv)
     }
     errno = -client_connect(argv[first], &test.client);
     if (errno != 0)
-        fail("%s", argv[first]);
+        err(1, "%s", argv[first]);
     test.device = argv[first + 1];
     test.family = strcmp(argv[first + 2], "4") == 0 ? FAMILY_IPV4 : FAMILY_IPV6;
     test.overrides = argv + first + 3;

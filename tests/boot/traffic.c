@@ -14,13 +14,13 @@
  */
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -131,19 +131,6 @@ struct traffic {
     struct counter counters[N_KINDS][N_FAMILIES];
 };
 
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
-{
-    const char *error = strerror(errno);
-    va_list arguments;
-
-    va_start(arguments, format);
-    fputs("traffic: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, ": %s\n", error);
-    va_end(arguments);
-    exit(1);
-}
-
 /* The address of a host, in the family that it is written in. */
 static socklen_t address_of(const char *host, uint16_t port, struct sockaddr_storage *ret)
 {
@@ -170,7 +157,7 @@ static int open_socket(const char *host, uint16_t port)
     int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0)
-        fail("a socket at %s port %u", host, port);
+        err(1, "a socket at %s port %u", host, port);
     return fd;
 }
 
@@ -182,7 +169,7 @@ static void enter(enum place place)
     snprintf(path, sizeof(path), "/run/netns/%s", places[place]);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-        fail("%s", path);
+        err(1, "%s", path);
     close(fd);
 }
 
@@ -219,7 +206,7 @@ static void stay_on_one_processor(void)
     CPU_ZERO(&set);
     CPU_SET((size_t)processor, &set);
     if (processor < 0 || sched_setaffinity(0, sizeof(set), &set) < 0)
-        fail("staying on one processor");
+        err(1, "staying on one processor");
 }
 
 static void listen_to_clients(struct traffic *traffic)
@@ -231,7 +218,7 @@ static void listen_to_clients(struct traffic *traffic)
     if (traffic->server < 0 ||
         bind(traffic->server, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(traffic->server, CLIENTS_MAX) < 0)
-        fail("%s", SOCKET_PATH);
+        err(1, "%s", SOCKET_PATH);
 }
 
 static void start(struct traffic *traffic)
@@ -244,7 +231,7 @@ static void start(struct traffic *traffic)
     for (enum family family = 0; family < N_FAMILIES; family++) {
         traffic->forwarding[family] = open(forwarding_paths[family], O_RDONLY | O_CLOEXEC);
         if (traffic->forwarding[family] < 0)
-            fail("%s", forwarding_paths[family]);
+            err(1, "%s", forwarding_paths[family]);
     }
     listen_to_clients(traffic);
     /* The last one entered is where sockets of new connections are opened. */
@@ -254,7 +241,7 @@ static void start(struct traffic *traffic)
 
     traffic->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     if (traffic->timer < 0 || timerfd_settime(traffic->timer, 0, &every, NULL) < 0)
-        fail("a timer");
+        err(1, "a timer");
 }
 
 static void send_one(struct traffic *traffic, enum kind kind, enum family family)
@@ -269,7 +256,7 @@ static void send_one(struct traffic *traffic, enum kind kind, enum family family
         fd = open_socket(hosts[OFFICE][family], traffic->new_port);
     if (sendto(fd, &number, sizeof(number), 0, (struct sockaddr *)&address, length) !=
         sizeof(number))
-        fail("sending `%s`", kinds[kind].name);
+        err(1, "sending `%s`", kinds[kind].name);
     if (kind == NEW)
         close(fd);
     traffic->counters[kind][family].sent++;
@@ -287,7 +274,7 @@ static void settle(struct traffic *traffic)
         if (sendto(traffic->around[OFFICE], &byte, 1, 0, (struct sockaddr *)&address, length) !=
                 1 ||
             recv(traffic->around[CORE], &byte, 1, 0) != 1)
-            fail("the way around the gateway");
+            err(1, "the way around the gateway");
     }
 }
 
@@ -315,7 +302,7 @@ static void receive(struct traffic *traffic, enum place place, enum family famil
             counter->first = traffic->round;
     }
     if (errno != EAGAIN)
-        fail("receiving");
+        err(1, "receiving");
 }
 
 static void note_forwarding(struct traffic *traffic)
@@ -326,7 +313,7 @@ static void note_forwarding(struct traffic *traffic)
         if (traffic->forwarded[family] > 0)
             continue;
         if (pread(traffic->forwarding[family], &value, 1, 0) != 1)
-            fail("%s", forwarding_paths[family]);
+            err(1, "%s", forwarding_paths[family]);
         if (value != '0')
             traffic->forwarded[family] = traffic->round;
     }
@@ -367,7 +354,7 @@ static void answer(const struct traffic *traffic, int fd)
     FILE *file = fdopen(fd, "w");
 
     if (!file)
-        fail("answering");
+        err(1, "answering");
     fprintf(file, "rounds %ju\nstrays %ju\n", (uintmax_t)traffic->round,
             (uintmax_t)traffic->strays);
     for (enum family family = 0; family < N_FAMILIES; family++) {
@@ -394,7 +381,7 @@ static void accept_client(struct traffic *traffic)
     int fd = accept4(traffic->server, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
-        fail("accepting");
+        err(1, "accepting");
     if (read(fd, text, sizeof(text) - 1) <= 0) {
         close(fd);
         return;
@@ -428,7 +415,7 @@ static void notify_ready(void)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&address,
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) != 7)
-        fail("telling systemd");
+        err(1, "telling systemd");
     close(fd);
 }
 
@@ -445,14 +432,14 @@ static void run(struct traffic *traffic)
         uint64_t ticks;
 
         if (poll(events, 2, -1) < 0)
-            fail("waiting");
+            err(1, "waiting");
         if (events[1].revents)
             accept_client(traffic);
         if (!events[0].revents)
             continue;
         /* Rounds that were missed are not made up for. */
         if (read(traffic->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
-            fail("a timer");
+            err(1, "a timer");
         make_round(traffic);
         answer_clients(traffic);
         if (first)
@@ -470,14 +457,14 @@ static int ask(const char *rounds)
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         write(fd, rounds, strlen(rounds)) < 0)
-        fail("%s", SOCKET_PATH);
+        err(1, "%s", SOCKET_PATH);
     while ((length = read(fd, text, sizeof(text))) > 0) {
         fwrite(text, 1, (size_t)length, stdout);
         total += length;
     }
     close(fd);
     if (length < 0 || total == 0)
-        fail("no counters");
+        err(1, "no counters");
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
