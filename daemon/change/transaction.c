@@ -158,11 +158,13 @@ static int run_here(struct gateway *gateway, struct target *target, struct outco
     if (r == 0 && transaction.compiled)
         r = prepared_fill(gateway, target, transaction.old, outcome, &transaction.compiled,
                           &prepared);
-    if (r != 0)
-        return r;
-    if (gateway->handover)
-        return handover_give(gateway, target, &prepared, outcome);
-    return commit_run(gateway, target, &prepared, outcome);
+    if (r == 0)
+        r = gateway->handover ? handover_give(gateway, target, &prepared, outcome)
+                              : commit_run(gateway, target, &prepared, outcome);
+    /* What a child has staged goes with the handover, however the child ends. */
+    if (r != 0 && target->is_new && !gateway->handover)
+        generations_unstage(gateway->generations, target->stage);
+    return r;
 }
 
 int transaction_run(struct gateway *gateway, struct target *target, struct outcome *outcome)

@@ -8,6 +8,7 @@
 #include "calls.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,4 +230,18 @@ void assert_json(const json_t *json, json_t *expected)
     ck_assert_ptr_nonnull(should);
     ck_assert_str_eq(is, should);
     json_decref(expected);
+}
+
+void assert_nothing_staged(const char *state)
+{
+    char path[300];
+    const struct dirent *entry;
+    DIR *folder;
+
+    snprintf(path, sizeof(path), "%s/generations", state);
+    folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    while ((entry = readdir(folder)))
+        ck_assert_msg(!strstr(entry->d_name, "staged"), "%s", entry->d_name);
+    closedir(folder);
 }

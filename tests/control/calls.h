@@ -46,6 +46,9 @@ void calls_verify_kernel(const struct segd *segd);
 /* The same, and that the audit log is whole. */
 void calls_verify(const struct segd *segd);
 
+/* Asserts that nothing in the state folder waits to become a generation. */
+void assert_nothing_staged(const char *state);
+
 /* Sends the call over a connection of its own, which is returned, and does not wait. `more` asks
  * for more than one reply. */
 int calls_send(const struct segd *segd, const char *method, bool more, json_t *parameters);

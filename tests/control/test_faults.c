@@ -480,6 +480,7 @@ START_TEST(no_memory_changes_nothing)
         }
         ck_assert_uint_eq(trial.subject.gateway->current.number, number);
         ck_assert_uint_eq(trial.subject.gateway->state.overrides.n_overrides, n_overrides);
+        assert_nothing_staged(trial.subject.state);
         if (failures % 16 == 1) {
             ck_assert_int_eq(enforcement_verify(trial.subject.gateway->enforcement,
                                                 difference_is_inert, NULL, &n),

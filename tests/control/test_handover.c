@@ -6,7 +6,6 @@
  */
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,21 +78,6 @@ static void answered(int connection, bool well)
     close(connection);
 }
 
-/* Nothing waits to become a generation. */
-static void nothing_is_staged(void)
-{
-    char path[300];
-    const struct dirent *entry;
-    DIR *folder;
-
-    snprintf(path, sizeof(path), "%s/generations", segd_state_path(segd));
-    folder = opendir(path);
-    ck_assert_ptr_nonnull(folder);
-    while ((entry = readdir(folder)))
-        ck_assert_msg(!strstr(entry->d_name, "staged"), "%s", entry->d_name);
-    closedir(folder);
-}
-
 START_TEST(isolation_does_not_wait_for_an_apply)
 {
     pid_t first, second;
@@ -117,7 +101,7 @@ START_TEST(isolation_does_not_wait_for_an_apply)
              json_pack("{s:s, s:s, s:b}", "zone", "a", "reason", "test", "alone", 1));
     ck_assert(passes(7002));
     calls_verify(segd);
-    nothing_is_staged();
+    assert_nothing_staged(segd_state_path(segd));
 }
 END_TEST
 
@@ -129,7 +113,7 @@ START_TEST(client_that_goes_changes_nothing)
     close(connection);
     children_wait_count(segd, 0);
     ck_assert_int_eq(calls_generation(segd), 1);
-    nothing_is_staged();
+    assert_nothing_staged(segd_state_path(segd));
 
     connection = begin(SECOND, 0, &worker);
     go_on(worker);
@@ -148,7 +132,7 @@ START_TEST(worker_that_dies_changes_nothing)
     answered(connection, false);
     ck_assert_int_eq(calls_generation(segd), 1);
     ck_assert(!passes(7002));
-    nothing_is_staged();
+    assert_nothing_staged(segd_state_path(segd));
     calls_verify(segd);
 }
 END_TEST
