@@ -25,6 +25,13 @@ static rlim_t data_size(void)
     return n == 1 ? (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+int child_follow(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    return getppid() == parent ? 0 : -ESRCH;
+}
+
 int child_enter(pid_t daemon, size_t memory, unsigned cpu)
 {
     const struct rlimit data = {data_size() + memory, data_size() + memory};
@@ -37,8 +44,7 @@ int child_enter(pid_t daemon, size_t memory, unsigned cpu)
             errno = 0;
         close(fd);
     }
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_DATA, &data) < 0 ||
-        setrlimit(RLIMIT_CPU, &processor) < 0)
+    if (setrlimit(RLIMIT_DATA, &data) < 0 || setrlimit(RLIMIT_CPU, &processor) < 0)
         return -errno;
-    return getppid() == daemon ? 0 : -ESRCH;
+    return child_follow(daemon);
 }

@@ -4,9 +4,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* In a child that `parent` has just forked: it ends with it. Returns 0, -ESRCH if the parent has
+ * ended already, or -errno. */
+int child_follow(pid_t parent);
 /*
  * In a child that the daemon has just forked: it ends with the daemon, may have `memory` bytes more
  * than it has and `cpu` seconds of the processor, and is ended first where memory is short. Returns
  * 0, -ESRCH if the daemon has ended already, or -errno.
  */
 int child_enter(pid_t daemon, size_t memory, unsigned cpu);
+/* What children may have unless somebody says otherwise. */
+#define CHILD_MEMORY ((size_t)1024 * 1024 * 1024)
+#define CHILD_CPU 60

@@ -5,12 +5,11 @@
 #include "daemon/change/apart.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/child.h"
 #include "daemon/step.h"
 
 /* Bytes of a policy from which on a child is worth its fork. */
@@ -40,8 +39,7 @@ static _Noreturn void prepare(struct gateway *gateway, struct target *target,
                               struct outcome *outcome, apart_run run, struct handover *handover,
                               pid_t parent)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
-        gateway_enter_child(gateway, true) == 0) {
+    if (child_follow(parent) == 0 && gateway_enter_child(gateway, true) == 0) {
         handover_enter(handover, leave, NULL);
         run(gateway, target, outcome);
     }

@@ -5,6 +5,6 @@
 
 /* Reports to the audit log and the journal what time did to the flows of the policy since
  * `gateway->seen`, and sets that to the instant at which the policy was compiled. */
-/* Whether there would be something to tell: 1, 0 or -errno. */
-int happened_something(const struct gateway *gateway, const struct compiled *compiled);
 void happened_tell(struct gateway *gateway, const struct compiled *compiled);
+/* Whether there would be something to report: 1, 0 or -errno. */
+int happened_something(const struct gateway *gateway, const struct compiled *compiled);

@@ -18,10 +18,6 @@
 #include "daemon/child.h"
 #include "daemon/record/evidence.h"
 
-/* What a child may cost beside what segd has. */
-#define CHILD_MEMORY ((size_t)1024 * 1024 * 1024)
-#define CHILD_CPU 60
-
 static void tell(struct gateway *gateway, const char *zone, const char *why)
 {
     findings_report(gateway->findings, "storage", "evidence-incomplete", FINDING_WARNING, zone,

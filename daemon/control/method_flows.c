@@ -11,9 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 #include "base/file.h"
 #include "base/reason.h"
 #include "daemon/change/kept.h"
+#include "daemon/child.h"
 #include "daemon/control/method.h"
 #include "observe/live.h"
 #include "policy/flow_state.h"
@@ -54,7 +53,7 @@ static _Noreturn void send_half(struct gateway *gateway, int fd, pid_t worker)
 {
     struct nftables *nftables = enforcement_nftables(gateway->enforcement);
     struct live_counts counts = {0};
-    int r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != worker ? -ESRCH : 0;
+    int r = child_follow(worker);
 
     if (r == 0)
         r = nftables_enter_child(nftables, true);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "control/varlink.h"
+#include "daemon/child.h"
 #include "record/types.h"
 
 /*
@@ -119,7 +120,7 @@ struct worker_limits {
     unsigned reading; /* seconds in which a client must take something of its answer */
 };
 #define WORKER_LIMITS                                                                              \
-    ((struct worker_limits){.memory = (size_t)1024 * 1024 * 1024, .cpu = 60, .reading = 10})
+    ((struct worker_limits){.memory = CHILD_MEMORY, .cpu = CHILD_CPU, .reading = 10})
 /* Workers at once; those for viewers; those for one user, except root. More calls wait. */
 #define WORKERS_MAX 4
 #define WORKERS_VIEWERS 2

@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/file.h"
 #include "daemon/child.h"
 #include "daemon/control/server_private.h"
 
@@ -51,7 +52,7 @@ struct worker {
     enum role role;
     pid_t pid;
     int fd;       /* of the pipe from it */
-    int answer;   /* of the pipe to it, if it prepares a change; else -1 */
+    int answer;   /* of the socket to it, if it prepares a change; else -1 */
     void *change; /* which it prepares */
     sd_event_source *source;
     char report[REPORT_MAX];
@@ -85,19 +86,6 @@ static int leave_daemon(const struct call *call, pid_t daemon)
     return child_enter(daemon, server->options.limits.memory, server->options.limits.cpu);
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
-
-        if (n < 0)
-            return -errno;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
 /* What segd is to learn and to tell, and that the answer follows. */
 static int write_report(const struct server *server, int fd)
 {
@@ -107,9 +95,9 @@ static int write_report(const struct server *server, int fd)
                   "refused", server->refused);
     char *text = report ? json_dumps(report, JSON_COMPACT) : NULL;
     size_t size = text ? strlen(text) : 0;
-    int r = size < REPORT_MAX - 1 ? write_all(fd, text, size) : 0;
+    int r = size < REPORT_MAX - 1 ? file_write_all(fd, text, size) : 0;
 
-    return r < 0 ? r : write_all(fd, "", 1);
+    return r < 0 ? r : file_write_all(fd, "", 1);
 }
 
 /* Sends as the client reads; one that does not read for so long is given up. */
@@ -162,7 +150,7 @@ static int ask(void *userdata)
     const struct ends *ends = userdata;
     int result;
 
-    if (write_all(ends->report, "\n", 1) < 0 ||
+    if (file_write_all(ends->report, "\n", 1) < 0 ||
         read(ends->answer, &result, sizeof(result)) != sizeof(result))
         _exit(EXIT_BROKEN);
     return result;

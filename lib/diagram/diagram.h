@@ -104,7 +104,8 @@ struct diagram {
  * -EBADMSG  errors were added to `diagnostics`
  * -E2BIG    flows overlap so much that more than DIAGRAM_ROWS_MAX rows would be needed, or more
  *           than DIAGRAM_WORK_MAX steps to find them, or they go by more than DIAGRAM_WAYS_MAX
- * pairs of interfaces; a diagnostic says where -ENOMEM
+ *           pairs of interfaces; a diagnostic says where
+ * -ENOMEM
  */
 #define DIAGRAM_ROWS_MAX ((size_t)4 * 1000 * 1000)
 /* Pairs of interfaces by which packets of flows go, and which are answered: each is an entry of
