@@ -74,29 +74,34 @@ static int keep_address(struct parser *parser, struct location location, const c
     return 0;
 }
 
-/* A line without its end; a NUL or a line break follows. `*ret_end` where no further address can be
- * kept. Returns 0, REPORTED or -ENOMEM. */
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* A line without its end. `*ret_end` where no further address can be kept. Returns 0, REPORTED or
+ * -ENOMEM. */
 static int parse_line(struct parser *parser, struct location location, const char *line,
                       size_t size, bool *ret_end)
 {
-    size_t blank, length;
+    const char *end = line + size, *comment;
     int r = check_line(parser, location, line, size);
 
     if (r != 0 || !parser->list)
         return r;
 
-    blank = strspn(line, " \t");
-    line += blank;
-    location.column += (uint32_t)blank;
-    length = strcspn(line, "#\r\n");
-    while (length > 0 && strchr(" \t", line[length - 1]))
-        length--;
-    if (length == 0)
+    comment = memchr(line, '#', size);
+    end = comment ? comment : end;
+    for (; line < end && is_blank(*line); line++)
+        location.column++;
+    while (end > line && is_blank(end[-1]))
+        end--;
+    if (line == end)
         return 0;
 
     r = check_bounds(parser, location);
     *ret_end = r != 0;
-    return r == 0 ? keep_address(parser, location, line, length) : r;
+    return r == 0 ? keep_address(parser, location, line, (size_t)(end - line)) : r;
 }
 
 static int parse_lines(struct parser *parser, const char *text, size_t size, uint32_t source)
