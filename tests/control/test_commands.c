@@ -256,6 +256,15 @@ START_TEST(a_policy_goes_on_and_back)
 
     type(&scene, &viewer, 0, "diff", "1", "2", NULL);
     reads(&scene, "added    more");
+    type(&scene, &viewer, 0, "show", "--generation", "current", NULL);
+    reads(&scene, "  more:");
+    type(&scene, &viewer, 0, "show", "--generation", "2", "--nftables", NULL);
+    reads(&scene, "table inet segd");
+    type(&scene, &viewer, 0, "show", "--generation", "1", NULL);
+    ck_assert_msg(!strstr(scene.output, "  more:"), "%s", scene.output);
+    type(&scene, &viewer, 1, "show", "--generation", "99", NULL);
+    reads(&scene, "there is no generation 99");
+    type(&scene, &viewer, 2, "show", "--generation", "0", NULL);
     type(&scene, &admin, 0, "apply", path, "--confirm", "10m", NULL);
     reads(&scene, "enforced already: generation 2");
     reads(&scene, "nothing waits to be confirmed");

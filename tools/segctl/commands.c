@@ -29,9 +29,12 @@
 const struct command commands[] = {
     {GROUP_OFFLINE, "check", "[--json] [PATH]",
      "is the policy valid, and does it do what it expects?", HELP_PATH HELP_JSON, .run = run_check},
-    {GROUP_OFFLINE, "show", "[--nftables] [--json] [--policy PATH]",
+    {GROUP_OFFLINE, "show",
+     "[--nftables] [--json] [--policy PATH | --generation N [--socket PATH]]",
      "print the policy in its canonical form",
-     HELP_FILES "  --nftables       print the table that segd gives the kernel for it\n"
+     HELP_FILES "  --generation N   one that segd keeps, as history shows it, without what was\n"
+                "                   granted; or `current`\n" HELP_SOCKET
+                "  --nftables       print the table that segd gives the kernel for it\n"
                 "  --json           print the text within a JSON object\n",
      .run = run_show},
     {GROUP_OFFLINE, "rehearse", "[--at TIME] [--json] [PATH]",

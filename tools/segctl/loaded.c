@@ -216,12 +216,13 @@ static int take_overrides(const struct policy_reply *reply, struct overrides *ov
     return r == -EEXIST ? -EPROTO : r;
 }
 
-static int load(struct loaded *loaded, const json_t *json, struct compiled_input input)
+static int load(struct loaded *loaded, const json_t *json, bool policy_only,
+                struct compiled_input input)
 {
     cleanup_(reply_clear) struct policy_reply reply = {0};
     int r = record_decode_reply(&policy_reply_type, json, &reply);
 
-    if (r == 0)
+    if (r == 0 && !policy_only)
         r = take_overrides(&reply, &loaded->overrides);
     if (r == 0)
         r = diagnostics_new(&loaded->diagnostics);
@@ -249,23 +250,26 @@ static int read_running(const struct command *command, const struct judged *judg
                         const struct compiled_input *input, struct loaded *loaded)
 {
     struct remote remote = {.command = command, .socket = judged->socket, .json = judged->json};
+    const json_int_t generation = (json_int_t)judged->generation;
     cleanup_(json_decrefp) json_t *reply = NULL;
     int exit_code, r;
 
+    if (generation > 0)
+        remote.parameters = json_pack("{s:I}", "generation", generation);
     exit_code = remote_call(&remote, "GetPolicy", &reply);
     if (exit_code == EXIT_UNREACHABLE && !judged->json)
         fputs("  to read policy files without segd: --policy PATH\n", stderr);
     if (exit_code != EXIT_YES)
         return exit_code;
 
-    r = load(loaded, reply, *input);
+    r = load(loaded, reply, judged->policy_only, *input);
     return r < 0 ? fail(&remote, loaded, r) : EXIT_YES;
 }
 
 int running_or_files(const struct command *command, const struct judged *judged,
                      struct loaded *loaded)
 {
-    struct compiled_input input = {.last = COMPILED_DIAGRAM};
+    struct compiled_input input = {.last = judged->ruleset ? COMPILED_RULESET : COMPILED_DIAGRAM};
     struct wall_instant instant;
     int r = instant_read(command, judged->at, &instant, &input);
 

@@ -34,7 +34,10 @@ int loaded_require(struct loaded *loaded, const char *path, const struct compile
 struct judged {
     const char *path; /* of policy files; NULL: the policy that is enforced */
     const char *socket;
-    const char *at; /* a time, or NULL for now */
+    const char *at;      /* a time, or NULL for now */
+    uint64_t generation; /* of those that segd keeps; 0: the one that is enforced */
+    bool policy_only;    /* without the grants and other overrides of now */
+    bool ruleset;        /* compiled to the end */
     bool json;
 };
 

@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
+#include "control/client.h"
 #include "loaded.h"
 #include "ruleset/ruleset.h"
 
@@ -39,35 +42,46 @@ static int show_json(const struct loaded *loaded, bool nftables)
         EXIT_YES);
 }
 
-static int show(const char *path, bool json, bool nftables)
+static int show(const struct command *command, const struct judged *judged)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
-    const struct compiled_input input = {
-        .now = calendar_now(),
-        .last = nftables ? COMPILED_RULESET : COMPILED_DIAGRAM,
-    };
-    int exit_code = loaded_require(&loaded, path, &input, json);
+    int exit_code = running_or_files(command, judged, &loaded);
 
     if (exit_code != EXIT_YES)
         return exit_code;
-    if (json)
-        return show_json(&loaded, nftables);
+    if (judged->json)
+        return show_json(&loaded, judged->ruleset);
 
-    if (print_form(&loaded, nftables, stdout) < 0 || fflush(stdout) != 0) {
+    if (print_form(&loaded, judged->ruleset, stdout) < 0 || fflush(stdout) != 0) {
         perror("segctl show");
         return EXIT_FAILED;
     }
     return EXIT_YES;
 }
 
+/* `current`, or a number as `history` shows it. */
+static bool parse_generation(const char *text, uint64_t *ret_generation)
+{
+    char *end;
+
+    if (strcmp(text, "current") == 0) {
+        *ret_generation = 0;
+        return true;
+    }
+    errno = 0;
+    *ret_generation = strtoull(text, &end, 10);
+    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && errno == 0 &&
+           *ret_generation <= INT64_MAX;
+}
+
 int run_show(const struct command *command, int argc, char **argv)
 {
-    const char *path = POLICY_PATH_DEFAULT;
-    bool json = false, nftables = false;
+    struct judged judged = {.socket = CONTROL_SOCKET_DEFAULT, .policy_only = true};
+    const char *generation = NULL;
     const struct command_option options[] = {
-        {"policy", .text = &path},
-        {"nftables", .flag = &nftables},
-        {"json", .flag = &json},
+        {"policy", .text = &judged.path},      {"generation", .text = &generation},
+        {"nftables", .flag = &judged.ruleset}, {"socket", .text = &judged.socket},
+        {"json", .flag = &judged.json},
     };
     int exit_code;
 
@@ -75,5 +89,12 @@ int run_show(const struct command *command, int argc, char **argv)
         return exit_code;
     if (optind < argc)
         return command_usage(command, "unexpected argument `%s`", argv[optind]);
-    return show(path, json, nftables);
+    if (generation && judged.path)
+        return command_usage(command, "either --generation or --policy");
+    if (generation && !parse_generation(generation, &judged.generation))
+        return command_usage(command, "`%s` is neither `current` nor the number of a generation",
+                             generation);
+    if (!generation && !judged.path)
+        judged.path = POLICY_PATH_DEFAULT;
+    return show(command, &judged);
 }
