@@ -17,6 +17,11 @@ struct diff_parameters {
     int64_t from, to;
 };
 
+struct incident_parameters {
+    char *incident, *file;
+    int64_t offset;
+};
+
 struct audit_parameters {
     int64_t after, limit;
 };
@@ -83,6 +88,8 @@ int method_get_zones(struct call *call, const void *parameters, void *userdata);
 int method_get_flows(struct call *call, const void *parameters, void *userdata);
 int method_get_counters(struct call *call, const void *parameters, void *userdata);
 int method_get_drops(struct call *call, const void *parameters, void *userdata);
+int method_get_incidents(struct call *call, const void *parameters, void *userdata);
+int method_read_incident(struct call *call, const void *parameters, void *userdata);
 int method_get_history(struct call *call, const void *parameters, void *userdata);
 int method_verify(struct call *call, const void *parameters, void *userdata);
 int method_show_audit(struct call *call, const void *parameters, void *userdata);

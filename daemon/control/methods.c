@@ -74,10 +74,17 @@ static const struct record_field release_fields[] = {
     RECORD_FIELD(BOOL, struct override_parameters, alone, NULLABLE),
 };
 
+static const struct record_field read_incident_fields[] = {
+    RECORD_FIELD(TEXT, struct incident_parameters, incident),
+    RECORD_FIELD(TEXT, struct incident_parameters, file),
+    RECORD_FIELD(NUMBER, struct incident_parameters, offset, ANY),
+};
+
 static RECORD_TYPE(get_policy, struct generation_parameters, NULL);
 static RECORD_TYPE(rollback, struct generation_parameters, NULL);
 static RECORD_TYPE(diff, struct diff_parameters, NULL);
 static RECORD_TYPE(show_audit, struct audit_parameters, NULL);
+static RECORD_TYPE(read_incident, struct incident_parameters, NULL);
 static RECORD_TYPE(plan, struct policy_parameters, NULL);
 static RECORD_TYPE(apply, struct policy_parameters, NULL);
 static RECORD_TYPE(isolate, struct override_parameters, NULL);
@@ -94,6 +101,9 @@ const struct method control_methods[] = {
     {"GetFlows", ROLE_VIEWER, method_get_flows, NULL, &flows_reply_type, IN_WORKER_DUMP},
     {"GetCounters", ROLE_VIEWER, method_get_counters, NULL, &counters_reply_type, IN_WORKER_DUMP},
     {"GetDrops", ROLE_VIEWER, method_get_drops, NULL, &drops_reply_type, IN_WORKER_DUMP},
+    {"GetIncidents", ROLE_OPERATOR, method_get_incidents, NULL, &incidents_reply_type, IN_WORKER},
+    {"ReadIncident", ROLE_OPERATOR, method_read_incident, &read_incident_type, &incident_reply_type,
+     IN_WORKER},
     {"GetHistory", ROLE_VIEWER, method_get_history, NULL, &history_reply_type, IN_WORKER},
     {"Verify", ROLE_VIEWER, method_verify, NULL, &verify_reply_type, IN_WORKER_DUMP},
     {"ShowAudit", ROLE_VIEWER, method_show_audit, &show_audit_type, &audit_reply_type, IN_DAEMON},

@@ -59,6 +59,23 @@ static const struct record_field wire_drop_fields[] = {
 };
 RECORD_TYPE(wire_drop, struct wire_drop, "Drop");
 
+static const struct record_field wire_incident_file_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_incident_file, name),
+    RECORD_FIELD(NUMBER, struct wire_incident_file, size),
+};
+RECORD_TYPE(wire_incident_file, struct wire_incident_file, "IncidentFile");
+
+static const struct record_field wire_incident_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_incident, name),
+    RECORD_FIELD(TEXT, struct wire_incident, zone, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_incident, reason, NULLABLE),
+    RECORD_FIELD(INSTANT, struct wire_incident, since, NULLABLE),
+    RECORD_FIELD(ONE, struct wire_incident, actor, NULLABLE, .type = &actor_type),
+    RECORD_FIELD(BOOL, struct wire_incident, complete),
+    RECORD_LIST(MANY, struct wire_incident, files, .type = &wire_incident_file_type),
+};
+RECORD_TYPE(wire_incident, struct wire_incident, "Incident");
+
 static const struct record_field wire_field_change_fields[] = {
     RECORD_FIELD(TEXT, struct wire_field_change, field),
     RECORD_FIELD(TEXT, struct wire_field_change, before, NULLABLE),
@@ -203,6 +220,20 @@ static const struct record_field drops_reply_fields[] = {
     RECORD_LIST(MANY, struct drops_reply, drops, .type = &wire_drop_type),
 };
 RECORD_TYPE(drops_reply, struct drops_reply, NULL);
+
+static const struct record_field incidents_reply_fields[] = {
+    RECORD_LIST(MANY, struct incidents_reply, incidents, .type = &wire_incident_type),
+    RECORD_FIELD(NUMBER, struct incidents_reply, left_out),
+};
+RECORD_TYPE(incidents_reply, struct incidents_reply, NULL);
+
+static const struct record_field incident_reply_fields[] = {
+    RECORD_FIELD(BYTES, struct incident_reply, text,
+                 .count = offsetof(struct incident_reply, text_size)),
+    RECORD_FIELD(NUMBER, struct incident_reply, next),
+    RECORD_FIELD(NUMBER, struct incident_reply, size),
+};
+RECORD_TYPE(incident_reply, struct incident_reply, NULL);
 
 static const struct record_field history_reply_fields[] = {
     RECORD_LIST(MANY, struct history_reply, generations, .type = &generation_type),

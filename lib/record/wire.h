@@ -45,6 +45,20 @@ struct wire_drop {
     uint64_t packets, bytes;
 };
 
+struct wire_incident_file {
+    char *name;
+    uint64_t size;
+};
+
+struct wire_incident {
+    char *name, *zone, *reason;
+    usec_t since;
+    struct actor actor;
+    bool complete;
+    struct wire_incident_file *files;
+    size_t n_files;
+};
+
 struct wire_difference {
     char *object, *message;
 };
@@ -157,6 +171,18 @@ struct drops_reply {
     size_t n_drops;
 };
 
+struct incidents_reply {
+    struct wire_incident *incidents;
+    size_t n_incidents;
+    uint64_t left_out;
+};
+
+struct incident_reply {
+    char *text;
+    size_t text_size;
+    uint64_t next, size;
+};
+
 struct history_reply {
     struct generation *generations;
     size_t n_generations;
@@ -222,6 +248,8 @@ extern const struct record_type wire_zone_type;
 extern const struct record_type wire_count_type;
 extern const struct record_type wire_flow_type;
 extern const struct record_type wire_drop_type;
+extern const struct record_type wire_incident_file_type;
+extern const struct record_type wire_incident_type;
 extern const struct record_type wire_difference_type;
 extern const struct record_type wire_place_type;
 extern const struct record_type wire_diagnostic_type;
@@ -238,6 +266,8 @@ extern const struct record_type zones_reply_type;
 extern const struct record_type flows_reply_type;
 extern const struct record_type counters_reply_type;
 extern const struct record_type drops_reply_type;
+extern const struct record_type incidents_reply_type;
+extern const struct record_type incident_reply_type;
 extern const struct record_type history_reply_type;
 extern const struct record_type verify_reply_type;
 extern const struct record_type audit_reply_type;

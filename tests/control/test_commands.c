@@ -303,6 +303,90 @@ START_TEST(mistakes_are_told_as_check_tells_them)
 }
 END_TEST
 
+/* The folder in which `isolate` said that the evidence is. */
+static char *evidence_of(const struct scene *scene)
+{
+    static const char title[] = "evidence: ";
+    const char *at = strstr(scene->output, title);
+
+    ck_assert_msg(at, "%s", scene->output);
+    at += strlen(title);
+    return strndup(at, strcspn(at, "\n"));
+}
+
+static void check_sums(const char *folder, int exit_code)
+{
+    const char *const arguments[] = {
+        "sh", "-c", "cd \"$0\" && exec sha256sum --quiet --strict -c SHA256SUMS", folder, NULL};
+
+    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), exit_code);
+}
+
+/* Changes a bit of a file that segd keeps. */
+static void damage(const char *incident, const char *file)
+{
+    char path[2 * PATH_LENGTH_MAX];
+    FILE *stream;
+    int byte;
+
+    snprintf(path, sizeof(path), "%s/%s", incident, file);
+    stream = fopen(path, "r+e");
+    ck_assert_msg(stream, "%s", path);
+    byte = getc(stream);
+    rewind(stream);
+    putc(byte ^ 1, stream);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+START_TEST(evidence_is_read_by_who_may_isolate)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    cleanup_(freep) char *incident = NULL, *folder = NULL;
+    char elsewhere[PATH_LENGTH_MAX + 16];
+
+    enter(&scene);
+    type(&scene, &operate, 0, "incident", "list", NULL);
+    reads(&scene, "there is no evidence");
+    ck_assert(passes(&scene, PORT));
+    type(&scene, &admin, 0, "isolate", "a", "--reason", "ransomware", NULL);
+    incident = evidence_of(&scene);
+    calls_wait_evidence(scene.segd, incident);
+
+    type(&scene, &viewer, 5, "incident", "list", NULL);
+    type(&scene, &operate, 0, "incident", "list", NULL);
+    reads(&scene, strrchr(incident, '/') + 1);
+    reads(&scene, "ransomware");
+    type(&scene, &viewer, 5, "incident", "show", incident, NULL);
+    type(&scene, &operate, 0, "incident", "show", incident, NULL);
+    reads(&scene, "zone         a\n");
+    reads(&scene, "by 61003 (uid 61003)");
+    reads(&scene, "7 files, ");
+    reads(&scene, "each as it was written");
+    reads(&scene, "10.1.0.7 → 10.3.0.9  udp/5000  open");
+    type(&scene, &operate, 1, "incident", "show", "no-such", NULL);
+    reads(&scene, "there is no incident `no-such`");
+
+    type(&scene, &operate, 6, "incident", "export", "--output", scene.folder, incident, NULL);
+    reads(&scene, "Permission denied");
+    snprintf(elsewhere, sizeof(elsewhere), "%s/copies", scene.folder);
+    ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
+    ck_assert_int_eq(chown(elsewhere, 61002, 61002), 0);
+    type(&scene, &operate, 0, "incident", "export", "--output", elsewhere, incident, NULL);
+    reads(&scene, "7 files, ");
+    ck_assert_int_ge(asprintf(&folder, "%s%s", elsewhere, strrchr(incident, '/')), 0);
+    check_sums(folder, 0);
+    /* What is there is never written over. */
+    type(&scene, &operate, 6, "incident", "export", "--output", elsewhere, incident, NULL);
+    reads(&scene, "File exists");
+
+    damage(incident, "links.json");
+    type(&scene, &operate, 1, "incident", "show", incident, NULL);
+    reads(&scene, "NOT WHAT WAS WRITTEN: links.json");
+    type(&scene, &root, 1, "incident", "export", "--output", scene.folder, incident, NULL);
+    reads(&scene, "1 of them are NOT WHAT WAS WRITTEN");
+}
+END_TEST
+
 START_TEST(a_zone_is_isolated_and_released_by_another)
 {
     cleanup_(scene_clear) struct scene scene = {0};
@@ -456,6 +540,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, reading_tells_what_is_enforced);
     tcase_add_test(tests, a_policy_goes_on_and_back);
     tcase_add_test(tests, mistakes_are_told_as_check_tells_them);
+    tcase_add_test(tests, evidence_is_read_by_who_may_isolate);
     tcase_add_test(tests, a_zone_is_isolated_and_released_by_another);
     tcase_add_test(tests, a_flow_is_suspended_and_another_granted_for_a_while);
     tcase_add_test(tests, grants_that_do_not_fit_the_policy_are_left_out_everywhere);

@@ -103,6 +103,10 @@ static const struct {
     {"GetFlows", "{}", NULL},
     {"GetCounters", "{}", NULL},
     {"GetDrops", "{}", NULL},
+    {"GetIncidents", "{}", NULL},
+    {"ReadIncident", "{'incident': 'kept', 'file': 'state.json', 'offset': 0}", NULL},
+    {"ReadIncident", "{'incident': 'x', 'file': 'state.json', 'offset': 0}", "NotFound"},
+    {"ReadIncident", "{'incident': '..', 'file': 'state.json', 'offset': -1}", "NotFound"},
     {"GetHistory", "{}", NULL},
     {"Verify", "{}", NULL},
     {"ShowAudit", "{}", NULL},
@@ -165,11 +169,23 @@ static const struct {
     {"VerifyAudit", "{}", NULL},
 };
 
+/* Evidence whose name is known. */
+static void keep_incident(const struct segd *segd)
+{
+    char folder[256];
+    const char *const arguments[] = {"sh", "-c", "mkdir -p \"$0\" && echo '{}' >\"$0\"/state.json",
+                                     folder, NULL};
+
+    snprintf(folder, sizeof(folder), "%s/incidents/kept", segd_state_path(segd));
+    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
+}
+
 START_TEST(answers_are_what_the_description_promises)
 {
     cleanup_(segd_freep) struct segd *segd = segd_enter(policy);
     bool called[64] = {false};
 
+    keep_incident(segd);
     for (size_t i = 0; i < ELEMENTS_OF(calls); i++) {
         cleanup_(freep) char *error =
             checked(segd, calls[i].method, calls_parameters(calls[i].parameters));

@@ -122,6 +122,8 @@ static const struct record_type *const types[] = {
     &wire_place_type,
     &wire_diagnostic_type,
     &wire_difference_type,
+    &wire_incident_file_type,
+    &wire_incident_type,
     &wire_field_change_type,
     &wire_flow_change_type,
     &wire_object_change_type,

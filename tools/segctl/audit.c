@@ -148,30 +148,10 @@ static int run_verify_audit(const struct command *command, int argc, char **argv
     return remote_show(command, argc, argv, &method);
 }
 
-static bool is_word(const char *text)
-{
-    return strcmp(text, "show") == 0 || strcmp(text, "verify") == 0;
-}
-
-/* Moves the word to the front, also where options come before it. */
-static const char *take_word(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        char *word = argv[i];
-
-        if (!is_word(word))
-            continue;
-        memmove(argv + 2, argv + 1, (size_t)(i - 1) * sizeof(*argv));
-        /* The messages of getopt_long() begin with the first word. */
-        argv[1] = argv[0];
-        return word;
-    }
-    return NULL;
-}
-
 int run_audit(const struct command *command, int argc, char **argv)
 {
-    const char *word = take_word(argc, argv);
+    static const char *const words[] = {"show", "verify", NULL};
+    const char *word = command_take_word(argc, argv, words);
 
     if (!word && argc > 1 && strcmp(argv[1], "--help") == 0)
         return command_help(command);

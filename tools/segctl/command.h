@@ -56,6 +56,10 @@ struct command_option {
 bool command_begin(const struct command *command, int argc, char **argv,
                    const struct command_option *options, size_t n_options, int *ret_exit_code);
 
+/* Moves the first of the words, which end with NULL, to argv[0], also where options come before it:
+ * the rest begins at argv + 1. Returns it, or NULL where there is none. */
+const char *command_take_word(int argc, char **argv, const char *const *words);
+
 /* Print the command's help to stdout; or what is wrong with its usage to stderr. Exit codes. */
 int command_help(const struct command *command);
 int command_usage(const struct command *command, const char *format, ...)
@@ -92,4 +96,5 @@ extern const struct remote_method revoke_method;
 extern const struct remote_method history_method;
 extern const struct remote_method diff_method;
 extern const struct remote_method verify_method;
+int run_incident(const struct command *command, int argc, char **argv);
 int run_audit(const struct command *command, int argc, char **argv);

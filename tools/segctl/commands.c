@@ -123,6 +123,15 @@ const struct command commands[] = {
      "does the kernel hold exactly what was applied?",
      HELP_REMOTE "\nExit code 1 means differences, or a critical finding.\n",
      .method = &verify_method},
+    {GROUP_EVIDENCE, "incident",
+     "list [--socket PATH] [--json]\n"
+     "       segctl incident show [--socket PATH] [--json] INCIDENT\n"
+     "       segctl incident export [--output DIR] [--socket PATH] [--json] INCIDENT",
+     "what was the case when a zone was isolated?",
+     "  INCIDENT         its name, as list shows it and isolate tells it\n"
+     "  --output DIR     where its folder is made (default: here)\n" HELP_REMOTE
+     "\nExit code 1 of show and export means that the evidence is incomplete or damaged.\n",
+     .run = run_incident},
     {GROUP_EVIDENCE, "audit",
      "show [--follow] [--after N] [--socket PATH] [--json]\n"
      "       segctl audit verify [--socket PATH] [--json]",

@@ -109,6 +109,28 @@ bool command_begin(const struct command *command, int argc, char **argv,
     return true;
 }
 
+static bool is_one_of(const char *const *words, const char *text)
+{
+    while (*words && strcmp(*words, text) != 0)
+        words++;
+    return *words;
+}
+
+const char *command_take_word(int argc, char **argv, const char *const *words)
+{
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+
+        if (!is_one_of(words, word))
+            continue;
+        memmove(argv + 2, argv + 1, (size_t)(i - 1) * sizeof(*argv));
+        /* The messages of getopt_long() begin with the first word. */
+        argv[1] = argv[0];
+        return word;
+    }
+    return NULL;
+}
+
 /* Runs a command; the messages of getopt_long() begin with its name. */
 static int run(const struct command *command, int argc, char **argv)
 {
