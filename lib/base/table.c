@@ -15,6 +15,8 @@
 
 /* Spaces between two columns. */
 #define GAP 2
+/* No column becomes narrower than this. */
+#define WIDTH_LEAST 4
 
 struct table {
     /* Titles and cells live here. */
@@ -22,6 +24,7 @@ struct table {
     size_t n_columns;
     enum table_align *aligns;
     unsigned *widths;
+    bool *left_out;
     /* Row after row, the titles first; NULL is an empty cell. */
     const char **cells;
     size_t n_cells;
@@ -45,7 +48,8 @@ int table_new(size_t n_columns, const char *const *titles, const enum table_alig
     table->n_columns = n_columns;
     table->widths = arena_allocate(table->arena, n_columns * sizeof(*table->widths));
     table->aligns = arena_allocate(table->arena, n_columns * sizeof(*table->aligns));
-    if (!table->widths || !table->aligns)
+    table->left_out = arena_allocate(table->arena, n_columns * sizeof(*table->left_out));
+    if (!table->widths || !table->aligns || !table->left_out)
         return -ENOMEM;
 
     for (size_t i = 0; aligns && i < n_columns; i++)
@@ -98,6 +102,50 @@ int table_add(struct table *table, const char *const *cells)
     return 0;
 }
 
+bool table_shows(const struct table *table, size_t column)
+{
+    return !table->left_out[column];
+}
+
+/* Columns of the terminal that a row takes at most. */
+static unsigned total_width(const struct table *table)
+{
+    unsigned total = 0;
+
+    for (size_t i = 0; i < table->n_columns; i++)
+        total += table->left_out[i] ? 0 : table->widths[i] + (total > 0 ? GAP : 0);
+    return total;
+}
+
+static size_t widest(const struct table *table)
+{
+    size_t column = 0;
+    unsigned width = 0;
+
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!table->left_out[i] && table->widths[i] > width) {
+            width = table->widths[i];
+            column = i;
+        }
+    }
+    return column;
+}
+
+void table_fit(struct table *table, unsigned width, const uint8_t *drops)
+{
+    if (width == 0)
+        return;
+    for (; drops && *drops != TABLE_END && total_width(table) > width; drops++)
+        table->left_out[*drops] = true;
+    while (total_width(table) > width) {
+        size_t column = widest(table);
+
+        if (table->widths[column] <= WIDTH_LEAST)
+            return;
+        table->widths[column]--;
+    }
+}
+
 static void print_row(const struct table *table, const char *const *row, FILE *stream)
 {
     /* Spaces that are printed only when something follows them. */
@@ -105,14 +153,18 @@ static void print_row(const struct table *table, const char *const *row, FILE *s
 
     for (size_t i = 0; i < table->n_columns; i++) {
         const char *cell = row[i] ? row[i] : "";
-        unsigned padding = table->widths[i] - text_shown_width(cell, strlen(cell));
+        unsigned shown = text_shown_width(cell, strlen(cell)), padding;
 
+        if (table->left_out[i])
+            continue;
+        shown = shown < table->widths[i] ? shown : table->widths[i];
+        padding = table->widths[i] - shown;
         if (table->aligns[i] == TABLE_RIGHT)
             pending += padding;
         if (*cell) {
             fprintf(stream, "%*s", (int)pending, "");
-            text_show(stream, cell, strlen(cell));
-            pending = 0;
+            /* One column may be left where a wide character does not fit. */
+            pending = shown - text_show_cut(stream, cell, strlen(cell), shown);
         }
         if (table->aligns[i] == TABLE_LEFT)
             pending += padding;

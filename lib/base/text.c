@@ -156,6 +156,29 @@ void text_show(FILE *stream, const char *text, size_t size)
     }
 }
 
+unsigned text_show_cut(FILE *stream, const char *text, size_t size, unsigned width)
+{
+    unsigned used = 0;
+
+    if (text_shown_width(text, size) <= width) {
+        text_show(stream, text, size);
+        return text_shown_width(text, size);
+    }
+    if (width == 0)
+        return 0;
+    for (size_t offset = 0; offset < size;) {
+        struct glyph glyph = glyph_at(text + offset, size - offset);
+
+        if (used + glyph.width + 1 > width)
+            break;
+        fwrite(glyph.text, 1, glyph.length, stream);
+        used += glyph.width;
+        offset += glyph.size;
+    }
+    fputs("…", stream);
+    return used + 1;
+}
+
 unsigned text_shown_width(const char *text, size_t size)
 {
     unsigned width = 0;

@@ -45,6 +45,9 @@ struct glyph {
 struct glyph glyph_at(const char *text, size_t size);
 /* Writes text of any origin as glyphs. Errors stay in `stream` (ferror()). */
 void text_show(FILE *stream, const char *text, size_t size);
+/* The same for at most `width` columns: `…` stands for what does not fit. Returns the columns
+ * used. */
+unsigned text_show_cut(FILE *stream, const char *text, size_t size, unsigned width);
 /* Columns that text_show() uses. */
 unsigned text_shown_width(const char *text, size_t size);
 
@@ -63,5 +66,14 @@ struct table *table_free(struct table *table);
 DEFINE_CLEANUP(struct table, table_free)
 /* Adds one row of `n_columns` texts, copied; NULL is an empty cell. 0 or -ENOMEM. */
 int table_add(struct table *table, const char *const *cells);
+/*
+ * Leaves out columns until the table is no wider than `width`: those of `drops`, up to TABLE_END,
+ * in their order. If it is still too wide, the widest columns become narrower, and cells that do
+ * not fit end with `…`. A width of 0 changes nothing.
+ */
+#define TABLE_END UINT8_MAX
+void table_fit(struct table *table, unsigned width, const uint8_t *drops);
+/* Whether a column is not left out. */
+bool table_shows(const struct table *table, size_t column);
 /* Two spaces between columns, no trailing spaces; titles bold where `colour`. 0 or -EIO. */
 int table_print(const struct table *table, FILE *stream, bool colour);

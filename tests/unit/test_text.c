@@ -210,6 +210,69 @@ START_TEST(columns_stand_under_each_other)
 }
 END_TEST
 
+static char *cut(const char *text, unsigned width, unsigned *ret_used)
+{
+    char *memory = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&memory, &size);
+
+    ck_assert_ptr_nonnull(stream);
+    *ret_used = text_show_cut(stream, text, strlen(text), width);
+    fclose(stream);
+    return memory;
+}
+
+static const struct {
+    const char *text;
+    unsigned width;
+    const char *shown;
+} cuts[] = {
+    {"基幹系", 6, "基幹系"}, {"基幹系", 5, "基幹…"}, {"基幹系", 4, "基…"}, {"基幹系", 1, "…"},
+    {"基幹系", 0, ""},       {"abc", 3, "abc"},      {"abc", 2, "a…"},     {"", 0, ""},
+    {"a\033b", 2, "a…"},
+};
+
+START_TEST(what_does_not_fit_is_cut_between_characters)
+{
+    unsigned used;
+    cleanup_(freep) char *text = cut(cuts[_i].text, cuts[_i].width, &used);
+
+    ck_assert_str_eq(text, cuts[_i].shown);
+    ck_assert_uint_eq(used, shown_width(cuts[_i].shown));
+    ck_assert_uint_le(used, cuts[_i].width);
+}
+END_TEST
+
+static const char *const fitted_titles[] = {"ZONE", "LABEL", "FLOWS"};
+static const uint8_t fitted_drops[] = {2, 0, TABLE_END};
+static const struct {
+    unsigned width;
+    const uint8_t *drops;
+    const char *text;
+} fits[] = {
+    {0, fitted_drops, "ZONE   LABEL          FLOWS\nlgwan  LGWAN接続系  1234567\n"},
+    {27, fitted_drops, "ZONE   LABEL          FLOWS\nlgwan  LGWAN接続系  1234567\n"},
+    {26, fitted_drops, "ZONE   LABEL\nlgwan  LGWAN接続系\n"},
+    {17, fitted_drops, "LABEL\nLGWAN接続系\n"},
+    {9, fitted_drops, "LABEL\nLGWAN接…\n"},
+    {26, NULL, "ZONE   LABEL         FLOWS\nlgwan  LGWAN接続…  1234567\n"},
+    {1, fitted_drops, "LAB…\nLGW…\n"},
+};
+
+START_TEST(a_table_fits_its_width)
+{
+    static const enum table_align aligns[] = {TABLE_LEFT, TABLE_LEFT, TABLE_RIGHT};
+    cleanup_(table_freep) struct table *table = NULL;
+    cleanup_(freep) char *text = NULL;
+
+    ck_assert_int_eq(table_new(3, fitted_titles, aligns, &table), 0);
+    ck_assert_int_eq(table_add(table, (const char *[]){"lgwan", "LGWAN接続系", "1234567"}), 0);
+    table_fit(table, fits[_i].width, fits[_i].drops);
+    text = table_text(table, false);
+    ck_assert_str_eq(text, fits[_i].text);
+}
+END_TEST
+
 START_TEST(a_table_copies_what_it_is_given)
 {
     char cell[] = "before";
@@ -251,6 +314,9 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, a_text_is_as_wide_as_its_characters);
     tcase_add_test(tests, what_steers_a_terminal_is_not_shown);
     tcase_add_test(tests, columns_stand_under_each_other);
+    tcase_add_loop_test(tests, what_does_not_fit_is_cut_between_characters, 0,
+                        (int)ELEMENTS_OF(cuts));
+    tcase_add_loop_test(tests, a_table_fits_its_width, 0, (int)ELEMENTS_OF(fits));
     tcase_add_test(tests, a_table_copies_what_it_is_given);
     tcase_add_test(tests, a_full_device_is_an_error);
 }
