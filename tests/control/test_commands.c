@@ -248,6 +248,8 @@ START_TEST(a_policy_goes_on_and_back)
 
     type(&scene, &viewer, 0, "status", NULL);
     reads(&scene, "WAITS TO BE CONFIRMED: 9 min");
+    reads(&scene, "in the last 24 hours: ");
+    reads(&scene, " 61003 apply\n");
     type(&scene, &root, 6, "apply", path, NULL);
     reads(&scene, "generation 2 by 61003 waits to be confirmed until ");
     type(&scene, &root, 0, "confirm", NULL);
@@ -502,10 +504,10 @@ START_TEST(what_is_critical_is_an_exit_code)
     set_stray("up");
     segd_start_again(scene.segd);
     type(&scene, &viewer, 1, "status", NULL);
-    reads(&scene, "CRITICAL interface stray0 is up and in no zone");
+    reads(&scene, "CRITICAL unnamed-interface: interface stray0 is up and in no zone");
     type(&scene, &viewer, 1, "verify", NULL);
     reads(&scene, "the kernel holds exactly what was applied");
-    reads(&scene, "CRITICAL interface stray0 is up and in no zone");
+    reads(&scene, "CRITICAL unnamed-interface: interface stray0 is up and in no zone");
     type(&scene, &viewer, 1, "status", "--json", NULL);
     reads(&scene, "\"severity\": \"critical\"");
 }

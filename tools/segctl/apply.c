@@ -23,7 +23,7 @@ static void print_cut(const struct change_reply *reply, const char *verb)
         printf("no open connection %s cut\n", verb);
 }
 
-static int print_plan(const void *record, bool colour)
+static int print_plan(const void *record, const struct screen *screen)
 {
     const struct change_reply *reply = record;
     int r = reply_print_diagnostics(reply->diagnostics, reply->n_diagnostics);
@@ -34,7 +34,7 @@ static int print_plan(const void *record, bool colour)
         puts("nothing changes: this is what is enforced");
         return 0;
     }
-    reply_print_changes(reply, colour);
+    reply_print_changes(reply, screen->colour);
     reply_print_closings(reply);
     print_cut(reply, "would be");
     puts("nothing has changed; `segctl apply` does it");
@@ -62,13 +62,13 @@ static void print_confirmation(const struct confirmation *waits, bool colour)
         puts("Else nothing passes between zones, as before.");
 }
 
-static int print_applied(const void *record, bool colour)
+static int print_applied(const void *record, const struct screen *screen)
 {
     const struct change_reply *reply = record;
     const struct generation *generation = &reply->generation;
     int r;
 
-    words_coloured(stdout, colour, "1;32", reply->made ? "enforced" : "enforced already");
+    words_coloured(stdout, screen->colour, "1;32", reply->made ? "enforced" : "enforced already");
     printf(": generation %" PRIu64 " (", generation->number);
     reply_write_digest(stdout, generation->fingerprint);
     putchar(')');
@@ -79,7 +79,7 @@ static int print_applied(const void *record, bool colour)
     r = reply_print_diagnostics(reply->diagnostics, reply->n_diagnostics);
     if (r < 0)
         return r;
-    reply_print_changes(reply, colour);
+    reply_print_changes(reply, screen->colour);
     reply_print_closings(reply);
     if (!reply->made)
         puts("nothing changes: no generation is made, and nothing waits to be confirmed");
@@ -87,7 +87,7 @@ static int print_applied(const void *record, bool colour)
         puts("nothing changes but the text of the policy");
     else
         print_cut(reply, "was");
-    print_confirmation(&reply->confirmation, colour);
+    print_confirmation(&reply->confirmation, screen->colour);
     return 0;
 }
 
@@ -97,11 +97,11 @@ const struct remote_method apply_method = {
                {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT},
                {.title = "PATH", .parameter = "texts", .kind = FIELD_POLICY}}};
 
-static int print_confirmed(const void *record, bool colour)
+static int print_confirmed(const void *record, const struct screen *screen)
 {
     const struct confirm_reply *reply = record;
 
-    words_coloured(stdout, colour, "1;32", "confirmed");
+    words_coloured(stdout, screen->colour, "1;32", "confirmed");
     printf(": generation %" PRIu64 " stays\n", reply->generation);
     return 0;
 }

@@ -118,15 +118,15 @@ static int run_show_audit(const struct command *command, int argc, char **argv)
     return show_all(&remote, &view);
 }
 
-static int print_verified(const void *record, bool colour)
+static int print_verified(const void *record, const struct screen *screen)
 {
     const struct verify_audit_reply *reply = record;
 
     if (reply->ok) {
-        words_coloured(stdout, colour, "1;32", "the audit log is whole");
+        words_coloured(stdout, screen->colour, "1;32", "the audit log is whole");
         words_print(stdout, ": %" PRIu64 " entries, head %s", reply->entries, reply->head);
     } else {
-        words_coloured(stdout, colour, "1;31", "THE AUDIT LOG IS NOT WHOLE");
+        words_coloured(stdout, screen->colour, "1;31", "THE AUDIT LOG IS NOT WHOLE");
         words_print(stdout, ": %s", reply->problem ? reply->problem : "");
     }
     putchar('\n');

@@ -73,12 +73,12 @@ int command_no_memory(void);
 extern const struct command commands[];
 extern const size_t n_commands;
 
+int run_status(const struct command *command, int argc, char **argv);
 int run_check(const struct command *command, int argc, char **argv);
 int run_show(const struct command *command, int argc, char **argv);
 int run_explain(const struct command *command, int argc, char **argv);
 int run_matrix(const struct command *command, int argc, char **argv);
 int run_rehearse(const struct command *command, int argc, char **argv);
-extern const struct remote_method status_method;
 extern const struct remote_method zones_method;
 extern const struct remote_method flows_method;
 extern const struct remote_method drops_method;

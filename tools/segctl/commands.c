@@ -24,6 +24,10 @@
 #define HELP_JSON "  --json           print the result as JSON\n"
 #define HELP_SOCKET "  --socket PATH    where segd answers (default " CONTROL_SOCKET_DEFAULT ")\n"
 #define HELP_REMOTE HELP_SOCKET HELP_JSON
+/* Of what is shown as a table or a screen. */
+#define HELP_SHOWN                                                                                 \
+    "  --wide           show all columns and lines, also those that the terminal has no\n"         \
+    "                   room for\n" HELP_REMOTE
 #define HELP_REASON "  --reason TEXT    why, for the audit log\n"
 
 const struct command commands[] = {
@@ -40,16 +44,15 @@ const struct command commands[] = {
     {GROUP_OFFLINE, "rehearse", "[--at TIME] [--json] [PATH]",
      "does the kernel do what the policy says? with real packets in a sandbox",
      HELP_PATH HELP_AT HELP_JSON, .run = run_rehearse},
-    {GROUP_READ, "status", "[--socket PATH] [--json]",
+    {GROUP_READ, "status", "[--wide] [--socket PATH] [--json]",
      "what is enforced since when and by whom, and what needs a person?",
-     HELP_REMOTE "\nExit code 1 means lockdown, or a critical finding.\n",
-     .method = &status_method},
-    {GROUP_READ, "zones", "[--socket PATH] [--json]",
-     "which zones are up, with their interfaces and networks?", HELP_REMOTE,
+     HELP_SHOWN "\nExit code 1 means lockdown, or a critical finding.\n", .run = run_status},
+    {GROUP_READ, "zones", "[--wide] [--socket PATH] [--json]",
+     "which zones are up, with their interfaces and networks?", HELP_SHOWN,
      .method = &zones_method},
-    {GROUP_READ, "flows", "[--socket PATH] [--json] [FLOW...]",
+    {GROUP_READ, "flows", "[--wide] [--socket PATH] [--json] [FLOW...]",
      "which flows pass, why not, and what did they carry?",
-     "  FLOW             these flows only\n" HELP_REMOTE, .method = &flows_method},
+     "  FLOW             these flows only\n" HELP_SHOWN, .method = &flows_method},
     {GROUP_READ, "matrix", "[--json] [--socket PATH | --policy PATH] [--at TIME] [-l] [FROM [TO]]",
      "which zone may open connections to which?",
      "  FROM, TO         the flows from this zone, to this zone; `gateway` is the\n"
@@ -66,10 +69,10 @@ const struct command commands[] = {
      "  -4, --ipv4       over IPv4 (the first choice where both are possible)\n"
      "  -6, --ipv6       over IPv6\n" HELP_REMOTE,
      .run = run_explain},
-    {GROUP_READ, "drops", "[--socket PATH] [--json]",
-     "what was refused, between which zones and why?", HELP_REMOTE, .method = &drops_method},
-    {GROUP_READ, "expiring", "[--socket PATH] [--json]", "which flows end within 60 days?",
-     HELP_REMOTE, .method = &expiring_method},
+    {GROUP_READ, "drops", "[--wide] [--socket PATH] [--json]",
+     "what was refused, between which zones and why?", HELP_SHOWN, .method = &drops_method},
+    {GROUP_READ, "expiring", "[--wide] [--socket PATH] [--json]", "which flows end within 60 days?",
+     HELP_SHOWN, .method = &expiring_method},
     {GROUP_CHANGE, "plan", "[--socket PATH] [--json] [PATH]",
      "what would change with these files, and which connections be cut?",
      HELP_SENT_PATH HELP_REMOTE, .method = &plan_method},
@@ -112,8 +115,8 @@ const struct command commands[] = {
      "end a grant before its time",
      "  GRANT            its name, as status shows it (grant-3)\n" HELP_REASON HELP_REMOTE,
      .method = &revoke_method},
-    {GROUP_EVIDENCE, "history", "[--socket PATH] [--json]",
-     "which generations are kept: who applied them, when and why?", HELP_REMOTE,
+    {GROUP_EVIDENCE, "history", "[--wide] [--socket PATH] [--json]",
+     "which generations are kept: who applied them, when and why?", HELP_SHOWN,
      .method = &history_method},
     {GROUP_EVIDENCE, "diff", "[--socket PATH] [--json] N M",
      "what changed from one generation to another?",
@@ -124,12 +127,12 @@ const struct command commands[] = {
      HELP_REMOTE "\nExit code 1 means differences, or a critical finding.\n",
      .method = &verify_method},
     {GROUP_EVIDENCE, "incident",
-     "list [--socket PATH] [--json]\n"
+     "list [--wide] [--socket PATH] [--json]\n"
      "       segctl incident show [--socket PATH] [--json] INCIDENT\n"
      "       segctl incident export [--output DIR] [--socket PATH] [--json] INCIDENT",
      "what was the case when a zone was isolated?",
      "  INCIDENT         its name, as list shows it and isolate tells it\n"
-     "  --output DIR     where its folder is made (default: here)\n" HELP_REMOTE
+     "  --output DIR     where its folder is made (default: here)\n" HELP_SHOWN
      "\nExit code 1 of show and export means that the evidence is incomplete or damaged.\n",
      .run = run_incident},
     {GROUP_EVIDENCE, "audit",

@@ -17,6 +17,7 @@
 #include "explain.h"
 #include "observe/bypass.h"
 #include "policy/spelling.h"
+#include "screen.h"
 #include "words.h"
 
 struct explain_options {

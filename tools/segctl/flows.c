@@ -49,16 +49,18 @@ static int add_flow(struct table *table, const void *record)
                                 reply_label(flow->name, flow->label)});
 }
 
-static int print_flows(const void *record, bool colour)
+static int print_flows(const void *record, const struct screen *screen)
 {
     static const char *const titles[] = {"STATE", "FLOW",  "FROM", "TO",   "SERVICES",
                                          "UNTIL", "THERE", "BACK", "LABEL"};
     static const enum table_align aligns[ELEMENTS_OF(titles)] = {
         [6] = TABLE_RIGHT, [7] = TABLE_RIGHT};
+    static const uint8_t drops[] = {8, 5, 4, 7, TABLE_END};
+    static const struct reply_columns columns = REPLY_COLUMNS(titles, aligns, drops);
     const struct flows_reply *reply = record;
 
-    return reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->flows, reply->n_flows,
-                             sizeof(*reply->flows), add_flow, "no flow is approved", colour);
+    return reply_print_table(&columns, reply->flows, reply->n_flows, sizeof(*reply->flows),
+                             add_flow, "no flow is approved", screen);
 }
 
 /* Leaves the flows that are named. Returns an exit code. */

@@ -26,27 +26,29 @@ static int add_generation(struct table *table, const void *record)
                                       outcome, fingerprint, generation->reason});
 }
 
-static int print_history(const void *record, bool colour)
+static int print_history(const void *record, const struct screen *screen)
 {
     static const char *const titles[] = {"",        "N",           "WHEN",  "WHO",
                                          "OUTCOME", "FINGERPRINT", "REASON"};
     static const enum table_align aligns[ELEMENTS_OF(titles)] = {[1] = TABLE_RIGHT};
+    static const uint8_t drops[] = {5, TABLE_END};
+    static const struct reply_columns columns = REPLY_COLUMNS(titles, aligns, drops);
     const struct history_reply *reply = record;
 
-    return reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->generations,
-                             reply->n_generations, sizeof(*reply->generations), add_generation,
-                             "no generation is kept: nothing was applied yet", colour);
+    return reply_print_table(&columns, reply->generations, reply->n_generations,
+                             sizeof(*reply->generations), add_generation,
+                             "no generation is kept: nothing was applied yet", screen);
 }
 
 const struct remote_method history_method = {"GetHistory", &history_reply_type, print_history};
 
-static int print_diff(const void *record, bool colour)
+static int print_diff(const void *record, const struct screen *screen)
 {
     const struct change_reply *reply = record;
 
     if (!reply->changed)
         puts("nothing changes: the two policies mean the same");
-    reply_print_changes(reply, colour);
+    reply_print_changes(reply, screen->colour);
     return 0;
 }
 

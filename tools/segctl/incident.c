@@ -73,14 +73,16 @@ static int add_incident(struct table *table, const void *record)
                                       info->complete ? "yes" : "NO", info->reason});
 }
 
-static int print_list(const void *record, bool colour)
+static int print_list(const void *record, const struct screen *screen)
 {
     static const char *const titles[] = {"INCIDENT", "WHEN", "WHO", "COMPLETE", "REASON"};
     static const enum table_align aligns[ELEMENTS_OF(titles)] = {0};
+    static const uint8_t drops[] = {1, 2, TABLE_END};
+    static const struct reply_columns columns = REPLY_COLUMNS(titles, aligns, drops);
     const struct incidents_reply *reply = record;
-    int r = reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->incidents,
-                              reply->n_incidents, sizeof(*reply->incidents), add_incident,
-                              "no zone was isolated: there is no evidence", colour);
+    int r =
+        reply_print_table(&columns, reply->incidents, reply->n_incidents, sizeof(*reply->incidents),
+                          add_incident, "no zone was isolated: there is no evidence", screen);
 
     if (reply->left_out > 0)
         printf("%" PRIu64 " older ones are not shown\n", reply->left_out);

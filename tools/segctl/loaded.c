@@ -13,15 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "command.h"
 #include "remote.h"
-
-/* Columns if stdout is no terminal. */
-#define WIDTH_DEFAULT 120
+#include "screen.h"
 
 int loaded_read(struct loaded *loaded, const char *path, const struct compiled_input *input)
 {
@@ -52,22 +48,6 @@ int loaded_require(struct loaded *loaded, const char *path, const struct compile
         return print_json(loaded_to_json(loaded), EXIT_POLICY_INVALID);
     loaded_print(loaded);
     return EXIT_POLICY_INVALID;
-}
-
-bool wants_colour(FILE *stream)
-{
-    const char *no_colour = getenv("NO_COLOR");
-
-    return isatty(fileno(stream)) && (!no_colour || no_colour[0] == '\0');
-}
-
-unsigned terminal_width(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return WIDTH_DEFAULT;
 }
 
 void loaded_print(const struct loaded *loaded)

@@ -81,8 +81,3 @@ static inline json_t *append_json(json_t *array, json_t *item)
 /* Prints a JSON object to stdout, which is stolen; NULL: there was no memory for it. Returns
  * `exit_code`, or the exit code for no memory. */
 int print_json(json_t *object, int exit_code);
-
-/* Whether the stream is a terminal whose user wants colour (NO_COLOR, https://no-color.org). */
-bool wants_colour(FILE *stream);
-/* Columns of the terminal at stdout; if stdout is none, a width that suits files. */
-unsigned terminal_width(void);

@@ -14,6 +14,7 @@
 #include "control/client.h"
 #include "loaded.h"
 #include "matrix.h"
+#include "screen.h"
 #include "policy/spelling.h"
 
 /* Narrows rows or columns to the zone that is named. Returns an exit code. */
@@ -46,7 +47,7 @@ static int show(const struct matrix_view *view, bool list, bool json)
         return print_json(matrix_to_json(view), EXIT_YES);
 
     r = list ? matrix_print_list(view, wants_colour(stdout))
-             : matrix_print(view, terminal_width(), wants_colour(stdout));
+             : matrix_print(view, screen_width(MATRIX_WIDTH), wants_colour(stdout));
     return r < 0 ? command_no_memory() : EXIT_YES;
 }
 

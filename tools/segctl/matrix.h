@@ -15,6 +15,8 @@ struct matrix_view {
     size_t to_first, to_end;
 };
 
+/* Columns where stdout is no terminal. */
+#define MATRIX_WIDTH 120
 /* Zone × zone with counts, in at most `width` columns of the terminal if that is possible. */
 int matrix_print(const struct matrix_view *view, unsigned width, bool colour);
 /* One line for each flow of each pair. Both return 0 or -ENOMEM. */

@@ -19,7 +19,7 @@ static int print_begun(const struct override_reply *reply, const char *command, 
     return 0;
 }
 
-static int print_suspended(const void *record, bool colour)
+static int print_suspended(const void *record, const struct screen *screen)
 {
     const struct override_reply *reply = record;
 
@@ -30,7 +30,7 @@ static int print_suspended(const void *record, bool colour)
             printf(" and %" PRIu64 " more", reply->left_out);
         putchar('\n');
     }
-    return print_begun(reply, "resume", colour);
+    return print_begun(reply, "resume", screen->colour);
 }
 
 const struct remote_method suspend_method = {
@@ -43,9 +43,9 @@ const struct remote_method resume_method = {
     .fields = {{.title = "FLOW", .parameter = "flow", .kind = FIELD_TEXT, .required = true},
                {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT}}};
 
-static int print_granted(const void *reply, bool colour)
+static int print_granted(const void *reply, const struct screen *screen)
 {
-    return print_begun(reply, "revoke", colour);
+    return print_begun(reply, "revoke", screen->colour);
 }
 
 const struct remote_method grant_method = {
@@ -63,11 +63,11 @@ const struct remote_method revoke_method = {
     .fields = {{.title = "GRANT", .parameter = "grant", .kind = FIELD_TEXT, .required = true},
                {.option = "reason", .parameter = "reason", .kind = FIELD_TEXT}}};
 
-static int print_isolated(const void *record, bool colour)
+static int print_isolated(const void *record, const struct screen *screen)
 {
     const struct override_reply *reply = record;
 
-    reply_print_override(&reply->override, colour);
+    reply_print_override(&reply->override, screen->colour);
     words_print(stdout, "evidence: %s\nanother person ends it: `segctl release %s`\n",
                 reply->evidence ? reply->evidence : "none; see `segctl status`",
                 reply->override.name);

@@ -19,6 +19,7 @@
 #include "loaded.h"
 #include "matrix.h"
 #include "rehearse.h"
+#include "screen.h"
 
 /* Prints why there is no rehearsal, for people or programs. Returns the exit code. */
 static int refuse(bool json, int exit_code, const char *why)
@@ -67,7 +68,7 @@ static int print_matrix(const struct policy *policy, usec_t now)
         return r;
     view.matrix = matrix;
     view.from_end = view.to_end = matrix->n_zones;
-    return matrix_print(&view, terminal_width(), wants_colour(stdout));
+    return matrix_print(&view, screen_width(MATRIX_WIDTH), wants_colour(stdout));
 }
 
 static int show(const struct loaded *loaded, const struct rehearsal *rehearsal, bool json)

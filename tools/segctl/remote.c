@@ -27,6 +27,7 @@
 /* Values of getopt_long(). */
 #define OPTION_HELP 'h'
 #define OPTION_JSON 'j'
+#define OPTION_WIDE 'w'
 #define OPTION_SOCKET 's'
 #define OPTION_FIELD 1000
 
@@ -160,11 +161,12 @@ static int read_field(struct remote *remote, const struct field *field, const ch
 }
 
 /* Options of the command and those of all commands, for getopt_long(). */
-static void list_options(const struct field *fields, struct option options[FIELDS_MAX + 4])
+static void list_options(const struct field *fields, struct option options[FIELDS_MAX + 5])
 {
     static const struct option common[] = {
         {"socket", required_argument, NULL, OPTION_SOCKET},
         {"json", no_argument, NULL, OPTION_JSON},
+        {"wide", no_argument, NULL, OPTION_WIDE},
         {"help", no_argument, NULL, OPTION_HELP},
         {0},
     };
@@ -209,7 +211,7 @@ static int read_arguments(struct remote *remote, int argc, char **argv,
 static bool read_options(struct remote *remote, int argc, char **argv, const struct field *fields,
                          int *ret_exit_code)
 {
-    struct option options[FIELDS_MAX + 4] = {0};
+    struct option options[FIELDS_MAX + 5] = {0};
     int option;
 
     list_options(fields, options);
@@ -219,6 +221,8 @@ static bool read_options(struct remote *remote, int argc, char **argv, const str
             remote->socket = optarg;
         else if (option == OPTION_JSON)
             remote->json = true;
+        else if (option == OPTION_WIDE)
+            remote->wide = true;
         else if (option >= OPTION_FIELD)
             *ret_exit_code = read_field(remote, &fields[option - OPTION_FIELD], optarg);
         else
@@ -485,13 +489,14 @@ int remote_call(struct remote *remote, const char *method, json_t **ret_reply)
 static int print_record(const struct remote *remote, const json_t *reply,
                         const struct remote_method *method, int *ret_exit_code)
 {
+    const struct screen screen = screen_get(remote->wide);
     void *record = calloc(1, method->reply->size);
     int r = record ? record_decode_reply(method->reply, reply, record) : -ENOMEM;
 
     if (r == 0 && method->judge)
         *ret_exit_code = method->judge(record);
     if (r == 0 && !remote->json)
-        r = method->print(record, wants_colour(stdout));
+        r = method->print(record, &screen);
     if (record)
         record_clear(method->reply, record);
     free(record);

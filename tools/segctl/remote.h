@@ -7,6 +7,7 @@
 #include "command.h"
 #include "control/client.h"
 #include "record/wire.h"
+#include "screen.h"
 
 /*
  * What every command that asks the daemon begins with: options that become the parameters of a
@@ -37,6 +38,7 @@ struct remote {
     const struct command *command;
     const char *socket;
     bool json;
+    bool wide;          /* `--wide`: all columns and lines */
     json_t *parameters; /* what the options and arguments said */
     /* The arguments after those that have a field; borrowed. */
     char *const *arguments;
@@ -47,7 +49,7 @@ struct remote {
 struct remote_method {
     const char *name;
     const struct record_type *reply; /* NULL: an empty one */
-    int (*print)(const void *reply, bool colour);
+    int (*print)(const void *reply, const struct screen *screen);
     int (*judge)(const void *reply); /* the exit code; NULL: EXIT_YES */
     /* Leaves of a reply what was asked for, or NULL: all of it. Returns an exit code. */
     int (*narrow)(const struct remote *remote, json_t *reply);

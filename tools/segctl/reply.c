@@ -100,21 +100,40 @@ const char *reply_label(const char *name, const char *label)
     return strcmp(label, name) == 0 ? "" : label;
 }
 
-int reply_print_table(const char *const *titles, const enum table_align *aligns, size_t n_columns,
-                      const void *records, size_t n_records, size_t size, reply_row add,
-                      const char *none, bool colour)
+/* `(without UNTIL, LABEL; --wide shows all)` */
+static void tell_left_out(const struct table *table, const struct reply_columns *columns)
+{
+    size_t n = 0, told = 0;
+
+    for (size_t i = 0; i < columns->n; i++)
+        n += !table_shows(table, i);
+    if (n == 0)
+        return;
+    fputs("(without ", stdout);
+    for (size_t i = 0; i < columns->n; i++) {
+        if (!table_shows(table, i))
+            printf("%s%s", told++ > 0 ? ", " : "", columns->titles[i]);
+    }
+    puts("; --wide shows all)");
+}
+
+int reply_print_table(const struct reply_columns *columns, const void *records, size_t n_records,
+                      size_t size, reply_row add, const char *none, const struct screen *screen)
 {
     cleanup_(table_freep) struct table *table = NULL;
-    int r = table_new(n_columns, titles, aligns, &table);
+    int r = table_new(columns->n, columns->titles, columns->aligns, &table);
 
     for (size_t i = 0; r == 0 && i < n_records; i++)
         r = add(table, (const char *)records + i * size);
     if (r < 0)
         return r;
-    if (n_records == 0)
+    if (n_records == 0) {
         puts(none);
-    else
-        table_print(table, stdout, colour);
+        return 0;
+    }
+    table_fit(table, screen->width, columns->drops);
+    table_print(table, stdout, screen->colour);
+    tell_left_out(table, columns);
     return 0;
 }
 
@@ -280,6 +299,36 @@ static void print_list(const char *word, char *const *list, size_t n)
 {
     fputs(word, stdout);
     reply_write_list(stdout, list, n);
+}
+
+/* `  ISOLATED   office  by tanaka and suzuki 3 h ago: ransomware; until 2026-11-23 08:11` */
+void reply_write_override(FILE *stream, const struct override *override, bool colour)
+{
+    char when[WHEN_MAX], span[SPAN_TEXT_MAX];
+
+    fputs("  ", stream);
+    words_coloured(stream, colour, "1;33", override_word(override->kind));
+    words_print(stream, "  %s  by %s", override->name, override->who);
+    for (size_t i = 1; i < override->n_makers; i++)
+        words_print(stream, " and %s", override->makers[i].who);
+    if (override->age > 0)
+        fprintf(stream, " %s ago", reply_span(override->age, span));
+    words_print(stream, ": %s", override->reason);
+    if (override->until != USEC_NEVER)
+        fprintf(stream, "; until %s", reply_when(override->until, when));
+    if (override->n_keep > 0) {
+        fputs("; keeps ", stream);
+        reply_write_list(stream, override->keep, override->n_keep);
+    }
+    if (override->n_from > 0) {
+        fputs("; from ", stream);
+        reply_write_list(stream, override->from, override->n_from);
+        fputs(" to ", stream);
+        reply_write_list(stream, override->to, override->n_to);
+        fputs(": ", stream);
+        reply_write_list(stream, override->services, override->n_services);
+    }
+    fputc('\n', stream);
 }
 
 void reply_print_override(const struct override *override, bool colour)

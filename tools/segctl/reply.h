@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "record/wire.h"
+#include "screen.h"
 
 /*
  * Parts of the daemon's replies as people read them. The daemon knows the policy's time zone and
@@ -35,10 +36,20 @@ const char *reply_label(const char *name, const char *label);
 
 /* A row of a table from one of the records. Returns 0 or -ENOMEM. */
 typedef int (*reply_row)(struct table *table, const void *record);
-/* The records as a table, a row each, or the sentence where there is none. Returns 0 or -ENOMEM. */
-int reply_print_table(const char *const *titles, const enum table_align *aligns, size_t n_columns,
-                      const void *records, size_t n_records, size_t size, reply_row add,
-                      const char *none, bool colour);
+struct reply_columns {
+    size_t n;
+    const char *const *titles;
+    const enum table_align *aligns; /* NULL: all left */
+    const uint8_t *drops; /* as table_fit() leaves them out where the terminal is narrow; or NULL */
+};
+#define REPLY_COLUMNS(titles_, aligns_, drops_)                                                    \
+    {                                                                                              \
+        ELEMENTS_OF(titles_), titles_, aligns_, drops_                                             \
+    }
+/* The records as a table, a row each, as wide as the screen, or the sentence where there is none.
+ * Returns 0 or -ENOMEM. */
+int reply_print_table(const struct reply_columns *columns, const void *records, size_t n_records,
+                      size_t size, reply_row add, const char *none, const struct screen *screen);
 
 /* Diagnostics as `check` prints them, to stderr. Returns 0 or -ENOMEM. */
 int reply_print_diagnostics(const struct wire_diagnostic *list, size_t n);
@@ -47,5 +58,7 @@ int reply_print_diagnostics(const struct wire_diagnostic *list, size_t n);
 void reply_print_changes(const struct change_reply *reply, bool colour);
 /* What the policy does to isolations and suspensions, a line for each that it changes. */
 void reply_print_closings(const struct change_reply *reply);
+/* An override in one line. */
+void reply_write_override(FILE *stream, const struct override *override, bool colour);
 /* An override in a few lines, with how to end it. */
 void reply_print_override(const struct override *override, bool colour);

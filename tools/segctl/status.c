@@ -2,8 +2,7 @@
 
 /*
  * segctl status, its part `expiring`, and verify, which shares its findings. Somebody who was woken
- * in the middle of the night reads it: what needs a person comes first, and what is well takes one
- * line.
+ * in the middle of the night reads it: what needs a person comes first, and all fits one screen.
  */
 
 #include <inttypes.h>
@@ -13,11 +12,15 @@
 #include "base/instant.h"
 #include "base/text.h"
 #include "loaded.h"
+#include "recent.h"
 #include "remote.h"
 #include "reply.h"
+#include "sheet.h"
 #include "words.h"
 
-#define BOLD "1"
+/* The screen that status fits where stdout has none. */
+#define STATUS_WIDTH 80
+#define STATUS_HEIGHT 24
 #define GOOD "1;32"
 #define CAUTION "1;33"
 #define BAD "1;31"
@@ -36,41 +39,51 @@ static bool is_locked(const struct status_reply *status)
     return strcmp(status->mode, "lockdown") == 0;
 }
 
-/* `安中市: enforcing generation 12 (3f2a9c01be77)` */
-static void print_mode(const struct status_reply *status, bool colour)
+static bool is_any_isolated(const struct status_reply *status)
 {
-    if (status->site)
-        words_print(stdout, "%s: ", status->site);
-    if (is_locked(status)) {
-        words_coloured(stdout, colour, BAD, "LOCKED DOWN");
-        puts(", nothing passes between zones: no policy is enforced");
-        puts("  correct the policy files (segctl check), then: segctl apply");
-        return;
+    for (size_t i = 0; i < status->n_overrides; i++) {
+        if (status->overrides[i].kind == OVERRIDE_ISOLATION)
+            return true;
     }
-    words_coloured(stdout, colour, GOOD, "enforcing");
-    if (status->generation > 0) {
-        printf(" generation %" PRIu64 " (", status->generation);
-        reply_write_digest(stdout, status->fingerprint ? status->fingerprint : "");
-        putchar(')');
-    }
-    printf(", %zu of %zu flows live\n", status->live, status->flows);
+    return false;
 }
 
-static void print_since(const struct status_reply *status)
+/* `安中市: enforcing generation 12 (3f2a9c01be77)` */
+static void print_mode(FILE *out, const struct status_reply *status, bool colour)
+{
+    if (status->site)
+        words_print(out, "%s: ", status->site);
+    if (is_locked(status)) {
+        words_coloured(out, colour, BAD, "LOCKED DOWN");
+        fputs(", nothing passes between zones: no policy is enforced\n"
+              "  correct the policy files (segctl check), then: segctl apply\n",
+              out);
+        return;
+    }
+    words_coloured(out, colour, GOOD, "enforcing");
+    if (status->generation > 0) {
+        fprintf(out, " generation %" PRIu64 " (", status->generation);
+        reply_write_digest(out, status->fingerprint ? status->fingerprint : "");
+        fputc(')', out);
+    }
+    fprintf(out, ", %zu of %zu flows live\n", status->live, status->flows);
+}
+
+static void print_since(FILE *out, const struct status_reply *status)
 {
     char when[WHEN_MAX], age[SPAN_TEXT_MAX];
 
     if (status->since == 0)
         return;
-    printf("  since %s (%s ago) by ", reply_when(status->since, when),
-           reply_span((calendar_now() - status->since) / USEC_PER_SEC, age));
-    reply_write_actor(stdout, &status->actor);
+    fprintf(out, "  since %s (%s ago) by ", reply_when(status->since, when),
+            reply_span((calendar_now() - status->since) / USEC_PER_SEC, age));
+    reply_write_actor(out, &status->actor);
     if (status->reason)
-        words_print(stdout, ": %s", status->reason);
-    putchar('\n');
+        words_print(out, ": %s", status->reason);
+    fputc('\n', out);
 }
 
-static void print_confirmation(const struct confirmation *waits, bool colour)
+static void print_confirmation(FILE *out, const struct confirmation *waits, bool colour)
 {
     char left[SPAN_TEXT_MAX], text[WHEN_MAX];
 
@@ -78,47 +91,54 @@ static void print_confirmation(const struct confirmation *waits, bool colour)
         return;
     snprintf(text, sizeof(text), "WAITS TO BE CONFIRMED: %s left",
              reply_span(waits->seconds, left));
-    putchar('\n');
-    words_coloured(stdout, colour, CAUTION, text);
-    printf("\n  generation %" PRIu64 " by ", waits->generation);
-    reply_write_actor(stdout, &waits->actor);
+    words_coloured(out, colour, CAUTION, text);
+    fprintf(out, "\n  generation %" PRIu64 " by ", waits->generation);
+    reply_write_actor(out, &waits->actor);
     if (waits->previous > 0)
-        printf(" goes back to %" PRIu64, waits->previous);
+        fprintf(out, "; back to %" PRIu64, waits->previous);
     else
-        fputs(" goes back to lockdown", stdout);
-    puts(" unless somebody runs: segctl confirm");
+        fputs("; back to lockdown", out);
+    fputs(" unless you run: segctl confirm\n", out);
 }
 
-static void print_findings(const struct finding *findings, size_t n, bool colour)
+static void print_finding(FILE *out, const struct finding *finding, bool colour)
 {
     char when[WHEN_MAX];
 
-    for (size_t i = 0; i < n; i++) {
-        fputs("  ", stdout);
-        if (findings[i].severity == FINDING_CRITICAL)
-            words_coloured(stdout, colour, BAD, "CRITICAL ");
-        else if (findings[i].severity == FINDING_WARNING)
-            words_coloured(stdout, colour, CAUTION, "warning  ");
-        else
-            fputs("notice   ", stdout);
-        words_print(stdout, "%s [%s, since %s]\n", findings[i].message, findings[i].code,
-                    reply_when(findings[i].since, when));
+    fputs("  ", out);
+    if (finding->severity == FINDING_CRITICAL)
+        words_coloured(out, colour, BAD, "CRITICAL ");
+    else if (finding->severity == FINDING_WARNING)
+        words_coloured(out, colour, CAUTION, "warning  ");
+    else
+        fputs("notice   ", out);
+    words_print(out, "%s: %s; since %s\n", finding->code, finding->message,
+                reply_when(finding->since, when));
+}
+
+/* The most severe first. */
+static void print_findings(FILE *out, const struct finding *findings, size_t n, bool colour)
+{
+    static const enum finding_severity order[] = {FINDING_CRITICAL, FINDING_WARNING,
+                                                  FINDING_NOTICE};
+
+    for (size_t k = 0; k < ELEMENTS_OF(order); k++) {
+        for (size_t i = 0; i < n; i++) {
+            if (findings[i].severity == order[k])
+                print_finding(out, &findings[i], colour);
+        }
     }
 }
 
-static void print_title(const char *title, bool colour)
+/* Isolations first, then suspensions and grants. */
+static void print_overrides(FILE *out, const struct status_reply *status, bool colour)
 {
-    putchar('\n');
-    words_coloured(stdout, colour, BOLD, title);
-    putchar('\n');
-}
-
-static void print_overrides(const struct status_reply *status, bool colour)
-{
-    if (status->n_overrides > 0)
-        print_title("overrides", colour);
-    for (size_t i = 0; i < status->n_overrides; i++)
-        reply_print_override(&status->overrides[i], colour);
+    for (enum override_kind kind = OVERRIDE_ISOLATION; kind <= OVERRIDE_GRANT; kind++) {
+        for (size_t i = 0; i < status->n_overrides; i++) {
+            if (status->overrides[i].kind == kind)
+                reply_write_override(out, &status->overrides[i], colour);
+        }
+    }
 }
 
 static bool needs_look(const struct wire_zone *zone)
@@ -127,7 +147,7 @@ static bool needs_look(const struct wire_zone *zone)
 }
 
 /* `eth1 down, eth2 missing`: the interfaces that are not up. */
-static void print_interfaces(const struct wire_zone *zone)
+static void print_interfaces(FILE *out, const struct wire_zone *zone)
 {
     const char *separator = "  ";
 
@@ -136,34 +156,34 @@ static void print_interfaces(const struct wire_zone *zone)
 
         if (interface->up)
             continue;
-        words_print(stdout, "%s%s%s", separator, interface->name,
+        words_print(out, "%s%s%s", separator, interface->name,
                     interface->present ? " down" : " missing");
         separator = ", ";
     }
 }
 
-static void print_zone(const struct wire_zone *zone, unsigned width, bool colour)
+static void print_zone(FILE *out, const struct wire_zone *zone, unsigned width, bool colour)
 {
-    fputs("  ", stdout);
+    fputs("  ", out);
     if (zone->isolated)
-        words_coloured(stdout, colour, CAUTION, "ISOLATED");
+        words_coloured(out, colour, CAUTION, "ISOLATED");
     else if (strcmp(zone->state, "up") == 0)
-        words_coloured(stdout, colour, GOOD, "up      ");
+        words_coloured(out, colour, GOOD, "up      ");
     else if (strcmp(zone->state, "partial") == 0)
-        words_coloured(stdout, colour, CAUTION, "partial ");
+        words_coloured(out, colour, CAUTION, "partial ");
     else
-        words_coloured(stdout, colour, BAD, "down    ");
+        words_coloured(out, colour, BAD, "down    ");
 
-    words_print(stdout, "  %s", zone->name);
+    words_print(out, "  %s", zone->name);
     if (strcmp(zone->label, zone->name) != 0) {
-        printf("%*s  ", (int)(width - words_width(zone->name)), "");
-        words_text(stdout, zone->label);
+        fprintf(out, "%*s  ", (int)(width - words_width(zone->name)), "");
+        words_text(out, zone->label);
     }
-    print_interfaces(zone);
-    putchar('\n');
+    print_interfaces(out, zone);
+    fputc('\n', out);
 }
 
-static void print_zones(const struct status_reply *status, bool colour)
+static void print_zones(FILE *out, const struct status_reply *status, bool colour)
 {
     unsigned width = 0;
 
@@ -172,27 +192,23 @@ static void print_zones(const struct status_reply *status, bool colour)
 
         width = n > width ? n : width;
     }
-    if (status->n_zones > 0)
-        print_title("zones", colour);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < status->n_zones; i++) {
             if (needs_look(&status->zones[i]) == (pass == 0))
-                print_zone(&status->zones[i], width, colour);
+                print_zone(out, &status->zones[i], width, colour);
         }
     }
 }
 
-static void print_drift(const struct drift *drift, bool colour)
+static void print_drift(FILE *out, const struct drift *drift)
 {
     char when[WHEN_MAX];
 
     if (drift->repairs == 0)
         return;
-    print_title("drift", colour);
-    words_print(
-        stdout, "  others changed the rules %" PRIu64 " %s, and it was repaired; last %s%s%s%s%s\n",
-        drift->repairs, drift->repairs == 1 ? "time" : "times", reply_when(drift->last, when),
-        *drift->by ? " by " : "", drift->by, *drift->what ? ": " : "", drift->what);
+    words_print(out, "  %" PRIu64 " %s, last %s%s%s%s%s\n", drift->repairs,
+                drift->repairs == 1 ? "time" : "times", reply_when(drift->last, when),
+                *drift->by ? " by " : "", drift->by, *drift->what ? ": " : "", drift->what);
 }
 
 /* Days for which status shows flows that ended. */
@@ -216,56 +232,89 @@ static int add_expiring(struct table *table, const void *record)
                                              reply_label(flow->name, flow->label)});
 }
 
-/* `  7 days  clerk-to-web (窓口 → ウェブ) until 2026-12-01 00:00` */
-static void print_end(const struct expiring *flow)
+/* How many flows from this one on end at the same instant. */
+static size_t count_same_end(const struct status_reply *status, size_t first)
+{
+    size_t n = 1;
+
+    while (first + n < status->n_expiring &&
+           status->expiring[first + n].expires == status->expiring[first].expires &&
+           has_ended(&status->expiring[first + n]) == has_ended(&status->expiring[first]))
+        n++;
+    return n;
+}
+
+/* `   7 days  clerk-to-web (窓口 → ウェブ) until 2026-12-01 00:00`, or where several end together
+ * `  58 days  54 flows until 2027-01-21 00:00: clerk-to-web, …` */
+static void print_end(FILE *out, const struct expiring *flows, size_t n)
 {
     char when[WHEN_MAX];
+    const char *until = has_ended(flows) ? "on" : "until";
 
-    if (has_ended(flow))
-        fputs("  ", stdout);
+    if (has_ended(flows))
+        fputs("  ended    ", out);
     else
-        printf("  %2" PRId64 " %s  ", flow->days, flow->days == 1 ? "day " : "days");
-    words_name(stdout, flow->name, flow->label);
-    printf(" %s %s\n", has_ended(flow) ? "on" : "until", reply_when(flow->expires, when));
+        fprintf(out, "  %2" PRId64 " %s  ", flows->days, flows->days == 1 ? "day " : "days");
+    if (n == 1) {
+        words_name(out, flows->name, flows->label);
+        fprintf(out, " %s %s\n", until, reply_when(flows->expires, when));
+        return;
+    }
+    fprintf(out, "%zu flows %s %s: ", n, until, reply_when(flows->expires, when));
+    for (size_t i = 0; i < n; i++)
+        words_print(out, "%s%s", i > 0 ? ", " : "", flows[i].name);
+    fputc('\n', out);
 }
 
 /* Those that ended not long ago, or those that will; older ones are in `expiring`. */
-static void print_ends(const struct status_reply *status, bool ended, const char *title,
-                       bool colour)
+static void print_ends(FILE *out, const struct status_reply *status, bool ended)
 {
-    for (size_t i = 0; i < status->n_expiring; i++) {
+    size_t n;
+
+    for (size_t i = 0; i < status->n_expiring; i += n) {
         const struct expiring *flow = &status->expiring[i];
 
-        if (has_ended(flow) != ended || flow->days < -ENDED_DAYS)
-            continue;
-        if (title)
-            print_title(title, colour);
-        title = NULL;
-        print_end(flow);
+        n = count_same_end(status, i);
+        if (has_ended(flow) == ended && flow->days >= -ENDED_DAYS)
+            print_end(out, flow, n);
     }
 }
 
-static int print_status(const void *reply, bool colour)
+static void print_footer(FILE *out, const struct status_reply *status)
 {
-    const struct status_reply *status = reply;
-
-    print_mode(status, colour);
-    print_since(status);
-    print_confirmation(&status->confirmation, colour);
-    if (status->n_findings > 0)
-        print_title("findings", colour);
-    print_findings(status->findings, status->n_findings, colour);
-    print_overrides(status, colour);
-    print_zones(status, colour);
-    print_drift(&status->drift, colour);
-    print_ends(status, true, "ended in the last 7 days", colour);
-    print_ends(status, false, "expiring", colour);
-
-    words_print(stdout, "\npolicy %s, audit log %" PRIu64 " entries, head ", status->policy,
+    words_print(out, "policy %s, audit log %" PRIu64 " entries, head ", status->policy,
                 status->audit.sequence);
-    reply_write_digest(stdout, status->audit.head);
-    words_print(stdout, ", segd %s\n", status->version);
-    return 0;
+    reply_write_digest(out, status->audit.head);
+    words_print(out, ", segd %s\n", status->version);
+}
+
+/* `recent` is what recent_write() wrote, or "". */
+static void write_status(struct sheet *sheet, const struct status_reply *status, const char *recent,
+                         bool colour)
+{
+    FILE *out = sheet_stream(sheet);
+
+    sheet_section(sheet, NULL, 2);
+    print_mode(out, status, colour);
+    print_since(out, status);
+    sheet_section(sheet, NULL, 2);
+    print_confirmation(out, &status->confirmation, colour);
+    sheet_section(
+        sheet, is_any_isolated(status) ? "overrides (isolated flows count as live)" : "overrides",
+        2);
+    print_overrides(out, status, colour);
+    sheet_section(sheet, "findings", 2);
+    print_findings(out, status->findings, status->n_findings, colour);
+    sheet_section(sheet, "zones", 1);
+    print_zones(out, status, colour);
+    sheet_section(sheet, "changed by others, and repaired", 1);
+    print_drift(out, &status->drift);
+    sheet_section(sheet, "ending, or ended this week", 1);
+    print_ends(out, status, true);
+    print_ends(out, status, false);
+    sheet_section(sheet, NULL, 2);
+    fputs(recent, out);
+    print_footer(out, status);
 }
 
 static int judge_status(const void *reply)
@@ -276,18 +325,65 @@ static int judge_status(const void *reply)
                                                                                   : EXIT_YES;
 }
 
-const struct remote_method status_method = {"GetStatus", &status_reply_type, print_status,
-                                            .judge = judge_status};
+/* For people. */
+static int show_status(struct remote *remote, const struct status_reply *status)
+{
+    struct screen screen = screen_get(remote->wide);
+    cleanup_(sheet_freep) struct sheet *sheet = NULL;
+    cleanup_(freep) char *recent = NULL;
+    int r;
 
-static int print_expiring(const void *reply, bool colour)
+    if (!remote->wide) {
+        screen.width = screen.width > 0 ? screen.width : STATUS_WIDTH;
+        /* The next prompt has a line too. */
+        screen.height = (screen.height > 1 ? screen.height : STATUS_HEIGHT) - 1;
+    }
+    r = recent_read(remote, status->audit.sequence, &recent);
+    if (r == 0)
+        r = sheet_new(&sheet);
+    if (r == 0) {
+        write_status(sheet, status, recent, screen.colour);
+        r = sheet_print(sheet, &screen);
+    }
+    return r < 0 ? command_no_memory() : judge_status(status);
+}
+
+static void status_clear(struct status_reply *status)
+{
+    record_clear(&status_reply_type, status);
+}
+
+int run_status(const struct command *command, int argc, char **argv)
+{
+    static const struct remote_method method = {"GetStatus", &status_reply_type,
+                                                .judge = judge_status};
+    cleanup_(remote_clear) struct remote remote = {0};
+    cleanup_(status_clear) struct status_reply status = {0};
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    int exit_code;
+
+    if (!remote_begin(&remote, command, argc, argv, &method, &exit_code))
+        return exit_code;
+    exit_code = remote_call(&remote, method.name, &reply);
+    if (exit_code != EXIT_YES)
+        return exit_code;
+    if (remote.json)
+        return remote_print(&remote, reply, &method);
+    if (record_decode_reply(&status_reply_type, reply, &status) < 0)
+        return command_no_memory();
+    return show_status(&remote, &status);
+}
+
+static int print_expiring(const void *reply, const struct screen *screen)
 {
     static const char *const titles[] = {"DAYS", "FLOW", "ENDS", "LABEL"};
     static const enum table_align aligns[] = {TABLE_RIGHT, TABLE_LEFT, TABLE_LEFT, TABLE_LEFT};
+    static const struct reply_columns columns = REPLY_COLUMNS(titles, aligns, NULL);
     const struct status_reply *status = reply;
 
-    return reply_print_table(titles, aligns, ELEMENTS_OF(titles), status->expiring,
-                             status->n_expiring, sizeof(*status->expiring), add_expiring,
-                             "no flow has ended, and none ends within 60 days", colour);
+    return reply_print_table(&columns, status->expiring, status->n_expiring,
+                             sizeof(*status->expiring), add_expiring,
+                             "no flow has ended, and none ends within 60 days", screen);
 }
 
 static int keep_expiring(const struct remote *remote, json_t *reply)
@@ -304,14 +400,14 @@ static int keep_expiring(const struct remote *remote, json_t *reply)
 const struct remote_method expiring_method = {"GetStatus", &status_reply_type, print_expiring,
                                               .narrow = keep_expiring};
 
-static int print_verified(const void *record, bool colour)
+static int print_verified(const void *record, const struct screen *screen)
 {
     const struct verify_reply *reply = record;
 
     if (reply->n_differences == 0)
-        words_coloured(stdout, colour, "1;32", "the kernel holds exactly what was applied");
+        words_coloured(stdout, screen->colour, "1;32", "the kernel holds exactly what was applied");
     else
-        words_coloured(stdout, colour, "1;31", "THE KERNEL DOES NOT HOLD WHAT WAS APPLIED");
+        words_coloured(stdout, screen->colour, "1;31", "THE KERNEL DOES NOT HOLD WHAT WAS APPLIED");
     if (reply->generation > 0)
         printf(": generation %" PRIu64, reply->generation);
     putchar('\n');
@@ -320,7 +416,7 @@ static int print_verified(const void *record, bool colour)
         words_print(stdout, "  %s: %s\n", reply->differences[i].object,
                     reply->differences[i].message);
     }
-    print_findings(reply->findings, reply->n_findings, colour);
+    print_findings(stdout, reply->findings, reply->n_findings, screen->colour);
     return 0;
 }
 

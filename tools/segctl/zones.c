@@ -44,15 +44,16 @@ static int add_zone(struct table *table, const void *record)
                                              reply_label(zone->name, zone->label)});
 }
 
-static int print_zones(const void *record, bool colour)
+static int print_zones(const void *record, const struct screen *screen)
 {
     static const char *const titles[] = {"STATE",      "ZONE",     "CLASS",
                                          "INTERFACES", "NETWORKS", "LABEL"};
+    static const uint8_t drops[] = {4, 2, TABLE_END};
+    static const struct reply_columns columns = REPLY_COLUMNS(titles, NULL, drops);
     const struct zones_reply *reply = record;
 
-    return reply_print_table(titles, NULL, ELEMENTS_OF(titles), reply->zones, reply->n_zones,
-                             sizeof(*reply->zones), add_zone,
-                             "no policy is enforced, so there are no zones", colour);
+    return reply_print_table(&columns, reply->zones, reply->n_zones, sizeof(*reply->zones),
+                             add_zone, "no policy is enforced, so there are no zones", screen);
 }
 
 const struct remote_method zones_method = {"GetZones", &zones_reply_type, print_zones};
@@ -72,20 +73,21 @@ static int add_drop(struct table *table, const void *record)
                                       drop->to ? drop->to : "-", drop->flow});
 }
 
-static int print_drops(const void *record, bool colour)
+static int print_drops(const void *record, const struct screen *screen)
 {
     static const char *const titles[] = {"PACKETS", "BYTES", "REASON", "FROM", "TO", "FLOW"};
     static const enum table_align aligns[] = {TABLE_RIGHT, TABLE_RIGHT, TABLE_LEFT,
                                               TABLE_LEFT,  TABLE_LEFT,  TABLE_LEFT};
+    static const uint8_t drops[] = {1, TABLE_END};
+    static const struct reply_columns columns = REPLY_COLUMNS(titles, aligns, drops);
     const struct drops_reply *reply = record;
     bool any = false;
 
     /* People are not shown counters at 0; programs get them. */
     for (size_t i = 0; i < reply->n_drops; i++)
         any |= reply->drops[i].packets > 0;
-    return reply_print_table(titles, aligns, ELEMENTS_OF(titles), reply->drops,
-                             any ? reply->n_drops : 0, sizeof(*reply->drops), add_drop,
-                             "nothing was refused", colour);
+    return reply_print_table(&columns, reply->drops, any ? reply->n_drops : 0,
+                             sizeof(*reply->drops), add_drop, "nothing was refused", screen);
 }
 
 const struct remote_method drops_method = {"GetDrops", &drops_reply_type, print_drops};
