@@ -402,6 +402,9 @@ START_TEST(a_zone_is_isolated_and_released_by_another)
     type(&scene, &viewer, 0, "status", NULL);
     reads(&scene, "ISOLATED   a  by 61003");
     reads(&scene, ": ransomware");
+    type(&scene, &viewer, 0, "log", "--since", "1h", NULL);
+    reads(&scene, "boot        apply");
+    reads(&scene, "61003       isolate a: ransomware");
     type(&scene, &viewer, 1, "explain", "left", "right", "udp/5000", NULL);
     reads(&scene, "isolated");
     type(&scene, &operate, 0, "isolate", "a", "--reason", "me too", NULL);

@@ -23,7 +23,7 @@ SIZES = [(80, 24), (120, 40), (60, 20)]
 MANY = 54
 LABEL = "マイナンバー利用事務系（基幹系）と LGWAN接続系 の連携 ｱﾝﾅｶ"
 # Tables, which may be long, and screens, which may not.
-TABLES = {"flows", "zones", "drops", "history", "expiring", "incident", "connections", "denials"}
+TABLES = {"log", "flows", "zones", "drops", "history", "expiring", "incident", "connections", "denials"}
 SCREENS = {"status"}
 LONG = {"label", "reason", "message", "what", "site"}
 

@@ -126,6 +126,11 @@ const struct command commands[] = {
      "does the kernel hold exactly what was applied?",
      HELP_REMOTE "\nExit code 1 means differences, or a critical finding.\n",
      .method = &verify_method},
+    {GROUP_EVIDENCE, "log", "[--since TIME] [--wide] [--socket PATH] [--json]",
+     "what happened, in order: changes, what time did, what others did, findings",
+     "  --since TIME     a span (2h, 7d; default 1d), or a time on the clock of the\n"
+     "                   terminal: 2026-11-23T08:30, or the beginning of a day\n" HELP_SHOWN,
+     .run = run_log},
     {GROUP_EVIDENCE, "incident",
      "list [--wide] [--socket PATH] [--json]\n"
      "       segctl incident show [--socket PATH] [--json] INCIDENT\n"
