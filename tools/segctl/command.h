@@ -96,6 +96,7 @@ extern const struct remote_method revoke_method;
 extern const struct remote_method history_method;
 extern const struct remote_method diff_method;
 extern const struct remote_method verify_method;
+int run_top(const struct command *command, int argc, char **argv);
 int run_log(const struct command *command, int argc, char **argv);
 int run_incident(const struct command *command, int argc, char **argv);
 int run_audit(const struct command *command, int argc, char **argv);

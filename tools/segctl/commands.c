@@ -71,6 +71,10 @@ const struct command commands[] = {
      .run = run_explain},
     {GROUP_READ, "drops", "[--wide] [--socket PATH] [--json]",
      "what was refused, between which zones and why?", HELP_SHOWN, .method = &drops_method},
+    {GROUP_READ, "top", "[--socket PATH]", "which flows carry most, now? on a terminal",
+     HELP_SOCKET "\nKeys: q quit; b, p, t, n order by bytes, packets, total, name; + - interval;\n"
+                 "j k scroll; space pause.\n",
+     .run = run_top},
     {GROUP_READ, "expiring", "[--wide] [--socket PATH] [--json]", "which flows end within 60 days?",
      HELP_SHOWN, .method = &expiring_method},
     {GROUP_CHANGE, "plan", "[--socket PATH] [--json] [PATH]",
