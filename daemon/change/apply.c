@@ -227,6 +227,8 @@ int change_plan(struct gateway *gateway, const struct policy_text *texts, size_t
     if (r == 0)
         r = closings_follow(gateway, &input, old, &overrides, ret_outcome, &compiled);
     if (r == 0)
+        r = closings_check(gateway, &overrides, ret_outcome);
+    if (r == 0)
         r = closings_show(gateway, &overrides, old, compiled, ret_outcome);
     if (r == 0)
         r = prepare_compare(gateway, compiled, old, ret_outcome);

@@ -75,6 +75,26 @@ int closings_follow(const struct gateway *gateway, const struct compiled_input *
     return prepare_compile(gateway, &again, outcome, compiled);
 }
 
+int closings_check(const struct gateway *gateway, const struct overrides *overrides,
+                   struct outcome *outcome)
+{
+    const struct overrides *all = &gateway->state.overrides;
+
+    /* Carrying over keeps their order. */
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        const struct override *was = &all->overrides[i], *is = &overrides->overrides[i];
+
+        if ((is->n_ids > was->n_ids && is->n_ids > SUSPENSION_HOLDS_MAX) ||
+            (is->n_names > was->n_names && is->n_names > SUSPENSION_HOLDS_MAX))
+            return outcome_set(outcome, OUTCOME_REFUSED,
+                               "flow `%s` is suspended, and policies have changed it so often "
+                               "since that no more can be kept closed: leave it as it was or out "
+                               "of the policy, or end the suspension by `segctl resume %s`",
+                               was->name, was->name);
+    }
+    return 0;
+}
+
 /* Adds a name to a list of at most OUTCOME_NAMES_MAX. */
 static int add_name(char ***list, size_t *n, uint64_t *left_out, const char *name)
 {

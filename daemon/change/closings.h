@@ -18,6 +18,15 @@ bool closings_exist(const struct overrides *overrides);
 int closings_follow(const struct gateway *gateway, const struct compiled_input *input,
                     const struct policy *before, struct overrides *overrides,
                     struct outcome *outcome, struct compiled **compiled);
+/*
+ * Refuses a policy if a suspension would grow beyond SUSPENSION_HOLDS_MAX contents, or as many
+ * other names: to forget one of them could open it, and each later policy is compared with all of
+ * them. `overrides` are those that were carried over. It is for new policies only: a start enforces
+ * what was decided. Returns 0, or 1 and the outcome says why.
+ */
+int closings_check(const struct gateway *gateway, const struct overrides *overrides,
+                   struct outcome *outcome);
+#define SUSPENSION_HOLDS_MAX 256
 /* Fills in `closings` of the outcome: what the policy did to them. `overrides` are those that were
  * carried over, the gateway has them as they were. Returns 0 or -ENOMEM. */
 int closings_show(const struct gateway *gateway, const struct overrides *overrides,

@@ -56,6 +56,8 @@ static int follow_closings(struct transaction *transaction)
         r = closings_follow(gateway, &input,
                             same ? transaction->compiled->policy : transaction->before, overrides,
                             transaction->outcome, &transaction->compiled);
+    if (r == 0 && target->is_new)
+        r = closings_check(gateway, overrides, transaction->outcome);
     if (r != 0 || !target->is_new)
         return r;
 

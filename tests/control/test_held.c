@@ -7,10 +7,12 @@
  */
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "calls.h"
 #include "checks.h"
+#include "daemon/change/closings.h"
 #include "sandbox.h"
 #include "wires.h"
 
@@ -95,6 +97,52 @@ START_TEST(suspended_flow_does_not_pass_under_another_name)
 }
 END_TEST
 
+/* Twice as many names and contents as the suspension held under the policy of half of them: what
+ * has one of its names is new, and so is each name of what it holds. */
+static void apply_twice(struct segd *segd, unsigned n)
+{
+    char text[32768];
+    int size = snprintf(text, sizeof(text), ZONES("a") "flows:\n");
+
+    for (unsigned i = 0; i < n; i++)
+        size +=
+            snprintf(text + size, sizeof(text) - (size_t)size,
+                     "  f%u: { from: a, to: b, services: [udp/%u] }\n", i, 7001 + (i + n / 2) % n);
+    calls_do(segd, "Apply", calls_policy(text, 0));
+}
+
+/* What a suspension holds is bounded. A policy beyond that is refused, and nothing is forgotten. */
+START_TEST(suspension_is_bounded_and_forgets_nothing)
+{
+    static const char *const beyond[] = {
+        ZONES("a") "flows:\n  f0: { from: a, to: b, services: [udp/9] }\n",
+        ZONES("a") FLOW("y", "a"),
+    };
+    static const char last[] = ZONES("a") FLOW("x", "a");
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(ZONES("a") FLOW("f0", "a"));
+
+    calls_do(segd, "Suspend", json_pack("{s:s, s:s}", "flow", "f0", "reason", "x"));
+    for (unsigned n = 2; n <= SUSPENSION_HOLDS_MAX; n *= 2)
+        apply_twice(segd, n);
+    calls_do(segd, "Apply", calls_policy(last, 0));
+    calls_refused(segd, "Apply", calls_policy(beyond[_i], 0), "Refused");
+
+    /* Neither does a boot apply it. */
+    segd_kill(segd);
+    segd_write_policy(segd, beyond[_i]);
+    sandbox_nft("delete table inet segd\n");
+    segd_start_again(segd);
+    calls_finding(segd, "policy-not-applied", true);
+    calls_refused(segd, "Plan", NULL, "Refused");
+    ck_assert(!passes(lab));
+
+    calls_do(segd, "Resume", json_pack("{s:s}", "flow", "x"));
+    ck_assert(passes(lab));
+    calls_do(segd, "Apply", calls_policy(beyond[_i], 0));
+}
+END_TEST
+
 START_TEST(nobody_closes_without_a_reason)
 {
     cleanup_(lab_freep) struct lab *lab = wires_new();
@@ -151,6 +199,7 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(openings));
     tcase_add_test(tests, isolated_zone_takes_other_changes);
     tcase_add_test(tests, suspended_flow_does_not_pass_under_another_name);
+    tcase_add_loop_test(tests, suspension_is_bounded_and_forgets_nothing, 0, 2);
     tcase_add_test(tests, nobody_closes_without_a_reason);
     tcase_add_test(tests, what_was_changed_while_nobody_watched_is_written_down);
 }
