@@ -287,6 +287,30 @@ START_TEST(the_audit_log_holds_the_whole_isolation)
 }
 END_TEST
 
+/* To find what a kept flow covers takes time, which the zone does not have. */
+START_TEST(a_zone_is_cut_off_before_covered_flows_are_kept)
+{
+    cleanup_(segd_freep) struct segd *segd =
+        segd_enter(ZONES OBJECTS("10.1.0.1", "[10.2.1.0/24]", "[tcp/443]")
+                       FLOW("") "  w: { from: a, to: b, services: [tcp/443] }\n");
+    cleanup_(json_decrefp) json_t *audit = NULL;
+    cleanup_(json_decrefp) json_t *detail = NULL;
+    const json_t *isolated;
+
+    calls_do(segd, "Isolate", calls_parameters("{'zone': 'a', 'reason': 'virus', 'keep': ['w']}"));
+    detail = last_detail(segd, "keep");
+    assert_json(json_object_get(detail, "keep"), json_pack("[s, s]", "w", "x"));
+    audit = calls_get(segd, "ShowAudit", NULL);
+    isolated = find_text(json_object_get(audit, "entries"), "action", "isolate");
+    assert_json(json_object_get(json_object_get(isolated, "detail"), "keep"),
+                json_pack("[s]", "w"));
+
+    /* What it has is kept, so there is nothing more to keep. */
+    calls_do(segd, "Isolate", calls_parameters("{'zone': 'b', 'reason': 'virus', 'keep': ['x']}"));
+    json_decref(last_detail(segd, "isolate"));
+}
+END_TEST
+
 /* Who asks later what was open reads it in the log alone. */
 START_TEST(the_audit_log_holds_the_whole_grant_when_it_comes_and_goes)
 {
@@ -317,6 +341,7 @@ void checks_add(TCase *tests)
     sandbox_require();
     tcase_add_test(tests, the_audit_log_names_the_flows_and_their_approvals);
     tcase_add_test(tests, the_audit_log_holds_the_whole_isolation);
+    tcase_add_test(tests, a_zone_is_cut_off_before_covered_flows_are_kept);
     tcase_add_test(tests, the_audit_log_holds_the_whole_grant_when_it_comes_and_goes);
     tcase_add_test(tests, apply_of_what_is_enforced_makes_no_generation);
     tcase_add_test(tests, apply_of_what_is_enforced_switches_forwarding_on);
