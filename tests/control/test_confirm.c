@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,49 @@ START_TEST(change_that_nobody_confirms_goes_back)
     ck_assert(wires_try(lab, WIRE_A, &kept, NULL));
     ck_assert_int_eq(calls_generation(segd), 1);
     calls_verify(segd);
+}
+END_TEST
+
+/* The texts of the first generation and their copy, aside or in their place. */
+static void move_texts(const struct segd *segd, bool aside)
+{
+    static const char *const folders[] = {"generations", "copy/generations"};
+    char place[256], other[300];
+
+    for (size_t i = 0; i < ELEMENTS_OF(folders); i++) {
+        snprintf(place, sizeof(place), "%s/%s/1.policy.json", segd_state_path(segd), folders[i]);
+        snprintf(other, sizeof(other), "%s.aside", place);
+        ck_assert_int_eq(aside ? rename(place, other) : rename(other, place), 0);
+    }
+}
+
+static bool has_not_gone_back(const struct segd *segd)
+{
+    cleanup_(json_decrefp) json_t *status = calls_get(segd, "GetStatus", NULL);
+
+    return find_text(json_object_get(status, "findings"), "code", "not-gone-back");
+}
+
+/* The daemon itself tries again, without a call. */
+START_TEST(change_that_cannot_go_back_does_when_it_can)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(FIRST);
+    struct frame frame = second_frame();
+
+    apply_for_a_while(segd, lab, SECONDS);
+    move_texts(segd, true);
+    segd_write_policy(segd, SECOND);
+    while (!has_not_gone_back(segd))
+        ;
+    ck_assert(is_pending(segd));
+    ck_assert(wires_try(lab, WIRE_A, &frame, NULL));
+    move_texts(segd, false);
+    while (is_pending(segd))
+        ;
+    ck_assert(!has_not_gone_back(segd));
+    ck_assert(!wires_try(lab, WIRE_A, &frame, NULL));
+    ck_assert_int_eq(calls_generation(segd), 1);
 }
 END_TEST
 
@@ -226,6 +270,7 @@ void checks_add(TCase *tests)
                         (int)ELEMENTS_OF(strays));
     tcase_add_test(tests, systemd_is_told_what_is_enforced_whoever_changed_it);
     tcase_add_loop_test(tests, change_that_nobody_confirms_goes_back, 0, 2);
+    tcase_add_test(tests, change_that_cannot_go_back_does_when_it_can);
     tcase_add_loop_test(tests, change_is_confirmed_over_a_new_connection_alone, 0, 2);
     tcase_add_test(tests, isolation_keeps_a_bounded_number_of_flows);
 }

@@ -22,7 +22,7 @@
 #include "tests/random.h"
 #include "world.h"
 
-#define RUNS 15
+#define RUNS 20
 #define OPERATIONS 100
 #define WAIT 19800 /* seconds: it is up when the sixth hour has passed */
 #define WAIT_HOURS 6
