@@ -15,9 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer/overlap.h"
 #include "base/instant.h"
-#include "base/text_list.h"
+#include "daemon/change/covered.h"
 #include "daemon/change/incident.h"
 #include "daemon/change/kept.h"
 #include "daemon/change/transaction.h"
@@ -196,91 +195,6 @@ static usec_t span_end(usec_t span)
     return span > 0 ? whole_second(calendar_now() + span + USEC_PER_SEC - 1) : USEC_NEVER;
 }
 
-/* What an isolation is to keep besides the flows that were named. */
-struct covered {
-    const struct override *asked;  /* with the named flows */
-    const struct override *before; /* what the isolation was before, if it was there; or NULL */
-    struct override *isolation;    /* as it is now */
-};
-
-/* An isolation keeps what all of its makers keep. */
-static int keep_too(const struct covered *covered, const struct flow *flow, bool *ret_added)
-{
-    const struct override *before = covered->before;
-    struct override *isolation = covered->isolation;
-    char content[FLOW_CONTENT_TEXT_MAX];
-    int r;
-
-    flow_content_format(flow->digest, content);
-    if (isolation->n_keep >= ISOLATION_KEEP_MAX ||
-        text_list_has(isolation->keep_ids, isolation->n_keep_ids, content) ||
-        (before && !text_list_has(before->keep_ids, before->n_keep_ids, content)))
-        return 0;
-    r = text_list_add(&isolation->keep, &isolation->n_keep, flow->name);
-    if (r == 0)
-        r = text_list_add(&isolation->keep_ids, &isolation->n_keep_ids, content);
-    if (r == 0)
-        *ret_added = true;
-    return r;
-}
-
-/* A policy that cannot be read is no reason not to isolate. */
-static int find_covered(const struct gateway *gateway, const struct covered *covered,
-                        bool *ret_added)
-{
-    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
-    cleanup_(policy_freep) struct policy *policy = NULL;
-    cleanup_(outcome_clear) struct outcome ignored = {0};
-    int r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, &policy);
-
-    if (r != 0)
-        return r == -ENOMEM ? r : 0;
-    for (size_t i = 0; r >= 0 && i < covered->asked->n_keep; i++) {
-        const struct flow *named = policy_flow_named(policy, covered->asked->keep[i]);
-
-        for (size_t j = 0; r >= 0 && named && j < policy->n_flows; j++) {
-            r = policy->flows[j].enabled ? flow_covers(policy, named, &policy->flows[j]) : 0;
-            if (r > 0)
-                r = keep_too(covered, &policy->flows[j], ret_added);
-        }
-    }
-    return r < 0 ? r : 0;
-}
-
-/*
- * Whoever keeps a flow means the packets that it approves, and flows before it in the policy may
- * own some of them: those that it covers go on too. To find them takes as long as reading the
- * policy, so the zone is cut off before, and this is a commit of its own. If it fails, the zone is
- * cut off more than was asked.
- */
-static int keep_covered(struct gateway *gateway, const struct target *isolated,
-                        const struct override *asked, const struct override *before)
-{
-    cleanup_(target_clear) struct target target = {0};
-    cleanup_(outcome_clear) struct outcome outcome = {0};
-    struct covered covered = {.asked = asked, .before = before};
-    bool added = false;
-    int r = target_begin(gateway, &isolated->actor, "keep", &target);
-
-    target.content = TARGET_ISOLATIONS;
-    target.closes = true;
-    target.object = isolated->object;
-    target.reason = isolated->reason;
-    if (r == 0) {
-        covered.isolation = (struct override *)overrides_find(&target.state.overrides,
-                                                              OVERRIDE_ISOLATION, target.object);
-        r = find_covered(gateway, &covered, &added);
-    }
-    if (r != 0 || !added)
-        return r;
-    target.detail = record_encode(&override_type, covered.isolation, RECORD_DISK);
-    r = target.detail ? transaction_run(gateway, &target, &outcome) : -ENOMEM;
-    if (r > 0)
-        log_message(LOG_ERR, MESSAGE_OVERRIDE, "flows that kept flows cover do not pass: %s",
-                    outcome.message);
-    return r;
-}
-
 /* What an isolation of the target's zone holds: the flows that it keeps, with their contents, and
  * what the zone is. */
 static int hold_zone(const struct gateway *gateway, const struct target *target,
@@ -341,8 +255,8 @@ int change_isolate(struct gateway *gateway, const struct actor *actor, const cha
     if (r == 0)
         r = run(gateway, &isolate, &target, &override, ret_outcome);
     if (r == 0 && n_keep > 0)
-        r = keep_covered(gateway, &target, &override,
-                         overrides_find(&before, OVERRIDE_ISOLATION, zone));
+        covered_keep(gateway, &target, &override,
+                     overrides_find(&before, OVERRIDE_ISOLATION, zone));
     record_clear(&override_type, &override);
     return r > 0 ? 0 : r;
 }

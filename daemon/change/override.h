@@ -16,8 +16,6 @@
 int change_isolate(struct gateway *gateway, const struct actor *actor, const char *zone,
                    const char *reason, usec_t span, const char *const *keep, size_t n_keep,
                    struct outcome *ret_outcome);
-/* A limit, since this and every later change look up each kept flow. */
-#define ISOLATION_KEEP_MAX 256
 /* Refused if the actor isolated the zone, unless the actor is root, says `alone` and gives a
  * reason.
  */

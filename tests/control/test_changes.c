@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "calls.h"
 #include "checks.h"
@@ -311,6 +312,27 @@ START_TEST(a_zone_is_cut_off_before_covered_flows_are_kept)
 }
 END_TEST
 
+/* Neither does a zone wait for a policy that cannot be read. */
+START_TEST(a_zone_is_cut_off_without_the_policy)
+{
+    static const char *const folders[] = {"generations", "copy/generations"};
+    cleanup_(segd_freep) struct segd *segd =
+        segd_enter(ZONES OBJECTS("10.1.0.1", "[10.2.1.0/24]", "[tcp/443]")
+                       FLOW("") "  w: { from: a, to: b, services: [tcp/443] }\n");
+    cleanup_(json_decrefp) json_t *detail = NULL;
+    char path[256];
+
+    segd_write_policy(segd, first);
+    for (size_t i = 0; i < ELEMENTS_OF(folders); i++) {
+        snprintf(path, sizeof(path), "%s/%s/1.policy.json", segd_state_path(segd), folders[i]);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    calls_do(segd, "Isolate", calls_parameters("{'zone': 'a', 'reason': 'virus', 'keep': ['w']}"));
+    detail = last_detail(segd, "isolate");
+    assert_json(json_object_get(detail, "keep"), json_pack("[s]", "w"));
+}
+END_TEST
+
 /* Who asks later what was open reads it in the log alone. */
 START_TEST(the_audit_log_holds_the_whole_grant_when_it_comes_and_goes)
 {
@@ -342,6 +364,7 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, the_audit_log_names_the_flows_and_their_approvals);
     tcase_add_test(tests, the_audit_log_holds_the_whole_isolation);
     tcase_add_test(tests, a_zone_is_cut_off_before_covered_flows_are_kept);
+    tcase_add_test(tests, a_zone_is_cut_off_without_the_policy);
     tcase_add_test(tests, the_audit_log_holds_the_whole_grant_when_it_comes_and_goes);
     tcase_add_test(tests, apply_of_what_is_enforced_makes_no_generation);
     tcase_add_test(tests, apply_of_what_is_enforced_switches_forwarding_on);
