@@ -307,6 +307,22 @@ size_t netlink_send_limit(struct netlink *netlink, size_t bytes)
     return netlink->send_buffer > SEND_KEPT_BACK ? netlink->send_buffer - SEND_KEPT_BACK : 0;
 }
 
+bool netlink_has_room(struct netlink *netlink, size_t bytes)
+{
+    int fd = mnl_socket_get_fd(netlink->socket), granted = 0;
+    socklen_t length = sizeof(granted);
+
+    if (bytes > INT32_MAX / 2)
+        return false;
+    /* The kernel doubles what is asked for, and shows the doubled figure. */
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &length) == 0 && (size_t)granted < bytes) {
+        netlink_set_receive_queue(fd, (int)(bytes / 2 + 1));
+        granted = 0;
+        getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &length);
+    }
+    return (size_t)granted >= bytes;
+}
+
 static uint32_t error_offset(const struct nlmsghdr *message, const struct nlmsgerr *error)
 {
     size_t skip = sizeof(*error);
@@ -339,6 +355,8 @@ static int netlink_collect(struct netlink *netlink, ssize_t n, struct netlink_er
     while ((message = messages_next(&messages))) {
         const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
 
+        if (message->nlmsg_type >= NLMSG_MIN_TYPE && errors->echoed)
+            errors->echoed(message, errors->userdata);
         if (message->nlmsg_type != NLMSG_ERROR ||
             mnl_nlmsg_get_payload_len(message) < sizeof(*error) || error->error == 0)
             continue;

@@ -67,13 +67,21 @@ struct netlink_errors {
     struct netlink_error *errors;
     size_t n_errors;
     size_t capacity;
-    bool overrun; /* more errors than the receive buffer took */
+    bool overrun; /* more errors or echoes than the receive buffer took */
+    /* Each message of the transaction with NLM_F_ECHO comes back once it is committed, as the
+     * kernel tells it; a negative return is ignored. NULL: none has that flag. */
+    netlink_handler echoed;
+    void *userdata;
 };
 void netlink_errors_clear(struct netlink_errors *errors);
 
 /* The largest datagram that can be sent: `bytes`, or less where the system does not let us grow the
  * send buffer so far. */
 size_t netlink_send_limit(struct netlink *netlink, size_t bytes);
+
+/* Whether so many bytes that the kernel sends can wait to be received, as it counts them. The queue
+ * is made longer for it, where the system lets us. */
+bool netlink_has_room(struct netlink *netlink, size_t bytes);
 
 /*
  * Sends all of `vectors` as one datagram, a batch, and collects the errors it got. The kernel

@@ -23,6 +23,12 @@ struct nlmsghdr *nftables_request_new(char buffer[REQUEST_MAX], uint16_t type, u
     return nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, flags, 0);
 }
 
+void nftables_follow_gone(struct nftables *nftables, nftables_gone_handler handler, void *userdata)
+{
+    nftables->gone = handler;
+    nftables->userdata = userdata;
+}
+
 static int read_generation(const struct nlmsghdr *message, void *userdata)
 {
     const struct nlattr *id = attributes_find(attributes_of(message), NFTA_GEN_ID);

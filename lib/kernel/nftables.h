@@ -76,6 +76,12 @@ const char *nftables_features_missing_ipsec(const struct nftables_features *feat
 /* The same for what only a policy with `reject` needs (policy_first_reject()). */
 const char *nftables_features_missing_reject(const struct nftables_features *features);
 
+/* Packets and bytes of one element or named counter. */
+struct nftables_count {
+    uint64_t packets;
+    uint64_t bytes;
+};
+
 /* Why the kernel refused a batch. */
 struct nftables_refusal {
     int error;                /* negative errno of the first message refused */
@@ -110,6 +116,20 @@ int nftables_apply(struct nftables *nftables, const struct ruleset *target,
                    struct nftables_refusal *ret_refusal, struct nftables_cost *ret_cost);
 
 /*
+ * From now on nftables_apply() hands out what each counter had counted that it deleted, once the
+ * transaction is committed: of an element of the set `set` with the key `key`, as the kernel has
+ * it, or where `key` is NULL, the counter with the name `set`. Of an element the kernel tells it as
+ * it takes it away: only a packet that another processor judges in that very instant may be
+ * missing. A named counter is read just before the transaction.
+ * Elements that are renewed begin at 0. Of what leaves in numbers for which the socket has no room
+ * (beyond 16,000 elements without CAP_NET_ADMIN in the first user namespace), nothing is handed
+ * out.
+ */
+typedef void (*nftables_gone_handler)(const char *set, const uint8_t *key,
+                                      struct nftables_count count, void *userdata);
+void nftables_follow_gone(struct nftables *nftables, nftables_gone_handler handler, void *userdata);
+
+/*
  * The generation id of the namespace's rulesets: each transaction of anybody, in any table, counts
  * it up by one. 0 or -errno.
  */
@@ -125,12 +145,6 @@ int nftables_generation(struct nftables *nftables, uint32_t *ret_generation);
  */
 int nftables_dump(struct nftables *nftables, const char *table, const struct ruleset *expected,
                   struct ruleset **ret_ruleset);
-
-/* Packets and bytes of one element or named counter. */
-struct nftables_count {
-    uint64_t packets;
-    uint64_t bytes;
-};
 
 /* Called for each element of a set that counts. `mark` and `direction` for the map `live`. */
 typedef int (*nftables_element_handler)(const uint8_t *key, size_t key_length,

@@ -10,6 +10,10 @@
  * To renew an element is to change its timeout in place, where the kernel can; else, and where its
  * comment changes, it is deleted and added within the transaction, with its counter's value.
  *
+ * Counters of elements that go are told by the kernel as they were when they went: the messages
+ * that delete them ask for an echo, which waits on the socket when the call that sends the batch
+ * returns. The echo of a named counter has no count, so these are read just before.
+ *
  * Without privilege in the first user namespace (in a container, or in a rehearsal by an ordinary
  * user) the system limits a batch to some hundred kilobytes. A table that is new can still be
  * loaded then: until its base chains come, nothing in it has any effect, so all else is sent
@@ -31,6 +35,9 @@
 #include "kernel/objects.h"
 
 #define APPLY_TRIES_MAX 8
+/* Bytes of the receive queue for the echo of one element, or of a counter: some 230 with all that
+ * the kernel keeps about it, and more for those that come alone. */
+#define ECHO_ROOM ((size_t)512)
 
 struct application {
     struct nftables *nftables;
@@ -42,6 +49,7 @@ struct application {
     bool observe;
     /* Set after the system refused so large a batch: see commit_parts(). */
     bool in_parts;
+    uint16_t echo;  /* NLM_F_ECHO where counters that go are to be told, else 0 */
     size_t n_inert; /* messages that have no effect before those after them */
     /* Parts of changes, which the batch's messages refer to. */
     struct change **parts;
@@ -95,7 +103,8 @@ static int put_deletions(struct application *application, const struct change *c
     bool destroy = change->set->timeout && application->nftables->features.destroy;
 
     return put_elements(application, change,
-                        destroy ? MESSAGE_DESTROY_ELEMENTS : NFT_MSG_DELSETELEM, 0, NULL);
+                        destroy ? MESSAGE_DESTROY_ELEMENTS : NFT_MSG_DELSETELEM,
+                        change->set->counters ? application->echo : 0, NULL);
 }
 
 static int observe(struct application *application, const struct change *change,
@@ -176,8 +185,19 @@ static int renew_elements(struct application *application, const struct change *
         r = put_deletions(application, gone);
     if (r == 0)
         r = put_elements(application, come, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL,
-                         change->set->counters ? counts : NULL);
+                         change->set->counters && !application->echo ? counts : NULL);
     return r;
+}
+
+/* The kernel tells nothing of the elements of a set that is deleted, so these go before it. */
+static int delete_set(struct application *application, const struct change *change)
+{
+    const char *table = application->table;
+    int r = 0;
+
+    if (change->set->counters && application->echo)
+        r = objects_flush_set(application->batch, table, change, application->echo);
+    return r < 0 ? r : objects_delete(application->batch, table, change);
 }
 
 static int put_change(struct application *application, const struct change *change)
@@ -186,9 +206,10 @@ static int put_change(struct application *application, const struct change *chan
     const char *table = application->table;
 
     switch (change->kind) {
+    case CHANGE_DELETE_SET:
+        return delete_set(application, change);
     case CHANGE_DELETE_TABLE:
     case CHANGE_FLUSH_CHAIN:
-    case CHANGE_DELETE_SET:
     case CHANGE_DELETE_CHAIN:
     case CHANGE_DELETE_COUNTER:
     case CHANGE_DELETE_FOREIGN:
@@ -338,20 +359,135 @@ static int commit(struct application *application, struct netlink_errors *errors
     return r;
 }
 
+static size_t echoes_of(const struct change *change)
+{
+    if (!change->set || !change->set->counters)
+        return 0;
+    if (change->kind == CHANGE_DELETE_SET)
+        return change->set->n_elements;
+    return change->kind == CHANGE_DELETE_ELEMENTS || change->kind == CHANGE_RENEW_ELEMENTS
+               ? change->n_elements
+               : 0;
+}
+
+/* Whether counters go, and their echoes can wait until they are received: those of a table that is
+ * there, since another has none. */
+static bool wants_echo(const struct application *application, const struct difference *difference)
+{
+    struct nftables *nftables = application->nftables;
+    size_t n = 0;
+
+    for (size_t i = 0; nftables->gone && i < difference->n_changes; i++)
+        n += echoes_of(&difference->changes[i]);
+    return n > 0 && netlink_has_room(&nftables->netlink, n * ECHO_ROOM);
+}
+
+/* What the messages of the kernel are told about, and to whom. */
+struct echo {
+    const struct nftables *nftables;
+    const char *set;
+};
+
+static int tell_element(const struct element_view *view, void *userdata)
+{
+    const struct echo *echo = userdata;
+
+    if (view->counts)
+        echo->nftables->gone(echo->set, view->key, view->count, echo->nftables->userdata);
+    return 0;
+}
+
+static int on_echo(const struct nlmsghdr *message, void *userdata)
+{
+    struct attributes list = attributes_of(message);
+    struct echo echo = {.nftables = userdata};
+    uint16_t type = message->nlmsg_type & 0xff;
+
+    if (type != NFT_MSG_DELSETELEM && type != MESSAGE_DESTROY_ELEMENTS)
+        return 0;
+    echo.set = attribute_string(attributes_find(list, NFTA_SET_ELEM_LIST_SET));
+    return echo.set ? elements_each(message, &(struct element_walk){tell_element, &echo}) : 0;
+}
+
+/* Named counters that go, in order of their names, with what they counted just before. */
+struct named_counter {
+    const char *name;
+    struct nftables_count count;
+};
+
+struct named_counters {
+    struct named_counter *counters;
+    size_t n_counters;
+    size_t capacity;
+};
+
+static void named_counters_clear(struct named_counters *counters)
+{
+    free(counters->counters);
+}
+
+static int compare_named(const void *a, const void *b)
+{
+    const struct named_counter *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static int note_named(const char *name, struct nftables_count count, void *userdata)
+{
+    const struct named_counters *counters = userdata;
+    struct named_counter *found = bsearch(&(struct named_counter){.name = name}, counters->counters,
+                                          counters->n_counters, sizeof(*found), compare_named);
+
+    if (found)
+        found->count = count;
+    return 0;
+}
+
+/* Reads those that go with the difference. What cannot be read is not told. */
+static void read_named(const struct application *application, const struct difference *difference,
+                       struct named_counters *named)
+{
+    for (size_t i = 0; application->nftables->gone && i < difference->n_changes; i++) {
+        const struct change *change = &difference->changes[i];
+
+        if (change->kind == CHANGE_DELETE_COUNTER)
+            array_append(&named->counters, &named->n_counters, &named->capacity,
+                         &(struct named_counter){.name = change->counter->name},
+                         sizeof(*named->counters));
+    }
+    if (named->n_counters == 0)
+        return;
+    qsort(named->counters, named->n_counters, sizeof(*named->counters), compare_named);
+    nftables_read_counters(application->nftables, application->table, note_named, named);
+}
+
+static void tell_named(const struct nftables *nftables, const struct named_counters *named)
+{
+    for (size_t i = 0; i < named->n_counters; i++)
+        nftables->gone(named->counters[i].name, NULL, named->counters[i].count, nftables->userdata);
+}
+
 /* Returns 0, 1 where another try may succeed, or as nftables_apply(). */
 static int apply_once(struct application *application, const struct difference *difference,
                       struct nftables_refusal *refusal, struct nftables_cost *cost)
 {
-    cleanup_(netlink_errors_clear) struct netlink_errors errors = {0};
+    cleanup_(named_counters_clear) struct named_counters named = {0};
+    cleanup_(netlink_errors_clear) struct netlink_errors errors = {
+        .echoed = on_echo,
+        .userdata = application->nftables,
+    };
     usec_t start = calendar_clock(CLOCK_MONOTONIC), built;
     int r = batch_new(&application->nftables->netlink, &application->batch);
 
     /* The transactions before this one may have taken long, and no flow lives longer for it. */
     application->now += start - application->began;
+    application->echo = wants_echo(application, difference) ? NLM_F_ECHO : 0;
     if (r == 0)
         r = put_changes(application, difference);
     if (r < 0)
         return r;
+    read_named(application, difference, &named);
     built = calendar_clock(CLOCK_MONOTONIC);
 
     r = commit(application, &errors);
@@ -363,8 +499,11 @@ static int apply_once(struct application *application, const struct difference *
                                .messages = batch_messages(application->batch),
                                .build_usec = (uint64_t)(built - start),
                                .commit_usec = (uint64_t)(calendar_clock(CLOCK_MONOTONIC) - built)};
-    if (errors.n_errors == 0 && !errors.overrun)
+    /* Refusals would have come first; what was lost are echoes of what is committed. */
+    if (errors.n_errors == 0 && (!errors.overrun || application->echo)) {
+        tell_named(application->nftables, &named);
         return 0;
+    }
     refuse(application, &errors, refusal);
     return lost_race(application, &errors) ? 1 : -EREMOTEIO;
 }

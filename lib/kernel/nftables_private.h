@@ -13,6 +13,8 @@ struct nftables {
     bool probed;
     bool own;      /* tables are to be owned, and the kernel can */
     uint32_t port; /* of the socket that owns them: that of the process that opened the handle */
+    nftables_gone_handler gone; /* or NULL */
+    void *userdata;             /* of it */
 };
 
 /* Bytes of a request. */

@@ -86,6 +86,20 @@ int objects_delete(struct batch *batch, const char *table, const struct change *
     return batch_add(batch, message, (struct batch_origin){.change = change});
 }
 
+int objects_flush_set(struct batch *batch, const char *table, const struct change *change,
+                      uint16_t flags)
+{
+    struct nlmsghdr *message;
+    int r = batch_start(batch, NFT_MSG_DELSETELEM, flags, OBJECT_ROOM, &message);
+
+    if (r < 0)
+        return r;
+    /* Without a list, all elements go. */
+    mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
+    mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, change->set->name);
+    return batch_add(batch, message, (struct batch_origin){.change = change});
+}
+
 int objects_add_counter(struct batch *batch, const char *table, const struct change *change)
 {
     cleanup_(nftnl_obj_freep) struct nftnl_obj *object = nftnl_obj_alloc();

@@ -17,6 +17,9 @@ int objects_add_rules(struct batch *batch, const char *table, const struct chang
 /* Deletes what the change is about: a chain, set or counter, all rules of a chain, or the table
  * with everything in it. */
 int objects_delete(struct batch *batch, const char *table, const struct change *change);
+/* Deletes all elements of the set of the change. `flags` are those of the message. */
+int objects_flush_set(struct batch *batch, const char *table, const struct change *change,
+                      uint16_t flags);
 
 /* The types that nft's number for a key stands for. 0, or -EINVAL for types that no set of a
  * ruleset has. */
