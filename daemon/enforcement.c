@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/counting.h"
 #include "daemon/log.h"
 #include "daemon/step.h"
 #include "observe/live.h"
@@ -45,6 +46,7 @@ struct enforcement {
      */
     uint32_t generation;
     bool generation_known;
+    struct totals *totals; /* borrowed, or NULL */
 };
 
 static void content_clear(struct content *content)
@@ -140,6 +142,20 @@ int enforcement_fd(const struct enforcement *enforcement)
 int enforcement_enter_child(struct enforcement *enforcement, bool reads)
 {
     return nftables_enter_child(enforcement->nftables, reads);
+}
+
+static void note_gone(const char *set, const uint8_t *key, struct nftables_count count,
+                      void *userdata)
+{
+    const struct enforcement *enforcement = userdata;
+
+    counting_note_gone(enforcement->totals, enforcement->committed.ruleset, set, key, count);
+}
+
+void enforcement_count(struct enforcement *enforcement, struct totals *totals)
+{
+    enforcement->totals = totals;
+    nftables_follow_gone(enforcement->nftables, note_gone, enforcement);
 }
 
 bool enforcement_owns(const struct enforcement *enforcement)
@@ -301,6 +317,8 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
 
     if (r < 0)
         return r;
+    if (enforcement->totals)
+        totals_begin_change(enforcement->totals);
 
     r = -EREMOTEIO;
     if (held && is_unchanged(enforcement, generation))
@@ -314,6 +332,41 @@ static int commit(struct enforcement *enforcement, const struct ruleset *held,
     return 0;
 }
 
+/* Whether packets are counted for other zones by the one ruleset than by the other. */
+static bool counts_for_others(const struct ruleset *before, const struct ruleset *after)
+{
+    const struct set *a = ruleset_find_set(before, RULESET_INTERFACES);
+    const struct set *b = ruleset_find_set(after, RULESET_INTERFACES);
+
+    if (!a || !b || a->n_elements != b->n_elements)
+        return a || b;
+    for (size_t i = 0; i < a->n_elements; i++) {
+        const struct element *x = &a->elements[i], *y = &b->elements[i];
+
+        if (memcmp(x->key, y->key, a->key_length) != 0 || !x->comment || !y->comment ||
+            strcmp(x->comment, y->comment) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is counted between the two readings is counted for the zones of after. */
+static int commit_counted(struct enforcement *enforcement, struct content *content,
+                          struct nftables_refusal *refusal, struct nftables_cost *cost)
+{
+    const struct content *committed = &enforcement->committed;
+    bool moves = enforcement->totals && committed->ruleset &&
+                 counts_for_others(committed->ruleset, content->ruleset);
+    int r;
+
+    if (moves)
+        counting_read_drops(enforcement->totals, enforcement->nftables, committed->ruleset);
+    r = commit(enforcement, committed->joined, content->joined, content->joined, refusal, cost);
+    if (r == 0 && moves)
+        counting_move_drops(enforcement->totals, enforcement->nftables, content->ruleset);
+    return r;
+}
+
 /* Commits both rulesets and keeps them in place of those before and of their outline. */
 static int commit_content(struct enforcement *enforcement, struct content *content,
                           struct nftables_refusal *refusal, struct nftables_cost *cost)
@@ -321,8 +374,7 @@ static int commit_content(struct enforcement *enforcement, struct content *conte
     int r = ruleset_join(content->ruleset, content->isolation, &content->joined);
 
     if (r == 0)
-        r = commit(enforcement, enforcement->committed.joined, content->joined, content->joined,
-                   refusal, cost);
+        r = commit_counted(enforcement, content, refusal, cost);
     if (r < 0)
         return r;
 

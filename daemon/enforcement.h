@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "compiled/compiled.h"
 #include "daemon/held.h"
+#include "daemon/record/totals.h"
 #include "kernel/nftables.h"
 #include "policy/overrides.h"
 
@@ -28,6 +29,9 @@ struct enforcement *enforcement_free(struct enforcement *enforcement);
 DEFINE_CLEANUP(struct enforcement, enforcement_free)
 
 const struct nftables_features *enforcement_features(const struct enforcement *enforcement);
+/* What flows have counted whose elements a commit deletes, or counters of refused packets, is added
+ * to these totals from now on. Borrowed. */
+void enforcement_count(struct enforcement *enforcement, struct totals *totals);
 /* Borrowed, to read counters. And the socket, which is kept for the next process. */
 struct nftables *enforcement_nftables(struct enforcement *enforcement);
 int enforcement_fd(const struct enforcement *enforcement);

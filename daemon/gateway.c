@@ -52,6 +52,8 @@ int gateway_new(const struct gateway_options *options, int fd, struct gateway **
     cleanup_(gateway_freep) struct gateway *gateway = calloc(1, sizeof(*gateway));
     int r = gateway ? findings_new(&gateway->findings) : -ENOMEM;
 
+    if (r == 0)
+        r = totals_new(&gateway->totals);
     if (r < 0) {
         closep(&fd);
         return r;
@@ -68,6 +70,7 @@ int gateway_new(const struct gateway_options *options, int fd, struct gateway **
     r = enforcement_open(fd, &gateway->enforcement);
     if (r < 0)
         return r;
+    enforcement_count(gateway->enforcement, gateway->totals);
     r = conntrack_open(&gateway->conntrack);
     if (r < 0)
         log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED, "cannot read open connections: %s",
@@ -107,6 +110,7 @@ struct gateway *gateway_free(struct gateway *gateway)
     conntrack_close(gateway->conntrack);
     enforcement_free(gateway->enforcement);
     findings_free(gateway->findings);
+    totals_free(gateway->totals);
     free(gateway);
     return NULL;
 }

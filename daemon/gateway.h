@@ -11,6 +11,7 @@
 #include "daemon/record/audit.h"
 #include "daemon/record/generation.h"
 #include "daemon/record/state.h"
+#include "daemon/record/totals.h"
 #include "observe/conntrack.h"
 #include "observe/links.h"
 
@@ -62,6 +63,7 @@ struct gateway {
     struct incident incidents[INCIDENTS_MAX]; /* daemon/change/incident.h */
     size_t n_incidents;
 
+    struct totals *totals; /* of counters; on the disk as of the last minute */
     struct findings *findings;
     struct drift drift;
     struct agenda agenda;

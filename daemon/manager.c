@@ -31,6 +31,7 @@
 #include "daemon/control/control.h"
 #include "daemon/log.h"
 #include "daemon/watch/clock.h"
+#include "daemon/watch/counters.h"
 #include "daemon/watch/links.h"
 #include "daemon/watch/tables.h"
 
@@ -45,6 +46,7 @@ struct manager {
     sd_event *event;
     struct gateway *gateway;
     struct clock_watch *clock;
+    struct counters_watch *counters;
     struct links_watch *links;
     struct tables_watch *tables;
     struct control control;
@@ -80,6 +82,7 @@ static void follow_changes(struct manager *manager)
     if (manager->gateway->others_changed && manager->links)
         links_watch_look_soon(manager->links);
     manager->gateway->others_changed = false;
+    counters_watch_follow(manager->counters);
     followers_tell(&manager->control.followers, manager->gateway);
 }
 
@@ -134,6 +137,7 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
     (void)source;
     (void)info;
     incidents_reap(manager->gateway, false);
+    counters_watch_reap(manager->counters);
     return 0;
 }
 
@@ -256,6 +260,8 @@ static int open_watches(struct manager *manager)
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "cannot follow changes of the kernel: %s",
                     strerror(-r));
     r = clock_watch_new(manager->event, manager->gateway, &manager->clock);
+    if (r >= 0)
+        r = counters_watch_new(manager->event, manager->gateway, &manager->counters);
     return r < 0 ? r : sd_event_add_post(manager->event, NULL, on_event_done, manager);
 }
 
@@ -301,6 +307,7 @@ struct manager *manager_free(struct manager *manager)
 
     followers_clear(&manager->control.followers);
     server_free(manager->server);
+    counters_watch_free(manager->counters);
     clock_watch_free(manager->clock);
     links_watch_free(manager->links);
     tables_watch_free(manager->tables);
@@ -333,6 +340,7 @@ int manager_run(struct manager *manager)
 
     r = sd_event_loop(manager->event);
     incidents_reap(manager->gateway, true);
+    counters_watch_finish(manager->counters);
     log_message(LOG_INFO, MESSAGE_STOPPED, "segd ends; what is enforced stays in the kernel");
     return r;
 }

@@ -194,3 +194,20 @@ bool storage_open(struct gateway *gateway)
         storage_report(gateway, "state-missing", "the state is missing, but there are generations");
     return r == 0 || (r == -ENOENT && !lost);
 }
+
+void storage_read_totals(struct gateway *gateway, bool goes_on)
+{
+    int r = gateway->state_directory < 0 ? -ENOENT
+                                         : totals_read(gateway->totals, gateway->state_directory);
+
+    if (r < 0 && r != -ENOENT) {
+        findings_report(gateway->findings, "start", "counters-damaged", FINDING_WARNING, NULL,
+                        "what flows have carried is lost and is counted anew: cannot read the file "
+                        "counters: %s",
+                        r == -EBADMSG ? "it is damaged" : strerror(-r));
+        log_message(LOG_WARNING, MESSAGE_STORAGE, "cannot read the file counters: %s",
+                    r == -EBADMSG ? "it is damaged" : strerror(-r));
+    }
+    if (!goes_on)
+        totals_note_lost(gateway->totals, "");
+}

@@ -10,6 +10,9 @@
  */
 bool storage_open(struct gateway *gateway);
 
+/* Reads what was counted before. `goes_on`: the kernel still has the table of then. */
+void storage_read_totals(struct gateway *gateway, bool goes_on);
+
 /* Reports a problem with the folder: a finding of the start, and a log message. */
 void storage_report(struct gateway *gateway, const char *code, const char *message);
 /* The same for a damaged file of which the copy was used: nothing is lost. `object` may be NULL. */

@@ -218,6 +218,9 @@ static void note_policy(const struct commit *commit)
     gateway->agenda = commit->prepared->agenda;
     commit->prepared->agenda = (struct agenda){0};
     forward(gateway);
+    for (size_t i = 0; i + 1 < commit->prepared->n_renamed; i += 2)
+        totals_rename(gateway->totals, commit->prepared->renamed[i],
+                      commit->prepared->renamed[i + 1]);
     if (target->generation.number != gateway->current.number)
         log_commit(commit);
 

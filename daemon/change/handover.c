@@ -36,8 +36,8 @@ struct handed {
     uint32_t *reused;
     size_t n_reused;
     struct agenda agenda;
-    const char **unnamed;
-    size_t n_unnamed;
+    const char **unnamed, **renamed;
+    size_t n_unnamed, n_renamed;
     /* What came of it. */
     int result;
     enum outcome_kind kind;
@@ -164,15 +164,13 @@ static int give_agenda(struct arena *arena, const struct agenda *agenda, struct 
     return 0;
 }
 
-static int give_unnamed(struct arena *arena, const struct prepared *prepared, struct handed *handed)
+static int give_texts(struct arena *arena, char *const *texts, size_t n, const char ***ret_given)
 {
-    handed->unnamed =
-        arena_copy(arena, prepared->unnamed, prepared->n_unnamed * sizeof(*handed->unnamed));
-    if (!handed->unnamed)
+    *ret_given = arena_copy(arena, texts, n * sizeof(*texts));
+    if (!*ret_given)
         return -ENOMEM;
-    handed->n_unnamed = prepared->n_unnamed;
-    for (size_t i = 0; i < handed->n_unnamed; i++) {
-        if (arena_keep_string(arena, &handed->unnamed[i]) < 0)
+    for (size_t i = 0; i < n; i++) {
+        if (arena_keep_string(arena, &(*ret_given)[i]) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -192,9 +190,13 @@ static int give_prepared(struct handover *handover, const struct prepared *prepa
     if (r == 0)
         r = give_agenda(arena, &prepared->agenda, &handed->agenda);
     if (r == 0)
-        r = give_unnamed(arena, prepared, handed);
+        r = give_texts(arena, prepared->unnamed, prepared->n_unnamed, &handed->unnamed);
+    if (r == 0)
+        r = give_texts(arena, prepared->renamed, prepared->n_renamed, &handed->renamed);
     if (r < 0)
         return r;
+    handed->n_unnamed = prepared->n_unnamed;
+    handed->n_renamed = prepared->n_renamed;
     handed->n_reused = prepared->n_reused;
     handed->reused =
         arena_copy(arena, prepared->reused, prepared->n_reused * sizeof(*prepared->reused));
@@ -326,6 +328,8 @@ static int take_prepared(struct handover *handover, struct prepared *prepared)
 
     for (size_t i = 0; r == 0 && i < handed->n_unnamed; i++)
         r = text_list_add(&prepared->unnamed, &prepared->n_unnamed, handed->unnamed[i]);
+    for (size_t i = 0; r == 0 && i < handed->n_renamed; i++)
+        r = text_list_add(&prepared->renamed, &prepared->n_renamed, handed->renamed[i]);
     if (r == 0 && handed->n_reused > 0) {
         prepared->reused = malloc(handed->n_reused * sizeof(*prepared->reused));
         if (!prepared->reused)

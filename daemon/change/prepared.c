@@ -17,9 +17,8 @@ void prepared_clear(struct prepared *prepared)
     compiled_free(prepared->compiled);
     free(prepared->reused);
     agenda_clear(&prepared->agenda);
-    for (size_t i = 0; i < prepared->n_unnamed; i++)
-        free(prepared->unnamed[i]);
-    free(prepared->unnamed);
+    text_list_free(prepared->unnamed, prepared->n_unnamed);
+    text_list_free(prepared->renamed, prepared->n_renamed);
     *prepared = (struct prepared){0};
 }
 
@@ -115,6 +114,22 @@ static int fill_unnamed(const struct overrides *overrides, struct prepared *prep
     return r;
 }
 
+static int fill_renamed(const struct policy_changes *changes, struct prepared *prepared)
+{
+    int r = 0;
+
+    for (size_t i = 0; changes && r == 0 && i < changes->n_changes; i++) {
+        const struct policy_change *change = &changes->changes[i];
+
+        if (change->subject != SUBJECT_FLOW || change->kind != POLICY_RENAMED)
+            continue;
+        r = text_list_add(&prepared->renamed, &prepared->n_renamed, change->before);
+        if (r == 0)
+            r = text_list_add(&prepared->renamed, &prepared->n_renamed, change->name);
+    }
+    return r;
+}
+
 int prepared_fill(const struct gateway *gateway, const struct target *target,
                   const struct policy *old, struct outcome *outcome, struct compiled **compiled,
                   struct prepared *ret_prepared)
@@ -122,6 +137,8 @@ int prepared_fill(const struct gateway *gateway, const struct target *target,
     cleanup_(prepared_clear) struct prepared prepared = {.compiled = TAKE_PTR(*compiled)};
     int r = fill_unnamed(&target->state.overrides, &prepared);
 
+    if (r == 0)
+        r = fill_renamed(outcome->changes, &prepared);
     if (r == 0)
         r = fill_first(gateway, target, old, outcome, &prepared);
     if (r != 0)

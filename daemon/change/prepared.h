@@ -14,6 +14,8 @@ struct prepared {
     struct agenda agenda;
     char **unnamed; /* suspended flows that the policy does not have */
     size_t n_unnamed;
+    char **renamed; /* flows that have another name now: before, and after, in turn */
+    size_t n_renamed;
 };
 void prepared_clear(struct prepared *prepared);
 

@@ -630,6 +630,7 @@ int gateway_start(struct gateway *gateway)
 
     lockdown_begin(gateway->enforcement, &start.held);
     start.is_known = storage_open(gateway);
+    storage_read_totals(gateway, start.held.enforced);
     gateway_judge_clock(gateway);
     r = adopt_held(&start);
     if (r == 0)

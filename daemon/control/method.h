@@ -81,6 +81,13 @@ static inline struct gateway *method_gateway(void *userdata)
     return ((struct control *)userdata)->gateway;
 }
 
+/* Whether counters may have gone after this worker was made, so that what it has read does not fit
+ * its totals; the handler then returns -ESTALE. */
+static inline bool method_is_overtaken(const struct call *call, const struct gateway *gateway)
+{
+    return call_may_run_again(call) && totals_is_overtaken(gateway->totals);
+}
+
 /* Handlers. */
 int method_get_status(struct call *call, const void *parameters, void *userdata);
 int method_get_policy(struct call *call, const void *parameters, void *userdata);

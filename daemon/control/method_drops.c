@@ -1,53 +1,98 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The method GetDrops: refused packets, as the kernel has counted them. */
+/*
+ * The method GetDrops: refused packets, with those that the kernel counted before it began anew.
+ * The names of their totals are those of the kernel's counters, and tell of what they are.
+ */
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/reason.h"
 #include "daemon/control/method.h"
-#include "observe/drop_counters.h"
+#include "daemon/counting.h"
 
-/* The reply, and the arena of its lists. */
-struct drops {
-    struct drops_reply reply;
-    struct arena *arena;
-};
-
-/* Returns 0 or -ENOMEM. */
-static int copy(struct arena *arena, const char *text, char **ret_copy)
+/* Sets the texts of the drop from what stands after the reason; false: no memory. */
+static bool fill(struct arena *arena, enum reason reason, const char *rest, struct wire_drop *drop)
 {
-    *ret_copy = text ? arena_string(arena, text) : NULL;
-    return text && !*ret_copy ? -ENOMEM : 0;
+    char *text = *rest ? arena_string(arena, rest) : NULL;
+
+    drop->reason = (char *)reason_to_string(reason);
+    switch (reason_detail(reason)) {
+    case REASON_DETAIL_NONE:
+        return true;
+    case REASON_DETAIL_PAIR:
+        drop->from = text ? strsep(&text, "/") : NULL;
+        drop->to = text;
+        return !*rest || drop->from;
+    case REASON_DETAIL_ZONE:
+        drop->from = text;
+        return !*rest || text;
+    case REASON_DETAIL_FLOW:
+        drop->flow = text;
+        return !*rest || text;
+    }
+    return true;
 }
 
-static int add_drop(const struct drop_counter *counter, void *userdata)
+/* Adds the total if it is one of refused packets. */
+static int add_drop(struct arena *arena, const struct totals *totals, const char *name,
+                    struct drops_reply *reply)
 {
-    struct drops *drops = userdata;
+    const size_t skip = strlen(COUNTING_DROPS);
+    const struct both_counts none = {0};
+    const struct nftables_count count = totals_of(totals, name, &none).counts.original;
+    enum reason reason = REASON_NONE;
+    const char *rest = NULL;
     struct wire_drop *drop;
 
-    if (counter->count.packets == 0)
+    if (strncmp(name, COUNTING_DROPS, skip) == 0)
+        reason = reason_of_counter(name + skip, &rest);
+
+    if (count.packets == 0 || reason == REASON_NONE)
         return 0;
-    drop = arena_add(drops->arena, &drops->reply.drops, &drops->reply.n_drops, sizeof(*drop));
-    if (!drop || copy(drops->arena, counter->from, &drop->from) < 0 ||
-        copy(drops->arena, counter->to, &drop->to) < 0 ||
-        copy(drops->arena, counter->flow, &drop->flow) < 0)
+    drop = arena_add(arena, &reply->drops, &reply->n_drops, sizeof(*drop));
+    if (!drop || !fill(arena, reason, rest, drop))
         return -ENOMEM;
-    drop->reason = (char *)reason_to_string(counter->reason);
-    drop->packets = counter->count.packets;
-    drop->bytes = counter->count.bytes;
+    drop->packets = count.packets;
+    drop->bytes = count.bytes;
     return 0;
+}
+
+static int compare_texts(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+static int compare_drops(const void *a, const void *b)
+{
+    const struct wire_drop *x = a, *y = b;
+
+    return strcmp(x->reason, y->reason) ?: compare_texts(x->from, y->from)
+                                        ?: compare_texts(x->to, y->to)
+                                        ?: compare_texts(x->flow, y->flow);
 }
 
 int method_get_drops(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
     struct gateway *gateway = method_gateway(userdata);
+    struct totals *totals = gateway->totals;
+    struct drops_reply reply = {0};
     int r = arena_new(&arena);
-    struct drops drops = {.arena = arena};
 
     (void)parameters;
     if (r == 0)
-        r = drop_counters_read(enforcement_nftables(gateway->enforcement),
-                               enforcement_ruleset(gateway->enforcement), add_drop, &drops);
-    return r < 0 ? method_unreadable(call, r) : call_reply(call, &drops.reply);
+        r = counting_read_drops(totals, enforcement_nftables(gateway->enforcement),
+                                enforcement_ruleset(gateway->enforcement));
+    if (method_is_overtaken(call, gateway))
+        return -ESTALE;
+    for (size_t i = 0; r == 0 && i < totals_count(totals); i++)
+        r = add_drop(arena, totals, totals_name(totals, i), &reply);
+    if (r < 0)
+        return method_unreadable(call, r);
+    if (reply.n_drops > 1)
+        qsort(reply.drops, reply.n_drops, sizeof(*reply.drops), compare_drops);
+    return call_reply(call, &reply);
 }

@@ -20,6 +20,7 @@
 #include "base/reason.h"
 #include "daemon/change/kept.h"
 #include "daemon/child.h"
+#include "daemon/counting.h"
 #include "daemon/control/method.h"
 #include "observe/live.h"
 #include "policy/flow_state.h"
@@ -28,6 +29,7 @@
 /* What is needed to show a flow. */
 struct flows {
     const struct policy *policy;
+    const struct totals *totals;
     const struct overrides *overrides;
     struct flow_states *states;
     struct live_counts counts;
@@ -188,6 +190,7 @@ static int fill_flow(struct arena *arena, const struct flows *flows, const struc
                      struct wire_flow *shown)
 {
     const struct live_count count = live_counts_of(&flows->counts, flow->id);
+    const struct total total = counting_of_flow(flows->totals, flow->name, &count);
     const struct policy *policy = flows->policy;
     int r;
 
@@ -195,8 +198,11 @@ static int fill_flow(struct arena *arena, const struct flows *flows, const struc
     shown->label = (char *)flow->label;
     shown->why = (char *)why_not(flows, flow, &shown->until);
     shown->live = !shown->why;
-    shown->original = shown_count(count.original);
-    shown->reply = shown_count(count.reply);
+    shown->original = shown_count(total.counts.original);
+    shown->reply = shown_count(total.counts.reply);
+    shown->since = total.since;
+    shown->first = total.first;
+    shown->last = total.last;
     r = list_ends(arena, policy, flow->from_names, flow->n_from_names, &shown->from,
                   &shown->n_from);
     if (r == 0)
@@ -212,6 +218,7 @@ static int list_flows(struct arena *arena, struct gateway *gateway, const struct
 {
     cleanup_(flows_clear) struct flows flows = {
         .policy = policy,
+        .totals = gateway->totals,
         .overrides = &gateway->state.overrides,
     };
     int r = flow_states_new(policy, flows.overrides, calendar_now(), &flows.states);
@@ -277,6 +284,8 @@ static int get_flows(struct call *call, struct control *control)
     r = arena_new(&arena);
     if (r == 0)
         r = list_flows(arena, gateway, policy, &reply);
+    if (method_is_overtaken(call, gateway))
+        return -ESTALE;
     return r < 0 ? method_unreadable(call, r) : call_reply(call, &reply);
 }
 
@@ -289,8 +298,8 @@ int method_get_flows(struct call *call, const void *parameters, void *userdata)
 }
 
 /* The counts as one list for each column. */
-static int list_counts(struct arena *arena, const struct live_counts *counts,
-                       struct counters_reply *reply)
+static int list_counts(struct arena *arena, const struct totals *totals,
+                       const struct live_counts *counts, struct counters_reply *reply)
 {
     const size_t n = counts->n_counts;
     uint64_t *numbers = arena_allocate(arena, 4 * n * sizeof(*numbers));
@@ -307,13 +316,15 @@ static int list_counts(struct arena *arena, const struct live_counts *counts,
 
     for (size_t i = 0; i < n; i++) {
         const struct live_count *count = &counts->counts[i];
-
         /* An element that somebody else made need not have one. */
-        reply->names[i] = (char *)(count->name ? count->name : "");
-        reply->original_packets[i] = count->original.packets;
-        reply->original_bytes[i] = count->original.bytes;
-        reply->reply_packets[i] = count->reply.packets;
-        reply->reply_bytes[i] = count->reply.bytes;
+        const char *name = count->name ? count->name : "";
+        const struct both_counts total = counting_of_flow(totals, name, count).counts;
+
+        reply->names[i] = (char *)name;
+        reply->original_packets[i] = total.original.packets;
+        reply->original_bytes[i] = total.original.bytes;
+        reply->reply_packets[i] = total.reply.packets;
+        reply->reply_bytes[i] = total.reply.bytes;
     }
     return 0;
 }
@@ -323,13 +334,16 @@ int method_get_counters(struct call *call, const void *parameters, void *userdat
     struct gateway *gateway = method_gateway(userdata);
     cleanup_(live_counts_clear) struct live_counts counts = {0};
     cleanup_(arena_freep) struct arena *arena = NULL;
-    struct counters_reply reply = {.generation = gateway->current.number};
+    struct counters_reply reply = {.generation = gateway->current.number,
+                                   .since = totals_since(gateway->totals)};
     int r = arena_new(&arena);
 
     (void)parameters;
     if (r == 0)
         r = read_counts(gateway, &counts);
     if (r == 0)
-        r = list_counts(arena, &counts, &reply);
+        r = list_counts(arena, gateway->totals, &counts, &reply);
+    if (method_is_overtaken(call, gateway))
+        return -ESTALE;
     return r < 0 ? method_unreadable(call, r) : call_reply(call, &reply);
 }

@@ -21,6 +21,13 @@ int text_list_add(char ***list, size_t *n, const char *text)
     return grown[*n] ? (++*n, 0) : -ENOMEM;
 }
 
+void text_list_free(char **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
+}
+
 void text_list_remove(char **list, size_t *n, const char *text)
 {
     for (size_t i = 0; i < *n; i++) {

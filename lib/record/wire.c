@@ -46,6 +46,9 @@ static const struct record_field wire_flow_fields[] = {
     RECORD_FIELD(END, struct wire_flow, until, NULLABLE),
     RECORD_FIELD(ONE, struct wire_flow, original, .type = &wire_count_type),
     RECORD_FIELD(ONE, struct wire_flow, reply, .type = &wire_count_type),
+    RECORD_FIELD(INSTANT, struct wire_flow, since, NULLABLE),
+    RECORD_FIELD(INSTANT, struct wire_flow, first, NULLABLE),
+    RECORD_FIELD(INSTANT, struct wire_flow, last, NULLABLE),
 };
 RECORD_TYPE(wire_flow, struct wire_flow, "Flow");
 
@@ -208,6 +211,7 @@ RECORD_TYPE(flows_reply, struct flows_reply, NULL);
 
 static const struct record_field counters_reply_fields[] = {
     RECORD_FIELD(NUMBER, struct counters_reply, generation, NULLABLE),
+    RECORD_FIELD(INSTANT, struct counters_reply, since, NULLABLE),
     RECORD_LIST(TEXTS, struct counters_reply, names),
     RECORD_LIST(NUMBERS, struct counters_reply, original_packets),
     RECORD_LIST(NUMBERS, struct counters_reply, original_bytes),

@@ -38,6 +38,7 @@ struct wire_flow {
     char *why;
     usec_t until; /* or USEC_NEVER */
     struct wire_count original, reply;
+    usec_t since, first, last; /* `first`, `last`: 0 if there was none */
 };
 
 struct wire_drop {
@@ -160,6 +161,7 @@ struct flows_reply {
 /* The lists are equally long. */
 struct counters_reply {
     uint64_t generation;
+    usec_t since;
     char **names;
     size_t n_names;
     uint64_t *original_packets, *original_bytes, *reply_packets, *reply_bytes;
