@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "daemon/counting.h"
 #include "daemon/log.h"
 #include "daemon/step.h"
@@ -482,6 +483,66 @@ int enforcement_isolate(struct enforcement *enforcement, const struct overrides 
     return 0;
 }
 
+/* The elements of each set that are about to end. */
+struct ending {
+    struct change changes[RULESET_LIVE_SETS];
+    size_t n_changes;
+};
+
+static void ending_clear(struct ending *ending)
+{
+    for (size_t i = 0; i < ending->n_changes; i++)
+        free(ending->changes[i].elements);
+}
+
+static int find_ending(const struct live_sets *live, usec_t until, struct ending *ending)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < live->n_sets; i++) {
+        const struct set *set = live->sets[i];
+        struct change *change = &ending->changes[ending->n_changes];
+        size_t capacity = 0;
+
+        *change = (struct change){.kind = CHANGE_DELETE_ELEMENTS, .set = set};
+        for (size_t j = 0; r == 0 && j < set->n_elements; j++) {
+            const struct element *element = &set->elements[j];
+
+            if (element->expires != 0 && element->expires <= until)
+                r = array_append(&change->elements, &change->n_elements, &capacity, &element,
+                                 sizeof(struct element *));
+        }
+        ending->n_changes += change->n_elements > 0;
+    }
+    return r;
+}
+
+int enforcement_end_by(struct enforcement *enforcement, usec_t until)
+{
+    cleanup_(ending_clear) struct ending ending = {0};
+    const struct live_sets live = live_sets_of(enforcement->committed.ruleset);
+    struct difference difference = {.changes = ending.changes};
+    struct nftables_refusal refusal = {0};
+    struct nftables_cost cost = {0};
+    uint32_t generation;
+    bool unchanged;
+    int r = find_ending(&live, until, &ending);
+
+    if (r < 0 || ending.n_changes == 0)
+        return r;
+    difference.n_changes = difference.n_phase[PHASE_IDS] = ending.n_changes;
+    r = nftables_generation(enforcement->nftables, &generation);
+    if (r < 0)
+        return r;
+    unchanged = is_unchanged(enforcement, generation);
+    totals_begin_change(enforcement->totals);
+    r = nftables_apply(enforcement->nftables, enforcement->committed.joined, &difference,
+                       calendar_now(), &refusal, &cost);
+    if (r == 0 && unchanged)
+        remember_generation(enforcement, generation, cost.transactions);
+    return r;
+}
+
 int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refusal *ret_refusal)
 {
     cleanup_(content_clear) struct content content = {0};
@@ -495,7 +556,8 @@ int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refus
     return r;
 }
 
-/* Removes elements that have expired since they were committed: their absence is no difference. */
+/* Removes elements that have ended since they were committed, by themselves or just before: their
+ * absence is no difference. */
 static void leave_out_expired(struct change *change, usec_t now)
 {
     size_t n = 0;
@@ -576,7 +638,9 @@ static int compare_with(struct enforcement *enforcement, const struct ruleset *w
     if (r < 0 && r != -ENOENT)
         return r;
     r = difference_new(observed, wanted, &difference);
-    return r < 0 ? r : report_difference(difference, calendar_now(), handler, userdata, ret_n);
+    return r < 0 ? r
+                 : report_difference(difference, calendar_now() + ENFORCEMENT_LEAD, handler,
+                                     userdata, ret_n);
 }
 
 /* Compares, and repairs if `repair`. */

@@ -67,6 +67,14 @@ int enforcement_hold(struct enforcement *enforcement, struct policy *outline,
 int enforcement_isolate(struct enforcement *enforcement, const struct overrides *overrides,
                         struct nftables_refusal *ret_refusal);
 
+/*
+ * Deletes from the switchboard what the kernel ends by `until` anyway: of an element that the
+ * kernel ends by itself nobody is told what it had counted. Comes so long before that instant.
+ * Returns 0 or as enforcement_commit().
+ */
+#define ENFORCEMENT_LEAD (USEC_PER_SEC / 50)
+int enforcement_end_by(struct enforcement *enforcement, usec_t until);
+
 /* Commits a ruleset that forwards nothing. Returns as enforcement_commit(). */
 int enforcement_lock_down(struct enforcement *enforcement, struct nftables_refusal *ret_refusal);
 

@@ -2,9 +2,10 @@
 
 /*
  * Timers. One by the time of day fires when the next flow or override begins or ends, and at least
- * once a day. One by boot time is for a confirmation, which setting the clock must neither shorten
- * nor extend. One is for what could not be written yet. A timerfd reports when the clock was set:
- * then timeouts in the kernel no longer end at the instants they were set for.
+ * once a day; another a moment before, for what the kernel is about to end by itself. One by boot
+ * time is for a confirmation, which setting the clock must neither shorten nor extend. One is for
+ * what could not be written yet. A timerfd reports when the clock was set: then timeouts in the
+ * kernel no longer end at the instants they were set for.
  */
 
 #include "daemon/watch/clock.h"
@@ -30,6 +31,7 @@ struct clock_watch {
     sd_event *event;
     struct gateway *gateway;
     sd_event_source *changes;      /* by the time of day */
+    sd_event_source *ending;       /* the same, a moment before */
     sd_event_source *confirmation; /* by boot time */
     sd_event_source *unwritten;    /* by the monotonic clock */
     sd_event_source *set;          /* the clock was set */
@@ -41,6 +43,7 @@ struct clock_watch *clock_watch_free(struct clock_watch *watch)
         return NULL;
 
     sd_event_source_disable_unref(watch->changes);
+    sd_event_source_disable_unref(watch->ending);
     sd_event_source_disable_unref(watch->confirmation);
     sd_event_source_disable_unref(watch->unwritten);
     sd_event_source_disable_unref(watch->set);
@@ -55,6 +58,20 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     return change_by_time(watch->gateway);
+}
+
+static int on_ending(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    const struct clock_watch *watch = userdata;
+    struct gateway *gateway = watch->gateway;
+    int r = enforcement_end_by(gateway->enforcement, (usec_t)usec + ENFORCEMENT_LEAD);
+
+    (void)source;
+    /* The kernel ends them without it. */
+    if (r < 0)
+        log_message(LOG_WARNING, MESSAGE_KERNEL_REFUSED,
+                    "cannot read what flows have carried before they end: %s", strerror(-r));
+    return 0;
 }
 
 static int on_unconfirmed(sd_event_source *source, uint64_t usec, void *userdata)
@@ -109,6 +126,16 @@ static usec_t next_change(const struct gateway *gateway)
     return when > now + DAY ? now + DAY : when;
 }
 
+/* When the next flow is about to end, if one does before anything else begins or ends. */
+static usec_t next_ending(const struct gateway *gateway)
+{
+    const usec_t until = gateway->agenda.until;
+
+    return until == USEC_NEVER || until - ENFORCEMENT_LEAD <= calendar_now()
+               ? USEC_NEVER
+               : until - ENFORCEMENT_LEAD;
+}
+
 void clock_watch_arm(struct clock_watch *watch)
 {
     const struct gateway *gateway = watch->gateway;
@@ -119,6 +146,8 @@ void clock_watch_arm(struct clock_watch *watch)
                        : USEC_NEVER;
     int r = set_timer(watch, &watch->changes, CLOCK_REALTIME, next_change(watch->gateway), on_time);
 
+    if (r >= 0)
+        r = set_timer(watch, &watch->ending, CLOCK_REALTIME, next_ending(gateway), on_ending);
     if (r >= 0)
         r = set_timer(watch, &watch->confirmation, CLOCK_BOOTTIME,
                       confirmation->pending ? back : USEC_NEVER, on_unconfirmed);
