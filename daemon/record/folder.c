@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -25,12 +24,13 @@ int folder_open(int parent, const char *name)
 
 int folder_lock(int folder)
 {
+    const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     cleanup_(closep) int fd =
         openat(folder, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0)
         return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    if (fcntl(fd, F_SETLK, &lock) < 0)
+        return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
     return TAKE_FD(fd);
 }

@@ -7,7 +7,8 @@
 int folder_open(int parent, const char *name);
 /*
  * Keeps all other processes that call this from using the folder, for as long as the descriptor
- * that it returns is open: an flock() of the file `lock`. Returns -EBUSY if another process has it,
+ * that it returns is open: a lock by fcntl() of the file `lock`, which children do not inherit.
+ * Returns -EBUSY if another process has it,
  * or -errno if there can be no lock: in a folder that cannot be written two processes do no harm to
  * each other.
  */
