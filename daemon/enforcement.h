@@ -72,7 +72,7 @@ int enforcement_isolate(struct enforcement *enforcement, const struct overrides 
  * kernel ends by itself nobody is told what it had counted. Comes so long before that instant.
  * Returns 0 or as enforcement_commit().
  */
-#define ENFORCEMENT_LEAD (USEC_PER_SEC / 50)
+#define ENFORCEMENT_LEAD (USEC_PER_SEC / 20)
 int enforcement_end_by(struct enforcement *enforcement, usec_t until);
 
 /* Commits a ruleset that forwards nothing. Returns as enforcement_commit(). */

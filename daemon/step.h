@@ -15,7 +15,12 @@ void step_reached(const char *name);
 bool step_without_owner(void);
 /* The same with SEGD_APART: small policies are prepared as large ones. */
 bool step_apart(void);
+/* In a child whose work is no part of a change: nothing of it is a step. */
+void step_leave(void);
 #else
+static inline void step_leave(void)
+{
+}
 static inline void step_reached(const char *name)
 {
     (void)name;

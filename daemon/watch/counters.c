@@ -19,6 +19,7 @@
 #include "daemon/child.h"
 #include "daemon/counting.h"
 #include "daemon/log.h"
+#include "daemon/step.h"
 #include "observe/live.h"
 
 /* Elements that are read at once: half a millisecond. */
@@ -63,6 +64,7 @@ static _Noreturn void write_and_exit(struct gateway *gateway, pid_t daemon)
 {
     int r = gateway_enter_child(gateway, false);
 
+    step_leave();
     if (r == 0)
         r = child_enter(daemon, CHILD_MEMORY, CHILD_CPU);
     if (r == 0)

@@ -77,6 +77,11 @@ void step_reached(const char *name)
     }
 }
 
+void step_leave(void)
+{
+    steps = NULL;
+}
+
 bool step_without_owner(void)
 {
     return getenv("SEGD_WITHOUT_OWNER") != NULL;
