@@ -179,6 +179,11 @@ struct server *server_free(struct server *server)
     return NULL;
 }
 
+/* A child that a daemon made in the instant in which it was killed has the socket until it runs for
+ * the first time. So often, and so many microseconds between. */
+#define STALE_TRIES 50
+#define STALE_WAIT 10000
+
 /* Removes the socket of a daemon that was killed, on which nobody listens any more. */
 static int remove_stale(const struct sockaddr_un *address, socklen_t length)
 {
@@ -211,6 +216,10 @@ int server_listen(const char *path)
     strcpy(address.sun_path, path);
 
     r = remove_stale(&address, length);
+    for (int tries = 0; r == -EADDRINUSE && tries < STALE_TRIES; tries++) {
+        usleep(STALE_WAIT);
+        r = remove_stale(&address, length);
+    }
     if (r < 0)
         return r;
     mask = umask(0111);

@@ -10,6 +10,7 @@
 #include "daemon/watch/counters.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 #include "daemon/child.h"
 #include "daemon/counting.h"
 #include "daemon/log.h"
+#include "daemon/privileges.h"
 #include "daemon/step.h"
 #include "observe/live.h"
 
@@ -62,13 +64,18 @@ static void note_written(struct gateway *gateway, int error)
 
 static _Noreturn void write_and_exit(struct gateway *gateway, pid_t daemon)
 {
-    int r = gateway_enter_child(gateway, false);
+    const int directory = dup2(gateway->state_directory, STDERR_FILENO + 1);
+    int r = directory < 0 ? -errno : 0;
 
+    /* First of all: a segd that is started after this one was killed must find no socket in use. */
+    close_range(STDERR_FILENO + 2, UINT_MAX, 0);
     step_leave();
+    if (r == 0)
+        r = privileges_drop();
     if (r == 0)
         r = child_enter(daemon, CHILD_MEMORY, CHILD_CPU);
     if (r == 0)
-        r = totals_write(gateway->totals, gateway->state_directory);
+        r = totals_write(gateway->totals, directory);
     _exit(-r);
 }
 
