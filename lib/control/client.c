@@ -113,19 +113,12 @@ static int wait_for_input(int fd)
     return 0;
 }
 
-/* Waits for the next whole message. */
-static int receive(struct client *client, json_t **ret_message)
+/* Waits for the next whole message, and leaves it in the input. */
+static int await_message(struct client *client, const char **ret_text, size_t *ret_size)
 {
-    int r;
+    while (!(*ret_text = varlink_input_peek(&client->input, ret_size))) {
+        int r = wait_for_input(client->fd);
 
-    for (;;) {
-        r = varlink_input_next(&client->input, ret_message);
-        if (r > 0)
-            return 0;
-        if (r < 0)
-            return r == -ENOMEM ? r : -EPROTO;
-
-        r = wait_for_input(client->fd);
         if (r == 0)
             r = varlink_input_read(&client->input, client->fd);
         if (r == 0)
@@ -133,6 +126,21 @@ static int receive(struct client *client, json_t **ret_message)
         if (r < 0 && r != -EAGAIN)
             return r == -EMSGSIZE ? -EPROTO : r;
     }
+    return 0;
+}
+
+/* Waits for the next whole message. */
+static int receive(struct client *client, json_t **ret_message)
+{
+    const char *text;
+    size_t size;
+    int r = await_message(client, &text, &size);
+
+    if (r == 0)
+        r = varlink_input_next(&client->input, ret_message);
+    if (r < 0)
+        return r == -EBADMSG || r == -EMSGSIZE ? -EPROTO : r;
+    return 0;
 }
 
 /* Splits a reply; `message` is stolen. */
@@ -165,15 +173,37 @@ static int take_reply(json_t *message, json_t **ret_reply, char **ret_error, boo
     return -EREMOTEIO;
 }
 
-int client_call(struct client *client, const char *method, json_t *parameters, json_t **ret_reply,
-                char **ret_error)
+int client_send(struct client *client, const char *method, json_t *parameters)
+{
+    return send_call(client, method, parameters, false);
+}
+
+/* What segd writes before and after the parameters of a reply that is no error. */
+static const char reply_begin[] = "{\"parameters\":", reply_end[] = "}";
+
+int client_peek(struct client *client, const char **ret_text, size_t *ret_size)
+{
+    const size_t around = strlen(reply_begin) + strlen(reply_end);
+    const char *text;
+    size_t size;
+    int r = await_message(client, &text, &size);
+
+    if (r < 0)
+        return r;
+    if (size < around || memcmp(text, reply_begin, strlen(reply_begin)) != 0 ||
+        memcmp(text + size - strlen(reply_end), reply_end, strlen(reply_end)) != 0)
+        return 1;
+    *ret_text = text + strlen(reply_begin);
+    *ret_size = size - around;
+    return 0;
+}
+
+int client_take(struct client *client, json_t **ret_reply, char **ret_error)
 {
     json_t *message = NULL;
     bool continues;
-    int r = send_call(client, method, parameters, false);
+    int r = receive(client, &message);
 
-    if (r == 0)
-        r = receive(client, &message);
     if (r == 0)
         r = take_reply(message, ret_reply, ret_error, &continues);
 
@@ -184,6 +214,14 @@ int client_call(struct client *client, const char *method, json_t *parameters, j
         return -EPROTO;
     }
     return r;
+}
+
+int client_call(struct client *client, const char *method, json_t *parameters, json_t **ret_reply,
+                char **ret_error)
+{
+    int r = client_send(client, method, parameters);
+
+    return r < 0 ? r : client_take(client, ret_reply, ret_error);
 }
 
 int client_follow(struct client *client, const char *method, json_t *parameters,

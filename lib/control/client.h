@@ -29,6 +29,15 @@ DEFINE_CLEANUP(struct client, client_close)
 int client_call(struct client *client, const char *method, json_t *parameters, json_t **ret_reply,
                 char **ret_error);
 
+/*
+ * The same in steps. client_peek() waits for the reply and returns 0 with the text of what can only
+ * be its parameters, if that is JSON, borrowed until the next step; 1 if the reply may be an error;
+ * or -errno. client_take() waits too, and returns as client_call().
+ */
+int client_send(struct client *client, const char *method, json_t *parameters);
+int client_peek(struct client *client, const char **ret_text, size_t *ret_size);
+int client_take(struct client *client, json_t **ret_reply, char **ret_error);
+
 /* The same with `more`: each reply goes to the handler, the last one too, whose negative return
  * ends it and is returned. `*ret_reply` is written with -EREMOTEIO only. */
 typedef int (*client_handler)(json_t *parameters, void *userdata);

@@ -45,7 +45,8 @@ def encode(reply, continues=False):
                    "parameters": reply.get("parameters", {})}
     if continues:
         message["continues"] = True
-    return json.dumps(message).encode() + b"\0"
+    # As segd writes it.
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\0"
 
 
 def answer(connection, replies, calls):

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "loaded.h"
 #include "remote.h"
 #include "reply.h"

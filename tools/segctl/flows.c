@@ -69,8 +69,6 @@ static int choose(const struct remote *remote, json_t *reply)
     json_t *chosen, *flow;
     size_t i;
 
-    if (remote->n_arguments == 0)
-        return EXIT_YES;
     chosen = json_array();
     for (int k = 0; chosen && k < remote->n_arguments; k++) {
         struct spelling_search search = {.text = remote->arguments[k]};

@@ -7,6 +7,7 @@
  * daemon no time.
  */
 
+#include "json_text.h"
 #include "loaded.h"
 
 #include <errno.h>
@@ -105,36 +106,6 @@ json_t *loaded_to_json(const struct loaded *loaded)
     return json_pack("{s:b, s:o}", "ok",
                      diagnostics_count(loaded->diagnostics, SEVERITY_ERROR) == 0, "diagnostics",
                      array);
-}
-
-/*
- * Escapes delete and the control characters U+0080 to U+009F, as jansson escapes the others: for a
- * program the text is the same, and a terminal takes no command from it. jansson writes whole
- * characters, so that none is cut between two calls.
- */
-static int write_safe(const char *bytes, size_t size, void *userdata)
-{
-    FILE *stream = userdata;
-    size_t begin = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        bool is_delete = bytes[i] == 0x7f;
-        bool is_long = bytes[i] == '\xc2' && i + 1 < size && (unsigned char)bytes[i + 1] < 0xa0;
-
-        if (!is_delete && !is_long)
-            continue;
-        fwrite(bytes + begin, 1, i - begin, stream);
-        i += is_long;
-        fprintf(stream, "\\u%04x", (unsigned)(unsigned char)bytes[i]);
-        begin = i + 1;
-    }
-    fwrite(bytes + begin, 1, size - begin, stream);
-    return ferror(stream) ? -1 : 0;
-}
-
-int write_json(FILE *stream, const json_t *json, size_t flags)
-{
-    return json_dump_callback(json, write_safe, stream, flags);
 }
 
 int print_json(json_t *object, int exit_code)

@@ -67,9 +67,6 @@ int instant_failed(int error);
 void loaded_print(const struct loaded *loaded);
 /* { "ok": …, "diagnostics": […] }, a new reference; NULL without memory. */
 json_t *loaded_to_json(const struct loaded *loaded);
-/* Writes JSON without control characters that a terminal obeys. Returns 0, or -1 without memory or
- * if the stream failed. */
-int write_json(FILE *stream, const json_t *json, size_t flags);
 /* Appends to an array; both are stolen. Returns the array, or NULL without memory. */
 static inline json_t *append_json(json_t *array, json_t *item)
 {

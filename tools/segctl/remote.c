@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "json_text.h"
 #include "loaded.h"
 #include "policy/texts.h"
 #include "reply.h"
@@ -469,7 +470,24 @@ static int judge(const struct remote *remote, int result, const char *error, con
     return fail_connection(remote, result);
 }
 
-int remote_call(struct remote *remote, const char *method, json_t **ret_reply)
+/* Prints the reply if its text is as segd writes it. Returns 0, 1 if not, or -errno. */
+static int print_text(struct client *client)
+{
+    const char *text;
+    size_t size;
+    int r = client_peek(client, &text, &size);
+
+    if (r != 0)
+        return r;
+    if (size == 0 || *text != '{' || json_text_print(text, size, NULL) < 0)
+        return 1;
+    json_text_print(text, size, stdout);
+    putchar('\n');
+    return 0;
+}
+
+/* Calls the method. `*ret_reply` is NULL if `prints` and the reply has been printed. */
+static int call(struct remote *remote, const char *method, bool prints, json_t **ret_reply)
 {
     cleanup_(client_closep) struct client *client = NULL;
     cleanup_(json_decrefp) json_t *reply = NULL;
@@ -478,11 +496,20 @@ int remote_call(struct remote *remote, const char *method, json_t **ret_reply)
 
     r = client_connect(remote->socket, &client);
     if (r == 0)
-        r = client_call(client, method, TAKE_PTR(remote->parameters), &reply, &error);
+        r = client_send(client, method, TAKE_PTR(remote->parameters));
+    if (r == 0)
+        r = prints ? print_text(client) : 1;
+    if (r > 0)
+        r = client_take(client, &reply, &error);
     exit_code = judge(remote, r, error, reply);
     if (exit_code == EXIT_YES && r == 0)
         *ret_reply = TAKE_PTR(reply);
     return exit_code;
+}
+
+int remote_call(struct remote *remote, const char *method, json_t **ret_reply)
+{
+    return call(remote, method, false, ret_reply);
 }
 
 /* A reply as the structure that it is. Returns 0 or -ENOMEM. */
@@ -521,14 +548,16 @@ int remote_show(const struct command *command, int argc, char **argv,
 {
     cleanup_(remote_clear) struct remote remote = {0};
     cleanup_(json_decrefp) json_t *reply = NULL;
+    bool narrows;
     int exit_code;
 
     if (!remote_begin(&remote, command, argc, argv, method, &exit_code))
         return exit_code;
-    exit_code = remote_call(&remote, method->name, &reply);
-    if (exit_code == EXIT_YES && method->narrow)
+    narrows = method->narrow && (!method->more || remote.n_arguments > 0);
+    exit_code = call(&remote, method->name, remote.json && !narrows && !method->judge, &reply);
+    if (exit_code == EXIT_YES && narrows)
         exit_code = method->narrow(&remote, reply);
-    return exit_code == EXIT_YES ? remote_print(&remote, reply, method) : exit_code;
+    return exit_code == EXIT_YES && reply ? remote_print(&remote, reply, method) : exit_code;
 }
 
 int remote_follow(struct remote *remote, const char *method, client_handler handler, void *userdata)

@@ -51,7 +51,8 @@ struct remote_method {
     const struct record_type *reply; /* NULL: an empty one */
     int (*print)(const void *reply, const struct screen *screen);
     int (*judge)(const void *reply); /* the exit code; NULL: EXIT_YES */
-    /* Leaves of a reply what was asked for, or NULL: all of it. Returns an exit code. */
+    /* Leaves of a reply what was asked for, or NULL: all of it, as where there may be `more`
+     * arguments and is none. Returns an exit code. */
     int (*narrow)(const struct remote *remote, json_t *reply);
     const char *done;                    /* what is said of an empty reply */
     bool more;                           /* arguments after those that have a field, any number */
