@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/array.h"
 #include "base/instant.h"
 #include "daemon/log.h"
@@ -27,6 +28,12 @@
 /* This version did not exist earlier, so a clock that shows an earlier time is wrong.
  * 2026-11-01T00:00:00Z; set anew for each release. */
 #define EPOCH (INT64_C(1793491200) * USEC_PER_SEC)
+
+void policy_image_clear(struct policy_image *image)
+{
+    arena_free(image->arena);
+    *image = (struct policy_image){0};
+}
 
 /* Opens and locks the state folder. Without one the daemon starts too, so only another segd in it
  * is an error; storage_open() reports all else. */
@@ -100,6 +107,7 @@ struct gateway *gateway_free(struct gateway *gateway)
     agenda_clear(&gateway->agenda);
     policy_texts_clear(&gateway->unkept);
     generation_clear(&gateway->current);
+    policy_image_clear(&gateway->image);
     state_clear(&gateway->state);
     audit_close(gateway->audit);
     generations_close(gateway->generations);

@@ -44,6 +44,18 @@ struct incident {
 };
 #define INCIDENTS_MAX 32
 
+/*
+ * The policy of one generation as a child left it, so that nobody who reads it later needs to parse
+ * its texts. Workers read it; this process does not, so it has none of its pages. Grants are not in
+ * it. A zeroed structure is empty.
+ */
+struct policy_image {
+    struct arena *arena; /* of the policy; policy_free() frees nothing of it */
+    const struct policy *policy;
+    char fingerprint[SHA256_TEXT_MAX]; /* of its texts */
+};
+void policy_image_clear(struct policy_image *image);
+
 struct gateway {
     struct gateway_options options; /* borrowed texts */
     struct enforcement *enforcement;
@@ -57,6 +69,7 @@ struct gateway {
     struct audit *audit;
     struct state state;         /* as enforced; on the disk unless `unwritten` says otherwise */
     struct generation current;  /* what is enforced; number 0: lockdown, or `unkept` */
+    struct policy_image image;  /* of `current` if the fingerprints are the same, or of another */
     bool is_policy_lost;        /* the kernel holds `current`, of which nobody has the texts */
     struct policy_texts unkept; /* enforced policy files of which no generation can be kept */
     struct unwritten unwritten;

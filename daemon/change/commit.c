@@ -208,6 +208,19 @@ static void forward(struct gateway *gateway)
         gateway_forward(gateway);
 }
 
+/* The one before goes with what was prepared: the transaction has borrowed from it. */
+static void note_image(const struct commit *commit)
+{
+    struct policy_image *image = &commit->gateway->image, before = *image;
+    const char *fingerprint = commit->gateway->current.fingerprint;
+
+    if (!commit->prepared->image.policy && strcmp(image->fingerprint, fingerprint) == 0)
+        return;
+    *image = commit->prepared->image;
+    strcpy(image->fingerprint, fingerprint);
+    commit->prepared->image = before;
+}
+
 /* Remembers the policy that is enforced now: agenda, texts, generation. */
 static void note_policy(const struct commit *commit)
 {
@@ -234,6 +247,7 @@ static void note_policy(const struct commit *commit)
     generation_clear(&gateway->current);
     gateway->current = target->generation;
     target->generation = (struct generation){0};
+    note_image(commit);
 
     /* Where another process prepared it without the policy, nothing has happened. */
     if (target->is_new || !commit->prepared->compiled->policy)
@@ -247,6 +261,7 @@ static void note_lockdown(struct gateway *gateway)
     agenda_clear(&gateway->agenda);
     policy_texts_clear(&gateway->unkept);
     generation_clear(&gateway->current);
+    policy_image_clear(&gateway->image);
     findings_report(
         gateway->findings, "start", "lockdown", FINDING_CRITICAL, NULL,
         "there is no valid policy: nothing passes between zones; correct the policy and apply it");

@@ -2,9 +2,10 @@
 
 /*
  * Rulesets and the outline are packed in a shared arena each time they are to be enforced together.
- * They stay there. What is small goes over as texts: records of the state and of the generation, as
- * they are written to the disk. The texts of the policy are on the disk already
- * (generations_stage).
+ * They stay there. So does the policy, if it is of the texts alone, in an arena of its own: nobody
+ * here reads it, but workers do later, in place of the text. What is small goes over as texts:
+ * records of the state and of the generation, as they are written to the disk. The texts of the
+ * policy are on the disk already (generations_stage).
  */
 
 #include "daemon/change/handover.h"
@@ -33,6 +34,7 @@ struct handed {
     /* Of what was prepared. */
     bool has_compiled, has_first;
     struct compiled compiled, first;
+    const struct policy *image; /* or NULL */
     uint32_t *reused;
     size_t n_reused;
     struct agenda agenda;
@@ -51,6 +53,7 @@ struct handover {
     struct handed *handed;
     /* Each goes to the gateway with what is committed from it. */
     struct arena *compiled, *first;
+    struct arena *image; /* NULL: the policy is not kept */
     uint64_t stage;
     uint64_t n_commits; /* when the child was made */
     handover_ask ask;   /* of the child */
@@ -68,6 +71,10 @@ int handover_new(struct gateway *gateway, struct handover **ret_handover)
         r = arena_new_shared(HANDOVER_MAX, &handover->first);
     if (r < 0)
         return r;
+    /* If it cannot be had, whoever wants the policy parses the text again. */
+    if (arena_new_filed(gateway->state_directory, HANDOVER_MAX, &handover->image) < 0 &&
+        arena_new_shared(HANDOVER_MAX, &handover->image) < 0)
+        handover->image = NULL;
     handover->gateway = gateway;
     handover->stage = ++gateway->n_handovers;
     handover->n_commits = gateway->n_commits;
@@ -82,6 +89,7 @@ struct handover *handover_free(struct handover *handover)
         return NULL;
     if (handover->gateway && handover->gateway->generations)
         generations_unstage(handover->gateway->generations, handover->stage);
+    arena_free(handover->image);
     arena_free(handover->first);
     arena_free(handover->compiled);
     arena_free(handover->arena);
@@ -92,6 +100,11 @@ struct handover *handover_free(struct handover *handover)
 uint64_t handover_stage(const struct handover *handover)
 {
     return handover ? handover->stage : 0;
+}
+
+struct arena *handover_image(const struct handover *handover)
+{
+    return handover ? handover->image : NULL;
 }
 
 /* In the child. */
@@ -183,6 +196,7 @@ static int give_prepared(struct handover *handover, const struct prepared *prepa
     int r = compiled_pack(prepared->compiled, handover->compiled, &handed->compiled);
 
     handed->has_compiled = true;
+    handed->image = prepared->compiled->is_image ? prepared->compiled->policy : NULL;
     if (r == 0 && prepared->first) {
         handed->has_first = true;
         r = compiled_pack(prepared->first, handover->first, &handed->first);
@@ -336,6 +350,12 @@ static int take_prepared(struct handover *handover, struct prepared *prepared)
             return -ENOMEM;
         memcpy(prepared->reused, handed->reused, handed->n_reused * sizeof(*prepared->reused));
         prepared->n_reused = handed->n_reused;
+    }
+    if (r == 0 && handed->image) {
+        r = arena_protect(handover->image);
+        if (r < 0)
+            return r;
+        prepared->image = (struct policy_image){TAKE_PTR(handover->image), handed->image};
     }
     if (r == 0 && handed->has_first)
         r = take_compiled(&handed->first, &handover->first, &prepared->first);

@@ -30,6 +30,8 @@ void handover_enter(struct handover *handover, handover_ask ask, void *userdata)
 /* Where the child writes the texts of a new generation; a handover of NULL: where the daemon does.
  */
 uint64_t handover_stage(const struct handover *handover);
+/* Where the policy is made, so that it can stay; NULL: nowhere. Borrowed. */
+struct arena *handover_image(const struct handover *handover);
 /* In the child, by transaction_run(), whose result it returns; -ESTALE as below. */
 int handover_give(struct gateway *gateway, struct target *target, struct prepared *prepared,
                   struct outcome *outcome);

@@ -87,3 +87,24 @@ int kept_read_policy(const struct gateway *gateway, const struct generation *gen
                            generation->number);
     return r;
 }
+
+const struct policy *kept_image(const struct gateway *gateway)
+{
+    const struct policy_image *image = &gateway->image;
+    bool is_current = gateway->current.number > 0 &&
+                      strcmp(image->fingerprint, gateway->current.fingerprint) == 0;
+
+    return is_current ? image->policy : NULL;
+}
+
+int kept_read_enforced(const struct gateway *gateway, struct outcome *outcome,
+                       struct policy **ret_policy)
+{
+    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
+    const struct policy *image = kept_image(gateway);
+
+    if (!image)
+        return kept_read_policy(gateway, &gateway->current, outcome, &texts, ret_policy);
+    *ret_policy = (struct policy *)image;
+    return 0;
+}

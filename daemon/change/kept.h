@@ -21,6 +21,12 @@ int kept_read_policy(const struct gateway *gateway, const struct generation *gen
  * also after an error. */
 int kept_read(const struct gateway *gateway, uint64_t number, struct generation *generation,
               struct outcome *outcome, struct policy_texts *texts, struct policy **ret_policy);
+/* The enforced policy without its grants: the image, if there is one, or what its texts describe.
+ * policy_free() does what each of them needs. Not for generation 0. */
+int kept_read_enforced(const struct gateway *gateway, struct outcome *outcome,
+                       struct policy **ret_policy);
+/* The image of the enforced policy; NULL if there is none. Borrowed until the next commit. */
+const struct policy *kept_image(const struct gateway *gateway);
 /* The policy of texts that were compiled before, without its diagnostics. Returns 0, -EBADMSG if it
  * has errors, or -ENOMEM. */
 int kept_parse(const struct policy_texts *texts, struct policy **ret_policy);

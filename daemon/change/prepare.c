@@ -26,6 +26,12 @@ int prepare_compile(const struct gateway *gateway, const struct compiled_input *
         nftables_features_missing_reject(enforcement_features(gateway->enforcement));
     if (r == 0)
         r = compiled_new(&input, outcome->diagnostics, &compiled);
+    /* A full disk has no room for an image, and is no reason not to close something. */
+    if (r == -ENOMEM && input.arena) {
+        input.arena = NULL;
+        diagnostics_clear(outcome->diagnostics);
+        r = compiled_new(&input, outcome->diagnostics, &compiled);
+    }
 
     /* The diagnostics refer to these sources, also if there are errors. */
     if (compiled) {
@@ -78,7 +84,7 @@ int prepare_read_before(const struct gateway *gateway, struct policy **ret_befor
     int r = 0;
 
     if (gateway->current.number > 0)
-        r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, ret_before);
+        r = kept_read_enforced(gateway, &ignored, ret_before);
     else if (gateway->state.generation > 0 && !enforcement_outline(gateway->enforcement))
         r = kept_read(gateway, gateway->state.generation, &last, &ignored, &texts, ret_before);
     return r > 0 ? 0 : r;

@@ -13,6 +13,7 @@
 
 void prepared_clear(struct prepared *prepared)
 {
+    policy_image_clear(&prepared->image);
     compiled_free(prepared->first);
     compiled_free(prepared->compiled);
     free(prepared->reused);

@@ -8,6 +8,7 @@
 /* What a commit needs of a policy, worked out before. A zeroed structure is empty. */
 struct prepared {
     struct compiled *compiled; /* from another process: without sources, policy and diagram */
+    struct policy_image image; /* of `compiled`; or empty */
     struct compiled *first;    /* what is committed before it (commit.c); or NULL */
     uint32_t *reused;          /* marks whose connections are deleted between the two */
     size_t n_reused;

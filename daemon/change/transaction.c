@@ -101,6 +101,8 @@ static int prepare(struct transaction *transaction)
     if (r < 0)
         return r;
     input = target_input(target, &target->state.overrides);
+    if (strcmp(transaction->gateway->image.fingerprint, target->generation.fingerprint) != 0)
+        input.arena = handover_image(transaction->gateway->handover);
     r = prepare_compile(transaction->gateway, &input, transaction->outcome, &transaction->compiled);
     if (r == 0)
         r = follow_closings(transaction);
@@ -149,8 +151,9 @@ static int stage(const struct transaction *transaction)
 
 static int run_here(struct gateway *gateway, struct target *target, struct outcome *outcome)
 {
-    cleanup_(transaction_clear) struct transaction transaction = {gateway, target, outcome};
+    /* Cleared last: it gets the image that the transaction has borrowed from. */
     cleanup_(prepared_clear) struct prepared prepared = {0};
+    cleanup_(transaction_clear) struct transaction transaction = {gateway, target, outcome};
     int r = prepare(&transaction);
 
     if (r == 0)

@@ -2,8 +2,9 @@
 
 /*
  * The method GetFlows: whether each flow passes now and until when, and how much it has carried.
- * The policy is not kept in memory; it is read from the enforced generation, with the grants after
- * it, so that this shows what was committed to the kernel. GetCounters needs the ruleset alone,
+ * The policy is read from its image; if there is none, or there are grants, from the texts of the
+ * enforced generation with the grants after them, so that this shows what was committed to the
+ * kernel. GetCounters needs the ruleset alone,
  * which is in memory.
  */
 
@@ -235,6 +236,15 @@ static int list_flows(struct arena *arena, struct gateway *gateway, const struct
     return r;
 }
 
+static bool has_grants(const struct overrides *overrides)
+{
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].kind == OVERRIDE_GRANT)
+            return true;
+    }
+    return false;
+}
+
 /* Reads the enforced policy with its grants. Returns 0, 1 if the outcome says why not, or -errno.
  */
 static int read_policy(struct gateway *gateway, struct outcome *outcome, struct policy **ret_policy)
@@ -250,8 +260,14 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
             nftables_features_missing_reject(enforcement_features(gateway->enforcement)),
         .last = COMPILED_POLICY,
     };
-    int r = outcome_begin(outcome);
+    const struct policy *image = has_grants(input.overrides) ? NULL : kept_image(gateway);
+    int r;
 
+    if (image) {
+        *ret_policy = (struct policy *)image;
+        return 0;
+    }
+    r = outcome_begin(outcome);
     if (r == 0)
         r = kept_read_policy(gateway, &gateway->current, outcome, &texts, NULL);
     if (r != 0)

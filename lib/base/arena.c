@@ -3,13 +3,17 @@
 /*
  * An arena is a list of blocks; an allocation takes the next bytes of the newest block. A piece
  * that is larger than a block gets a block of its own, after the newest, so that the room left in
- * the newest is not lost. A shared arena lies in the one block that it has, and is mapped.
+ * the newest is not lost. A shared arena lies in the one block that it has, and is mapped. If it is
+ * in a file, room on the disk is reserved before it is written: a page that the disk has no room
+ * for would end the process.
  */
 
 #include "base/arena.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +21,8 @@
 
 #define ARENA_BLOCK_SIZE ((size_t)64 * 1024)
 #define ARENA_ALIGNMENT ((size_t)16)
+/* What is reserved at a time. */
+#define ARENA_FILE_STEP ((size_t)256 * 1024)
 
 struct block {
     struct block *next;
@@ -27,7 +33,9 @@ struct block {
 
 struct arena {
     struct block *blocks;
-    size_t mapped; /* bytes of a shared arena, from this structure on; 0: it is on the heap */
+    size_t mapped;   /* bytes of a shared arena, from this structure on; 0: it is on the heap */
+    int file;        /* that it lies in; or -1 */
+    size_t reserved; /* bytes of the file that the disk has room for */
 };
 
 int arena_new(struct arena **ret_arena)
@@ -37,18 +45,18 @@ int arena_new(struct arena **ret_arena)
     if (!arena)
         return -ENOMEM;
 
+    arena->file = -1;
     *ret_arena = arena;
     return 0;
 }
 
-int arena_new_shared(size_t most, struct arena **ret_arena)
+static int new_mapped(int fd, size_t most, struct arena **ret_arena)
 {
-    cleanup_(closep) int fd = memfd_create("segd", MFD_CLOEXEC);
     const size_t head = (sizeof(struct arena) + ARENA_ALIGNMENT - 1) & ~(ARENA_ALIGNMENT - 1);
     struct arena *arena;
     struct block *block;
 
-    if (fd < 0 || ftruncate(fd, (off_t)most) < 0)
+    if (ftruncate(fd, (off_t)most) < 0)
         return -errno;
     arena = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (arena == MAP_FAILED)
@@ -58,8 +66,46 @@ int arena_new_shared(size_t most, struct arena **ret_arena)
     block->size = most - head - sizeof(*block);
     arena->blocks = block;
     arena->mapped = most;
+    arena->file = -1;
     *ret_arena = arena;
     return 0;
+}
+
+int arena_new_shared(size_t most, struct arena **ret_arena)
+{
+    cleanup_(closep) int fd = memfd_create("segd", MFD_CLOEXEC);
+
+    return fd < 0 ? -errno : new_mapped(fd, most, ret_arena);
+}
+
+int arena_new_filed(int directory, size_t most, struct arena **ret_arena)
+{
+    cleanup_(closep) int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int r;
+
+    if (fd < 0 || fallocate(fd, 0, 0, ARENA_FILE_STEP) < 0)
+        return -errno;
+    r = new_mapped(fd, most, ret_arena);
+    if (r < 0)
+        return r;
+    (*ret_arena)->file = TAKE_FD(fd);
+    (*ret_arena)->reserved = ARENA_FILE_STEP;
+    return 0;
+}
+
+/* Whether the next `size` bytes may be written. */
+static bool reserve(struct arena *arena, size_t size)
+{
+    const struct block *block = arena->blocks;
+    const size_t end = (size_t)(block->bytes - (const unsigned char *)arena) + block->used + size;
+
+    if (arena->file < 0 || end <= arena->reserved)
+        return true;
+    size = (end - arena->reserved + ARENA_FILE_STEP - 1) / ARENA_FILE_STEP * ARENA_FILE_STEP;
+    if (fallocate(arena->file, 0, (off_t)arena->reserved, (off_t)size) < 0)
+        return false;
+    arena->reserved += size;
+    return true;
 }
 
 int arena_protect(struct arena *arena)
@@ -74,6 +120,7 @@ struct arena *arena_free(struct arena *arena)
     if (!arena)
         return NULL;
     if (arena->mapped > 0) {
+        closep(&arena->file);
         munmap(arena, arena->mapped);
         return NULL;
     }
@@ -117,7 +164,7 @@ void *arena_allocate(struct arena *arena, size_t size)
 
     if (!block || block->size - block->used < size)
         block = arena_grow(arena, size);
-    if (!block)
+    if (!block || !reserve(arena, size))
         return NULL;
 
     memory = block->bytes + block->used;

@@ -20,6 +20,9 @@ int arena_new(struct arena **ret_arena);
  * once they are written. Returns 0, -ENOMEM or -errno.
  */
 int arena_new_shared(size_t most, struct arena **ret_arena);
+/* The same in a file without a name in a folder, so that the kernel can write its pages to the disk
+ * where memory is short. Without room on the disk nothing more is allocated. */
+int arena_new_filed(int directory, size_t most, struct arena **ret_arena);
 /* This process only reads the shared arena from now on. Returns 0 or -errno. */
 int arena_protect(struct arena *arena);
 /* Frees the arena and all that was allocated from it. NULL is fine. Returns NULL. */

@@ -176,6 +176,7 @@ static int attempt(const struct texts *texts, const struct compiled_input *input
     cleanup_(compiled_freep) struct compiled *compiled = calloc(1, sizeof(*compiled));
     /* Whether a grant fits the policy is known from the diagram on. */
     bool wants_diagram = input->last != COMPILED_POLICY || texts->n_texts > texts->n_policy;
+    struct arena *arena = texts->n_texts > texts->n_policy ? NULL : input->arena;
     int r;
 
     if (!compiled)
@@ -187,8 +188,9 @@ static int attempt(const struct texts *texts, const struct compiled_input *input
     if (r == 0 && texts->path)
         r = policy_read(texts->path, compiled->sources, diagnostics, &compiled->policy);
     else if (r == 0)
-        r = policy_parse_texts(texts->texts, texts->n_texts, compiled->sources, diagnostics,
-                               &compiled->policy);
+        r = policy_parse_texts_in(texts->texts, texts->n_texts, arena, compiled->sources,
+                                  diagnostics, &compiled->policy);
+    compiled->is_image = compiled->policy && arena;
     if (r == 0 && input->at)
         r = wall_instant_find(input->at, compiled->policy->timezone, &compiled->now);
     if (r == 0 && wants_diagram)

@@ -21,6 +21,7 @@ struct compiled {
     usec_t now;
     struct sources *sources;
     struct policy *policy;
+    bool is_image; /* `policy` lies in the input's arena, and is of the texts alone */
     struct diagram *diagram;
     struct ruleset *ruleset;   /* without isolations */
     struct ruleset *isolation; /* empty if no zone is isolated */
@@ -47,7 +48,8 @@ struct compiled_input {
      * because of what an operator granted beside another. Of the grant of this name it is an error;
      * NULL: of none. */
     const char *strict;
-    bool rehearsal; /* for rehearsal, see ruleset_compile() */
+    bool rehearsal;      /* for rehearsal, see ruleset_compile() */
+    struct arena *arena; /* where the policy is made if there are no grants; or NULL */
     /* The last part that is wanted; those after it are NULL. */
     enum { COMPILED_RULESET, COMPILED_DIAGRAM, COMPILED_POLICY } last;
 };

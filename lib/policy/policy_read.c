@@ -288,7 +288,8 @@ static int parse_lists(struct draft *draft, const struct sources *sources, size_
  * missing (not `complete`) mistakes are reported, and there is no policy. Returns as policy_read().
  */
 static int parse_sources(const struct sources *sources, size_t first, const usec_t *ends,
-                         bool complete, struct diagnostics *diagnostics, struct policy **ret_policy)
+                         bool complete, struct arena *arena, struct diagnostics *diagnostics,
+                         struct policy **ret_policy)
 {
     cleanup_(draft_freep) struct draft *draft = NULL;
     size_t n_files = 0;
@@ -317,11 +318,12 @@ static int parse_sources(const struct sources *sources, size_t first, const usec
                             "the policy has no text at all");
         return r < 0 ? r : -EBADMSG;
     }
-    return resolve(draft, diagnostics, ret_policy);
+    return resolve(draft, arena, diagnostics, ret_policy);
 }
 
-int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct sources *sources,
-                       struct diagnostics *diagnostics, struct policy **ret_policy)
+int policy_parse_texts_in(const struct policy_text *texts, size_t n_texts, struct arena *arena,
+                          struct sources *sources, struct diagnostics *diagnostics,
+                          struct policy **ret_policy)
 {
     cleanup_(freep) usec_t *ends = calloc(n_texts + 1, sizeof(*ends));
     size_t first = sources_count(sources), size = 0;
@@ -345,7 +347,13 @@ int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct s
             return r;
         complete = complete && r == 0;
     }
-    return parse_sources(sources, first, ends, complete, diagnostics, ret_policy);
+    return parse_sources(sources, first, ends, complete, arena, diagnostics, ret_policy);
+}
+
+int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct sources *sources,
+                       struct diagnostics *diagnostics, struct policy **ret_policy)
+{
+    return policy_parse_texts_in(texts, n_texts, NULL, sources, diagnostics, ret_policy);
 }
 
 int policy_read(const char *path, struct sources *sources, struct diagnostics *diagnostics,
@@ -358,5 +366,5 @@ int policy_read(const char *path, struct sources *sources, struct diagnostics *d
         return r;
 
     /* Mistakes in the files that could be read are reported too. */
-    return parse_sources(sources, first, NULL, r == 0, diagnostics, ret_policy);
+    return parse_sources(sources, first, NULL, r == 0, NULL, diagnostics, ret_policy);
 }

@@ -200,9 +200,10 @@ static int finish(struct resolver *resolver)
     return r != 0 ? r : resolve_segments(resolver);
 }
 
-int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy **ret_policy)
+int resolve(struct draft *draft, struct arena *arena, struct diagnostics *diagnostics,
+            struct policy **ret_policy)
 {
-    cleanup_(arena_freep) struct arena *arena = NULL;
+    cleanup_(arena_freep) struct arena *own = NULL;
     cleanup_(resolver_clear) struct resolver resolver = {
         .report = {.diagnostics = diagnostics, .arena = draft->arena},
         .draft = draft,
@@ -214,9 +215,12 @@ int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy 
     if (draft->incomplete)
         return -EBADMSG;
 
-    r = arena_new(&arena);
-    if (r < 0)
-        return r;
+    if (!arena) {
+        r = arena_new(&own);
+        if (r < 0)
+            return r;
+        arena = own;
+    }
 
     store = arena_allocate(arena, sizeof(*store));
     if (!store)
@@ -234,7 +238,7 @@ int resolve(struct draft *draft, struct diagnostics *diagnostics, struct policy 
     if (r != 0)
         return r < 0 ? r : -EBADMSG;
 
-    store->arena = TAKE_PTR(arena);
+    store->arena = TAKE_PTR(own);
     *ret_policy = &store->policy;
     return 0;
 }

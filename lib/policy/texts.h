@@ -18,6 +18,11 @@ const char *policy_list_name(const char *name);
  */
 int policy_parse_texts(const struct policy_text *texts, size_t n_texts, struct sources *sources,
                        struct diagnostics *diagnostics, struct policy **ret_policy);
+/* The same in an arena, which owns the policy: policy_free() frees nothing. If that is NULL, the
+ * policy owns itself. What was not valid is left in the arena too. */
+int policy_parse_texts_in(const struct policy_text *texts, size_t n_texts, struct arena *arena,
+                          struct sources *sources, struct diagnostics *diagnostics,
+                          struct policy **ret_policy);
 
 /*
  * Reads the files of a path as texts, without parsing them: each is added to `sources`, so that

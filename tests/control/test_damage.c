@@ -184,6 +184,51 @@ START_TEST(damage_is_told_once)
 }
 END_TEST
 
+/* How many flows are told. */
+static size_t count_flows(const struct segd *segd)
+{
+    cleanup_(json_decrefp) json_t *reply = calls_get(segd, "GetFlows", NULL);
+
+    return json_array_size(json_object_get(reply, "flows"));
+}
+
+static void damage_texts(const struct segd *segd, json_int_t number)
+{
+    damage(segd, "generations/%.policy.json", number, DAMAGE_BIT);
+    damage(segd, "copy/generations/%.policy.json", number, DAMAGE_BIT);
+}
+
+static json_t *grant(void)
+{
+    return json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "a", "to", "b", "services",
+                     "udp/7003", "seconds", 600, "reason", "a test");
+}
+
+/* To tell the flows nobody needs the texts of a generation that was applied since the start, but
+ * with a grant. */
+START_TEST(flows_are_told_while_the_texts_are_damaged)
+{
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(segd_freep) struct segd *segd = segd_start(first);
+
+    calls_do(segd, "Apply", calls_policy(second, 0));
+    damage_texts(segd, 2);
+    ck_assert_uint_eq(count_flows(segd), 2);
+    calls_refused(segd, "Grant", grant(), "StorageFailed");
+    calls_do(segd, "Apply", calls_policy(changed, 0));
+    damage_texts(segd, 3);
+    ck_assert_uint_eq(count_flows(segd), 3);
+    ck_assert(passes(lab, 7003));
+
+    calls_do(segd, "Apply", calls_policy(second, 0));
+    calls_do(segd, "Grant", grant());
+    ck_assert_uint_eq(count_flows(segd), 3);
+    damage_texts(segd, 4);
+    calls_refused(segd, "GetFlows", NULL, "StorageFailed");
+    calls_verify(segd);
+}
+END_TEST
+
 /* More than one file is lost. */
 struct loss {
     const char *files[5];
@@ -267,10 +312,7 @@ START_TEST(what_nobody_knows_any_more_does_not_pass)
     calls_finding(segd, "generation-in-part", is_in_part);
     judge(lab, boot ? loss->boot_kept : loss->kept, boot ? loss->boot_new : loss->new, what);
     if (is_in_part)
-        calls_refused(segd, "Grant",
-                      json_pack("{s:[s], s:[s], s:[s], s:i, s:s}", "from", "a", "to", "b",
-                                "services", "udp/7003", "seconds", 600, "reason", "a test"),
-                      "Refused");
+        calls_refused(segd, "Grant", grant(), "Refused");
     segd_reload(segd, changed);
     calls_finding(segd, "generation-in-part", false);
     judge(lab, true, true, what);
@@ -325,6 +367,7 @@ void checks_add(TCase *tests)
     sandbox_require();
     tcase_add_loop_test(tests, one_damaged_file_changes_nothing, 0, 2 * (int)ELEMENTS_OF(files));
     tcase_add_loop_test(tests, damage_is_told_once, 0, 3);
+    tcase_add_test(tests, flows_are_told_while_the_texts_are_damaged);
     tcase_add_loop_test(tests, table_of_its_own_stays_without_its_policy, 0, 2);
     tcase_add_test(tests, older_generation_can_be_applied_whole);
     tcase_add_loop_test(tests, what_nobody_knows_any_more_does_not_pass, 0,

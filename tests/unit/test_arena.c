@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <string.h>
@@ -134,18 +135,23 @@ static void leave_text(char **text)
     ck_assert_int_eq(status, 0);
 }
 
+/* In memory, and in a file. */
 START_TEST(a_child_leaves_what_it_allocates_in_a_shared_arena)
 {
     char **text;
 
     arena_free(arena);
-    ck_assert_int_eq(arena_new_shared(1 << 20, &arena), 0);
+    if (_i == 0)
+        ck_assert_int_eq(arena_new_shared(1 << 20, &arena), 0);
+    else
+        ck_assert_int_eq(arena_new_filed(AT_FDCWD, 1 << 20, &arena), 0);
     text = arena_allocate(arena, sizeof(*text));
     ck_assert_ptr_nonnull(text);
     leave_text(text);
     ck_assert_str_eq(*text, "left by the child");
     ck_assert_str_eq(arena_string(arena, "more"), "more");
     ck_assert_ptr_null(arena_allocate(arena, 1 << 20));
+    memset(arena_allocate(arena, 600000), 1, 600000);
     ck_assert_int_eq(arena_protect(arena), 0);
     ck_assert_str_eq(*text, "left by the child");
 }
@@ -158,6 +164,6 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, strings_are_copied);
     tcase_add_test(tests, an_impossible_size_is_no_memory);
     tcase_add_test(tests, an_array_grows_and_keeps_its_elements);
-    tcase_add_test(tests, a_child_leaves_what_it_allocates_in_a_shared_arena);
+    tcase_add_loop_test(tests, a_child_leaves_what_it_allocates_in_a_shared_arena, 0, 2);
     tcase_add_test(tests, an_array_that_cannot_grow_stays_as_it_is);
 }
