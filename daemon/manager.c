@@ -78,6 +78,9 @@ static void follow_changes(struct manager *manager)
         clock_watch_arm(manager->clock);
         links_watch_look(manager->gateway);
         notify_status(manager, "");
+        /* The change may have needed texts, two policies, a diagram and a ruleset; all of it is
+         * freed by now, but for the ruleset. */
+        malloc_trim(0);
     }
     if (manager->gateway->others_changed && manager->links)
         links_watch_look_soon(manager->links);

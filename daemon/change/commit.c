@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <string.h>
 
 #include "daemon/change/closings.h"
@@ -330,8 +329,5 @@ int commit_run(struct gateway *gateway, struct target *target, struct prepared *
     }
 
     note(&commit);
-    /* The change needed memory for two policies, a diagram and a ruleset; the ruleset alone stays.
-     */
-    malloc_trim(0);
     return 0;
 }
