@@ -103,14 +103,12 @@ static void await_confirmation(const struct gateway *gateway, const struct apply
     state_boot_id(confirmation->boot_id);
 }
 
-/* `are_files`: the texts are the policy files. */
+/* The target has texts and fingerprint. `are_files`: the texts are the policy files. */
 static int run(struct gateway *gateway, struct target *target, bool are_files,
                struct outcome *outcome)
 {
     int r;
 
-    policy_texts_fingerprint(target->texts.texts, target->texts.n_texts,
-                             target->generation.fingerprint);
     if (are_files)
         strcpy(target->state.files, target->generation.fingerprint);
     else
@@ -121,11 +119,8 @@ static int run(struct gateway *gateway, struct target *target, bool are_files,
 
 /* Whether exactly these texts are enforced, and all of them are kept. The kernel need not be
  * compared: drift is repaired anyway. */
-static bool is_enforced_already(const struct gateway *gateway, const struct policy_texts *texts)
+static bool is_enforced_already(const struct gateway *gateway, const char *fingerprint)
 {
-    char fingerprint[SHA256_TEXT_MAX];
-
-    policy_texts_fingerprint(texts->texts, texts->n_texts, fingerprint);
     return gateway->current.number > 0 && gateway->state.overrides.n_only == 0 &&
            !gateway->is_policy_lost && strcmp(fingerprint, gateway->current.fingerprint) == 0;
 }
@@ -165,7 +160,10 @@ int change_apply(struct gateway *gateway, const struct actor *actor,
             (struct policy_texts){(struct policy_text *)request->texts, request->n_texts};
     else if (r == 0)
         r = files_read(gateway, &target.texts, ret_outcome);
-    if (r == 0 && is_enforced_already(gateway, &target.texts)) {
+    if (r == 0)
+        policy_texts_fingerprint(target.texts.texts, target.texts.n_texts,
+                                 target.generation.fingerprint);
+    if (r == 0 && is_enforced_already(gateway, target.generation.fingerprint)) {
         r = keep_generation(gateway, actor, !request->texts, ret_outcome);
         return r > 0 ? 0 : r;
     }
@@ -196,6 +194,7 @@ int change_roll_back(struct gateway *gateway, const struct actor *actor, uint64_
     if (r != 0)
         return r > 0 ? 0 : r;
 
+    strcpy(target.generation.fingerprint, source.fingerprint);
     target.generation.source = generation;
     target.detail = json_pack("{s:I}", "source", (json_int_t)generation);
     if (!target.detail)
