@@ -44,8 +44,11 @@ struct session {
     double start[ROUNDS_MAX];
     double cpu[ROUNDS_MAX];
     double peak[ROUNDS_MAX];
+    double restart[ROUNDS_MAX];
+    double restart_cpu[ROUNDS_MAX];
     struct {
         double msec[ROUNDS_MAX];
+        double cpu[ROUNDS_MAX];
         double peak[ROUNDS_MAX];
     } commands[PROCESS_COMMANDS_MAX];
 };
@@ -67,6 +70,7 @@ struct series {
     double start_most; /* 0: no budget */
     double peak_most;
     size_t rounds;
+    bool restarts; /* it is started once more at the end */
     bool baseline;
 };
 
@@ -98,7 +102,7 @@ static int run_session(const struct settings *settings, const struct files *file
     const char *words[PROCESS_COMMANDS_MAX][WORDS_MAX] = {0};
     const char *beside[PROCESS_COMMANDS_MAX][WORDS_MAX] = {0};
     struct process_command commands[PROCESS_COMMANDS_MAX] = {0};
-    struct process_cost cost = {0};
+    struct process_cost cost = {0}, again = {0};
     int r;
 
     for (size_t i = 0; i < series->n_commands; i++) {
@@ -107,14 +111,17 @@ static int run_session(const struct settings *settings, const struct files *file
     }
 
     r = files_session(files, ours ? settings->segd : settings->baseline_segd, files->policy, &cost,
-                      commands, series->n_commands);
+                      commands, series->n_commands, series->restarts ? &again : NULL);
     if (r < 0)
         return r;
     session->start[round] = cost.msec;
     session->cpu[round] = cost.cpu_msec;
     session->peak[round] = cost.peak_kib / 1024;
+    session->restart[round] = again.msec;
+    session->restart_cpu[round] = again.cpu_msec;
     for (size_t i = 0; i < series->n_commands; i++) {
         session->commands[i].msec[round] = commands[i].cost.msec;
+        session->commands[i].cpu[round] = commands[i].cost.cpu_msec;
         session->commands[i].peak[round] = commands[i].cost.peak_kib / 1024;
     }
     return 0;
@@ -152,6 +159,11 @@ static int report(const struct series *series, enum version version, const struc
     if (r == 0)
         r = add_figure(series, version, "peak of the start", "MiB", series->peak_most,
                        session->peak, figures);
+    if (r == 0 && series->restarts)
+        r = add_figure(series, version, "restart", "ms", 0, session->restart, figures);
+    if (r == 0 && series->restarts)
+        r = add_figure(series, version, "restart, time of processors", "ms", 0,
+                       session->restart_cpu, figures);
     for (size_t i = 0; r == 0 && i < series->n_commands; i++) {
         const struct command *command = &series->commands[i];
         char what[64];
@@ -160,6 +172,9 @@ static int report(const struct series *series, enum version version, const struc
             continue;
         r = add_figure(series, version, command->name, "ms", command->msec_most,
                        session->commands[i].msec, figures);
+        snprintf(what, sizeof(what), "%s, time of processors", command->name);
+        if (r == 0 && !*command->beside)
+            r = add_figure(series, version, what, "ms", 0, session->commands[i].cpu, figures);
         snprintf(what, sizeof(what), "peak of segd in %s", command->name);
         if (r == 0)
             r = add_figure(series, version, what, "MiB", command->peak_most,
@@ -280,6 +295,7 @@ int measure_commands(const struct settings *settings, struct figures *figures)
     const struct command commands[] = {
         {.name = "status", .words = {"status"}, .msec_most = 200},
         {.name = "flows --json", .words = {"flows", "--json"}, .msec_most = 400, .peak_most = 40},
+        {.name = "flows", .words = {"flows"}},
         {.name = "drops", .words = {"drops"}},
         {.name = "plan of one more flow", .words = {"plan", "--json", files.other}},
         {.name = "apply of one more flow",
@@ -314,6 +330,7 @@ int measure_commands(const struct settings *settings, struct figures *figures)
         .commands = commands,
         .n_commands = ELEMENTS_OF(commands),
         .peak_most = 64,
+        .restarts = true,
         .baseline = true,
     };
     FILE *stream;

@@ -61,11 +61,11 @@ int files_write(const char *path, const char *text, size_t size)
 
 int files_session(const struct files *files, const char *segd, const char *policy,
                   struct process_cost *ret_cost, struct process_command *commands,
-                  size_t n_commands)
+                  size_t n_commands, struct process_cost *ret_again)
 {
     const char *const daemon[] = {segd,         "--policy", policy,        "--state-dir",
                                   files->state, "--socket", files->socket, NULL};
 
     remove_tree(files->state);
-    return process_session(daemon, ret_cost, commands, n_commands);
+    return process_session(daemon, ret_cost, commands, n_commands, ret_again);
 }

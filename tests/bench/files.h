@@ -24,4 +24,4 @@ int files_write(const char *path, const char *text, size_t size);
  * enforces it. Runs the commands beside it; see process_session(). */
 int files_session(const struct files *files, const char *segd, const char *policy,
                   struct process_cost *ret_cost, struct process_command *commands,
-                  size_t n_commands);
+                  size_t n_commands, struct process_cost *ret_again);

@@ -133,7 +133,7 @@ static int measure_shape(const struct settings *settings, const struct files *fi
 
         fprintf(stderr, "loads: %zu flows, %s, round %zu of %zu\n", n_flows, shape_name(shape),
                 i + 1, settings->n_loads);
-        r = files_session(files, settings->segd, files->policy, &ours, NULL, 0);
+        r = files_session(files, settings->segd, files->policy, &ours, NULL, 0, NULL);
         if (r == 0)
             r = process_run(nft, &theirs);
         if (r < 0)
@@ -157,7 +157,7 @@ static int measure_sample(const struct settings *settings, const struct files *f
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct process_cost cost = {0};
 
-        r = files_session(files, settings->segd, settings->sample, &cost, NULL, 0);
+        r = files_session(files, settings->segd, settings->sample, &cost, NULL, 0, NULL);
         samples.msec[i] = cost.cpu_msec;
         samples.peak[i] = cost.peak_kib / 1024;
         samples.resident[i] = cost.resident_kib / 1024;

@@ -7,7 +7,9 @@
 /* What a program took, from its start until it was done. */
 struct process_cost {
     double msec;
-    double cpu_msec;     /* of a daemon: time of processors it took until it was ready */
+    /* Time of processors: of a daemon and its children until it was ready; of a command with what
+     * the daemon and its children took meanwhile. */
+    double cpu_msec;
     double peak_kib;     /* most memory resident at once */
     double resident_kib; /* of a daemon: memory resident when it was ready */
 };
@@ -34,6 +36,8 @@ struct process_command {
     struct process_cost cost;
 };
 /* Runs a daemon, and when it is ready each command to its end, one after the other, and ends it
- * then. At most PROCESS_COMMANDS_MAX. */
+ * then. At most PROCESS_COMMANDS_MAX. With `ret_again` it is run once more in the same namespace.
+ */
 int process_session(const char *const *daemon, struct process_cost *ret_cost,
-                    struct process_command *commands, size_t n_commands);
+                    struct process_command *commands, size_t n_commands,
+                    struct process_cost *ret_again);
