@@ -48,6 +48,9 @@ struct enforcement {
     uint32_t generation;
     bool generation_known;
     struct totals *totals; /* borrowed, or NULL */
+    /* What the kernel held at a generation id, from a comparison before a commit; or NULL. */
+    struct ruleset *compared;
+    uint32_t compared_at;
 };
 
 static void content_clear(struct content *content)
@@ -118,6 +121,7 @@ struct enforcement *enforcement_free(struct enforcement *enforcement)
     if (!enforcement)
         return NULL;
 
+    ruleset_free(enforcement->compared);
     policy_free(enforcement->outline);
     content_clear(&enforcement->committed);
     nftables_close(enforcement->nftables);
@@ -238,6 +242,20 @@ static int commit_from(struct enforcement *enforcement, const struct ruleset *he
     return nftables_apply(enforcement->nftables, wanted, difference, calendar_now(), refusal, cost);
 }
 
+/* What the kernel holds at this generation id, without a dump where it was just compared. */
+static int observe(struct enforcement *enforcement, uint32_t generation,
+                   const struct ruleset *wanted, struct ruleset **ret_observed)
+{
+    struct ruleset *compared = TAKE_PTR(enforcement->compared);
+
+    if (compared && enforcement->compared_at == generation) {
+        *ret_observed = compared;
+        return 0;
+    }
+    ruleset_free(compared);
+    return nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, ret_observed);
+}
+
 /*
  * Between the dump and the commit an element may expire or somebody else may change the table: then
  * the kernel refuses to add what exists or to delete what does not. So it is tried again, a limited
@@ -256,7 +274,7 @@ static int commit_from_kernel(struct enforcement *enforcement, const struct rule
         r = nftables_generation(enforcement->nftables, &before);
         if (r < 0)
             return r;
-        r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+        r = observe(enforcement, before, wanted, &observed);
         if (r < 0 && r != -ENOENT)
             return r;
         r = commit_from(enforcement, observed, wanted, refusal, cost);
@@ -301,6 +319,7 @@ static void remember_generation(struct enforcement *enforcement, uint32_t before
 {
     int r = nftables_generation(enforcement->nftables, &enforcement->generation);
 
+    enforcement->compared = ruleset_free(enforcement->compared);
     enforcement->generation_known =
         r == 0 && enforcement->generation == before + (uint32_t)transactions;
 }
@@ -627,17 +646,18 @@ static int report_difference(const struct difference *difference, usec_t now,
     return 0;
 }
 
-/* Compares what the kernel holds with what it should hold. */
+/* Compares what the kernel holds with what it should hold. `*ret_observed` is NULL if there is no
+ * table. */
 static int compare_with(struct enforcement *enforcement, const struct ruleset *wanted,
-                        enforcement_handler handler, void *userdata, size_t *ret_n)
+                        enforcement_handler handler, void *userdata, size_t *ret_n,
+                        struct ruleset **ret_observed)
 {
-    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
     cleanup_(difference_freep) struct difference *difference = NULL;
-    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, &observed);
+    int r = nftables_dump(enforcement->nftables, RULESET_TABLE, wanted, ret_observed);
 
     if (r < 0 && r != -ENOENT)
         return r;
-    r = difference_new(observed, wanted, &difference);
+    r = difference_new(*ret_observed, wanted, &difference);
     return r < 0 ? r
                  : report_difference(difference, calendar_now() + ENFORCEMENT_LEAD, handler,
                                      userdata, ret_n);
@@ -648,6 +668,7 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
                    void *userdata, size_t *ret_n)
 {
     const struct ruleset *wanted = enforcement->committed.joined;
+    cleanup_(ruleset_freep) struct ruleset *observed = NULL;
     uint32_t generation;
     size_t n = 0;
     int r;
@@ -658,7 +679,7 @@ static int compare(struct enforcement *enforcement, bool repair, enforcement_han
 
     r = nftables_generation(enforcement->nftables, &generation);
     if (r == 0)
-        r = compare_with(enforcement, wanted, handler, userdata, &n);
+        r = compare_with(enforcement, wanted, handler, userdata, &n, &observed);
     if (r < 0)
         return r;
 
@@ -684,7 +705,12 @@ int enforcement_compare(struct enforcement *enforcement, const struct compiled *
     int r = ruleset_join(compiled->ruleset, compiled->isolation, &wanted);
 
     *ret_n = 0;
-    return r < 0 ? r : compare_with(enforcement, wanted, handler, userdata, ret_n);
+    enforcement->compared = ruleset_free(enforcement->compared);
+    if (r == 0)
+        r = nftables_generation(enforcement->nftables, &enforcement->compared_at);
+    return r < 0 ? r
+                 : compare_with(enforcement, wanted, handler, userdata, ret_n,
+                                &enforcement->compared);
 }
 
 int enforcement_verify(struct enforcement *enforcement, enforcement_handler handler, void *userdata,
