@@ -314,6 +314,28 @@ START_TEST(a_packed_copy_is_the_same)
 }
 END_TEST
 
+/* It outlives what was compiled. With a grant there is none, for the policy is not that of its
+ * texts alone. */
+START_TEST(a_policy_stays_in_the_arena_of_the_input)
+{
+    cleanup_(arena_freep) struct arena *arena = NULL;
+    const struct policy *policy;
+
+    ck_assert_int_eq(arena_new(&arena), 0);
+    input.arena = arena;
+    if (_i == 1)
+        add_grant("extra", GRANT("extra", "web", "tcp/23"));
+    ck_assert_int_eq(compile(ZONES HOSTS FLOWS), 0);
+    ck_assert_int_eq(compiled->is_image, _i == 0);
+    policy = compiled->policy;
+    if (_i == 1)
+        return;
+    compiled = compiled_free(compiled);
+    ck_assert_str_eq(policy->flows[0].name, "surf");
+    ck_assert_ptr_nonnull(policy_zone_named(policy, "office"));
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -332,4 +354,5 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, the_isolation_part_is_empty_unless_a_zone_is_isolated, 0, 2);
     tcase_add_test(tests, files_that_cannot_be_read_are_a_mistake);
     tcase_add_test(tests, a_packed_copy_is_the_same);
+    tcase_add_loop_test(tests, a_policy_stays_in_the_arena_of_the_input, 0, 2);
 }
