@@ -14,15 +14,18 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ARENA_BLOCK_SIZE ((size_t)64 * 1024)
 #define ARENA_ALIGNMENT ((size_t)16)
-/* What is reserved at a time. */
+/* What is reserved at a time, and what is left to others. */
 #define ARENA_FILE_STEP ((size_t)256 * 1024)
+#define ARENA_FILE_LEFT ((uint64_t)256 * 1024 * 1024)
 
 struct block {
     struct block *next;
@@ -78,14 +81,25 @@ int arena_new_shared(size_t most, struct arena **ret_arena)
     return fd < 0 ? -errno : new_mapped(fd, most, ret_arena);
 }
 
+/* Reserves bytes of the file. Returns 0 or -errno. */
+static int reserve_room(int fd, size_t from, size_t size)
+{
+    struct statvfs status;
+
+    if (fstatvfs(fd, &status) < 0)
+        return -errno;
+    if ((uint64_t)status.f_bavail * status.f_frsize < ARENA_FILE_LEFT + size)
+        return -ENOSPC;
+    return fallocate(fd, 0, (off_t)from, (off_t)size) < 0 ? -errno : 0;
+}
+
 int arena_new_filed(int directory, size_t most, struct arena **ret_arena)
 {
     cleanup_(closep) int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    int r;
+    int r = fd < 0 ? -errno : reserve_room(fd, 0, ARENA_FILE_STEP);
 
-    if (fd < 0 || fallocate(fd, 0, 0, ARENA_FILE_STEP) < 0)
-        return -errno;
-    r = new_mapped(fd, most, ret_arena);
+    if (r == 0)
+        r = new_mapped(fd, most, ret_arena);
     if (r < 0)
         return r;
     (*ret_arena)->file = TAKE_FD(fd);
@@ -102,7 +116,7 @@ static bool reserve(struct arena *arena, size_t size)
     if (arena->file < 0 || end <= arena->reserved)
         return true;
     size = (end - arena->reserved + ARENA_FILE_STEP - 1) / ARENA_FILE_STEP * ARENA_FILE_STEP;
-    if (fallocate(arena->file, 0, (off_t)arena->reserved, (off_t)size) < 0)
+    if (reserve_room(arena->file, arena->reserved, size) < 0)
         return false;
     arena->reserved += size;
     return true;

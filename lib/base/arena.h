@@ -21,7 +21,8 @@ int arena_new(struct arena **ret_arena);
  */
 int arena_new_shared(size_t most, struct arena **ret_arena);
 /* The same in a file without a name in a folder, so that the kernel can write its pages to the disk
- * where memory is short. Without room on the disk nothing more is allocated. */
+ * where memory is short. 256 MiB of the disk are left to others: beyond that nothing more is
+ * allocated, and no arena begun (-ENOSPC). */
 int arena_new_filed(int directory, size_t most, struct arena **ret_arena);
 /* This process only reads the shared arena from now on. Returns 0 or -errno. */
 int arena_protect(struct arena *arena);
