@@ -59,9 +59,9 @@ static struct nlmsghdr *request_new(void *buffer, uint16_t type, uint16_t flags,
 
 /* What a tuple says; its source is who sends in its direction. */
 struct tuple {
-    ip_number source;
+    ip_number source, destination;
     uint8_t protocol;
-    uint16_t source_port;
+    uint16_t source_port, port;
     uint16_t icmp_id;
     uint16_t icmp; /* type times 256 plus code */
 };
@@ -79,21 +79,35 @@ static void parse_icmp(struct attributes list, uint16_t id, uint16_t type, uint1
                              attribute_u8(attributes_find(list, code)));
 }
 
+static bool parse_address(struct attributes list, uint16_t type, enum family family,
+                          ip_number *ret_address)
+{
+    const struct nlattr *address = attributes_find(list, type);
+
+    if (!address || mnl_attr_get_payload_len(address) < family_bits(family) / 8)
+        return false;
+    *ret_address = address_from_bytes(family, mnl_attr_get_payload(address));
+    return true;
+}
+
 static bool parse_tuple(struct attributes list, enum family family, struct tuple *tuple)
 {
-    const struct nlattr *source = attributes_find(
-        find_nest(list, CTA_TUPLE_IP), family == FAMILY_IPV4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC);
+    const bool is_ipv4 = family == FAMILY_IPV4;
+    struct attributes addresses = find_nest(list, CTA_TUPLE_IP);
     struct attributes protocol = find_nest(list, CTA_TUPLE_PROTO);
     const struct nlattr *number = attributes_find(protocol, CTA_PROTO_NUM);
 
     *tuple = (struct tuple){0};
-    if (!source || mnl_attr_get_payload_len(source) < family_bits(family) / 8 || !number ||
-        mnl_attr_get_payload_len(number) < sizeof(tuple->protocol))
+    if (!parse_address(addresses, is_ipv4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, family,
+                       &tuple->source) ||
+        !parse_address(addresses, is_ipv4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, family,
+                       &tuple->destination) ||
+        !number || mnl_attr_get_payload_len(number) < sizeof(tuple->protocol))
         return false;
 
-    tuple->source = address_from_bytes(family, mnl_attr_get_payload(source));
     tuple->protocol = attribute_u8(number);
     tuple->source_port = attribute_u16(attributes_find(protocol, CTA_PROTO_SRC_PORT));
+    tuple->port = attribute_u16(attributes_find(protocol, CTA_PROTO_DST_PORT));
     if (tuple->protocol == IPPROTO_ICMP)
         parse_icmp(protocol, CTA_PROTO_ICMP_ID, CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMP_CODE, tuple);
     else if (tuple->protocol == IPPROTO_ICMPV6)
@@ -114,6 +128,13 @@ static void parse_counts(struct attributes list, uint16_t type, struct conntrack
     connection->counts = true;
     *ret_packets = attribute_u64(packets);
     *ret_bytes = attribute_u64(bytes);
+}
+
+static usec_t parse_began(struct attributes list)
+{
+    struct attributes times = find_nest(list, CTA_TIMESTAMP);
+
+    return (usec_t)(attribute_u64(attributes_find(times, CTA_TIMESTAMP_START)) / 1000);
 }
 
 static const char *parse_state(struct attributes list)
@@ -153,15 +174,21 @@ static int parse_entry(const struct nlmsghdr *message, struct conntrack_entry *r
         return 0;
 
     icmp = original.protocol == IPPROTO_ICMP || original.protocol == IPPROTO_ICMPV6;
+    connection.id = attribute_u32(attributes_find(list, CTA_ID));
     connection.source = original.source;
     connection.destination = reply.source;
     connection.protocol = original.protocol;
     connection.source_port = icmp ? original.icmp_id : original.source_port;
     connection.port = icmp ? original.icmp : reply.source_port;
+    connection.sent_to = original.destination;
+    connection.sent_to_port = icmp ? original.icmp : original.port;
+    connection.received_from = reply.destination;
+    connection.received_from_port = icmp ? reply.icmp_id : reply.port;
     connection.mark = attribute_u32(attributes_find(list, CTA_MARK));
     connection.status = attribute_u32(attributes_find(list, CTA_STATUS));
     connection.timeout = attribute_u32(attributes_find(list, CTA_TIMEOUT));
     connection.state = parse_state(list);
+    connection.began = parse_began(list);
     parse_counts(list, CTA_COUNTERS_ORIG, &connection, &connection.original_packets,
                  &connection.original_bytes);
     parse_counts(list, CTA_COUNTERS_REPLY, &connection, &connection.reply_packets,
@@ -338,4 +365,55 @@ int conntrack_delete_mark(struct conntrack *conntrack, uint32_t mark)
         deleted += r;
     }
     return deleted;
+}
+
+static int add_table(const struct nlmsghdr *message, void *userdata)
+{
+    struct attributes list = attributes_of(message);
+    struct conntrack_table *table = userdata;
+
+    table->count = attribute_u32(attributes_find(list, CTA_STATS_GLOBAL_ENTRIES));
+    table->max = attribute_u32(attributes_find(list, CTA_STATS_GLOBAL_MAX_ENTRIES));
+    return 0;
+}
+
+int conntrack_read_table(struct conntrack *conntrack, struct conntrack_table *ret_table)
+{
+    struct conntrack_table table = {0};
+    char buffer[REQUEST_MAX];
+    int r = netlink_request(&conntrack->netlink,
+                            request_new(buffer, IPCTNL_MSG_CT_GET_STATS, 0, AF_UNSPEC), add_table,
+                            &table);
+
+    if (r == 0 && table.max == 0)
+        r = -ENODATA;
+    if (r == 0)
+        *ret_table = table;
+    return r;
+}
+
+/* A message for each processor. */
+static int add_statistics(const struct nlmsghdr *message, void *userdata)
+{
+    struct attributes list = attributes_of(message);
+    struct conntrack_statistics *statistics = userdata;
+
+    statistics->drop += attribute_u32(attributes_find(list, CTA_STATS_DROP));
+    statistics->early_drop += attribute_u32(attributes_find(list, CTA_STATS_EARLY_DROP));
+    statistics->insert_failed += attribute_u32(attributes_find(list, CTA_STATS_INSERT_FAILED));
+    return 0;
+}
+
+int conntrack_read_statistics(struct conntrack *conntrack,
+                              struct conntrack_statistics *ret_statistics)
+{
+    struct conntrack_statistics statistics = {0};
+    char buffer[REQUEST_MAX];
+    int r = netlink_request(&conntrack->netlink,
+                            request_new(buffer, IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_DUMP, AF_UNSPEC),
+                            add_statistics, &statistics);
+
+    if (r == 0)
+        *ret_statistics = statistics;
+    return r == -EINTR ? -EAGAIN : r;
 }

@@ -411,10 +411,13 @@ static void ask_conntrack(enum question question)
     if (conntrack_open(&conntrack) < 0)
         return;
     kernel.refuses = true;
-    if (question == QUESTION_CONNECTIONS)
+    if (question == QUESTION_CONNECTIONS) {
         conntrack_dump(conntrack, see_connection, &sum);
-    else
+        conntrack_read_statistics(conntrack, &(struct conntrack_statistics){0});
+        conntrack_read_table(conntrack, &(struct conntrack_table){0});
+    } else {
         conntrack_delete_mark(conntrack, 1);
+    }
 }
 
 static void follow(void)

@@ -124,6 +124,57 @@ START_TEST(who_answers_is_behind_the_translation)
     ck_assert(connection.destination == LOOPBACK);
     ck_assert_uint_eq(connection.source_port, 1025);
     ck_assert_uint_ne(connection.status & IPS_DST_NAT, 0);
+    ck_assert(connection.sent_to == LOOPBACK + 1);
+    ck_assert_uint_eq(connection.sent_to_port, 5002);
+    ck_assert(connection.received_from == LOOPBACK);
+    ck_assert_uint_eq(connection.received_from_port, 1025);
+}
+END_TEST
+
+START_TEST(ends_see_each_other_where_nothing_is_translated)
+{
+    cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
+    struct conntrack_entry connection;
+
+    send_datagram(1026, "127.0.0.3", 5001);
+    connection = find_one(conntrack, IPPROTO_UDP, 5001);
+    ck_assert(connection.sent_to == connection.destination);
+    ck_assert_uint_eq(connection.sent_to_port, connection.port);
+    ck_assert(connection.received_from == connection.source);
+    ck_assert_uint_eq(connection.received_from_port, connection.source_port);
+}
+END_TEST
+
+START_TEST(the_beginning_is_told_where_the_kernel_notes_it)
+{
+    cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
+    static const char *const on[] = {
+        "sh", "-c", "echo 1 >/proc/sys/net/netfilter/nf_conntrack_timestamp", NULL};
+    usec_t before;
+
+    send_datagram(1024, "127.0.0.1", 5001);
+    ck_assert_int_eq(find_one(conntrack, IPPROTO_UDP, 5001).began, 0);
+
+    ck_assert_int_eq(sandbox_run(on, NULL, NULL), 0);
+    before = calendar_now();
+    send_datagram(1024, "127.0.0.1", 5005);
+    ck_assert_int_ge(find_one(conntrack, IPPROTO_UDP, 5005).began, before);
+    ck_assert_int_le(find_one(conntrack, IPPROTO_UDP, 5005).began, calendar_now());
+}
+END_TEST
+
+START_TEST(the_table_tells_how_full_it_is)
+{
+    cleanup_(conntrack_closep) struct conntrack *conntrack = open_conntrack();
+    struct conntrack_table table;
+
+    ck_assert_int_eq(conntrack_read_table(conntrack, &table), 0);
+    ck_assert_uint_eq(table.count, 0);
+    ck_assert_uint_gt(table.max, 0);
+    for (uint16_t i = 0; i < 7; i++)
+        send_datagram((uint16_t)(10000 + i), "127.0.0.1", 5001);
+    ck_assert_int_eq(conntrack_read_table(conntrack, &table), 0);
+    ck_assert_uint_eq(table.count, 7);
 }
 END_TEST
 
@@ -254,6 +305,9 @@ void checks_add(TCase *tests)
     sandbox_require();
     tcase_add_test(tests, datagrams_are_seen_with_their_mark);
     tcase_add_test(tests, who_answers_is_behind_the_translation);
+    tcase_add_test(tests, ends_see_each_other_where_nothing_is_translated);
+    tcase_add_test(tests, the_beginning_is_told_where_the_kernel_notes_it);
+    tcase_add_test(tests, the_table_tells_how_full_it_is);
     tcase_add_test(tests, both_families_are_seen);
     tcase_add_test(tests, state_of_tcp_is_told);
     tcase_add_test(tests, icmp_has_type_and_identifier);
