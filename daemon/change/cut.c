@@ -4,55 +4,56 @@
 
 #include "daemon/change/cut.h"
 
-#include "observe/live.h"
 #include "ruleset/compile.h"
 
 struct cut {
     size_t n;
     struct live_sets old, new;
+    struct connections connections;
     const struct diagram *diagram;
 };
 
-static bool is_owned(const struct cut *cut, const struct conntrack_entry *connection)
+bool cut_is_approved(const struct diagram *diagram, const struct live_sets *live,
+                     const struct conntrack_entry *connection, const struct connection_view *view)
 {
-    const struct policy *policy = cut->diagram->policy;
-    struct packet packet = {
+    const struct packet packet = {
+        .from = view->from.zone,
+        .to = view->to.zone,
         .family = connection->family,
         .source = connection->source,
         .destination = connection->destination,
         .service = SERVICE_NUMBER(connection->protocol, connection->port),
     };
-    struct decision decision;
+    const struct decision decision = diagram_decide(diagram, &packet);
 
-    /* An address in no zone can only be the gateway's own. */
-    if (!policy_zone_of_address(policy, packet.family, packet.source, &packet.from))
-        packet.from = ZONE_GATEWAY;
-    if (!policy_zone_of_address(policy, packet.family, packet.destination, &packet.to))
-        packet.to = ZONE_GATEWAY;
-    decision = diagram_decide(cut->diagram, &packet);
-    return decision.flow != NO_FLOW && live_find(&cut->new, policy->flows[decision.flow].id);
+    return decision.flow != NO_FLOW && live_find(live, diagram->policy->flows[decision.flow].id);
 }
 
 static int count_cut(const struct conntrack_entry *connection, void *userdata)
 {
     struct cut *cut = userdata;
+    struct connection_view view;
 
-    if (live_find(&cut->old, connection->mark) && !live_find(&cut->new, connection->mark) &&
-        !is_owned(cut, connection))
-        cut->n++;
+    if (!live_find(&cut->old, connection->mark) || live_find(&cut->new, connection->mark))
+        return 0;
+    view = connections_view(&cut->connections, connection);
+    cut->n += !cut_is_approved(cut->diagram, &cut->new, connection, &view);
     return 0;
 }
 
-int cut_count(struct conntrack *conntrack, const struct ruleset *old,
-              const struct diagram *new_diagram, const struct ruleset *new, size_t *ret_n)
+int cut_count(const struct gateway *gateway, const struct diagram *new_diagram,
+              const struct ruleset *new, size_t *ret_n)
 {
     struct cut cut = {
-        .old = live_sets_of(old),
+        .old = live_sets_of(enforcement_ruleset(gateway->enforcement)),
         .new = live_sets_of(new),
         .diagram = new_diagram,
     };
-    int r = conntrack_dump(conntrack, count_cut, &cut);
+    int r = connections_init(&cut.connections, new_diagram->policy, NULL, NULL, gateway->links);
 
+    if (r == 0)
+        r = conntrack_dump(gateway_conntrack(gateway), count_cut, &cut);
+    connections_clear(&cut.connections);
     if (r == 0)
         *ret_n = cut.n;
     return r;

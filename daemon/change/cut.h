@@ -3,14 +3,18 @@
 
 #include <stddef.h>
 
+#include "daemon/gateway.h"
 #include "diagram/diagram.h"
-#include "observe/conntrack.h"
-#include "ruleset/ruleset.h"
+#include "observe/connections.h"
+
+/* Whether a flow that is in `live` approves the packets of a connection, whatever its mark is. */
+bool cut_is_approved(const struct diagram *diagram, const struct live_sets *live,
+                     const struct conntrack_entry *connection, const struct connection_view *view);
 
 /*
  * Counts the open connections that pass now and would not with the new ruleset: those whose mark is
- * in `live` of the old ruleset and not of the new one, and whose packet no live flow of the new
- * diagram approves. The zones of a connection are those of its addresses. Returns 0 or -errno.
+ * in `live` of the enforced ruleset and not of the new one, and whose packet no live flow of the
+ * new diagram approves. The gateway's connections can be read. Returns 0 or -errno.
  */
-int cut_count(struct conntrack *conntrack, const struct ruleset *old,
-              const struct diagram *new_diagram, const struct ruleset *new, size_t *ret_n);
+int cut_count(const struct gateway *gateway, const struct diagram *new_diagram,
+              const struct ruleset *new, size_t *ret_n);

@@ -98,7 +98,6 @@ int prepare_compare(const struct gateway *gateway, const struct compiled *compil
     if (r < 0)
         return r;
     if (gateway->conntrack && enforcement_ruleset(gateway->enforcement))
-        r = cut_count(gateway_conntrack(gateway), enforcement_ruleset(gateway->enforcement),
-                      compiled->diagram, compiled->ruleset, &outcome->cut);
+        r = cut_count(gateway, compiled->diagram, compiled->ruleset, &outcome->cut);
     return r == -ENOMEM ? r : 0;
 }

@@ -121,7 +121,8 @@ int call_reply_json(struct call *call, json_t *parameters)
         call, send_reply(call, parameters ? json_pack("{s:o}", "parameters", parameters) : NULL));
 }
 
-int call_reply(struct call *call, const void *reply)
+/* `end` closes the message after its parameters. */
+static int send_record(struct call *call, const void *reply, const char *end)
 {
     const struct record_type *type = call->method->reply;
     cleanup_(record_text_clear) struct record_text text = {0};
@@ -131,8 +132,20 @@ int call_reply(struct call *call, const void *reply)
     if (r == 0)
         r = record_write(type ? type : &no_fields_type, reply, RECORD_WIRE, &text);
     if (r == 0)
-        r = record_text_append(&text, "}", sizeof("}"));
-    return end_call(call, r < 0 ? r : send_text(call, text.bytes, text.size));
+        r = record_text_append(&text, end, strlen(end) + 1);
+    return r < 0 ? r : send_text(call, text.bytes, text.size);
+}
+
+int call_reply(struct call *call, const void *reply)
+{
+    return end_call(call, send_record(call, reply, "}"));
+}
+
+int call_continue_reply(struct call *call, const void *reply)
+{
+    int r = send_record(call, reply, ",\"continues\":true}");
+
+    return r < 0 ? r : worker_send(call);
 }
 
 static int fail(struct call *call, const char *error, json_t *parameters)

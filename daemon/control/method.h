@@ -33,6 +33,11 @@ struct policy_parameters {
     int64_t confirm;
 };
 
+struct connections_parameters {
+    char *zone, *flow, *host; /* each may be NULL */
+    bool cut;
+};
+
 struct override_parameters {
     char *name; /* of the zone, the flow or the grant */
     char *reason;
@@ -64,6 +69,11 @@ int method_zones(struct arena *arena, const struct gateway *gateway, struct wire
 int method_diagnostics(struct arena *arena, const struct outcome *outcome,
                        struct wire_diagnostic **ret_list, size_t *ret_n);
 
+/* Reads and compiles the enforced policy with its grants, up to its diagram or without it. Returns
+ * 0, 1 if the outcome says why not, or -errno. */
+int method_compile(const struct gateway *gateway, bool diagram, struct outcome *outcome,
+                   struct compiled **ret_compiled);
+
 /* Appends a text to a list in the arena, as arena_add(); NULL is no memory. */
 int method_add_text(struct arena *arena, char ***list, size_t *n, const char *text);
 
@@ -94,6 +104,7 @@ int method_get_policy(struct call *call, const void *parameters, void *userdata)
 int method_get_zones(struct call *call, const void *parameters, void *userdata);
 int method_get_flows(struct call *call, const void *parameters, void *userdata);
 int method_get_counters(struct call *call, const void *parameters, void *userdata);
+int method_get_connections(struct call *call, const void *parameters, void *userdata);
 int method_get_drops(struct call *call, const void *parameters, void *userdata);
 int method_get_incidents(struct call *call, const void *parameters, void *userdata);
 int method_read_incident(struct call *call, const void *parameters, void *userdata);

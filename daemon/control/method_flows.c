@@ -236,18 +236,8 @@ static int list_flows(struct arena *arena, struct gateway *gateway, const struct
     return r;
 }
 
-static bool has_grants(const struct overrides *overrides)
-{
-    for (size_t i = 0; i < overrides->n_overrides; i++) {
-        if (overrides->overrides[i].kind == OVERRIDE_GRANT)
-            return true;
-    }
-    return false;
-}
-
-/* Reads the enforced policy with its grants. Returns 0, 1 if the outcome says why not, or -errno.
- */
-static int read_policy(struct gateway *gateway, struct outcome *outcome, struct policy **ret_policy)
+int method_compile(const struct gateway *gateway, bool diagram, struct outcome *outcome,
+                   struct compiled **ret_compiled)
 {
     cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(compiled_freep) struct compiled *compiled = NULL;
@@ -258,16 +248,11 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
             nftables_features_missing_ipsec(enforcement_features(gateway->enforcement)),
         .reject_missing =
             nftables_features_missing_reject(enforcement_features(gateway->enforcement)),
-        .last = COMPILED_POLICY,
+        .now = gateway_now(gateway),
+        .last = diagram ? COMPILED_DIAGRAM : COMPILED_POLICY,
     };
-    const struct policy *image = has_grants(input.overrides) ? NULL : kept_image(gateway);
-    int r;
+    int r = outcome_begin(outcome);
 
-    if (image) {
-        *ret_policy = (struct policy *)image;
-        return 0;
-    }
-    r = outcome_begin(outcome);
     if (r == 0)
         r = kept_read_policy(gateway, &gateway->current, outcome, &texts, NULL);
     if (r != 0)
@@ -277,7 +262,7 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
     input.n_texts = texts.n_texts;
     r = compiled_new(&input, outcome->diagnostics, &compiled);
     if (r == 0)
-        *ret_policy = TAKE_PTR(compiled->policy);
+        *ret_compiled = TAKE_PTR(compiled);
     if (r == -EBADMSG)
         return outcome_set(outcome, OUTCOME_STORAGE,
                            "this version of segd finds errors in generation %" PRIu64,
@@ -285,14 +270,40 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome, struct 
     return r;
 }
 
+static bool has_grants(const struct overrides *overrides)
+{
+    for (size_t i = 0; i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].kind == OVERRIDE_GRANT)
+            return true;
+    }
+    return false;
+}
+
+/* The enforced policy with its grants: its image, which has none, or what is compiled. `*ret_policy`
+ * is borrowed from the gateway or from `*ret_compiled`. Returns as method_compile(). */
+static int read_policy(struct gateway *gateway, struct outcome *outcome,
+                       struct compiled **ret_compiled, const struct policy **ret_policy)
+{
+    int r;
+
+    *ret_policy = has_grants(&gateway->state.overrides) ? NULL : kept_image(gateway);
+    if (*ret_policy)
+        return 0;
+    r = method_compile(gateway, false, outcome, ret_compiled);
+    if (r == 0)
+        *ret_policy = (*ret_compiled)->policy;
+    return r;
+}
+
 static int get_flows(struct call *call, struct control *control)
 {
     struct gateway *gateway = control->gateway;
     cleanup_(outcome_clear) struct outcome outcome = {0};
-    cleanup_(policy_freep) struct policy *policy = NULL;
+    cleanup_(compiled_freep) struct compiled *compiled = NULL;
     cleanup_(arena_freep) struct arena *arena = NULL;
     struct flows_reply reply = {0};
-    int r = read_policy(gateway, &outcome, &policy);
+    const struct policy *policy = NULL;
+    int r = read_policy(gateway, &outcome, &compiled, &policy);
 
     if (r != 0)
         return method_answer(call, control, r, &outcome, NULL);

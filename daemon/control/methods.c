@@ -28,6 +28,13 @@ static const struct record_field show_audit_fields[] = {
     RECORD_FIELD(NUMBER, struct audit_parameters, limit, NULLABLE, ANY),
 };
 
+static const struct record_field get_connections_fields[] = {
+    RECORD_FIELD(TEXT, struct connections_parameters, zone, NULLABLE),
+    RECORD_FIELD(TEXT, struct connections_parameters, flow, NULLABLE),
+    RECORD_FIELD(TEXT, struct connections_parameters, host, NULLABLE),
+    RECORD_FIELD(BOOL, struct connections_parameters, cut, NULLABLE),
+};
+
 static const struct record_field plan_fields[] = {
     RECORD_LIST(MANY, struct policy_parameters, texts, NULLABLE, .type = &policy_text_type),
 };
@@ -85,6 +92,7 @@ static RECORD_TYPE(rollback, struct generation_parameters, NULL);
 static RECORD_TYPE(diff, struct diff_parameters, NULL);
 static RECORD_TYPE(show_audit, struct audit_parameters, NULL);
 static RECORD_TYPE(read_incident, struct incident_parameters, NULL);
+static RECORD_TYPE(get_connections, struct connections_parameters, NULL);
 static RECORD_TYPE(plan, struct policy_parameters, NULL);
 static RECORD_TYPE(apply, struct policy_parameters, NULL);
 static RECORD_TYPE(isolate, struct override_parameters, NULL);
@@ -100,6 +108,8 @@ const struct method control_methods[] = {
     {"GetZones", ROLE_VIEWER, method_get_zones, NULL, &zones_reply_type, IN_DAEMON},
     {"GetFlows", ROLE_VIEWER, method_get_flows, NULL, &flows_reply_type, IN_WORKER_DUMP},
     {"GetCounters", ROLE_VIEWER, method_get_counters, NULL, &counters_reply_type, IN_WORKER_DUMP},
+    {"GetConnections", ROLE_VIEWER, method_get_connections, &get_connections_type,
+     &connections_reply_type, IN_WORKER_DUMP},
     {"GetDrops", ROLE_VIEWER, method_get_drops, NULL, &drops_reply_type, IN_WORKER_DUMP},
     {"GetIncidents", ROLE_OPERATOR, method_get_incidents, NULL, &incidents_reply_type, IN_WORKER},
     {"ReadIncident", ROLE_OPERATOR, method_read_incident, &read_incident_type, &incident_reply_type,

@@ -97,6 +97,9 @@ int call_error(struct call *call, const char *error, json_t *parameters);
 void call_tell_refused(const struct call *call, const char *why, const char *outcome);
 /* One of several replies, for a call that wants more. -ENOBUFS: the client does not read. */
 int call_continue(struct call *call, json_t *parameters);
+/* The same in a worker with the structure that the method's type describes. Returns when the client
+ * has read what came before, 0 or -errno. */
+int call_continue_reply(struct call *call, const void *reply);
 /* Keeps the call after its handler returns. `on_gone` is called if the client disconnects; the call
  * must not be used after that. */
 typedef void (*call_gone)(struct call *call, void *userdata);

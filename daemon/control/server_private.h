@@ -62,6 +62,7 @@ struct server {
     uint64_t n_turns;
     struct worker *workers;
     bool is_worker;  /* this process is one: it has no event loop */
+    int report;      /* of a worker: the pipe to the daemon, until it has reported; then -1 */
     json_t *refused; /* of a worker: what the daemon is to tell of the call; NULL: nothing */
     struct audit_limit audit_limit;
     struct roles roles;
@@ -91,6 +92,8 @@ int connection_send(struct connection *connection, const char *text, size_t size
 /* worker.c: has a worker answer the call, as soon as the limits allow it. Returns 0 or -errno if
  * the connection is to be closed. */
 int worker_call(struct call *call, const json_t *parameters);
+/* In a worker: sends the replies that wait, as the client reads. Returns 0 or -errno. */
+int worker_send(struct call *call);
 /* Ends all workers. */
 void workers_end(struct server *server);
 

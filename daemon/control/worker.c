@@ -8,7 +8,9 @@
  * memory is short; the caller is told, and nobody else notices.
  *
  * A pipe from the worker tells segd that it has ended. Before the worker sends, it writes what segd
- * is to learn and a NUL into the pipe: a worker that ends before that has sent nothing.
+ * is to learn and a NUL into the pipe: a worker that ends before that has sent nothing. A call with
+ * `more` may have many replies: each is sent before the next one is made, so that they need little
+ * memory however many there are.
  *
  * A worker changes nothing. One that has prepared a change writes a line feed before that, and
  * waits for what segd says through a socket: the result of the change, which it then answers
@@ -101,9 +103,9 @@ static int write_report(const struct server *server, int fd)
 }
 
 /* Sends as the client reads; one that does not read for so long is given up. */
-static int send_answer(const struct connection *connection, unsigned seconds)
+static int send_answer(struct connection *connection, unsigned seconds)
 {
-    const struct connection_queue *output = &connection->output;
+    struct connection_queue *output = &connection->output;
     size_t sent = 0;
 
     while (sent < output->size) {
@@ -116,7 +118,22 @@ static int send_answer(const struct connection *connection, unsigned seconds)
         else if (errno != EAGAIN || poll(&poll_fd, 1, (int)seconds * 1000) <= 0)
             return -EPIPE;
     }
+    output->size = 0;
     return 0;
+}
+
+int worker_send(struct call *call)
+{
+    struct server *server = call->connection->server;
+
+    if (server->report >= 0) {
+        int r = write_report(server, server->report);
+
+        if (r < 0)
+            return r;
+        server->report = -1;
+    }
+    return send_answer(call->connection, server->options.limits.reading);
 }
 
 /* Reads the message, if segd has not, and runs the handler. */
@@ -170,13 +187,13 @@ static int enter(const struct call *call, void *change, struct ends *ends, pid_t
 
 static _Noreturn void work(struct call *call, void *change, struct ends ends, pid_t daemon)
 {
-    const struct server_options *options = &call->connection->server->options;
     int r = enter(call, change, &ends, daemon);
 
     if (r < 0)
         _exit(EXIT_BROKEN);
 
     call->kept = false;
+    call->connection->server->report = ends.report;
     r = answer(call);
     if (!call->answered && (r == -EBADMSG || r == -EMSGSIZE))
         _exit(EXIT_MALFORMED);
@@ -187,9 +204,7 @@ static _Noreturn void work(struct call *call, void *change, struct ends ends, pi
     call_finish(call, r);
     if (!call->answered)
         _exit(EXIT_MEMORY);
-    if (write_report(call->connection->server, ends.report) < 0)
-        _exit(EXIT_BROKEN);
-    _exit(send_answer(call->connection, options->limits.reading) < 0 ? EXIT_NOT_SENT : EXIT_SENT);
+    _exit(worker_send(call) < 0 ? EXIT_NOT_SENT : EXIT_SENT);
 }
 
 /* In the daemon from here on. */

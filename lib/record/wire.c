@@ -52,6 +52,36 @@ static const struct record_field wire_flow_fields[] = {
 };
 RECORD_TYPE(wire_flow, struct wire_flow, "Flow");
 
+static const struct record_field wire_endpoint_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_endpoint, address),
+    RECORD_FIELD(NUMBER, struct wire_endpoint, port, .most = UINT16_MAX),
+};
+RECORD_TYPE(wire_endpoint, struct wire_endpoint, "Endpoint");
+
+static const struct record_field wire_connection_fields[] = {
+    RECORD_FIELD(NUMBER, struct wire_connection, id),
+    RECORD_FIELD(TEXT, struct wire_connection, flow, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_connection, label, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_connection, approval, NULLABLE),
+    RECORD_FIELD(BOOL, struct wire_connection, live),
+    RECORD_FIELD(TEXT, struct wire_connection, why, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_connection, from, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_connection, to, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_connection, service),
+    RECORD_FIELD(ONE, struct wire_connection, source, .type = &wire_endpoint_type),
+    RECORD_FIELD(ONE, struct wire_connection, destination, .type = &wire_endpoint_type),
+    RECORD_FIELD(ONE, struct wire_connection, sent_to, NULLABLE, .type = &wire_endpoint_type),
+    RECORD_FIELD(ONE, struct wire_connection, received_from, NULLABLE, .type = &wire_endpoint_type),
+    RECORD_FIELD(TEXT, struct wire_connection, state, NULLABLE),
+    RECORD_FIELD(BOOL, struct wire_connection, replied),
+    RECORD_FIELD(BOOL, struct wire_connection, counts),
+    RECORD_FIELD(ONE, struct wire_connection, original, .type = &wire_count_type),
+    RECORD_FIELD(ONE, struct wire_connection, reply, .type = &wire_count_type),
+    RECORD_FIELD(NUMBER, struct wire_connection, age, NULLABLE),
+    RECORD_FIELD(NUMBER, struct wire_connection, timeout),
+};
+RECORD_TYPE(wire_connection, struct wire_connection, "Connection");
+
 static const struct record_field wire_drop_fields[] = {
     RECORD_FIELD(TEXT, struct wire_drop, reason),
     RECORD_FIELD(TEXT, struct wire_drop, from, NULLABLE),
@@ -219,6 +249,12 @@ static const struct record_field counters_reply_fields[] = {
     RECORD_LIST(NUMBERS, struct counters_reply, reply_bytes),
 };
 RECORD_TYPE(counters_reply, struct counters_reply, NULL);
+
+static const struct record_field connections_reply_fields[] = {
+    RECORD_LIST(MANY, struct connections_reply, connections, .type = &wire_connection_type),
+    RECORD_FIELD(NUMBER, struct connections_reply, left_out),
+};
+RECORD_TYPE(connections_reply, struct connections_reply, NULL);
 
 static const struct record_field drops_reply_fields[] = {
     RECORD_LIST(MANY, struct drops_reply, drops, .type = &wire_drop_type),

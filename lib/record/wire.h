@@ -41,6 +41,24 @@ struct wire_flow {
     usec_t since, first, last; /* `first`, `last`: 0 if there was none */
 };
 
+struct wire_endpoint {
+    char *address;
+    uint32_t port;
+};
+
+struct wire_connection {
+    uint32_t id;
+    char *flow, *label, *approval;
+    bool live;
+    char *why, *from, *to, *service;
+    struct wire_endpoint source, destination;
+    struct wire_endpoint sent_to, received_from; /* none where nothing is translated */
+    char *state;
+    bool replied, counts;
+    struct wire_count original, reply;
+    uint64_t age, timeout; /* seconds; age 0: unknown */
+};
+
 struct wire_drop {
     char *reason, *from, *to, *flow;
     uint64_t packets, bytes;
@@ -168,6 +186,12 @@ struct counters_reply {
     size_t n_original_packets, n_original_bytes, n_reply_packets, n_reply_bytes;
 };
 
+struct connections_reply {
+    struct wire_connection *connections;
+    size_t n_connections;
+    uint64_t left_out;
+};
+
 struct drops_reply {
     struct wire_drop *drops;
     size_t n_drops;
@@ -249,6 +273,8 @@ extern const struct record_type wire_interface_type;
 extern const struct record_type wire_zone_type;
 extern const struct record_type wire_count_type;
 extern const struct record_type wire_flow_type;
+extern const struct record_type wire_endpoint_type;
+extern const struct record_type wire_connection_type;
 extern const struct record_type wire_drop_type;
 extern const struct record_type wire_incident_file_type;
 extern const struct record_type wire_incident_type;
@@ -267,6 +293,7 @@ extern const struct record_type policy_reply_type;
 extern const struct record_type zones_reply_type;
 extern const struct record_type flows_reply_type;
 extern const struct record_type counters_reply_type;
+extern const struct record_type connections_reply_type;
 extern const struct record_type drops_reply_type;
 extern const struct record_type incidents_reply_type;
 extern const struct record_type incident_reply_type;

@@ -118,6 +118,8 @@ static const struct record_type *const types[] = {
     &wire_zone_type,
     &wire_count_type,
     &wire_flow_type,
+    &wire_endpoint_type,
+    &wire_connection_type,
     &wire_drop_type,
     &wire_place_type,
     &wire_diagnostic_type,

@@ -79,6 +79,7 @@ int run_show(const struct command *command, int argc, char **argv);
 int run_explain(const struct command *command, int argc, char **argv);
 int run_matrix(const struct command *command, int argc, char **argv);
 int run_rehearse(const struct command *command, int argc, char **argv);
+int run_connections(const struct command *command, int argc, char **argv);
 extern const struct remote_method zones_method;
 extern const struct remote_method flows_method;
 extern const struct remote_method drops_method;

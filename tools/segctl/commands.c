@@ -69,6 +69,16 @@ const struct command commands[] = {
      "  -4, --ipv4       over IPv4 (the first choice where both are possible)\n"
      "  -6, --ipv6       over IPv6\n" HELP_REMOTE,
      .run = run_explain},
+    {GROUP_READ, "connections",
+     "[--zone Z] [--flow F] [--host H] [--cut] [--follow] [--socket PATH] [--json]",
+     "which connections are open, through which flow, between whom?",
+     "  --zone Z         with an end in this zone; `gateway` is the machine itself\n"
+     "  --flow F         of this flow\n"
+     "  --host H         with an end at this host or group, or in this address or prefix\n"
+     "  --cut            only those that do not pass any more\n"
+     "  --follow         go on with each new connection, seen every two seconds\n" HELP_SOCKET
+     "  --json           print the result as JSON; with --follow a line for each connection\n",
+     .run = run_connections},
     {GROUP_READ, "drops", "[--wide] [--socket PATH] [--json]",
      "what was refused, between which zones and why?", HELP_SHOWN, .method = &drops_method},
     {GROUP_READ, "top", "[--socket PATH]", "which flows carry most, now? on a terminal",

@@ -3,7 +3,6 @@
 /* segctl flows: what is approved, whether it passes now, and what it carried. */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,39 +13,22 @@
 #include "remote.h"
 #include "reply.h"
 
-#define COUNT_TEXT_MAX 64
-
-/* `1234 (5.6 MB)` */
-static const char *count_text(const struct wire_count *count, char buffer[COUNT_TEXT_MAX])
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    double bytes = (double)count->bytes;
-    size_t unit = 0;
-
-    while (bytes >= 1000 && unit + 1 < ELEMENTS_OF(units)) {
-        bytes /= 1000;
-        unit++;
-    }
-    snprintf(buffer, COUNT_TEXT_MAX, "%" PRIu64 " (%.*f %s)", count->packets,
-             unit > 0 && bytes < 10 ? 1 : 0, bytes, units[unit]);
-    return buffer;
-}
-
 static int add_flow(struct table *table, const void *record)
 {
     const struct wire_flow *flow = record;
     cleanup_(freep) char *from = reply_list_text(flow->from, flow->n_from);
     cleanup_(freep) char *to = reply_list_text(flow->to, flow->n_to);
     cleanup_(freep) char *services = reply_list_text(flow->services, flow->n_services);
-    char until[WHEN_MAX], there[COUNT_TEXT_MAX], back[COUNT_TEXT_MAX];
+    char until[WHEN_MAX], there[REPLY_COUNT_MAX], back[REPLY_COUNT_MAX];
 
     if (!from || !to || !services)
         return -ENOMEM;
     return table_add(
-        table, (const char *[]){flow->live ? "live" : flow->why, flow->name, from, to, services,
-                                flow->until == USEC_NEVER ? "-" : reply_when(flow->until, until),
-                                count_text(&flow->original, there), count_text(&flow->reply, back),
-                                reply_label(flow->name, flow->label)});
+        table,
+        (const char *[]){flow->live ? "live" : flow->why, flow->name, from, to, services,
+                         flow->until == USEC_NEVER ? "-" : reply_when(flow->until, until),
+                         reply_count(&flow->original, there), reply_count(&flow->reply, back),
+                         reply_label(flow->name, flow->label)});
 }
 
 static int print_flows(const void *record, const struct screen *screen)

@@ -52,6 +52,21 @@ const char *reply_span(int64_t seconds, char *buffer)
     return span_format(seconds > 0 ? seconds * USEC_PER_SEC : 0, buffer);
 }
 
+const char *reply_count(const struct wire_count *count, char buffer[REPLY_COUNT_MAX])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double bytes = (double)count->bytes;
+    size_t unit = 0;
+
+    while (bytes >= 1000 && unit + 1 < ELEMENTS_OF(units)) {
+        bytes /= 1000;
+        unit++;
+    }
+    snprintf(buffer, REPLY_COUNT_MAX, "%" PRIu64 " (%.*f %s)", count->packets,
+             unit > 0 && bytes < 10 ? 1 : 0, bytes, units[unit]);
+    return buffer;
+}
+
 void reply_write_digest(FILE *stream, const char *digest)
 {
     text_show(stream, digest, strnlen(digest, DIGITS_SHOWN));

@@ -21,6 +21,10 @@ const char *reply_when(usec_t instant, char buffer[WHEN_MAX]);
 /* Seconds as `3 h 20 min`; `less than a second`. Returns `buffer`. */
 const char *reply_span(int64_t seconds, char *buffer);
 
+/* `1234 (5.6 MB)`: packets and bytes. Returns `buffer`. */
+#define REPLY_COUNT_MAX 64
+const char *reply_count(const struct wire_count *count, char buffer[REPLY_COUNT_MAX]);
+
 /* The first digits of a SHA-256, which is what people compare by eye, as glyphs like all that the
  * daemon sends, which may be compromised. */
 void reply_write_digest(FILE *stream, const char *digest);
