@@ -150,6 +150,7 @@ static int enforce(struct commit *commit)
     }
     if (r < 0)
         return outcome_set_kernel(commit->outcome, &refusal, r);
+    commit->outcome->enforced = calendar_now();
     step_reached("kernel-committed");
     return 0;
 }

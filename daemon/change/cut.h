@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "daemon/change/outcome.h"
 #include "daemon/gateway.h"
 #include "diagram/diagram.h"
 #include "observe/connections.h"
@@ -12,9 +13,10 @@ bool cut_is_approved(const struct diagram *diagram, const struct live_sets *live
                      const struct conntrack_entry *connection, const struct connection_view *view);
 
 /*
- * Counts the open connections that pass now and would not with the new ruleset: those whose mark is
+ * Finds the open connections that pass now and would not with the new ruleset, counts them in the
+ * outcome and keeps the first: those whose mark is
  * in `live` of the enforced ruleset and not of the new one, and whose packet no live flow of the
  * new diagram approves. The gateway's connections can be read. Returns 0 or -errno.
  */
-int cut_count(const struct gateway *gateway, const struct diagram *new_diagram,
-              const struct ruleset *new, size_t *ret_n);
+int cut_find(const struct gateway *gateway, const struct diagram *new_diagram,
+             const struct ruleset *new, struct outcome *outcome);

@@ -119,6 +119,7 @@ void incident_begin(struct gateway *gateway, const struct target *target, struct
         .actor = &target->actor,
         .zone = target->object,
         .reason = target->reason,
+        .closed = outcome->enforced,
         .state = &gateway->state,
         .fingerprint = gateway->current.fingerprint,
         .audit_head = gateway->audit ? audit_head(gateway->audit) : "",

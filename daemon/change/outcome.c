@@ -21,6 +21,7 @@ void outcome_clear(struct outcome *outcome)
     for (size_t i = 0; i < outcome->n_approved; i++)
         free(outcome->approved[i]);
     free(outcome->approved);
+    free(outcome->connections);
     free(outcome->evidence);
     *outcome = (struct outcome){0};
 }

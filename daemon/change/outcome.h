@@ -7,6 +7,7 @@
 #include "base/diagnostics.h"
 #include "base/sha256.h"
 #include "kernel/nftables.h"
+#include "observe/conntrack.h"
 #include "record/wire.h"
 
 /* The result of a change. */
@@ -36,12 +37,17 @@ struct outcome {
     char **approved;
     size_t n_approved;
     uint64_t left_out;
-    size_t cut;                        /* open connections that the changes cut */
+    size_t cut; /* open connections that the changes cut */
+    /* Of a plan: the first of them, at most OUTCOME_CUT_MAX. */
+    struct conntrack_entry *connections;
+    size_t n_connections;
+    usec_t enforced;                   /* after the kernel committed the change; 0: it did not */
     bool is_enforced_already;          /* of an apply: it made no generation */
     char fingerprint[SHA256_TEXT_MAX]; /* of the texts of a plan */
     char *evidence; /* of an isolation: its folder, relative to the state folder */
 };
 #define OUTCOME_NAMES_MAX 100
+#define OUTCOME_CUT_MAX 100
 void outcome_clear(struct outcome *outcome);
 /* Allocates diagnostics and sources. Returns 0 or -ENOMEM. */
 int outcome_begin(struct outcome *outcome);

@@ -98,6 +98,6 @@ int prepare_compare(const struct gateway *gateway, const struct compiled *compil
     if (r < 0)
         return r;
     if (gateway->conntrack && enforcement_ruleset(gateway->enforcement))
-        r = cut_count(gateway, compiled->diagram, compiled->ruleset, &outcome->cut);
+        r = cut_find(gateway, compiled->diagram, compiled->ruleset, outcome);
     return r == -ENOMEM ? r : 0;
 }

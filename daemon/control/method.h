@@ -69,6 +69,11 @@ int method_zones(struct arena *arena, const struct gateway *gateway, struct wire
 int method_diagnostics(struct arena *arena, const struct outcome *outcome,
                        struct wire_diagnostic **ret_list, size_t *ret_n);
 
+/* method_connections.c: connections as the enforced ruleset has them. */
+int method_connections(struct arena *arena, const struct gateway *gateway,
+                       const struct conntrack_entry *entries, size_t n_entries,
+                       struct wire_connection **ret_list, size_t *ret_n);
+
 /* Reads and compiles the enforced policy with its grants, up to its diagram or without it. Returns
  * 0, 1 if the outcome says why not, or -errno. */
 int method_compile(const struct gateway *gateway, bool diagram, struct outcome *outcome,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/instant.h"
 #include "daemon/change/apply.h"
 #include "daemon/change/changes.h"
 #include "daemon/change/confirm.h"
@@ -124,6 +125,9 @@ static int answer_change(struct call *call, struct control *control, int result,
         r = method_diagnostics(arena, outcome, &reply.diagnostics, &reply.n_diagnostics);
     if (r == 0)
         r = changes_show(arena, outcome->changes, &reply);
+    if (r == 0)
+        r = method_connections(arena, gateway, outcome->connections, outcome->n_connections,
+                               &reply.connections, &reply.n_connections);
     return method_answer(call, control, r < 0 ? r : result, outcome, &reply);
 }
 
@@ -200,7 +204,9 @@ static int answer_override(struct call *call, struct control *control, int resul
     const struct gateway *gateway = control->gateway;
     const struct override *override = overrides_find(&gateway->state.overrides, kind, name);
     cleanup_(freep) char *evidence = NULL;
+    char closed[INSTANT_TEXT_MAX];
     struct override_reply reply = {
+        .closed = (char *)instant_format_exact(outcome->enforced, closed),
         .approved = outcome->approved,
         .n_approved = outcome->n_approved,
         .left_out = outcome->left_out,

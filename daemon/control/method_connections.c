@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The method GetConnections. The kernel's table is read once and answered in slices: one is sent
- * before the next is made, and the kernel waits meanwhile, so that 100,000 connections need no more
- * memory than SLICE of them. Zones and live flows are known without the policy; labels, approvals
- * and why a flow is not live are read from it, and are left out where it cannot be read.
+ * The method GetConnections, and connections as structures of the wire. The kernel's table is read
+ * once and answered in slices: one is sent before the next is made, and the kernel waits meanwhile,
+ * so that 100,000 connections need no more memory than SLICE of them. Zones and live flows are
+ * known without the policy; labels, approvals and why a flow is not live are read from it, and are
+ * left out where it cannot be read.
  */
 
 #include <errno.h>
@@ -159,9 +160,9 @@ static int set_filter(struct listing *listing, const struct connections_paramete
     return r < 0 ? r : 1;
 }
 
-static const char *zone_name(const struct listing *listing, bool has, size_t zone)
+static const char *zone_name(const struct connections *connections, bool has, size_t zone)
 {
-    return has ? policy_zone_name(listing->connections.outline, zone) : NULL;
+    return has ? policy_zone_name(connections->outline, zone) : NULL;
 }
 
 /* Why the flow of the connection does not pass; NULL: it does, or there never was one. */
@@ -182,8 +183,8 @@ static bool is_wanted(const struct listing *listing, const struct conntrack_entr
                       const struct connection_view *view, const struct flow *flow)
 {
     const struct filter *filter = &listing->filter;
-    const char *from = zone_name(listing, view->has_from, view->from.zone);
-    const char *to = zone_name(listing, view->has_to, view->to.zone);
+    const char *from = zone_name(&listing->connections, view->has_from, view->from.zone);
+    const char *to = zone_name(&listing->connections, view->has_to, view->to.zone);
     const char *name = flow ? flow->name : view->flow;
 
     if (filter->zone && !(from && strcmp(from, filter->zone) == 0) &&
@@ -233,9 +234,10 @@ static int show_ends(struct arena *arena, const struct conntrack_entry *connecti
     return r;
 }
 
-static int show(const struct listing *listing, const struct conntrack_entry *connection,
-                const struct connection_view *view, const struct flow *flow,
-                struct wire_connection *shown)
+/* All but why it does not pass and its age. `flow` is that of the policy, or NULL. */
+static int show(struct arena *arena, const struct connections *connections,
+                const struct conntrack_entry *connection, const struct connection_view *view,
+                const struct flow *flow, struct wire_connection *shown)
 {
     const struct service_range service = {
         .protocol_first = connection->protocol,
@@ -251,11 +253,9 @@ static int show(const struct listing *listing, const struct conntrack_entry *con
         .label = (char *)(flow ? flow->label : NULL),
         .approval = (char *)(flow ? flow->approval.number : NULL),
         .live = view->flow && !view->isolation,
-        .why = (char *)why_not(listing, view, flow, connection->mark),
-        .from = (char *)zone_name(listing, view->has_from, view->from.zone),
-        .to = (char *)zone_name(listing, view->has_to, view->to.zone),
-        .service =
-            arena_string(listing->arena, service_range_format(&service, connection->family, text)),
+        .from = (char *)zone_name(connections, view->has_from, view->from.zone),
+        .to = (char *)zone_name(connections, view->has_to, view->to.zone),
+        .service = arena_string(arena, service_range_format(&service, connection->family, text)),
         .state = (char *)connection->state,
         .replied = connection->status & IPS_SEEN_REPLY,
         .counts = connection->counts,
@@ -263,9 +263,26 @@ static int show(const struct listing *listing, const struct conntrack_entry *con
         .reply = {connection->reply_packets, connection->reply_bytes},
         .timeout = connection->timeout,
     };
-    if (connection->began > 0 && connection->began <= listing->now)
-        shown->age = (uint64_t)((listing->now - connection->began) / USEC_PER_SEC) + 1;
-    return shown->service ? show_ends(listing->arena, connection, shown) : -ENOMEM;
+    return shown->service ? show_ends(arena, connection, shown) : -ENOMEM;
+}
+
+int method_connections(struct arena *arena, const struct gateway *gateway,
+                       const struct conntrack_entry *entries, size_t n_entries,
+                       struct wire_connection **ret_list, size_t *ret_n)
+{
+    struct connections connections = {0};
+    int r = connections_init(&connections, enforcement_outline(gateway->enforcement),
+                             enforcement_ruleset(gateway->enforcement), &gateway->state.overrides,
+                             gateway->links);
+
+    for (size_t i = 0; r == 0 && i < n_entries; i++) {
+        const struct connection_view view = connections_view(&connections, &entries[i]);
+        struct wire_connection *shown = arena_add(arena, ret_list, ret_n, sizeof(*shown));
+
+        r = shown ? show(arena, &connections, &entries[i], &view, NULL, shown) : -ENOMEM;
+    }
+    connections_clear(&connections);
+    return r;
 }
 
 /* Sends what is in the slice, and begins another one. */
@@ -298,7 +315,14 @@ static int add_connection(const struct conntrack_entry *connection, void *userda
     if (r < 0)
         return r;
     shown = arena_add(listing->arena, &reply->connections, &reply->n_connections, sizeof(*shown));
-    return shown ? show(listing, connection, &view, flow, shown) : -ENOMEM;
+    r = shown ? show(listing->arena, &listing->connections, connection, &view, flow, shown)
+              : -ENOMEM;
+    if (r < 0)
+        return r;
+    shown->why = (char *)why_not(listing, &view, flow, connection->mark);
+    if (connection->began > 0 && connection->began <= listing->now)
+        shown->age = (uint64_t)((listing->now - connection->began) / USEC_PER_SEC) + 1;
+    return 0;
 }
 
 static int list_connections(struct listing *listing, struct gateway *gateway,

@@ -279,8 +279,9 @@ static bool has_grants(const struct overrides *overrides)
     return false;
 }
 
-/* The enforced policy with its grants: its image, which has none, or what is compiled. `*ret_policy`
- * is borrowed from the gateway or from `*ret_compiled`. Returns as method_compile(). */
+/* The enforced policy with its grants: its image, which has none, or what is compiled.
+ * `*ret_policy` is borrowed from the gateway or from `*ret_compiled`. Returns as method_compile().
+ */
 static int read_policy(struct gateway *gateway, struct outcome *outcome,
                        struct compiled **ret_compiled, const struct policy **ret_policy)
 {

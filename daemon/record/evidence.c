@@ -33,6 +33,7 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/sha256.h"
+#include "observe/connections.h"
 #include "observe/drop_counters.h"
 #include "observe/live.h"
 #include "ruleset/compile.h"
@@ -212,15 +213,6 @@ static int put_problem(FILE *stream, struct evidence *evidence, int problem)
     return r;
 }
 
-/* The name of the live flow with this mark, or NULL. */
-static const char *flow_of_mark(const struct ruleset *ruleset, uint32_t mark)
-{
-    const struct live_sets live = live_sets_of(ruleset);
-    const struct element *element = live_find(&live, mark);
-
-    return element ? element->comment : NULL;
-}
-
 static json_t *count_json(struct nftables_count count)
 {
     return json_pack("{s:I, s:I}", "packets", (json_int_t)count.packets, "bytes",
@@ -231,7 +223,7 @@ static json_t *count_json(struct nftables_count count)
 struct walk {
     struct list list;
     const struct zone *zone;
-    const struct ruleset *ruleset;
+    struct connections connections;
     int result; /* of writing: an error ends the walk */
 };
 
@@ -246,20 +238,20 @@ static json_t *connection_json(const struct walk *walk, const struct conntrack_e
     char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], text[SERVICE_TEXT_MAX];
     struct nftables_count original = {connection->original_packets, connection->original_bytes};
     struct nftables_count reply = {connection->reply_packets, connection->reply_bytes};
+    const struct connection_view view = connections_view(&walk->connections, connection);
 
     address_format(connection->family, connection->source, source);
     address_format(connection->family, connection->destination, destination);
     service_range_format(&service, connection->family, text);
-    return json_pack("{s:s, s:i, s:s, s:i, s:i, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:o}", "source",
-                     source, "source_port", (int)connection->source_port, "destination",
-                     destination, "port", (int)connection->port, "protocol",
-                     (int)connection->protocol, "service", text, "mark",
-                     (json_int_t)connection->mark, "flow",
-                     record_encode_text(flow_of_mark(walk->ruleset, connection->mark)), "state",
-                     record_encode_text(connection->state), "status",
-                     (json_int_t)connection->status, "timeout", (json_int_t)connection->timeout,
-                     "original", connection->counts ? count_json(original) : json_null(), "reply",
-                     connection->counts ? count_json(reply) : json_null());
+    return json_pack(
+        "{s:s, s:i, s:s, s:i, s:i, s:s, s:I, s:o, s:b, s:o, s:I, s:I, s:o, s:o}", "source", source,
+        "source_port", (int)connection->source_port, "destination", destination, "port",
+        (int)connection->port, "protocol", (int)connection->protocol, "service", text, "mark",
+        (json_int_t)connection->mark, "flow", record_encode_text(view.flow), "cut",
+        view.isolation != NULL, "state", record_encode_text(connection->state), "status",
+        (json_int_t)connection->status, "timeout", (json_int_t)connection->timeout, "original",
+        connection->counts ? count_json(original) : json_null(), "reply",
+        connection->counts ? count_json(reply) : json_null());
 }
 
 static int add_connection(const struct conntrack_entry *connection, void *userdata)
@@ -278,17 +270,23 @@ static int write_connections(FILE *stream, struct evidence *evidence)
     const struct evidence_subject *subject = evidence->subject;
     struct walk walk = {
         .zone = policy_zone_named(subject->outline, subject->zone),
-        .ruleset = subject->ruleset,
     };
+    char closed[INSTANT_TEXT_MAX];
     int problem = -EPROTONOSUPPORT, r;
 
     assert(walk.zone);
-    r = list_begin(&walk.list, stream, "{\"connections\":");
+    r = fprintf(stream, "{\"closed\": \"%s\",\n", instant_format_exact(subject->closed, closed));
+    r = r < 0 ? -EIO : list_begin(&walk.list, stream, "\"connections\":");
     if (r < 0)
         return r;
 
-    if (subject->conntrack)
+    r = connections_init(&walk.connections, subject->outline, subject->ruleset,
+                         &subject->state->overrides, subject->links);
+    if (r == 0 && subject->conntrack)
         problem = conntrack_dump(subject->conntrack, add_connection, &walk);
+    connections_clear(&walk.connections);
+    if (r < 0)
+        return r;
     if (walk.result < 0)
         return walk.result;
     if (problem == -ENOMEM)

@@ -10,7 +10,8 @@
  * The situation when a zone was isolated, for those who investigate the incident later: a folder
  * `incidents/<instant>-<zone>` with
  *
- *   connections.json   connections with an end in the zone, before the kernel deletes them
+ *   connections.json   connections with an end in the zone, before the kernel deletes them; which
+ *                      of them the isolation cut, and the instant after which none of these passed
  *   counters.json      packets refused by reason and zone pair, packets and bytes of each flow
  *   links.json         interfaces, their state and addresses
  *   state.json         who, why, generation, fingerprint, overrides, head of the audit log
@@ -29,6 +30,7 @@ struct evidence_subject {
     const struct actor *actor;
     const char *zone;
     const char *reason;
+    usec_t closed; /* after the kernel committed the isolation */
     const struct state *state;
     const char *fingerprint;
     const char *audit_head;

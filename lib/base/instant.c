@@ -44,6 +44,16 @@ const char *instant_format(usec_t instant, char buffer[INSTANT_TEXT_MAX])
     return buffer;
 }
 
+const char *instant_format_exact(usec_t instant, char buffer[INSTANT_TEXT_MAX])
+{
+    const char *end = strchr(instant_format(instant, buffer), 'Z');
+    const usec_t fraction = instant - seconds_of(instant) * USEC_PER_SEC;
+    const size_t place = (size_t)(end - buffer);
+
+    snprintf(buffer + place, INSTANT_TEXT_MAX - place, ".%06uZ", (unsigned)fraction % 1000000);
+    return buffer;
+}
+
 int instant_parse(const char *text, usec_t *ret_instant)
 {
     char again[INSTANT_TEXT_MAX];

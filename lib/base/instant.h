@@ -11,6 +11,8 @@
 
 /* Rounds down to the second. Returns `buffer`. */
 const char *instant_format(usec_t instant, char buffer[INSTANT_TEXT_MAX]);
+/* The same to the microsecond, `2027-03-31T15:00:00.000001Z`; it is only shown, never parsed. */
+const char *instant_format_exact(usec_t instant, char buffer[INSTANT_TEXT_MAX]);
 /* Returns 0, or -EINVAL for anything that is not written exactly so. */
 int instant_parse(const char *text, usec_t *ret_instant);
 

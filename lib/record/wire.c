@@ -319,6 +319,7 @@ RECORD_TYPE(invalid_policy, struct change_reply, NULL);
 static const struct record_field plan_reply_fields[] = {
     CHANGES,
     CONSEQUENCES,
+    RECORD_LIST(MANY, struct change_reply, connections, .type = &wire_connection_type),
     RECORD_FIELD(TEXT, struct change_reply, fingerprint),
     RECORD_NAMED(NUMBER, struct change_reply, "generation", compared, NULLABLE),
 };
@@ -348,6 +349,7 @@ RECORD_TYPE(rollback_reply, struct change_reply, NULL);
 
 static const struct record_field isolate_reply_fields[] = {
     RECORD_FIELD(TEXT, struct override_reply, evidence, NULLABLE),
+    RECORD_FIELD(TEXT, struct override_reply, closed),
     RECORD_FIELD(ONE, struct override_reply, override, .type = &override_type),
 };
 RECORD_TYPE(isolate_reply, struct override_reply, NULL);
@@ -358,6 +360,7 @@ static const struct record_field override_reply_fields[] = {
 RECORD_TYPE(override_reply, struct override_reply, NULL);
 
 static const struct record_field suspend_reply_fields[] = {
+    RECORD_FIELD(TEXT, struct override_reply, closed),
     RECORD_FIELD(ONE, struct override_reply, override, .type = &override_type),
     RECORD_LIST(TEXTS, struct override_reply, approved),
     RECORD_FIELD(NUMBER, struct override_reply, left_out),

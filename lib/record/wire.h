@@ -248,6 +248,8 @@ struct change_reply {
     struct wire_closing *closings;
     size_t n_closings;
     size_t cut;
+    struct wire_connection *connections; /* of a plan: the first that it would cut */
+    size_t n_connections;
     struct wire_diagnostic *diagnostics;
     size_t n_diagnostics;
     char *fingerprint;
@@ -257,6 +259,7 @@ struct change_reply {
 /* Of Isolate, Suspend and Grant. */
 struct override_reply {
     char *evidence; /* of Isolate */
+    char *closed;   /* of Isolate and Suspend: the instant after which nothing of it passes */
     struct override override;
     /* Of Suspend: other live flows that approve part of what it stops, and how many more there are.
      */

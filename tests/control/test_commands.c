@@ -214,6 +214,8 @@ START_TEST(reading_tells_what_is_enforced)
     reads(&scene, "did you mean `open`?");
     type(&scene, &viewer, 0, "drops", NULL);
     reads(&scene, "no-flow  a     b");
+    type(&scene, &viewer, 0, "connections", "--zone", "a", NULL);
+    reads(&scene, "a → b  udp/5000  no reply");
     type(&scene, &viewer, 0, "explain", "left", "right", "udp/5000", NULL);
     reads(&scene, "ALLOWED");
     type(&scene, &viewer, 1, "explain", "left", "right", "udp/6000", NULL);

@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/instant.h"
 #include "calls.h"
 #include "checks.h"
 #include "sandbox.h"
@@ -324,9 +327,143 @@ START_TEST(a_client_that_does_not_read_holds_nobody_up)
 }
 END_TEST
 
+/* Frames of one connection while it is cut, and when each was sent. */
+#define BEFORE 200 /* and as many after it */
+#define FRAMES_MAX 200000
+
+struct stream {
+    struct lab *lab;
+    usec_t *sent; /* by tag */
+    uint32_t n_sent;
+    uint32_t n_arrived;
+    usec_t last; /* when the last one was sent that arrived */
+};
+
+static void take_arrived(struct stream *stream)
+{
+    struct frame frame;
+    size_t wire;
+
+    while (lab_receive(stream->lab, 0, &frame, &wire) == 1) {
+        ck_assert_uint_lt(frame.tag, stream->n_sent);
+        stream->n_arrived++;
+        if (stream->sent[frame.tag] > stream->last)
+            stream->last = stream->sent[frame.tag];
+    }
+}
+
+static void send_some(struct stream *stream, unsigned n)
+{
+    struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, PORT);
+
+    for (unsigned i = 0; i < n; i++) {
+        ck_assert_uint_lt(stream->n_sent, FRAMES_MAX);
+        frame.tag = stream->n_sent;
+        stream->sent[stream->n_sent++] = calendar_now();
+        ck_assert_int_eq(lab_send(stream->lab, WIRE_A, &frame, NULL), 0);
+    }
+    ck_assert_int_eq(lab_synchronise(stream->lab), 0);
+    take_arrived(stream);
+}
+
+/* `closed` of a reply, to the microsecond. */
+static usec_t parse_exact(const char *text)
+{
+    char seconds[INSTANT_TEXT_MAX] = {0};
+    unsigned fraction;
+    usec_t instant;
+
+    ck_assert_uint_eq(strlen(text), strlen("2026-11-23T02:11:00.123456Z"));
+    memcpy(seconds, text, strlen("2026-11-23T02:11:00"));
+    strcat(seconds, "Z");
+    ck_assert_int_eq(instant_parse(seconds, &instant), 0);
+    ck_assert_int_eq(sscanf(text + strlen("2026-11-23T02:11:00"), ".%06uZ", &fraction), 1);
+    return instant + fraction;
+}
+
+/* Closes in a child, while this process sends. Returns `closed`. */
+static usec_t cut(struct scene *scene, struct stream *stream, const char *method,
+                  const char *parameters)
+{
+    char text[INSTANT_TEXT_MAX] = {0};
+    int fds[2], status = -1;
+    pid_t child;
+
+    ck_assert_int_eq(pipe(fds), 0);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        json_t *reply = calls_get(scene->segd, method, calls_parameters(parameters));
+        const char *closed = json_string_value(json_object_get(reply, "closed"));
+
+        _exit(write(fds[1], closed, strlen(closed)) < 0);
+    }
+    while (waitpid(child, &status, WNOHANG) == 0)
+        send_some(stream, 10);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_gt(read(fds[0], text, sizeof(text) - 1), 0);
+    close(fds[0]);
+    close(fds[1]);
+    return parse_exact(text);
+}
+
+static const char *const cuts[][2] = {
+    {"Suspend", "{'flow': 'main', 'reason': 'test'}"},
+    {"Isolate", "{'zone': 'b', 'reason': 'test'}"},
+};
+#define SUSPENSIONS 20
+
+/* Nothing of what is sent after the instant in the receipt arrives; what is sent before does, up to
+ * shortly before it. */
+START_TEST(of_a_cut_connection_nothing_passes_after_the_receipt)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    cleanup_(freep) usec_t *sent = calloc(FRAMES_MAX, sizeof(*sent));
+
+    enter(&scene, policy);
+    for (unsigned i = 0; i < (_i == 0 ? SUSPENSIONS : 1); i++) {
+        struct stream stream = {.lab = scene.lab, .sent = sent};
+        usec_t closed;
+
+        send_some(&stream, BEFORE);
+        ck_assert_uint_eq(stream.n_arrived, BEFORE);
+        closed = cut(&scene, &stream, cuts[_i][0], cuts[_i][1]);
+        send_some(&stream, BEFORE);
+        ck_assert_int_gt(stream.last, 0);
+        ck_assert_msg(stream.last <= closed, "%s: a frame passed %d us after it", cuts[_i][0],
+                      (int)(stream.last - closed));
+        ck_assert_uint_le(stream.n_arrived, stream.n_sent - BEFORE);
+        assert_count(&scene, "{'cut': true}", 1);
+        if (_i == 0)
+            calls_do(scene.segd, "Resume", calls_parameters("{'flow': 'main'}"));
+    }
+}
+END_TEST
+
+START_TEST(a_plan_names_the_connections_that_it_would_cut)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    json_t *texts = calls_policy(without_main, 0), *connections;
+
+    enter(&scene, policy);
+    for (uint16_t i = 1; i <= 103; i++)
+        open_main(&scene, FAMILY_IPV4, i);
+    json_object_del(texts, "reason");
+    reply = calls_get(scene.segd, "Plan", texts);
+    connections = json_object_get(reply, "connections");
+    ck_assert_int_eq(json_integer_value(json_object_get(reply, "cut")), 103);
+    ck_assert_uint_eq(json_array_size(connections), 100);
+    assert_json(json_object_get(json_array_get(connections, 0), "flow"), json_string("main"));
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
+    tcase_add_loop_test(tests, of_a_cut_connection_nothing_passes_after_the_receipt, 0,
+                        (int)ELEMENTS_OF(cuts));
+    tcase_add_test(tests, a_plan_names_the_connections_that_it_would_cut);
     tcase_add_test(tests, a_connection_has_flow_zones_and_ends);
     tcase_add_test(tests, bytes_and_age_are_told_where_the_kernel_has_them);
     tcase_add_test(tests, each_end_sees_what_translation_shows_it);

@@ -746,6 +746,9 @@ START_TEST(evidence_has_the_connections_that_were_cut)
     assert_json(json_object_get(connection, "flow"), json_string("main"));
     assert_json(json_object_get(connection, "source"), json_string("10.1.0.7"));
     assert_json(json_object_get(connection, "service"), json_string("udp/5000"));
+    assert_json(json_object_get(connection, "cut"), json_true());
+    assert_json(json_object_get(connections, "closed"),
+                json_copy(json_object_get(isolated, "closed")));
 
     counters = read_evidence(&scene, isolated, "counters.json");
     flow = find_text(json_object_get(counters, "flows"), "flow", "main");

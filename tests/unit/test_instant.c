@@ -47,6 +47,15 @@ START_TEST(parts_of_a_second_are_rounded_down)
 }
 END_TEST
 
+START_TEST(an_exact_instant_has_its_microseconds)
+{
+    char text[INSTANT_TEXT_MAX];
+
+    ck_assert_str_eq(instant_format_exact(1000042, text), "1970-01-01T00:00:01.000042Z");
+    ck_assert_str_eq(instant_format_exact(-1, text), "1969-12-31T23:59:59.999999Z");
+}
+END_TEST
+
 START_TEST(what_four_digits_cannot_say_is_the_nearest_they_can)
 {
     char text[INSTANT_TEXT_MAX];
@@ -218,6 +227,7 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, an_instant_is_written_and_read_back, 0,
                         (int)ELEMENTS_OF(instant_cases));
     tcase_add_test(tests, parts_of_a_second_are_rounded_down);
+    tcase_add_test(tests, an_exact_instant_has_its_microseconds);
     tcase_add_test(tests, what_four_digits_cannot_say_is_the_nearest_they_can);
     tcase_add_loop_test(tests, what_is_written_otherwise_is_no_instant, 0,
                         (int)ELEMENTS_OF(no_instants));

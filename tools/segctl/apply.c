@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/instant.h"
+#include "connections.h"
 #include "loaded.h"
 #include "remote.h"
 #include "reply.h"
@@ -37,6 +38,7 @@ static int print_plan(const void *record, const struct screen *screen)
     reply_print_changes(reply, screen->colour);
     reply_print_closings(reply);
     print_cut(reply, "would be");
+    connections_print_some(reply->connections, reply->n_connections, reply->cut, screen->colour);
     puts("nothing has changed; `segctl apply` does it");
     return 0;
 }

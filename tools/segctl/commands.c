@@ -107,14 +107,13 @@ const struct command commands[] = {
      HELP_REASON "  --for TIME       release it by itself after this time (2h, 1d)\n"
                  "  --keep FLOW      a flow that goes on, and those that it covers; several "
                  "times\n" HELP_REMOTE,
-     .method = &isolate_method},
+     .run = run_isolate},
     {GROUP_CHANGE, "release", "[--reason TEXT] [--alone] [--socket PATH] [--json] ZONE",
      "end an isolation, by somebody who did not isolate the zone",
      HELP_REASON "  --alone          by one who isolated it, for root with a reason\n" HELP_REMOTE,
      .method = &release_method},
     {GROUP_CHANGE, "suspend", "--reason TEXT [--socket PATH] [--json] FLOW",
-     "let a flow pass no more, until it is resumed", HELP_REASON HELP_REMOTE,
-     .method = &suspend_method},
+     "let a flow pass no more, until it is resumed", HELP_REASON HELP_REMOTE, .run = run_suspend},
     {GROUP_CHANGE, "resume", "[--reason TEXT] [--socket PATH] [--json] FLOW", "end a suspension",
      HELP_REASON HELP_REMOTE, .method = &resume_method},
     {GROUP_CHANGE, "grant",

@@ -26,6 +26,8 @@
 #define LINE_WIDTH 80
 #define INDENT 4
 #define FOLLOW_SECONDS 2
+/* Connections that a change cuts, for people. */
+#define SOME 5
 /* An address with its brackets and port. */
 #define ENDPOINT_MAX 80
 
@@ -111,6 +113,8 @@ static const char *endpoint(const struct wire_connection *connection,
 static void put_flow(struct line *line, const struct wire_connection *connection)
 {
     put(line, connection->flow ? connection->flow : "no flow", "1");
+    if (connection->why)
+        put_after(line, "NOT LIVE:", connection->why);
     if (connection->label && reply_label(connection->flow, connection->label)[0])
         put(line, connection->label, NULL);
     if (connection->approval)
@@ -121,8 +125,6 @@ static void put_flow(struct line *line, const struct wire_connection *connection
         put(line, connection->state, NULL);
     else if (!connection->replied)
         put(line, "no reply", NULL);
-    if (connection->why)
-        put_after(line, "NOT LIVE:", connection->why);
 }
 
 void connections_print(const struct wire_connection *connection, bool colour)
@@ -148,6 +150,17 @@ void connections_print(const struct wire_connection *connection, bool colour)
         put_after(&line, "the destination sees",
                   endpoint(connection, &connection->received_from, text));
     putchar('\n');
+}
+
+void connections_print_some(const struct wire_connection *list, size_t n, uint64_t n_all,
+                            bool colour)
+{
+    size_t shown = n < SOME ? n : SOME;
+
+    for (size_t i = 0; i < shown; i++)
+        connections_print(&list[i], colour);
+    if (n_all > shown)
+        printf("and %" PRIu64 " more\n", n_all - shown);
 }
 
 /* What is printed, and with --follow the connections that were there the last time. */
@@ -242,8 +255,7 @@ static void end(const struct view *view)
     if (view->json)
         fputs(view->n > 0 ? "\n]}\n" : "]}\n", stdout);
     else
-        printf("%" PRIu64 " %s open\n", view->n,
-               view->n == 1 ? "connection is" : "connections are");
+        printf("%" PRIu64 " %s\n", view->n, view->n == 1 ? "connection" : "connections");
 }
 
 /* Asks again and again, and shows what was not there the last time. Returns an exit code. */

@@ -470,6 +470,23 @@ static int judge(const struct remote *remote, int result, const char *error, con
     return fail_connection(remote, result);
 }
 
+bool remote_try(const struct remote *remote, const char *method, json_t *parameters,
+                json_t **ret_reply)
+{
+    cleanup_(client_closep) struct client *client = NULL;
+    cleanup_(json_decrefp) json_t *reply = NULL;
+    cleanup_(freep) char *error = NULL;
+    int r = client_connect(remote->socket, &client);
+
+    if (r == 0)
+        r = client_call(client, method, TAKE_PTR(parameters), &reply, &error);
+    json_decref(parameters);
+    if (r < 0)
+        return false;
+    *ret_reply = TAKE_PTR(reply);
+    return true;
+}
+
 /* Prints the reply if its text is as segd writes it. Returns 0, 1 if not, or -errno. */
 static int print_text(struct client *client)
 {

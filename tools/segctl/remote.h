@@ -73,6 +73,10 @@ bool remote_take_flag(struct remote *remote, const char *parameter);
 /* Calls the method with the parameters. Returns EXIT_YES and a new reference; else an exit code,
  * and the error has been printed. */
 int remote_call(struct remote *remote, const char *method, json_t **ret_reply);
+/* The same with these parameters, which are stolen, and without a word where it fails: what it
+ * would tell is not needed. Returns whether there is a reply. */
+bool remote_try(const struct remote *remote, const char *method, json_t *parameters,
+                json_t **ret_reply);
 /* Reads the command line, calls the method, and prints its reply: all of a command that has nothing
  * else to do. Returns an exit code. */
 int remote_show(const struct command *command, int argc, char **argv,
