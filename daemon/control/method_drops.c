@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The method GetDrops: refused packets, with those that the kernel counted before it began anew.
- * The names of their totals are those of the kernel's counters, and tell of what they are.
+ * The method GetDrops: refused packets, with those that the kernel counted before it began anew, and
+ * what it dropped before any rule. The names of their totals are those of the kernel's counters, and
+ * tell of what they are.
  */
 
 #include <errno.h>
@@ -74,6 +75,16 @@ static int compare_drops(const void *a, const void *b)
                                         ?: compare_texts(x->flow, y->flow);
 }
 
+/* Nothing where the kernel does not tell. */
+static void read_tracking(const struct gateway *gateway, struct wire_tracking *ret_tracking)
+{
+    struct conntrack_statistics told;
+
+    if (gateway->conntrack && conntrack_read_statistics(gateway->conntrack, &told) == 0)
+        *ret_tracking =
+            (struct wire_tracking){told.drop, told.early_drop, told.insert_failed, true};
+}
+
 int method_get_drops(struct call *call, const void *parameters, void *userdata)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
@@ -94,5 +105,6 @@ int method_get_drops(struct call *call, const void *parameters, void *userdata)
         return method_unreadable(call, r);
     if (reply.n_drops > 1)
         qsort(reply.drops, reply.n_drops, sizeof(*reply.drops), compare_drops);
+    read_tracking(gateway, &reply.tracking);
     return call_reply(call, &reply);
 }

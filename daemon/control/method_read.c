@@ -56,6 +56,15 @@ static void fill_policy(const struct gateway *gateway, struct status_reply *stat
     status->actor = current->actor;
 }
 
+/* Nothing where the kernel does not tell. */
+static void read_table(const struct gateway *gateway, struct wire_table *ret_table)
+{
+    struct conntrack_table table;
+
+    if (gateway->conntrack && conntrack_read_table(gateway->conntrack, &table) == 0)
+        *ret_table = (struct wire_table){table.count, table.max};
+}
+
 int method_get_status(struct call *call, const void *parameters, void *userdata)
 {
     struct gateway *gateway = method_gateway(userdata);
@@ -79,6 +88,7 @@ int method_get_status(struct call *call, const void *parameters, void *userdata)
 
     (void)parameters;
     fill_policy(gateway, &status);
+    read_table(gateway, &status.connections);
     if (gateway->audit)
         status.audit =
             (struct wire_audit){audit_sequence(gateway->audit), (char *)audit_head(gateway->audit)};

@@ -198,6 +198,20 @@ static const struct record_field wire_audit_fields[] = {
 };
 static RECORD_TYPE(wire_audit, struct wire_audit, NULL);
 
+static const struct record_field wire_table_fields[] = {
+    RECORD_FIELD(NUMBER, struct wire_table, count),
+    RECORD_FIELD(NUMBER, struct wire_table, max),
+};
+static RECORD_TYPE(wire_table, struct wire_table, NULL);
+
+static const struct record_field wire_tracking_fields[] = {
+    RECORD_FIELD(NUMBER, struct wire_tracking, drop),
+    RECORD_FIELD(NUMBER, struct wire_tracking, early_drop),
+    RECORD_FIELD(NUMBER, struct wire_tracking, insert_failed),
+};
+static RECORD_TYPE(wire_tracking, struct wire_tracking, NULL,
+                   .present = offsetof(struct wire_tracking, known));
+
 static const struct record_field status_reply_fields[] = {
     RECORD_FIELD(TEXT, struct status_reply, version),
     RECORD_FIELD(TEXT, struct status_reply, mode),
@@ -215,6 +229,7 @@ static const struct record_field status_reply_fields[] = {
     RECORD_LIST(MANY, struct status_reply, expiring, .type = &expiring_type),
     RECORD_FIELD(ONE, struct status_reply, drift, .type = &drift_type),
     RECORD_FIELD(ONE, struct status_reply, confirmation, NULLABLE, .type = &confirmation_type),
+    RECORD_FIELD(ONE, struct status_reply, connections, NULLABLE, .type = &wire_table_type),
     RECORD_FIELD(ONE, struct status_reply, audit, .type = &wire_audit_type),
     RECORD_FIELD(TEXT, struct status_reply, policy),
     RECORD_FIELD(BOOL, struct status_reply, owned),
@@ -258,6 +273,7 @@ RECORD_TYPE(connections_reply, struct connections_reply, NULL);
 
 static const struct record_field drops_reply_fields[] = {
     RECORD_LIST(MANY, struct drops_reply, drops, .type = &wire_drop_type),
+    RECORD_FIELD(ONE, struct drops_reply, tracking, NULLABLE, .type = &wire_tracking_type),
 };
 RECORD_TYPE(drops_reply, struct drops_reply, NULL);
 

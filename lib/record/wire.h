@@ -128,6 +128,17 @@ struct wire_closing {
     uint64_t left_out; /* of both lists */
 };
 
+/* How full the kernel's table of connections is; max 0: unknown. */
+struct wire_table {
+    uint64_t count, max;
+};
+
+/* What connection tracking did before any rule was asked. */
+struct wire_tracking {
+    uint64_t drop, early_drop, insert_failed;
+    bool known;
+};
+
 /* The last entry of the audit log. */
 struct wire_audit {
     uint64_t sequence;
@@ -152,6 +163,7 @@ struct status_reply {
     size_t n_expiring;
     struct drift drift;
     struct confirmation confirmation;
+    struct wire_table connections;
     struct wire_audit audit;
     char *policy;
     bool owned;
@@ -195,6 +207,7 @@ struct connections_reply {
 struct drops_reply {
     struct wire_drop *drops;
     size_t n_drops;
+    struct wire_tracking tracking;
 };
 
 struct incidents_reply {

@@ -696,6 +696,26 @@ static uint32_t connections_max(void)
 }
 
 /* What the kernel can follow no more does not reach the rules. */
+/* Asserts that status tells of a full table. */
+static void assert_table(const struct scene *scene, uint32_t most)
+{
+    cleanup_(json_decrefp) json_t *reply = calls_get(scene->segd, "GetStatus", NULL);
+    const json_t *table = json_object_get(reply, "connections");
+
+    ck_assert_int_eq(json_integer_value(json_object_get(table, "max")), most);
+    ck_assert_int_ge(json_integer_value(json_object_get(table, "count")), most / 100 * 99);
+}
+
+/* Packets that were dropped before any rule, for lack of room. */
+static json_int_t count_dropped(const struct scene *scene)
+{
+    cleanup_(json_decrefp) json_t *reply = calls_get(scene->segd, "GetDrops", NULL);
+    const json_t *tracking = json_object_get(reply, "tracking");
+
+    ck_assert(json_is_object(tracking));
+    return json_integer_value(json_object_get(tracking, "drop"));
+}
+
 START_TEST(a_table_without_room_is_told)
 {
     static const char object[] = "net.netfilter.nf_conntrack_max";
@@ -703,6 +723,7 @@ START_TEST(a_table_without_room_is_told)
     cleanup_(scene_clear) struct scene scene = {0};
     struct frame frame = wires_udp(FAMILY_IPV4, WIRE_A, WIRE_B, PORT);
     struct netlink netlink;
+    json_int_t dropped;
     uint32_t n = 0;
 
     if (most == 0 || most > CONNECTIONS_MOST) {
@@ -720,7 +741,10 @@ START_TEST(a_table_without_room_is_told)
     empty_table(&netlink);
     n = 0;
     fill_table(&netlink, &n, UINT32_MAX);
+    assert_table(&scene, most);
+    dropped = count_dropped(&scene);
     ck_assert(!wires_try(scene.lab, WIRE_A, &frame, NULL));
+    ck_assert_int_gt(count_dropped(&scene), dropped);
     wait_until(&scene, "connections-full", object, true);
     empty_table(&netlink);
     netlink_close(&netlink);

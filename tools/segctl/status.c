@@ -24,6 +24,9 @@
 #define GOOD "1;32"
 #define CAUTION "1;33"
 #define BAD "1;31"
+/* As the findings connections-many and connections-full. */
+#define TABLE_MANY 80
+#define TABLE_FULL 99
 
 static bool is_critical(const struct finding *findings, size_t n)
 {
@@ -280,8 +283,24 @@ static void print_ends(FILE *out, const struct status_reply *status, bool ended)
     }
 }
 
-static void print_footer(FILE *out, const struct status_reply *status)
+/* `connections 1204 of 262144 (0 %)`; the findings say what to do. */
+static void print_connections(FILE *out, const struct wire_table *table, bool colour)
 {
+    uint64_t percent = table->max > 0 ? table->count * 100 / table->max : 0;
+    char text[32];
+
+    if (table->max == 0)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64 " %%", percent);
+    fprintf(out, "connections %" PRIu64 " of %" PRIu64 " (", table->count, table->max);
+    words_coloured(out, colour && percent >= TABLE_MANY, percent >= TABLE_FULL ? BAD : CAUTION,
+                   text);
+    fputs(")\n", out);
+}
+
+static void print_footer(FILE *out, const struct status_reply *status, bool colour)
+{
+    print_connections(out, &status->connections, colour);
     words_print(out, "policy %s, audit log %" PRIu64 " entries, head ", status->policy,
                 status->audit.sequence);
     reply_write_digest(out, status->audit.head);
@@ -314,7 +333,7 @@ static void write_status(struct sheet *sheet, const struct status_reply *status,
     print_ends(out, status, false);
     sheet_section(sheet, NULL, 2);
     fputs(recent, out);
-    print_footer(out, status);
+    print_footer(out, status, colour);
 }
 
 static int judge_status(const void *reply)

@@ -73,6 +73,21 @@ static int add_drop(struct table *table, const void *record)
                                       drop->to ? drop->to : "-", drop->flow});
 }
 
+/* A line for each counter that is not 0. */
+static void print_tracking(const struct wire_tracking *tracking)
+{
+    if (tracking->drop > 0)
+        printf("before any rule, for lack of room in the table of connections: %" PRIu64
+               " packets\n",
+               tracking->drop);
+    if (tracking->insert_failed > 0)
+        printf("before any rule, for a connection with the same addresses: %" PRIu64 " packets\n",
+               tracking->insert_failed);
+    if (tracking->early_drop > 0)
+        printf("forgotten without a reply, to make room for others: %" PRIu64 " connections\n",
+               tracking->early_drop);
+}
+
 static int print_drops(const void *record, const struct screen *screen)
 {
     static const char *const titles[] = {"PACKETS", "BYTES", "REASON", "FROM", "TO", "FLOW"};
@@ -82,12 +97,16 @@ static int print_drops(const void *record, const struct screen *screen)
     static const struct reply_columns columns = REPLY_COLUMNS(titles, aligns, drops);
     const struct drops_reply *reply = record;
     bool any = false;
+    int r;
 
     /* People are not shown counters at 0; programs get them. */
     for (size_t i = 0; i < reply->n_drops; i++)
         any |= reply->drops[i].packets > 0;
-    return reply_print_table(&columns, reply->drops, any ? reply->n_drops : 0,
-                             sizeof(*reply->drops), add_drop, "nothing was refused", screen);
+    r = reply_print_table(&columns, reply->drops, any ? reply->n_drops : 0, sizeof(*reply->drops),
+                          add_drop, "nothing was refused", screen);
+    if (r == 0)
+        print_tracking(&reply->tracking);
+    return r;
 }
 
 const struct remote_method drops_method = {"GetDrops", &drops_reply_type, print_drops};
