@@ -31,8 +31,11 @@ struct filter {
 
 struct listing {
     struct call *call;
+    const struct gateway *gateway;
     struct connections connections;
-    struct compiled *compiled; /* NULL: the policy cannot be read, or there is none */
+    struct compiled *compiled; /* NULL: the policy cannot be read, there is none, or not yet */
+    struct compiled *judge;    /* the same with its diagram, where `compiled` has none */
+    bool has_read, has_judge;
     struct flow_states *states;
     const struct flow **flows; /* of the policy, by id */
     size_t n_flows;
@@ -47,6 +50,7 @@ static void listing_clear(struct listing *listing)
     connections_clear(&listing->connections);
     flow_states_free(listing->states);
     compiled_free(listing->compiled);
+    compiled_free(listing->judge);
     free(listing->flows);
     address_set_clear(&listing->filter.hosts);
     arena_free(listing->arena);
@@ -84,20 +88,50 @@ static const struct flow *find_flow(const struct listing *listing, uint32_t mark
     return found ? *found : NULL;
 }
 
-/* Reads the policy, unless it cannot be read. Returns 0 or -errno. */
-static int read_policy(struct listing *listing, const struct gateway *gateway)
+/* Returns 0 with NULL if it cannot be read, or -errno. */
+static int compile(const struct gateway *gateway, bool diagram, struct compiled **ret_compiled)
 {
     cleanup_(outcome_clear) struct outcome ignored = {0};
-    int r = 1;
+    int r = 0;
 
     if (gateway->current.number > 0)
-        r = method_compile(gateway, listing->filter.cut, &ignored, &listing->compiled);
-    if (r != 0)
-        return r < 0 ? r : 0;
+        r = method_compile(gateway, diagram, &ignored, ret_compiled);
+    return r < 0 ? r : 0;
+}
 
-    r = flow_states_new(listing->compiled->policy, &gateway->state.overrides, listing->now,
-                        &listing->states);
+/* Reads the policy, if it was not read before. Returns 0 or -errno. */
+static int read_policy(struct listing *listing)
+{
+    const struct overrides *overrides = &listing->gateway->state.overrides;
+    int r;
+
+    if (listing->has_read)
+        return 0;
+    listing->has_read = true;
+    /* What is cut of one flow is most probably to be judged by the diagram. */
+    r = compile(listing->gateway, listing->filter.cut && listing->filter.flow, &listing->compiled);
+    if (r < 0 || !listing->compiled)
+        return r;
+    r = flow_states_new(listing->compiled->policy, overrides, listing->now, &listing->states);
     return r < 0 ? r : index_flows(listing, listing->compiled->policy);
+}
+
+/* Whether a live flow approves the connection, whatever its mark is. Returns 1, 0, or -errno. */
+static int is_approved(struct listing *listing, const struct conntrack_entry *connection,
+                       const struct connection_view *view)
+{
+    const struct compiled *judge = listing->compiled;
+    int r = 0;
+
+    if (!judge || !judge->diagram) {
+        if (!listing->has_judge)
+            r = compile(listing->gateway, true, &listing->judge);
+        listing->has_judge = true;
+        judge = listing->judge;
+    }
+    if (r < 0 || !judge)
+        return r;
+    return cut_is_approved(judge->diagram, &listing->connections.live, connection, view);
 }
 
 /* Addresses of a host or group of the policy, or as they are typed. Returns 0, -ENOENT or -ENOMEM.
@@ -137,10 +171,15 @@ static int set_filter(struct listing *listing, const struct connections_paramete
     const char *kind = NULL, *name = NULL;
     int r = 0;
 
-    filter->zone = asked->zone;
-    filter->flow = asked->flow;
-    filter->has_hosts = asked->host;
-    if (asked->host)
+    *filter = (struct filter){
+        .zone = asked->zone,
+        .flow = asked->flow,
+        .has_hosts = asked->host,
+        .cut = asked->cut,
+    };
+    if (asked->flow || asked->host)
+        r = read_policy(listing);
+    if (r == 0 && asked->host)
         r = find_hosts(listing->compiled ? listing->compiled->policy : NULL, asked->host,
                        &filter->hosts);
     if (r < 0 && r != -ENOENT)
@@ -165,7 +204,8 @@ static const char *zone_name(const struct connections *connections, bool has, si
     return has ? policy_zone_name(connections->outline, zone) : NULL;
 }
 
-/* Why the flow of the connection does not pass; NULL: it does, or there never was one. */
+/* Why the flow of the connection does not pass; NULL: it does, there never was one, or nobody
+ * knows. */
 static const char *why_not(const struct listing *listing, const struct connection_view *view,
                            const struct flow *flow, uint32_t mark)
 {
@@ -176,31 +216,48 @@ static const char *why_not(const struct listing *listing, const struct connectio
     /* An isolation is none of the states, and a flow that has just ended is still called live. */
     if (flow && flow_states_of(listing->states, flow, NULL) != FLOW_STATE_LIVE)
         return flow_state_to_string(flow_states_of(listing->states, flow, NULL));
-    return flow ? flow_state_to_string(FLOW_STATE_EXPIRED) : "removed";
+    if (flow)
+        return flow_state_to_string(FLOW_STATE_EXPIRED);
+    return listing->compiled ? "removed" : NULL;
 }
 
-static bool is_wanted(const struct listing *listing, const struct conntrack_entry *connection,
-                      const struct connection_view *view, const struct flow *flow)
+static bool is_one(const char *name, const char *wanted)
 {
-    const struct filter *filter = &listing->filter;
-    const char *from = zone_name(&listing->connections, view->has_from, view->from.zone);
-    const char *to = zone_name(&listing->connections, view->has_to, view->to.zone);
-    const char *name = flow ? flow->name : view->flow;
+    return name && strcmp(name, wanted) == 0;
+}
 
-    if (filter->zone && !(from && strcmp(from, filter->zone) == 0) &&
-        !(to && strcmp(to, filter->zone) == 0))
+static bool is_chosen(const struct listing *listing, const struct conntrack_entry *connection,
+                      const struct connection_view *view)
+{
+    const struct connections *connections = &listing->connections;
+    const struct filter *filter = &listing->filter;
+    const struct flow *flow = find_flow(listing, connection->mark);
+
+    if (filter->zone &&
+        !is_one(zone_name(connections, view->has_from, view->from.zone), filter->zone) &&
+        !is_one(zone_name(connections, view->has_to, view->to.zone), filter->zone))
         return false;
-    if (filter->flow && !(name && strcmp(name, filter->flow) == 0))
+    if (filter->flow && !is_one(flow ? flow->name : view->flow, filter->flow))
         return false;
-    if (filter->has_hosts &&
-        !address_set_contains(&filter->hosts, connection->family, connection->source) &&
-        !address_set_contains(&filter->hosts, connection->family, connection->destination))
-        return false;
-    if (!filter->cut || view->isolation)
-        return true;
-    return !view->flow && connection->mark != 0 &&
-           !(listing->compiled && cut_is_approved(listing->compiled->diagram,
-                                                  &listing->connections.live, connection, view));
+    return !filter->has_hosts ||
+           address_set_contains(&filter->hosts, connection->family, connection->source) ||
+           address_set_contains(&filter->hosts, connection->family, connection->destination);
+}
+
+/* Returns 1, 0, or -errno. */
+static int is_wanted(struct listing *listing, const struct conntrack_entry *connection,
+                     const struct connection_view *view)
+{
+    int r;
+
+    if (!is_chosen(listing, connection, view))
+        return 0;
+    if (!listing->filter.cut || view->isolation)
+        return 1;
+    if (view->flow || connection->mark == 0)
+        return 0;
+    r = is_approved(listing, connection, view);
+    return r < 0 ? r : r == 0;
 }
 
 static int show_endpoint(struct arena *arena, enum family family, ip_number address, uint16_t port,
@@ -300,20 +357,22 @@ static int add_connection(const struct conntrack_entry *connection, void *userda
     struct listing *listing = userdata;
     struct connections_reply *reply = &listing->reply;
     struct connection_view view = connections_view(&listing->connections, connection);
-    const struct flow *flow = find_flow(listing, connection->mark);
+    const struct flow *flow;
     struct wire_connection *shown;
-    int r = 0;
+    int r = is_wanted(listing, connection, &view);
 
-    if (!is_wanted(listing, connection, &view, flow))
-        return 0;
+    if (r <= 0)
+        return r;
     if (!call_wants_more(listing->call) && reply->n_connections >= ALONE_MAX) {
         reply->left_out++;
         return 0;
     }
-    if (call_wants_more(listing->call) && reply->n_connections >= SLICE)
+    r = read_policy(listing);
+    if (r == 0 && call_wants_more(listing->call) && reply->n_connections >= SLICE)
         r = send_slice(listing);
     if (r < 0)
         return r;
+    flow = find_flow(listing, connection->mark);
     shown = arena_add(listing->arena, &reply->connections, &reply->n_connections, sizeof(*shown));
     r = shown ? show(listing->arena, &listing->connections, connection, &view, flow, shown)
               : -ENOMEM;
@@ -333,8 +392,6 @@ static int list_connections(struct listing *listing, struct gateway *gateway,
                              gateway->links);
 
     if (r == 0)
-        r = read_policy(listing, gateway);
-    if (r == 0)
         r = set_filter(listing, asked);
     if (r == 0)
         r = arena_new(&listing->arena);
@@ -350,7 +407,7 @@ int method_get_connections(struct call *call, const void *parameters, void *user
     struct gateway *gateway = method_gateway(userdata);
     cleanup_(listing_clear) struct listing listing = {
         .call = call,
-        .filter = {.cut = asked->cut},
+        .gateway = gateway,
         .now = gateway_now(gateway),
     };
     int r = list_connections(&listing, gateway, asked);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The method GetDrops: refused packets, with those that the kernel counted before it began anew, and
- * what it dropped before any rule. The names of their totals are those of the kernel's counters, and
- * tell of what they are.
+ * The method GetDrops: refused packets, with those that the kernel counted before it began anew,
+ * and what it dropped before any rule. The names of their totals are those of the kernel's
+ * counters, and tell of what they are.
  */
 
 #include <errno.h>
