@@ -19,6 +19,16 @@ static int compare_marks(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* Whether an isolation lets a flow go on: only then it matters which flow a mark stands for. */
+static bool keeps_flows(const struct overrides *overrides)
+{
+    for (size_t i = 0; overrides && i < overrides->n_overrides; i++) {
+        if (overrides->overrides[i].n_keep_ids > 0)
+            return true;
+    }
+    return false;
+}
+
 int connections_init(struct connections *connections, const struct policy *outline,
                      const struct ruleset *ruleset, const struct overrides *overrides,
                      const struct links *links)
@@ -33,7 +43,7 @@ int connections_init(struct connections *connections, const struct policy *outli
     if (!outline)
         return 0;
     r = isolations_new(overrides, outline, &connections->isolations);
-    if (r < 0 || outline->n_marks == 0)
+    if (r < 0 || outline->n_marks == 0 || !keeps_flows(overrides))
         return r;
 
     connections->marks = calloc(outline->n_marks, sizeof(*connections->marks));

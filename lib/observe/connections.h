@@ -16,7 +16,7 @@ struct connections {
     const struct links *links;
     struct live_sets live;
     struct isolations *isolations; /* NULL where there is no outline */
-    struct flow_mark *marks;       /* of the outline, by id */
+    struct flow_mark *marks;       /* of the outline, by id; none unless an isolation keeps flows */
     size_t n_marks;
 };
 
