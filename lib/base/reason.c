@@ -9,11 +9,12 @@
 
 #define WORDS(name, detail)                                                                        \
     {                                                                                              \
-        name, "segd " name " ", "drop/" name, REASON_DETAIL_##detail                               \
+        name, "segd " name " ", "drop/" name, "log/" name, "unlogged/" name,                       \
+            REASON_DETAIL_##detail                                                                 \
     }
 
 static const struct {
-    const char *name, *log_prefix, *chain;
+    const char *name, *log_prefix, *chain, *log_set, *unlogged;
     enum reason_detail detail;
 } reasons[REASONS] = {
     [REASON_NO_FLOW] = WORDS("no-flow", PAIR),
@@ -26,7 +27,8 @@ static const struct {
     [REASON_CLEAR_TEXT] = WORDS("clear-text", ZONE),
     /* An isolation stands beside the ruleset, with a chain of its own. */
     [REASON_ISOLATED] = {REASON_NAME_ISOLATED, "segd " REASON_NAME_ISOLATED " ",
-                         REASON_NAME_ISOLATED "/drop", REASON_DETAIL_ZONE},
+                         REASON_NAME_ISOLATED "/drop", "log/" REASON_NAME_ISOLATED,
+                         "unlogged/" REASON_NAME_ISOLATED, REASON_DETAIL_ZONE},
     [REASON_LOCKDOWN] = WORDS("lockdown", NONE),
 };
 
@@ -43,6 +45,16 @@ const char *reason_log_prefix(enum reason reason)
 const char *reason_chain(enum reason reason)
 {
     return reasons[reason].chain;
+}
+
+const char *reason_log_set(enum reason reason)
+{
+    return reasons[reason].log_set;
+}
+
+const char *reason_unlogged(enum reason reason)
+{
+    return reasons[reason].unlogged;
 }
 
 enum reason_detail reason_detail(enum reason reason)

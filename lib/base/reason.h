@@ -30,14 +30,18 @@ enum reason_detail {
     REASON_DETAIL_FLOW, /* `REASON/FLOW` */
 };
 
-/* The name that starts those of all parts of the ruleset which isolate a zone. */
+/* The name that starts those of all parts of the ruleset which isolate a zone, but for its log. */
 #define REASON_NAME_ISOLATED "isolated"
 
 /* Static strings; NULL for REASON_NONE. */
 const char *reason_to_string(enum reason reason);
 const char *reason_log_prefix(enum reason reason);
-/* The chain in which packets refused for it end. */
+/* The chain in which packets refused for it end; the sets that bound how many of them are logged of
+ * each pair of interfaces, by how their names begin; and the counter of those that are not logged
+ * for that. */
 const char *reason_chain(enum reason reason);
+const char *reason_log_set(enum reason reason);
+const char *reason_unlogged(enum reason reason);
 enum reason_detail reason_detail(enum reason reason);
 
 /*

@@ -167,3 +167,23 @@ int drop_counters_read(struct nftables *nftables, const struct ruleset *ruleset,
         r = hand_out_pairs(&reading);
     return r < 0 ? r : 0;
 }
+
+static int add_unlogged(const char *name, struct nftables_count count, void *userdata)
+{
+    uint64_t *packets = userdata;
+
+    for (enum reason reason = REASON_NONE + 1; reason < REASONS; reason++)
+        if (strcmp(name, reason_unlogged(reason)) == 0)
+            *packets += count.packets;
+    return 0;
+}
+
+int drop_counters_read_unlogged(struct nftables *nftables, uint64_t *ret_packets)
+{
+    uint64_t packets = 0;
+    int r = nftables_read_counters(nftables, RULESET_TABLE, add_unlogged, &packets);
+
+    if (r == 0)
+        *ret_packets = packets;
+    return r;
+}

@@ -27,3 +27,7 @@ typedef int (*drop_counter_handler)(const struct drop_counter *counter, void *us
  */
 int drop_counters_read(struct nftables *nftables, const struct ruleset *ruleset,
                        drop_counter_handler handler, void *userdata);
+
+/* Refused packets that the table did not write to NFLOG because there were too many. Returns as
+ * nftables_read_counters(). */
+int drop_counters_read_unlogged(struct nftables *nftables, uint64_t *ret_packets);

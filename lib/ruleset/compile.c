@@ -541,7 +541,7 @@ static void compile_hook(struct compiler *compiler, const struct hook_shape *sha
     if (compiler_logs(compiler))
         compiler_rule(compiler, statement_match_first(),
                       statement_lookup(FIELDS(FIELD_CT_MARK), false, "logged"),
-                      statement_limit(DROP_LOG_RATE, DROP_LOG_BURST),
+                      statement_limit(NEW_LOG_RATE, NEW_LOG_BURST),
                       statement_log("segd new ", RULESET_LOG_GROUP, DROP_LOG_SNAPLEN));
     pass_live(compiler, shape);
     compiler_rule(compiler, statement_match_byte(FIELD_CT_DIRECTION, false, IP_CT_DIR_REPLY),

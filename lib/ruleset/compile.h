@@ -49,8 +49,11 @@ int ruleset_lockdown(struct ruleset **ret_ruleset);
 /* All interfaces, each with the name of its segment as comment. */
 #define RULESET_INTERFACES "interfaces"
 #define RULESET_GENERATION "generation/"
-/* NFLOG group of refused packets; the prefix is `segd REASON `, of new connections `segd new `. */
+/* NFLOG group of refused packets; the prefix is `segd REASON `, of new connections `segd new `. The
+ * kernel gives a group to one listener. So that anybody may listen to that one, segd itself listens
+ * to another, which gets the refused packets too. */
 #define RULESET_LOG_GROUP 5
+#define RULESET_OWN_LOG_GROUP 6
 
 /*
  * The switchboard is so many sets, of which the last three are there only where a flow needs them:

@@ -124,18 +124,25 @@ bool compiler_is_live(const struct compiler *compiler, const struct flow *flow);
 void compile_limits(struct compiler *compiler);
 bool compiler_limits(const struct compiler *compiler);
 
-/* Packets of one kind written to NFLOG per second at most, and bytes of each. */
-#define DROP_LOG_RATE 100
-#define DROP_LOG_BURST 200
+/* Refused packets of one pair of interfaces and one reason that are written to NFLOG, per second at
+ * most; so many pairs have a budget at a time, and each is forgotten when it was not used for so
+ * many seconds. */
+#define DROP_LOG_RATE 50
+#define DROP_LOG_PAIRS_MAX 65536
+#define DROP_LOG_LIFETIME 10
+/* New connections written to NFLOG per second at most, and bytes of each packet. */
+#define NEW_LOG_RATE 100
+#define NEW_LOG_BURST 200
 #define DROP_LOG_SNAPLEN 128
-/* In drop.c: the chain in which packets refused for a reason end. It logs, and counts them where
- * the reason has only one counter. Then the chains of all reasons that need nothing else, and the
- * statement that sends a packet there. */
+/* In drop.c: the chain in which packets refused for a reason end, with the set of its log. It logs,
+ * and counts them where the reason has only one counter. Then the chains of all reasons that need
+ * nothing else, and the statement that sends a packet there. */
 void compile_drop(struct compiler *compiler, enum reason reason);
 void compile_drops(struct compiler *compiler);
 struct statement compiler_refuse(enum reason reason);
-/* The rule of that chain which writes to NFLOG. */
-void compiler_log_drop(struct compiler *compiler, enum reason reason);
+/* Adds the rules of that chain which write to NFLOG, go on with `end`, and count what they do not
+ * write. */
+void compiler_log_drop(struct compiler *compiler, enum reason reason, struct statement end);
 /* What is answered, in reject.c, where the policy asks for it: the sets and chains; the rules, in
  * the chain added last, that answer requests of a hook whose maps have the suffix, for no-flow and
  * suspended, and count them as those that are dropped; and those that let the gateway's resets out,

@@ -75,7 +75,9 @@ static void compile_rate(struct compiler *compiler, const struct flow *flow,
                  unit);
         add_budgets(compiler, set, family, limit->per_seconds + 1);
         compiler_rule(compiler,
-                      statement_meter_rate(sources[family], set, rate, limit->per_seconds), within);
+                      statement_meter_rate((struct field_list){&sources[family], 1}, set, rate,
+                                           limit->per_seconds),
+                      within);
     }
     end_limit(compiler, flow);
 }

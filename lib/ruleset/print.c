@@ -259,6 +259,10 @@ static void print_match(FILE *stream, const struct statement *statement)
     case FIELD_FIB_DADDR_TYPE:
         print_word(stream, number, fib_types, ELEMENTS_OF(fib_types));
         break;
+    case FIELD_IIF:
+    case FIELD_OIF:
+        fprintf(stream, "%" PRIu32, number);
+        break;
     case FIELD_ICMPV6_TYPE:
         fprintf(stream, "%u", statement->value[0]);
         break;

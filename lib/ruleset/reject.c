@@ -90,8 +90,7 @@ void compile_rejects(struct compiler *compiler)
 
     for (size_t i = 0; i < ELEMENTS_OF(reasons); i++) {
         compiler_chain(compiler, REJECT_CHAIN "/%s", reason_to_string(reasons[i]));
-        compiler_log_drop(compiler, reasons[i]);
-        compiler_rule(compiler, statement_go(VERDICT_GOTO, REJECT_CHAIN "/limit"));
+        compiler_log_drop(compiler, reasons[i], statement_go(VERDICT_GOTO, REJECT_CHAIN "/limit"));
     }
 }
 

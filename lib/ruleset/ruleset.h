@@ -39,6 +39,8 @@ enum __attribute__((packed)) field {
     FIELD_L4PROTO,        /* meta l4proto */
     FIELD_IIFNAME,        /* iifname */
     FIELD_OIFNAME,        /* oifname */
+    FIELD_IIF,            /* iif: an index, only matched */
+    FIELD_OIF,            /* oif: the same */
     FIELD_CT_STATE,       /* ct state */
     FIELD_CT_STATUS,      /* ct status */
     FIELD_CT_DIRECTION,   /* ct direction */
@@ -276,9 +278,9 @@ uint32_t datatype_number(enum datatype type);
 bool datatype_is_host_order(enum datatype type);
 /* Bytes of a key of these types with each field padded to 4. */
 size_t datatypes_length(const enum datatype *types, size_t n);
-/* nft's words for the field, and its type. `ct state` and `ct status`, nfproto, icmpv6 type and fib
- * types have no datatype here: they are only matched, never part of a key. field_length() is in
- * bytes. */
+/* nft's words for the field, and its type. `ct state` and `ct status`, nfproto, iif and oif, icmpv6
+ * type and fib types have no datatype here: they are only matched, never part of a key.
+ * field_length() is in bytes. */
 const char *field_name(enum field field);
 enum datatype field_type(enum field field);
 size_t field_length(enum field field);

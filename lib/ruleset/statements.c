@@ -46,6 +46,14 @@ static struct statement statement_match_number(enum field field, uint32_t value)
     return statement;
 }
 
+struct statement statement_match_no_interface(enum field field, bool negate)
+{
+    struct statement statement = statement_match_number(field, 0);
+
+    statement.negate = negate;
+    return statement;
+}
+
 struct statement statement_match_states(uint32_t states)
 {
     return statement_match_number(FIELD_CT_STATE, states);
@@ -147,10 +155,10 @@ struct statement statement_limit(uint32_t rate, uint32_t burst)
 }
 
 /* After a pause the whole rate may come at once. */
-struct statement statement_meter_rate(enum field field, const char *set, uint32_t rate,
+struct statement statement_meter_rate(struct field_list fields, const char *set, uint32_t rate,
                                       uint32_t per_seconds)
 {
-    struct statement statement = statement_with_fields(STATEMENT_METER_RATE, FIELDS(field), set);
+    struct statement statement = statement_with_fields(STATEMENT_METER_RATE, fields, set);
 
     statement.rate = rate;
     statement.burst = rate;

@@ -19,6 +19,8 @@ struct field_list {
 struct statement statement_match_byte(enum field field, bool negate, uint8_t value);
 /* Interface names are padded with zeros to 16 bytes. */
 struct statement statement_match_name(enum field field, bool negate, const char *name);
+/* FIELD_IIF or FIELD_OIF: the packet has no such interface, or with `negate` has one. */
+struct statement statement_match_no_interface(enum field field, bool negate);
 /* ct state: any of `states`. */
 struct statement statement_match_states(uint32_t states);
 struct statement statement_match_mark(bool negate, uint32_t mark);
@@ -41,7 +43,7 @@ struct statement statement_write_mark(uint32_t mask, uint32_t mark);
 struct statement statement_counter(const char *name);
 struct statement statement_tally(struct field_list fields, const char *set);
 struct statement statement_limit(uint32_t rate, uint32_t burst);
-struct statement statement_meter_rate(enum field field, const char *set, uint32_t rate,
+struct statement statement_meter_rate(struct field_list fields, const char *set, uint32_t rate,
                                       uint32_t per_seconds);
 struct statement statement_meter_count(enum field field, const char *set, uint32_t count);
 struct statement statement_log(const char *prefix, uint16_t group, uint32_t snaplen);

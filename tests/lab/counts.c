@@ -232,8 +232,7 @@ uint64_t segd_passed(const char *flow, bool reply)
     return result.packets;
 }
 
-/* Takes away what moves by itself. */
-static void cut_times(char *text)
+void segd_cut_times(char *text)
 {
     while ((text = strstr(text, "expires "))) {
         char *end = text + strlen("expires ");
@@ -278,7 +277,7 @@ char *segd_list(void)
     int status = sandbox_run(arguments, NULL, &text);
 
     ck_assert_int_eq(status, 0);
-    cut_times(text);
+    segd_cut_times(text);
     segd_cut_owner(text);
     return text;
 }

@@ -97,6 +97,8 @@ char *segd_list(void);
  * loaded as it is listed, the table would go with the nft that made it.
  */
 void segd_cut_owner(char *listing);
+/* Takes the times that elements have left out of a listing. */
+void segd_cut_times(char *listing);
 /* Asserts that two listings are equal; shows the first line that is not. */
 void segd_same(const char *before, const char *after);
 

@@ -11,12 +11,14 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/calendar.h"
 #include "checks.h"
 #include "segd.h"
+#include "observe/drop_counters.h"
 #include "ruleset/compile.h"
 #include "sandbox.h"
 #include "wires.h"
@@ -67,20 +69,30 @@ static struct mnl_socket *listen_to_log(void)
     return socket;
 }
 
-static int keep_prefix(const struct nlattr *attribute, void *data)
+/* A packet in the log. */
+struct logged {
+    char prefix[PREFIX_MAX];
+    unsigned in; /* index of the interface that it came in by */
+};
+
+static int keep_attribute(const struct nlattr *attribute, void *data)
 {
+    struct logged *logged = data;
+
     if (mnl_attr_get_type(attribute) == NFULA_PREFIX)
-        snprintf(data, PREFIX_MAX, "%s", mnl_attr_get_str(attribute));
+        snprintf(logged->prefix, PREFIX_MAX, "%s", mnl_attr_get_str(attribute));
+    if (mnl_attr_get_type(attribute) == NFULA_IFINDEX_INDEV)
+        logged->in = ntohl(mnl_attr_get_u32(attribute));
     return MNL_CB_OK;
 }
 
 static int keep_message(const struct nlmsghdr *header, void *data)
 {
-    return mnl_attr_parse(header, sizeof(struct nfgenmsg), keep_prefix, data);
+    return mnl_attr_parse(header, sizeof(struct nfgenmsg), keep_attribute, data);
 }
 
-/* The prefix of the next packet in the log; false where there is none. */
-static bool read_log(struct mnl_socket *socket, char prefix[PREFIX_MAX])
+/* The next packet in the log; false where there is none. */
+static bool read_log(struct mnl_socket *socket, struct logged *logged)
 {
     uint8_t buffer[16384];
     ssize_t n;
@@ -90,24 +102,24 @@ static bool read_log(struct mnl_socket *socket, char prefix[PREFIX_MAX])
         n = recv(mnl_socket_get_fd(socket), buffer, sizeof(buffer), MSG_DONTWAIT);
     while (n < 0 && errno == ENOBUFS);
 
-    prefix[0] = '\0';
+    *logged = (struct logged){0};
     if (n < 0) {
         ck_assert_int_eq(errno, EAGAIN);
         return false;
     }
-    ck_assert_int_ge(mnl_cb_run(buffer, (size_t)n, 0, 0, keep_message, prefix), 0);
+    ck_assert_int_ge(mnl_cb_run(buffer, (size_t)n, 0, 0, keep_message, logged), 0);
     return true;
 }
 
 static void logs(struct lab *lab, struct mnl_socket *socket, enum wire_number wire,
                  const struct frame *frame, const char *expected)
 {
-    char prefix[PREFIX_MAX];
+    struct logged logged;
 
     wires_try(lab, wire, frame, NULL);
-    ck_assert_msg(read_log(socket, prefix), "nothing is logged as %s", expected);
-    ck_assert_str_eq(prefix, expected);
-    ck_assert(!read_log(socket, prefix));
+    ck_assert_msg(read_log(socket, &logged), "nothing is logged as %s", expected);
+    ck_assert_str_eq(logged.prefix, expected);
+    ck_assert(!read_log(socket, &logged));
 }
 
 static struct lab *start(struct segd **ret_gateway)
@@ -146,7 +158,7 @@ START_TEST(new_connection_is_logged_where_its_flow_asks)
     cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct mnl_socket *socket = listen_to_log();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7003), answer;
-    char prefix[PREFIX_MAX];
+    struct logged logged;
 
     logs(lab, socket, WIRE_A, &frame, "segd new ");
     /* Only the first packet is logged, also where nobody answers. */
@@ -156,20 +168,30 @@ START_TEST(new_connection_is_logged_where_its_flow_asks)
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
     frame.port = 7001;
     wires_pass(lab, WIRE_A, WIRE_B, &frame, NULL);
-    ck_assert(!read_log(socket, prefix));
+    ck_assert(!read_log(socket, &logged));
     mnl_socket_close(socket);
 }
 END_TEST
 
-/* A flood of refusals is counted to the last packet, and logged no faster than the bound: 100 a
- * second after the first 200. */
+static uint64_t read_unlogged(void)
+{
+    cleanup_(nftables_closep) struct nftables *nftables = NULL;
+    uint64_t packets;
+
+    ck_assert_int_eq(nftables_open(&nftables), 0);
+    ck_assert_int_eq(drop_counters_read_unlogged(nftables, &packets), 0);
+    return packets;
+}
+
+/* A flood of refusals is counted to the last packet, and logged no faster than the bound: 50 a
+ * second after the first 50. What is not logged is counted, too. */
 START_TEST(log_is_bounded_and_counters_are_not)
 {
     cleanup_(segd_freep) struct segd *segd = NULL;
     cleanup_(lab_freep) struct lab *lab = start(&segd);
     struct mnl_socket *socket = listen_to_log();
     struct frame frame = wires_udp((enum family)_i, WIRE_A, WIRE_B, 7002);
-    char prefix[PREFIX_MAX];
+    struct logged logged;
     unsigned n_logged = 0;
     usec_t began = calendar_clock(CLOCK_MONOTONIC), seconds;
 
@@ -177,11 +199,44 @@ START_TEST(log_is_bounded_and_counters_are_not)
         ck_assert_int_eq(lab_send(lab, WIRE_A, &frame, NULL), 0);
     ck_assert_int_eq(lab_synchronise(lab), 0);
     seconds = (calendar_clock(CLOCK_MONOTONIC) - began) / USEC_PER_SEC + 1;
-    while (read_log(socket, prefix))
+    while (read_log(socket, &logged))
         n_logged++;
     ck_assert_uint_gt(n_logged, 0);
-    ck_assert_int_le(n_logged, 200 + 100 * seconds);
+    ck_assert_int_le(n_logged, 50 + 50 * seconds);
     ck_assert_uint_eq(segd_dropped("no-flow/a/b"), 5000);
+    ck_assert_uint_eq(read_unlogged(), 5000 - n_logged);
+    mnl_socket_close(socket);
+}
+END_TEST
+
+/* Each pair of interfaces and each reason has a budget of its own. */
+START_TEST(flood_between_two_zones_hides_no_other_refusal)
+{
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = start(&segd);
+    struct mnl_socket *socket = listen_to_log();
+    enum family family = (enum family)_i;
+    struct frame flood = wires_udp(family, WIRE_A, WIRE_B, 7002);
+    struct frame other = wires_udp(family, WIRE_C, WIRE_B, 7002);
+    struct frame suspended = wires_udp(family, WIRE_A, WIRE_B, 7004);
+    struct logged logged;
+    unsigned n_suspended = 0, n_other = 0, c0 = if_nametoindex("c0");
+
+    for (int i = 0; i < 2000; i++)
+        ck_assert_int_eq(lab_send(lab, WIRE_A, &flood, NULL), 0);
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(lab_send(lab, WIRE_C, &other, NULL), 0);
+        ck_assert_int_eq(lab_send(lab, WIRE_A, &suspended, NULL), 0);
+    }
+    ck_assert_int_eq(lab_synchronise(lab), 0);
+    ck_assert_uint_eq(segd_dropped("no-flow/a/b"), 2000);
+
+    while (read_log(socket, &logged)) {
+        n_other += logged.in == c0;
+        n_suspended += strcmp(logged.prefix, "segd suspended ") == 0;
+    }
+    ck_assert_uint_eq(n_suspended, 20);
+    ck_assert_uint_eq(n_other, 20);
     mnl_socket_close(socket);
 }
 END_TEST
@@ -192,4 +247,5 @@ void checks_add(TCase *tests)
     tcase_add_loop_test(tests, refused_packet_is_logged_with_its_reason, 0, FAMILIES);
     tcase_add_loop_test(tests, new_connection_is_logged_where_its_flow_asks, 0, FAMILIES);
     tcase_add_loop_test(tests, log_is_bounded_and_counters_are_not, 0, FAMILIES);
+    tcase_add_loop_test(tests, flood_between_two_zones_hides_no_other_refusal, 0, FAMILIES);
 }

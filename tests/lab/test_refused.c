@@ -139,7 +139,9 @@ START_TEST(what_was_counted_is_listed_and_loaded_by_nft)
     sandbox_enter();
     sandbox_nft(listing);
     again = sandbox_nft_list("table inet segd");
-    ck_assert_str_eq(listing, again);
+    segd_cut_times(listing);
+    segd_cut_times(again);
+    segd_same(listing, again);
 }
 END_TEST
 

@@ -203,6 +203,11 @@ static inline void sample_maps(struct ruleset *ruleset)
     set->dynamic = true;
     set->size = 65536;
 
+    set = sample_set(ruleset, "log/no-flow", KEY(DATATYPE_IFNAME, DATATYPE_IFNAME), SET_DATA_NONE);
+    set->dynamic = set->timeout = true;
+    set->size = 65536;
+    set->lifetime = 10;
+
     set = sample_set(ruleset, "pairs", KEY(DATATYPE_IFNAME, DATATYPE_IFNAME), SET_DATA_VERDICT);
     sample_element(ruleset, set, &key, NULL,
                    (struct element){.verdict = VERDICT_JUMP, .target = "a/b/ip"});
@@ -307,7 +312,7 @@ static inline void sample_limits(struct ruleset *ruleset)
     sample_budgets(ruleset, "limit/web/ip6/2-open", DATATYPE_IPV6_ADDR, 0);
     chain = sample_chain(ruleset, "limit/web", HOOK_NONE, 0);
     RULE(ruleset, chain,
-         statement_meter_rate(FIELD_CT_ORIG_SADDR, "limit/web/ip/2-per-minute", 2, 60),
+         statement_meter_rate(FIELDS(FIELD_CT_ORIG_SADDR), "limit/web/ip/2-per-minute", 2, 60),
          statement_verdict(VERDICT_RETURN));
     RULE(ruleset, chain, statement_meter_count(FIELD_CT_ORIG_SADDR6, "limit/web/ip6/2-open", 2),
          statement_verdict(VERDICT_RETURN));
@@ -342,6 +347,9 @@ static inline void sample_chains(struct ruleset *ruleset)
     chain = sample_chain(ruleset, "drop/no-flow", HOOK_NONE, 0);
     RULE(ruleset, chain, statement_tally(FIELDS(FIELD_IIFNAME, FIELD_OIFNAME), "refused"));
     RULE(ruleset, chain, statement_limit(100, 20), statement_log("segd no-flow ", 5, 128));
+    RULE(ruleset, chain,
+         statement_meter_rate(FIELDS(FIELD_IIFNAME, FIELD_OIFNAME), "log/no-flow", 50, 1),
+         statement_log("segd no-flow ", 5, 128), statement_verdict(VERDICT_DROP));
     RULE(ruleset, chain, statement_verdict(VERDICT_DROP));
 
     chain = sample_chain(ruleset, "prerouting", HOOK_PREROUTING, -300);
