@@ -115,6 +115,7 @@ struct gateway *gateway_free(struct gateway *gateway)
     closep(&gateway->lock);
     closep(&gateway->state_directory);
     links_close(gateway->links);
+    denials_free(gateway->denied.denials);
     conntrack_close(gateway->conntrack);
     enforcement_free(gateway->enforcement);
     findings_free(gateway->findings);

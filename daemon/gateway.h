@@ -13,6 +13,7 @@
 #include "daemon/record/state.h"
 #include "daemon/record/totals.h"
 #include "observe/conntrack.h"
+#include "observe/denials.h"
 #include "observe/links.h"
 
 /*
@@ -56,6 +57,13 @@ struct policy_image {
 };
 void policy_image_clear(struct policy_image *image);
 
+/* Who was refused, as far as the log of refused packets tells (daemon/watch/denials.h). */
+struct denied {
+    struct denials *denials; /* NULL: nobody has listened to the log yet */
+    usec_t since;            /* since when it is listened to; 0: it is not */
+    uint64_t lost;           /* packets of the log that were not read in time */
+};
+
 struct gateway {
     struct gateway_options options; /* borrowed texts */
     struct enforcement *enforcement;
@@ -77,6 +85,7 @@ struct gateway {
     size_t n_incidents;
 
     struct totals *totals; /* of counters; on the disk as of the last minute */
+    struct denied denied;
     struct findings *findings;
     struct drift drift;
     struct agenda agenda;

@@ -32,6 +32,7 @@
 #include "daemon/log.h"
 #include "daemon/watch/clock.h"
 #include "daemon/watch/counters.h"
+#include "daemon/watch/denials.h"
 #include "daemon/watch/links.h"
 #include "daemon/watch/tables.h"
 
@@ -49,6 +50,7 @@ struct manager {
     struct counters_watch *counters;
     struct links_watch *links;
     struct tables_watch *tables;
+    struct denials_watch *denials;
     struct control control;
     struct server *server;
     char status[STATUS_MAX]; /* as systemd was told last */
@@ -87,6 +89,7 @@ static void follow_changes(struct manager *manager)
     manager->gateway->others_changed = false;
     counters_watch_follow(manager->counters);
     followers_tell(&manager->control.followers, manager->gateway);
+    denial_followers_tell(&manager->control);
 }
 
 static int on_event_done(sd_event_source *source, void *userdata)
@@ -262,7 +265,9 @@ static int open_watches(struct manager *manager)
     if (r < 0)
         log_message(LOG_ERR, MESSAGE_KERNEL_REFUSED, "cannot follow changes of the kernel: %s",
                     strerror(-r));
-    r = clock_watch_new(manager->event, manager->gateway, &manager->clock);
+    r = denials_watch_new(manager->event, manager->gateway, &manager->denials);
+    if (r == 0)
+        r = clock_watch_new(manager->event, manager->gateway, &manager->clock);
     if (r >= 0)
         r = counters_watch_new(manager->event, manager->gateway, &manager->counters);
     return r < 0 ? r : sd_event_add_post(manager->event, NULL, on_event_done, manager);
@@ -309,11 +314,13 @@ struct manager *manager_free(struct manager *manager)
         return NULL;
 
     followers_clear(&manager->control.followers);
+    denial_followers_clear(&manager->control);
     server_free(manager->server);
     counters_watch_free(manager->counters);
     clock_watch_free(manager->clock);
     links_watch_free(manager->links);
     tables_watch_free(manager->tables);
+    denials_watch_free(manager->denials);
     gateway_free(manager->gateway);
     sd_event_unref(manager->event);
     free(manager);

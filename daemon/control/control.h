@@ -8,7 +8,13 @@
 struct control {
     struct gateway *gateway; /* borrowed */
     struct followers followers;
+    struct denial_follower *denial_followers; /* calls of GetDenials that want more */
 };
+
+/* Tells followers of GetDenials what was refused, each at most once a second; one that does not
+ * read is cut off. And frees all of them without an answer. In method_denials.c. */
+void denial_followers_tell(struct control *control);
+void denial_followers_clear(struct control *control);
 
 /* Of workers, as `enter`, `learn` and `learned` with the control as `userdata`: a worker that has
  * read a copy in place of a damaged file has a finding to tell. */

@@ -26,6 +26,11 @@ struct audit_parameters {
     int64_t after, limit;
 };
 
+struct denials_parameters {
+    char *zone, *reason;
+    int64_t seconds, limit;
+};
+
 struct policy_parameters {
     struct policy_text *texts; /* NULL: the files that segd reads */
     size_t n_texts;
@@ -113,6 +118,7 @@ int method_get_connections(struct call *call, const void *parameters, void *user
 int method_get_drops(struct call *call, const void *parameters, void *userdata);
 int method_get_incidents(struct call *call, const void *parameters, void *userdata);
 int method_read_incident(struct call *call, const void *parameters, void *userdata);
+int method_get_denials(struct call *call, const void *parameters, void *userdata);
 int method_get_history(struct call *call, const void *parameters, void *userdata);
 int method_verify(struct call *call, const void *parameters, void *userdata);
 int method_show_audit(struct call *call, const void *parameters, void *userdata);

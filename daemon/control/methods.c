@@ -23,6 +23,13 @@ static const struct record_field diff_fields[] = {
     RECORD_FIELD(NUMBER, struct diff_parameters, to, ANY),
 };
 
+static const struct record_field get_denials_fields[] = {
+    RECORD_FIELD(TEXT, struct denials_parameters, zone, NULLABLE),
+    RECORD_FIELD(TEXT, struct denials_parameters, reason, NULLABLE),
+    RECORD_FIELD(NUMBER, struct denials_parameters, seconds, NULLABLE, ANY),
+    RECORD_FIELD(NUMBER, struct denials_parameters, limit, NULLABLE, ANY),
+};
+
 static const struct record_field show_audit_fields[] = {
     RECORD_FIELD(NUMBER, struct audit_parameters, after, NULLABLE, ANY),
     RECORD_FIELD(NUMBER, struct audit_parameters, limit, NULLABLE, ANY),
@@ -90,6 +97,7 @@ static const struct record_field read_incident_fields[] = {
 static RECORD_TYPE(get_policy, struct generation_parameters, NULL);
 static RECORD_TYPE(rollback, struct generation_parameters, NULL);
 static RECORD_TYPE(diff, struct diff_parameters, NULL);
+static RECORD_TYPE(get_denials, struct denials_parameters, NULL);
 static RECORD_TYPE(show_audit, struct audit_parameters, NULL);
 static RECORD_TYPE(read_incident, struct incident_parameters, NULL);
 static RECORD_TYPE(get_connections, struct connections_parameters, NULL);
@@ -114,6 +122,8 @@ const struct method control_methods[] = {
     {"GetIncidents", ROLE_OPERATOR, method_get_incidents, NULL, &incidents_reply_type, IN_WORKER},
     {"ReadIncident", ROLE_OPERATOR, method_read_incident, &read_incident_type, &incident_reply_type,
      IN_WORKER},
+    {"GetDenials", ROLE_VIEWER, method_get_denials, &get_denials_type, &denials_reply_type,
+     IN_DAEMON},
     {"GetHistory", ROLE_VIEWER, method_get_history, NULL, &history_reply_type, IN_WORKER},
     {"Verify", ROLE_VIEWER, method_verify, NULL, &verify_reply_type, IN_WORKER_DUMP},
     {"ShowAudit", ROLE_VIEWER, method_show_audit, &show_audit_type, &audit_reply_type, IN_DAEMON},

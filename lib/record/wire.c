@@ -109,6 +109,20 @@ static const struct record_field wire_incident_fields[] = {
 };
 RECORD_TYPE(wire_incident, struct wire_incident, "Incident");
 
+static const struct record_field wire_denial_fields[] = {
+    RECORD_FIELD(TEXT, struct wire_denial, from, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_denial, to, NULLABLE),
+    RECORD_FIELD(TEXT, struct wire_denial, source),
+    RECORD_FIELD(TEXT, struct wire_denial, destination),
+    RECORD_FIELD(TEXT, struct wire_denial, service),
+    RECORD_FIELD(TEXT, struct wire_denial, reason),
+    RECORD_FIELD(NUMBER, struct wire_denial, count),
+    RECORD_FIELD(NUMBER, struct wire_denial, over),
+    RECORD_FIELD(INSTANT, struct wire_denial, first),
+    RECORD_FIELD(INSTANT, struct wire_denial, last),
+};
+RECORD_TYPE(wire_denial, struct wire_denial, "Denial");
+
 static const struct record_field wire_field_change_fields[] = {
     RECORD_FIELD(TEXT, struct wire_field_change, field),
     RECORD_FIELD(TEXT, struct wire_field_change, before, NULLABLE),
@@ -290,6 +304,14 @@ static const struct record_field incident_reply_fields[] = {
     RECORD_FIELD(NUMBER, struct incident_reply, size),
 };
 RECORD_TYPE(incident_reply, struct incident_reply, NULL);
+
+static const struct record_field denials_reply_fields[] = {
+    RECORD_LIST(MANY, struct denials_reply, denials, .type = &wire_denial_type),
+    RECORD_FIELD(INSTANT, struct denials_reply, since, NULLABLE),
+    RECORD_FIELD(NUMBER, struct denials_reply, unlogged),
+    RECORD_FIELD(NUMBER, struct denials_reply, lost),
+};
+RECORD_TYPE(denials_reply, struct denials_reply, NULL);
 
 static const struct record_field history_reply_fields[] = {
     RECORD_LIST(MANY, struct history_reply, generations, .type = &generation_type),

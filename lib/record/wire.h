@@ -78,6 +78,12 @@ struct wire_incident {
     size_t n_files;
 };
 
+struct wire_denial {
+    char *reason, *from, *to, *source, *destination, *service;
+    uint64_t count, over;
+    usec_t first, last;
+};
+
 struct wire_difference {
     char *object, *message;
 };
@@ -222,6 +228,13 @@ struct incident_reply {
     uint64_t next, size;
 };
 
+struct denials_reply {
+    struct wire_denial *denials;
+    size_t n_denials;
+    usec_t since;
+    uint64_t unlogged, lost;
+};
+
 struct history_reply {
     struct generation *generations;
     size_t n_generations;
@@ -294,6 +307,7 @@ extern const struct record_type wire_connection_type;
 extern const struct record_type wire_drop_type;
 extern const struct record_type wire_incident_file_type;
 extern const struct record_type wire_incident_type;
+extern const struct record_type wire_denial_type;
 extern const struct record_type wire_difference_type;
 extern const struct record_type wire_place_type;
 extern const struct record_type wire_diagnostic_type;
@@ -313,6 +327,7 @@ extern const struct record_type connections_reply_type;
 extern const struct record_type drops_reply_type;
 extern const struct record_type incidents_reply_type;
 extern const struct record_type incident_reply_type;
+extern const struct record_type denials_reply_type;
 extern const struct record_type history_reply_type;
 extern const struct record_type verify_reply_type;
 extern const struct record_type audit_reply_type;

@@ -121,6 +121,7 @@ static const struct record_type *const types[] = {
     &wire_endpoint_type,
     &wire_connection_type,
     &wire_drop_type,
+    &wire_denial_type,
     &wire_place_type,
     &wire_diagnostic_type,
     &wire_difference_type,
