@@ -77,6 +77,7 @@ int run_status(const struct command *command, int argc, char **argv);
 int run_check(const struct command *command, int argc, char **argv);
 int run_show(const struct command *command, int argc, char **argv);
 int run_explain(const struct command *command, int argc, char **argv);
+int run_denials(const struct command *command, int argc, char **argv);
 int run_matrix(const struct command *command, int argc, char **argv);
 int run_rehearse(const struct command *command, int argc, char **argv);
 int run_connections(const struct command *command, int argc, char **argv);

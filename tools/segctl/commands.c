@@ -85,6 +85,18 @@ const struct command commands[] = {
      HELP_SOCKET "\nKeys: q quit; b, p, t, n order by bytes, packets, total, name; + - interval;\n"
                  "j k scroll; space pause.\n",
      .run = run_top},
+    {GROUP_READ, "denials",
+     "[--zone Z] [--since TIME] [--reason R] [--limit N] [--follow] [--wide]\n"
+     "       [--socket PATH] [--json]",
+     "who is refused what, and what would have to be approved?",
+     "  --zone Z         from or to this zone, or `gateway`\n"
+     "  --since TIME     within the last time (10m, 2h)\n"
+     "  --reason R       for this reason, such as no-flow\n"
+     "  --limit N        the latest N (default 20, with --json 1000, the most)\n"
+     "  --follow         go on with what is refused, at most once a second; what is\n"
+     "                   needed is told by the policy that was enforced at first\n" HELP_SOCKET
+     "  --json           print JSON; with --follow a line for each\n",
+     .run = run_denials},
     {GROUP_READ, "expiring", "[--wide] [--socket PATH] [--json]", "which flows end within 60 days?",
      HELP_SHOWN, .method = &expiring_method},
     {GROUP_CHANGE, "plan", "[--socket PATH] [--json] [PATH]",
