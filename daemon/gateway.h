@@ -62,6 +62,7 @@ struct denied {
     struct denials *denials; /* NULL: nobody has listened to the log yet */
     usec_t since;            /* since when it is listened to; 0: it is not */
     uint64_t lost;           /* packets of the log that were not read in time */
+    uint64_t unlogged;       /* not logged, as was last read from the kernel */
 };
 
 struct gateway {

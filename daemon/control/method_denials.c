@@ -137,9 +137,8 @@ static int show(struct arena *arena, const struct denial *denial, struct wire_de
                : 0;
 }
 
-/* Fills the reply; its lists are the arena's. Returns 0, -ENOMEM, or as nftables_read_counters().
- */
-static int fill(const struct gateway *gateway, const struct filter *filter, struct arena *arena,
+/* Fills the reply; its lists are the arena's. Returns 0 or -ENOMEM. */
+static int fill(struct gateway *gateway, const struct filter *filter, struct arena *arena,
                 struct denials_reply *reply)
 {
     cleanup_(chosen_clear) struct chosen chosen = {.filter = filter};
@@ -151,11 +150,12 @@ static int fill(const struct gateway *gateway, const struct filter *filter, stru
 
         r = shown ? show(arena, &chosen.denials[i], shown) : -ENOMEM;
     }
+    /* If the kernel cannot be read now, such as during a change, the last number will do. */
+    drop_counters_read_unlogged(enforcement_nftables(gateway->enforcement),
+                                &gateway->denied.unlogged);
     reply->since = gateway->denied.since;
     reply->lost = gateway->denied.lost;
-    if (r == 0)
-        r = drop_counters_read_unlogged(enforcement_nftables(gateway->enforcement),
-                                        &reply->unlogged);
+    reply->unlogged = gateway->denied.unlogged;
     return r;
 }
 
@@ -181,7 +181,7 @@ static void on_gone(struct call *call, void *userdata)
 static int tell(struct denial_follower *follower, int64_t now)
 {
     cleanup_(arena_freep) struct arena *arena = NULL;
-    const struct gateway *gateway = follower->control->gateway;
+    struct gateway *gateway = follower->control->gateway;
     struct denials_reply reply = {0};
     int r = arena_new(&arena);
 
@@ -289,6 +289,5 @@ int method_get_denials(struct call *call, const void *parameters, void *userdata
     r = arena_new(&arena);
     if (r == 0)
         r = fill(gateway, &filter, arena, &reply);
-    return r == 0 || r == -ENOMEM ? (r < 0 ? r : call_reply(call, &reply))
-                                  : method_unreadable(call, r);
+    return r < 0 ? r : call_reply(call, &reply);
 }

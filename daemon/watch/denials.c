@@ -98,8 +98,22 @@ static const char *zone_at(const struct gateway *gateway, unsigned index, enum f
 /* Whether packets are refused for it where both ends are known: after routing. */
 static bool has_two_ends(enum reason reason)
 {
-    return reason == REASON_NO_FLOW || reason == REASON_SUSPENDED || reason == REASON_INVALID ||
-           reason == REASON_LIMITED || reason == REASON_ISOLATED;
+    switch (reason) {
+    case REASON_NO_FLOW:
+    case REASON_SUSPENDED:
+    case REASON_INVALID:
+    case REASON_LIMITED:
+    case REASON_ISOLATED:
+        return true;
+    case REASON_NONE:
+    case REASON_SPOOFED:
+    case REASON_MAC_MISMATCH:
+    case REASON_UNKNOWN_INTERFACE:
+    case REASON_CLEAR_TEXT:
+    case REASON_LOCKDOWN:
+        break;
+    }
+    return false;
 }
 
 static int count(struct gateway *gateway, const struct nflog_packet *logged, usec_t now)

@@ -216,6 +216,12 @@ START_TEST(reading_tells_what_is_enforced)
     reads(&scene, "no-flow  a     b");
     type(&scene, &viewer, 0, "connections", "--zone", "a", NULL);
     reads(&scene, "a → b  udp/5000  no reply");
+    /* The kernel hands the packet over a little later. */
+    do
+        type(&scene, &viewer, 0, "denials", "--reason", "no-flow", NULL);
+    while (strstr(scene.output, "nobody was refused anything"));
+    reads(&scene, "a 10.1.0.7 → b 10.3.0.9");
+    reads(&scene, "needs udp/6000 in flow open");
     type(&scene, &viewer, 0, "explain", "left", "right", "udp/5000", NULL);
     reads(&scene, "ALLOWED");
     type(&scene, &viewer, 1, "explain", "left", "right", "udp/6000", NULL);

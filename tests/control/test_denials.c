@@ -244,11 +244,28 @@ START_TEST(flood_hides_no_other_denial_and_all_is_counted)
 }
 END_TEST
 
+/* The kernel gives a group of NFLOG to one listener. */
+START_TEST(group_that_somebody_else_has_is_told)
+{
+    cleanup_(nflog_closep) struct nflog *nflog = NULL;
+    cleanup_(segd_freep) struct segd *segd = NULL;
+    cleanup_(lab_freep) struct lab *lab = wires_new();
+    cleanup_(json_decrefp) json_t *reply = NULL;
+
+    ck_assert_int_eq(nflog_open(RULESET_OWN_LOG_GROUP, &nflog), 0);
+    segd = segd_start(policy);
+    reply = calls_get(segd, "GetDenials", NULL);
+    ck_assert(json_is_null(json_object_get(reply, "since")));
+    ck_assert_uint_eq(json_array_size(json_object_get(reply, "denials")), 0);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_loop_test(tests, denials_tell_who_was_refused_what, 0, FAMILIES);
     tcase_add_test(tests, denials_are_filtered);
+    tcase_add_test(tests, group_that_somebody_else_has_is_told);
     tcase_add_loop_test(tests, refused_reply_is_told_as_what_it_answers, 0, FAMILIES);
     tcase_add_loop_test(tests, flood_hides_no_other_denial_and_all_is_counted, 0, FAMILIES);
 }
