@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -26,6 +27,7 @@
 
 struct client {
     int fd;
+    usec_t deadline; /* of CLOCK_MONOTONIC; USEC_NEVER: none */
     struct varlink_input input;
 };
 
@@ -40,10 +42,24 @@ struct client *client_close(struct client *client)
     return NULL;
 }
 
+/* Connecting waits while the daemon has no room for one more, as if it sent something. */
+static int limit_sending(int fd, usec_t limit)
+{
+    const struct timeval time = {limit / USEC_PER_SEC, limit % USEC_PER_SEC};
+
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)) < 0 ? -errno : 0;
+}
+
 int client_connect(const char *path, struct client **ret_client)
+{
+    return client_connect_within(path, USEC_NEVER, ret_client);
+}
+
+int client_connect_within(const char *path, usec_t limit, struct client **ret_client)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     cleanup_(client_closep) struct client *client = NULL;
+    int r = 0;
 
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
@@ -54,10 +70,16 @@ int client_connect(const char *path, struct client **ret_client)
         return -ENOMEM;
     client->input.limit = REPLY_MAX;
     client->input.values = REPLY_VALUES_MAX;
+    client->deadline = limit == USEC_NEVER ? USEC_NEVER : calendar_clock(CLOCK_MONOTONIC) + limit;
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 ||
-        connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+    if (client->fd < 0)
         return -errno;
+    if (limit != USEC_NEVER)
+        r = limit_sending(client->fd, limit);
+    if (r < 0)
+        return r;
+    if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return errno == EAGAIN ? -ETIMEDOUT : -errno;
 
     *ret_client = TAKE_PTR(client);
     return 0;
@@ -71,6 +93,8 @@ static int send_all(int fd, const char *bytes, size_t size)
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN)
+            return -ETIMEDOUT;
         if (n < 0)
             return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
         bytes += n;
@@ -102,22 +126,28 @@ static int send_call(struct client *client, const char *method, json_t *paramete
 }
 
 /* Waits until the socket has input or is closed. */
-static int wait_for_input(int fd)
+static int wait_for_input(const struct client *client)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+    int n;
 
-    while (poll(&poll_fd, 1, -1) < 0) {
-        if (errno != EINTR)
-            return -errno;
-    }
-    return 0;
+    do {
+        usec_t left =
+            client->deadline == USEC_NEVER ? 0 : client->deadline - calendar_clock(CLOCK_MONOTONIC);
+
+        if (left < 0)
+            return -ETIMEDOUT;
+        /* A millisecond more, so that the deadline has passed when nothing came. */
+        n = poll(&poll_fd, 1, client->deadline == USEC_NEVER ? -1 : (int)(left / 1000 + 1));
+    } while (n == 0 || (n < 0 && errno == EINTR));
+    return n < 0 ? -errno : 0;
 }
 
 /* Waits for the next whole message, and leaves it in the input. */
 static int await_message(struct client *client, const char **ret_text, size_t *ret_size)
 {
     while (!(*ret_text = varlink_input_peek(&client->input, ret_size))) {
-        int r = wait_for_input(client->fd);
+        int r = wait_for_input(client);
 
         if (r == 0)
             r = varlink_input_read(&client->input, client->fd);

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "base/calendar.h"
 #include "control/varlink.h"
 
 /*
@@ -15,6 +16,9 @@ struct client;
 
 /* Returns 0, -ENOENT or -ECONNREFUSED where no daemon answers there, -EACCES, or -errno. */
 int client_connect(const char *path, struct client **ret_client);
+/* The same for who cannot wait: connecting and all calls together take at most `limit`, then they
+ * return -ETIMEDOUT. */
+int client_connect_within(const char *path, usec_t limit, struct client **ret_client);
 struct client *client_close(struct client *client);
 DEFINE_CLEANUP(struct client, client_close)
 

@@ -24,6 +24,7 @@ ROOMS = {
     'lib/base': [],
     'lib/record': ['lib/base'],
     'lib/control': ['lib/base'],
+    'lib/metrics': ['lib/record', 'lib/control'],
     'lib/policy': ['lib/record'],
     'lib/diagram': ['lib/policy'],
     'lib/answer': ['lib/diagram'],
@@ -40,7 +41,7 @@ ROOMS = {
     'daemon/control': ['daemon/change'],
     'daemon/watch': ['daemon/change'],
     'daemon/manager': ['daemon/control', 'daemon/watch'],
-    'tools': ['lib/lab', 'lib/control'],
+    'tools': ['lib/lab', 'lib/metrics'],
     'tests': ['tools', 'daemon/manager'],
 }
 

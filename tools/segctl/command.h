@@ -101,4 +101,6 @@ int run_log(const struct command *command, int argc, char **argv);
 int run_incident(const struct command *command, int argc, char **argv);
 int run_isolate(const struct command *command, int argc, char **argv);
 int run_suspend(const struct command *command, int argc, char **argv);
+int run_health(const struct command *command, int argc, char **argv);
+int run_metrics(const struct command *command, int argc, char **argv);
 int run_audit(const struct command *command, int argc, char **argv);

@@ -99,6 +99,20 @@ const struct command commands[] = {
      .run = run_denials},
     {GROUP_READ, "expiring", "[--wide] [--socket PATH] [--json]", "which flows end within 60 days?",
      HELP_SHOWN, .method = &expiring_method},
+    {GROUP_READ, "health", "[--days N] [--live PERCENT] [--socket PATH] [--json]",
+     "is anything wrong? in one line, for Nagios and its like",
+     "  --days N         a flow that ends within N days is a warning (default 30, at\n"
+     "                   most 60)\n"
+     "  --live PERCENT   so are fewer flows live than that (default 50)\n" HELP_REMOTE
+     "\nExit codes: 0 all is well, 1 degraded, 2 critical, 3 segd does not tell. Nothing is\n"
+     "written to stderr.\n",
+     .run = run_health},
+    {GROUP_READ, "metrics", "[--openmetrics] [--textfile PATH] [--socket PATH] [--json]",
+     "counters and states as text for Prometheus",
+     "  --openmetrics    in the format of OpenMetrics 1.0\n"
+     "  --textfile PATH  into this file (*.prom), for node_exporter\n" HELP_SOCKET
+     "  --json           print the text within a JSON object\n",
+     .run = run_metrics},
     {GROUP_CHANGE, "plan", "[--socket PATH] [--json] [PATH]",
      "what would change with these files, and which connections be cut?",
      HELP_SENT_PATH HELP_REMOTE, .method = &plan_method},

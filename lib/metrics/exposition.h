@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/calendar.h"
+
+/*
+ * Samples as text: the format of Prometheus 0.0.4, or OpenMetrics 1.0, which names counters and
+ * information without their suffixes and ends with a line that says so. Neither has any comment
+ * but HELP and TYPE: Prometheus refuses a page of OpenMetrics for one.
+ */
+enum exposition_form {
+    EXPOSITION_PROMETHEUS,
+    EXPOSITION_OPENMETRICS,
+};
+/* For `Content-Type:`. */
+const char *exposition_content_type(enum exposition_form form);
+
+enum metric_kind {
+    METRIC_GAUGE,
+    METRIC_COUNTER, /* the samples end with `_total` */
+    METRIC_INFO,    /* the samples end with `_info`, and are 1 */
+};
+
+#define METRIC_LABELS_MAX 4
+
+struct metric_family {
+    const char *name; /* without the suffix of its kind */
+    enum metric_kind kind;
+    const char *labels[METRIC_LABELS_MAX]; /* up to the first NULL */
+    const char *help;                      /* one line without quotes and backslashes */
+};
+
+/* Errors stay in `stream`. */
+struct exposition {
+    FILE *stream;
+    enum exposition_form form;
+    const struct metric_family *family; /* that samples belong to */
+};
+
+void exposition_family(struct exposition *exposition, const struct metric_family *family);
+/* The values of the family's labels, in their order: UTF-8. What could steer a terminal becomes
+ * U+FFFD. No two samples of a family may have the same labels. */
+void exposition_sample(struct exposition *exposition, const char *const *labels, uint64_t value);
+/* A span of time or an instant, in seconds. */
+void exposition_seconds(struct exposition *exposition, const char *const *labels, usec_t value);
+void exposition_end(struct exposition *exposition);
