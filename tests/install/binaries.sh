@@ -21,7 +21,9 @@ has_not() { # what, pattern
     fi
 }
 
-for program in sbin/segd bin/segctl; do
+for program in sbin/segd bin/segctl sbin/segd-exporter; do
+    # Without libmicrohttpd it is not built.
+    [ -e "$destination$2/$program" ] || [ "$program" != sbin/segd-exporter ] || continue
     if ! readelf --wide --file-header --program-headers --dynamic --dyn-syms \
         "$destination$2/$program" >"$work/elf"; then
         complain "$program cannot be read"

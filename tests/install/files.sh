@@ -3,7 +3,7 @@
 #
 # What an installation puts where, with which mode: these files and no others.
 #
-#   files.sh BUILD SOURCE PREFIX DOCS      DOCS: whether the documentation is installed
+#   files.sh BUILD SOURCE PREFIX DOCS EXPORTER      whether these are installed: true or false
 set -u
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/destination.sh"
@@ -11,6 +11,7 @@ set -u
 source=$2
 prefix=$3
 docs=$4
+exporter=$5
 
 expected() {
     lib=$prefix/lib
@@ -28,7 +29,11 @@ expected() {
 644 $lib/sysusers.d/segd.conf
 644 $lib/tmpfiles.d/segd.conf
 END
-    (cd "$source/conf" && find city -type f) | sed "s,^,644 $doc/examples/,"
+    if [ "$exporter" = true ]; then
+        printf '%s\n' "755 $prefix/sbin/segd-exporter" \
+            "644 $lib/systemd/system/segd-exporter.service" "644 $lib/sysusers.d/segd-exporter.conf"
+    fi
+    (cd "$source/conf" && find city grafana prometheus zabbix -type f) | sed "s,^,644 $doc/examples/,"
     if [ "$docs" = true ]; then
         (cd "$source/docs" && find . -type f) | sed "s,^\.,644 $doc,"
         printf '644 %s\n' "$doc/README.md" "$doc/README.ja.md"

@@ -12,6 +12,7 @@ set -u
 log_header=$2/daemon/log.h
 prefix=$3
 lib=$prefix/lib
+exporter_unit=$destination$lib/systemd/system/segd-exporter.service
 
 # A tool is fine where it succeeds and says nothing.
 silently() { # what, command...
@@ -32,7 +33,10 @@ check_units() {
     # A program of the system that a unit runs.
     mkdir -p "$destination/bin"
     install -m 0755 /bin/true "$destination/bin/sh"
-    for unit in segd.service segd-lockdown.service segd-forwarding-off.service segd.socket; do
+    for unit in segd.service segd-lockdown.service segd-forwarding-off.service segd.socket \
+        segd-exporter.service; do
+        # Without libmicrohttpd it is not built.
+        [ "$unit" != segd-exporter.service ] || [ -e "$exporter_unit" ] || continue
         silently "systemd-analyze complains of $unit" \
             systemd-analyze verify --man=no --recursive-errors=no --root="$destination" \
             "$destination$lib/systemd/system/$unit"
@@ -61,6 +65,11 @@ check_users() {
     mkdir -p "$destination/etc"
     systemd-sysusers --root="$destination" "$destination$lib/sysusers.d/segd.conf" \
         >"$work/said" 2>&1 || complain "systemd-sysusers: $(cat "$work/said")"
+    if [ -e "$exporter_unit" ]; then
+        systemd-sysusers --root="$destination" "$destination$lib/sysusers.d/segd-exporter.conf" \
+            >"$work/said" 2>&1 || complain "systemd-sysusers: $(cat "$work/said")"
+        [ -n "$(member passwd segd-exporter)" ] || complain "there is no user segd-exporter"
+    fi
     [ -n "$(member passwd segd)" ] || complain "there is no user segd"
     for group in segd segd-view segd-operate segd-admin; do
         [ -n "$(member group "$group")" ] || complain "there is no group $group"

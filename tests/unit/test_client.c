@@ -305,6 +305,26 @@ START_TEST(no_daemon_is_told_from_no_socket)
 }
 END_TEST
 
+START_TEST(who_cannot_wait_is_told_when_time_is_up)
+{
+    cleanup_(stage_clear) struct stage stage = {0};
+    cleanup_(client_closep) struct client *first = NULL;
+    cleanup_(freep) char *error = NULL;
+    struct client *second = NULL;
+    json_t *reply = NULL;
+    const int listener = open_socket(&stage);
+
+    /* Nobody accepts: one connection has room, the next one waits. */
+    ck_assert_int_eq(listen(listener, 0), 0);
+    ck_assert_int_eq(client_connect_within(stage.path, 50000, &first), 0);
+    ck_assert_int_eq(client_connect_within(stage.path, 50000, &second), -ETIMEDOUT);
+    ck_assert_ptr_null(second);
+    ck_assert_int_eq(client_call(first, "GetStatus", NULL, &reply, &error), -ETIMEDOUT);
+    ck_assert_ptr_null(reply);
+    close(listener);
+}
+END_TEST
+
 void checks_add(TCase *tests)
 {
     tcase_add_loop_test(tests, answer_is_taken_for_what_it_is, 0, ELEMENTS_OF(answers));
@@ -314,4 +334,5 @@ void checks_add(TCase *tests)
     tcase_add_test(tests, reply_of_too_many_values_is_no_reply);
     tcase_add_loop_test(tests, replies_are_followed_until_the_last, 0, ELEMENTS_OF(streams));
     tcase_add_test(tests, no_daemon_is_told_from_no_socket);
+    tcase_add_test(tests, who_cannot_wait_is_told_when_time_is_up);
 }
