@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Writes samples for scrapers. A page of 50,000 flows has 200,000 of them, so that a label is
- * copied as it is as far as it is plain.
+ * Writes samples for scrapers. A page of 50,000 flows has 200,000 of them, and a scrape must not
+ * take long: what is written goes straight to memory, a label as it is as far as it is plain.
  */
 
 #include "metrics/exposition.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -46,16 +48,66 @@ static const char *type_name(enum metric_kind kind, enum exposition_form form)
     return "";
 }
 
+static void put(struct exposition *exposition, const char *bytes, size_t size)
+{
+    struct record_text *text = &exposition->text;
+
+    if (text->capacity - text->size >= size) {
+        memcpy(text->bytes + text->size, bytes, size);
+        text->size += size;
+    } else if (exposition->error == 0) {
+        exposition->error = record_text_append(text, bytes, size);
+    }
+}
+
+/* Texts up to the first NULL. */
+static void put_texts(struct exposition *exposition, const char *const *texts)
+{
+    for (; *texts; texts++)
+        put(exposition, *texts, strlen(*texts));
+}
+
+static __attribute__((format(printf, 3, 4))) void set_part(struct exposition *exposition, size_t i,
+                                                           const char *format, ...)
+{
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(exposition->parts[i], METRIC_PART_MAX, format, arguments);
+    va_end(arguments);
+    assert(length >= 0 && length < METRIC_PART_MAX);
+    exposition->sizes[i] = (size_t)length;
+}
+
+/* `name_total{flow="`, `",direction="`, `"} `. */
+static void set_parts(struct exposition *exposition)
+{
+    const struct metric_family *family = exposition->family;
+    const char *ending = suffix(family->kind);
+    size_t n = 0;
+
+    for (; n < METRIC_LABELS_MAX && family->labels[n]; n++)
+        set_part(exposition, n, "%s%s%s%s=\"", n == 0 ? family->name : "", n == 0 ? ending : "",
+                 n == 0 ? "{" : "\",", family->labels[n]);
+    if (n == 0)
+        set_part(exposition, 0, "%s%s ", family->name, ending);
+    else
+        set_part(exposition, n, "\"} ");
+}
+
 void exposition_family(struct exposition *exposition, const struct metric_family *family)
 {
     const char *ending = exposition->form == EXPOSITION_OPENMETRICS ? "" : suffix(family->kind);
 
     exposition->family = family;
-    fprintf(exposition->stream, "# HELP %s%s %s\n# TYPE %s%s %s\n", family->name, ending,
-            family->help, family->name, ending, type_name(family->kind, exposition->form));
+    set_parts(exposition);
+    put_texts(exposition, (const char *[]){"# HELP ", family->name, ending, " ", family->help,
+                                           "\n# TYPE ", family->name, ending, " ",
+                                           type_name(family->kind, exposition->form), "\n", NULL});
 }
 
-static void write_value(FILE *stream, const char *text)
+static void put_value(struct exposition *exposition, const char *text)
 {
     size_t size = strlen(text), plain;
 
@@ -63,54 +115,63 @@ static void write_value(FILE *stream, const char *text)
         for (plain = 0; plain < size && text[plain] >= ' ' && text[plain] < 0x7f &&
                         text[plain] != '"' && text[plain] != '\\';)
             plain++;
-        fwrite(text, 1, plain, stream);
+        put(exposition, text, plain);
         text += plain;
         size -= plain;
         if (size > 0) {
             struct glyph glyph = glyph_at(text, size);
 
             if (*text == '"' || *text == '\\')
-                putc('\\', stream);
-            fwrite(glyph.text, 1, glyph.length, stream);
+                put(exposition, "\\", 1);
+            put(exposition, glyph.text, glyph.length);
             text += glyph.size;
             size -= glyph.size;
         }
     }
 }
 
-static void write_name(const struct exposition *exposition, const char *const *labels)
+static void put_name(struct exposition *exposition, const char *const *labels)
 {
     const struct metric_family *family = exposition->family;
-    FILE *stream = exposition->stream;
+    size_t i;
 
     assert(family);
-    fputs(family->name, stream);
-    fputs(suffix(family->kind), stream);
-    for (size_t i = 0; i < METRIC_LABELS_MAX && family->labels[i]; i++) {
-        putc(i == 0 ? '{' : ',', stream);
-        fputs(family->labels[i], stream);
-        fputs("=\"", stream);
-        write_value(stream, labels[i]);
-        putc('"', stream);
+    for (i = 0; i < METRIC_LABELS_MAX && family->labels[i]; i++) {
+        put(exposition, exposition->parts[i], exposition->sizes[i]);
+        put_value(exposition, labels[i]);
     }
-    fputs(family->labels[0] ? "} " : " ", stream);
+    put(exposition, exposition->parts[i], exposition->sizes[i]);
 }
 
 void exposition_sample(struct exposition *exposition, const char *const *labels, uint64_t value)
 {
-    write_name(exposition, labels);
-    fprintf(exposition->stream, "%" PRIu64 "\n", value);
+    char digits[24], *start = digits + sizeof(digits);
+
+    *--start = '\n';
+    do {
+        *--start = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    put_name(exposition, labels);
+    put(exposition, start, (size_t)(digits + sizeof(digits) - start));
 }
 
 void exposition_seconds(struct exposition *exposition, const char *const *labels, usec_t value)
 {
-    write_name(exposition, labels);
-    fprintf(exposition->stream, "%" PRId64 ".%06" PRId64 "\n", value / USEC_PER_SEC,
-            value % USEC_PER_SEC);
+    char text[48];
+    int length = snprintf(text, sizeof(text), "%" PRId64 ".%06" PRId64 "\n", value / USEC_PER_SEC,
+                          value % USEC_PER_SEC);
+
+    put_name(exposition, labels);
+    put(exposition, text, (size_t)length);
 }
 
-void exposition_end(struct exposition *exposition)
+int exposition_end(struct exposition *exposition)
 {
     if (exposition->form == EXPOSITION_OPENMETRICS)
-        fputs("# EOF\n", exposition->stream);
+        put(exposition, "# EOF\n", strlen("# EOF\n"));
+    put(exposition, "", 1);
+    if (exposition->error == 0)
+        exposition->text.size--;
+    return exposition->error;
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/calendar.h"
+#include "record/record.h"
 
 /*
  * Samples as text: the format of Prometheus 0.0.4, or OpenMetrics 1.0, which names counters and
@@ -25,6 +25,7 @@ enum metric_kind {
 };
 
 #define METRIC_LABELS_MAX 4
+#define METRIC_PART_MAX 64
 
 struct metric_family {
     const char *name; /* without the suffix of its kind */
@@ -33,11 +34,15 @@ struct metric_family {
     const char *help;                      /* one line without quotes and backslashes */
 };
 
-/* Errors stay in `stream`. */
+/* A page that is written. */
 struct exposition {
-    FILE *stream;
+    struct record_text text; /* to be cleared; with one NUL after it at the end */
+    int error;               /* -ENOMEM: it is not whole */
     enum exposition_form form;
     const struct metric_family *family; /* that samples belong to */
+    /* What stands before the value of each label, and after the last one. */
+    char parts[METRIC_LABELS_MAX + 1][METRIC_PART_MAX];
+    size_t sizes[METRIC_LABELS_MAX + 1];
 };
 
 void exposition_family(struct exposition *exposition, const struct metric_family *family);
@@ -46,4 +51,5 @@ void exposition_family(struct exposition *exposition, const struct metric_family
 void exposition_sample(struct exposition *exposition, const char *const *labels, uint64_t value);
 /* A span of time or an instant, in seconds. */
 void exposition_seconds(struct exposition *exposition, const char *const *labels, usec_t value);
-void exposition_end(struct exposition *exposition);
+/* Ends the page. Returns 0 or -ENOMEM. */
+int exposition_end(struct exposition *exposition);

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/name_index.h"
 
 const char *const metrics_methods[METRICS_METHODS] = {"GetStatus", "GetCounters", "GetDrops"};
 
@@ -306,41 +306,36 @@ struct counted {
     uint64_t packets[2], bytes[2];
 };
 
-static int compare_counted(const void *a, const void *b)
-{
-    return strcmp(((const struct counted *)a)->name, ((const struct counted *)b)->name);
-}
-
-/* The live flows by name, each once. Elements that others made have no name. */
+/* The live flows, each once. Elements that others made have no name. */
 static int list_flows(const struct counters_reply *reply, struct counted **ret_flows, size_t *ret_n)
 {
-    struct counted *flows = calloc(reply->n_names + 1, sizeof(*flows));
-    size_t n = 0, kept = 0;
+    cleanup_(name_index_clear) struct name_index index = {0};
+    cleanup_(freep) struct counted *flows = calloc(reply->n_names + 1, sizeof(*flows));
+    size_t n = 0;
+    int r = flows ? 0 : -ENOMEM;
 
-    if (!flows)
-        return -ENOMEM;
     for (size_t i = 0;
-         i < reply->n_names && i < reply->n_original_packets && i < reply->n_original_bytes &&
-         i < reply->n_reply_packets && i < reply->n_reply_bytes;
+         r == 0 && i < reply->n_names && i < reply->n_original_packets &&
+         i < reply->n_original_bytes && i < reply->n_reply_packets && i < reply->n_reply_bytes;
          i++) {
-        if (*reply->names[i] != '\0')
-            flows[n++] = (struct counted){reply->names[i],
-                                          {reply->original_packets[i], reply->reply_packets[i]},
-                                          {reply->original_bytes[i], reply->reply_bytes[i]}};
-    }
-    qsort(flows, n, sizeof(*flows), compare_counted);
-    for (size_t i = 0; i < n; i++) {
-        if (kept == 0 || strcmp(flows[kept - 1].name, flows[i].name) != 0) {
-            flows[kept++] = flows[i];
+        uint32_t place = (uint32_t)n;
+
+        if (*reply->names[i] == '\0')
             continue;
-        }
-        for (size_t j = 0; j < 2; j++) {
-            flows[kept - 1].packets[j] += flows[i].packets[j];
-            flows[kept - 1].bytes[j] += flows[i].bytes[j];
-        }
+        r = name_index_add(&index, reply->names[i], place);
+        if (r == 0)
+            flows[n++].name = reply->names[i];
+        else if (r == -EEXIST && name_index_find(&index, reply->names[i], &place))
+            r = 0;
+        flows[place].packets[0] += reply->original_packets[i];
+        flows[place].packets[1] += reply->reply_packets[i];
+        flows[place].bytes[0] += reply->original_bytes[i];
+        flows[place].bytes[1] += reply->reply_bytes[i];
     }
-    *ret_flows = flows;
-    *ret_n = kept;
+    if (r < 0)
+        return r;
+    *ret_flows = TAKE_PTR(flows);
+    *ret_n = n;
     return 0;
 }
 
@@ -402,46 +397,62 @@ static void write_exporter(struct exposition *page, const struct metrics_exporte
     instant(page, START_TIME, exporter->start_time);
 }
 
-int metrics_write(const struct metrics *metrics, const struct metrics_exporter *exporter,
-                  enum exposition_form form, FILE *stream)
+/* All but the end. Returns 0 or -ENOMEM. */
+static int write_all(struct exposition *page, const struct metrics *metrics,
+                     const struct metrics_exporter *exporter)
 {
     const struct status_reply *status = &metrics->status;
-    struct exposition page = {.stream = stream, .form = form};
     size_t flows_left = 0, refused_left = 0, expiring_left = 0;
     int r = 0;
 
-    exposition_family(&page, &families[METHOD_UP]);
+    exposition_family(page, &families[METHOD_UP]);
     for (size_t i = 0; i < METRICS_METHODS; i++)
-        exposition_sample(&page, (const char *[]){metrics_methods[i]}, metrics->has[i]);
+        exposition_sample(page, (const char *[]){metrics_methods[i]}, metrics->has[i]);
     if (metrics->has[METRICS_STATUS]) {
-        write_policy(&page, status);
-        write_zones(&page, status);
-        write_overrides(&page, status);
-        write_findings(&page, status);
-        expiring_left = write_expiring(&page, status);
-        gauge(&page, DRIFT_REPAIRS, status->drift.repairs);
-        gauge(&page, AUDIT_ENTRIES, status->audit.sequence);
+        write_policy(page, status);
+        write_zones(page, status);
+        write_overrides(page, status);
+        write_findings(page, status);
+        expiring_left = write_expiring(page, status);
+        gauge(page, DRIFT_REPAIRS, status->drift.repairs);
+        gauge(page, AUDIT_ENTRIES, status->audit.sequence);
     }
     if (metrics->connections_max > 0) {
-        gauge(&page, CONNECTIONS, metrics->connections);
-        gauge(&page, CONNECTIONS_MAX, metrics->connections_max);
+        gauge(page, CONNECTIONS, metrics->connections);
+        gauge(page, CONNECTIONS_MAX, metrics->connections_max);
     }
     if (metrics->has[METRICS_COUNTERS])
-        r = write_flows(&page, &metrics->counters, &flows_left);
+        r = write_flows(page, &metrics->counters, &flows_left);
     if (r == 0 && metrics->has[METRICS_DROPS])
-        r = write_refused(&page, metrics, &refused_left);
+        r = write_refused(page, metrics, &refused_left);
     if (r < 0)
         return r;
 
-    exposition_family(&page, &families[LEFT_OUT]);
-    exposition_sample(&page, (const char *[]){"expiring"}, expiring_left);
-    exposition_sample(&page, (const char *[]){"flows"}, flows_left);
-    exposition_sample(&page, (const char *[]){"refused"}, refused_left);
-    exposition_sample(&page, (const char *[]){"zones"},
+    exposition_family(page, &families[LEFT_OUT]);
+    exposition_sample(page, (const char *[]){"expiring"}, expiring_left);
+    exposition_sample(page, (const char *[]){"flows"}, flows_left);
+    exposition_sample(page, (const char *[]){"refused"}, refused_left);
+    exposition_sample(page, (const char *[]){"zones"},
                       status->n_zones - least(status->n_zones, METRICS_ZONES_MAX));
-    instant(&page, CALLS_DURATION, metrics->duration);
+    instant(page, CALLS_DURATION, metrics->duration);
     if (exporter)
-        write_exporter(&page, exporter);
-    exposition_end(&page);
+        write_exporter(page, exporter);
+    return 0;
+}
+
+int metrics_write(const struct metrics *metrics, const struct metrics_exporter *exporter,
+                  enum exposition_form form, char **ret_text, size_t *ret_size)
+{
+    struct exposition page = {.form = form};
+    int r = write_all(&page, metrics, exporter);
+
+    if (r == 0)
+        r = exposition_end(&page);
+    if (r < 0) {
+        record_text_clear(&page.text);
+        return r;
+    }
+    *ret_text = page.text.bytes;
+    *ret_size = page.text.size;
     return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "metrics/exposition.h"
 #include "record/wire.h"
@@ -57,9 +56,10 @@ void metrics_clear(struct metrics *metrics);
 int metrics_add(struct metrics *metrics, enum metrics_method method, const json_t *reply);
 
 /* Writes all metrics. Of a method that did not answer there are none, and `segd_method_up` is 0.
- * `exporter` may be NULL. Returns 0 or -ENOMEM; errors of writing stay in `stream`. */
+ * `exporter` may be NULL. The caller frees the text, which has a NUL after its `*ret_size` bytes.
+ * Returns 0 or -ENOMEM. */
 int metrics_write(const struct metrics *metrics, const struct metrics_exporter *exporter,
-                  enum exposition_form form, FILE *stream);
+                  enum exposition_form form, char **ret_text, size_t *ret_size);
 
 /* One row of refused packets; the texts are borrowed, and "" where the reason tells none. */
 struct refused {

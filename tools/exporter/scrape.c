@@ -9,6 +9,7 @@
 #include "scrape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -69,23 +70,10 @@ static void collect(struct scraper *scraper, struct metrics *metrics)
 int scrape(struct scraper *scraper, enum exposition_form form, char **ret_text, size_t *ret_size)
 {
     cleanup_(metrics_clear) struct metrics metrics = {0};
-    cleanup_(freep) char *text = NULL;
-    size_t size = 0;
-    FILE *stream;
-    int r;
 
     scraper->exporter.scrapes++;
     collect(scraper, &metrics);
-    stream = open_memstream(&text, &size);
-    if (!stream)
-        return -ENOMEM;
-    r = metrics_write(&metrics, &scraper->exporter, form, stream);
-    if (fclose(stream) != 0 || r < 0)
-        return -ENOMEM;
-
-    *ret_text = TAKE_PTR(text);
-    *ret_size = size;
-    return 0;
+    return metrics_write(&metrics, &scraper->exporter, form, ret_text, ret_size);
 }
 
 bool scrape_verify(struct scraper *scraper)

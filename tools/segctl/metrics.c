@@ -42,27 +42,14 @@ static int collect(struct remote *remote, struct metrics *metrics)
     return exit_code;
 }
 
-/* The caller frees the text; NULL without memory. */
-static char *write_text(const struct metrics *metrics, enum exposition_form form, size_t *ret_size)
-{
-    cleanup_(freep) char *text = NULL;
-    FILE *stream = open_memstream(&text, ret_size);
-    int r;
-
-    if (!stream)
-        return NULL;
-    r = metrics_write(metrics, NULL, form, stream);
-    return fclose(stream) == 0 && r == 0 ? TAKE_PTR(text) : NULL;
-}
-
 static int show(const struct remote *remote, const struct metrics *metrics, const char *path,
                 enum exposition_form form)
 {
+    cleanup_(freep) char *text = NULL;
     size_t size = 0;
-    cleanup_(freep) char *text = write_text(metrics, form, &size);
-    int r;
+    int r = metrics_write(metrics, NULL, form, &text, &size);
 
-    if (!text)
+    if (r < 0)
         return command_no_memory();
     if (path) {
         r = file_write(AT_FDCWD, path, text, size, 0644);
