@@ -96,12 +96,71 @@ static void set_parts(struct exposition *exposition)
         set_part(exposition, n, "\"} ");
 }
 
+/* `io.segd.zone_up`: what systemd takes are names below that of the socket. */
+#define REPORT_NAME "{\"parameters\":{\"name\":\"io.segd.%s%s\""
+
+static const char *report_name(const struct metric_family *family)
+{
+    return family->name + strlen("segd_");
+}
+
+/* `{"parameters":{"name":"io.segd.flow_bytes_total","object":"`, `","fields":{"direction":"`,
+ * `"},"value":`. */
+static void set_report_parts(struct exposition *exposition)
+{
+    const struct metric_family *family = exposition->family;
+    const char *name = report_name(family), *ending = suffix(family->kind);
+    size_t n = 0;
+
+    if (!family->labels[0]) {
+        set_part(exposition, 0, REPORT_NAME ",\"value\":", name, ending);
+        return;
+    }
+    set_part(exposition, 0, REPORT_NAME ",\"object\":\"", name, ending);
+    for (n = 1; n < METRIC_LABELS_MAX && family->labels[n]; n++)
+        set_part(exposition, n, "\",%s\"%s\":\"", n == 1 ? "\"fields\":{" : "", family->labels[n]);
+    set_part(exposition, n, "\"%s,\"value\":", n > 1 ? "}" : "");
+}
+
+/* Ends the reply before the one that follows. */
+static void begin_reply(struct exposition *exposition)
+{
+    static const char end[] = ",\"continues\":true}";
+
+    if (exposition->has_reply)
+        put(exposition, end, sizeof(end));
+    exposition->has_reply = true;
+}
+
+/* A reply of Describe. */
+static void put_family(struct exposition *exposition)
+{
+    const struct metric_family *family = exposition->family;
+
+    begin_reply(exposition);
+    put_texts(exposition, (const char *[]){"{\"parameters\":{\"name\":\"io.segd.",
+                                           report_name(family), suffix(family->kind),
+                                           "\",\"description\":\"", family->help, "\",\"type\":\"",
+                                           type_name(family->kind, exposition->form), "\"}", NULL});
+}
+
 void exposition_family(struct exposition *exposition, const struct metric_family *family)
 {
     const char *ending = exposition->form == EXPOSITION_OPENMETRICS ? "" : suffix(family->kind);
 
     exposition->family = family;
-    set_parts(exposition);
+    switch (exposition->form) {
+    case EXPOSITION_PROMETHEUS:
+    case EXPOSITION_OPENMETRICS:
+        set_parts(exposition);
+        break;
+    case EXPOSITION_REPORT:
+        set_report_parts(exposition);
+        return;
+    case EXPOSITION_REPORT_FAMILIES:
+        put_family(exposition);
+        return;
+    }
     put_texts(exposition, (const char *[]){"# HELP ", family->name, ending, " ", family->help,
                                            "\n# TYPE ", family->name, ending, " ",
                                            type_name(family->kind, exposition->form), "\n", NULL});
@@ -136,6 +195,8 @@ static void put_name(struct exposition *exposition, const char *const *labels)
     size_t i;
 
     assert(family);
+    if (exposition->form == EXPOSITION_REPORT)
+        begin_reply(exposition);
     for (i = 0; i < METRIC_LABELS_MAX && family->labels[i]; i++) {
         put(exposition, exposition->parts[i], exposition->sizes[i]);
         put_value(exposition, labels[i]);
@@ -143,33 +204,41 @@ static void put_name(struct exposition *exposition, const char *const *labels)
     put(exposition, exposition->parts[i], exposition->sizes[i]);
 }
 
+/* `digits` are those of the value. */
+static void put_sample(struct exposition *exposition, const char *const *labels, const char *digits,
+                       size_t size)
+{
+    put_name(exposition, labels);
+    put(exposition, digits, size);
+    put(exposition, exposition->form == EXPOSITION_REPORT ? "}" : "\n", 1);
+}
+
 void exposition_sample(struct exposition *exposition, const char *const *labels, uint64_t value)
 {
     char digits[24], *start = digits + sizeof(digits);
 
-    *--start = '\n';
     do {
         *--start = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    put_name(exposition, labels);
-    put(exposition, start, (size_t)(digits + sizeof(digits) - start));
+    put_sample(exposition, labels, start, (size_t)(digits + sizeof(digits) - start));
 }
 
 void exposition_seconds(struct exposition *exposition, const char *const *labels, usec_t value)
 {
     char text[48];
-    int length = snprintf(text, sizeof(text), "%" PRId64 ".%06" PRId64 "\n", value / USEC_PER_SEC,
+    int length = snprintf(text, sizeof(text), "%" PRId64 ".%06" PRId64, value / USEC_PER_SEC,
                           value % USEC_PER_SEC);
 
-    put_name(exposition, labels);
-    put(exposition, text, (size_t)length);
+    put_sample(exposition, labels, text, (size_t)length);
 }
 
 int exposition_end(struct exposition *exposition)
 {
     if (exposition->form == EXPOSITION_OPENMETRICS)
         put(exposition, "# EOF\n", strlen("# EOF\n"));
+    if (exposition->has_reply)
+        put(exposition, "}", sizeof("}"));
     put(exposition, "", 1);
     if (exposition->error == 0)
         exposition->text.size--;

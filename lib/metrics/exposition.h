@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/calendar.h"
@@ -14,8 +15,12 @@
 enum exposition_form {
     EXPOSITION_PROMETHEUS,
     EXPOSITION_OPENMETRICS,
+    /* Replies of List and of Describe of io.systemd.Metrics, each with its NUL. In a reply of List
+     * the value of the first label is the object; Describe has no samples. */
+    EXPOSITION_REPORT,
+    EXPOSITION_REPORT_FAMILIES,
 };
-/* For `Content-Type:`. */
+/* For `Content-Type:` of the first two. */
 const char *exposition_content_type(enum exposition_form form);
 
 enum metric_kind {
@@ -25,7 +30,7 @@ enum metric_kind {
 };
 
 #define METRIC_LABELS_MAX 4
-#define METRIC_PART_MAX 64
+#define METRIC_PART_MAX 128
 
 struct metric_family {
     const char *name; /* without the suffix of its kind */
@@ -40,6 +45,7 @@ struct exposition {
     int error;               /* -ENOMEM: it is not whole */
     enum exposition_form form;
     const struct metric_family *family; /* that samples belong to */
+    bool has_reply;                     /* the last one is without its end */
     /* What stands before the value of each label, and after the last one. */
     char parts[METRIC_LABELS_MAX + 1][METRIC_PART_MAX];
     size_t sizes[METRIC_LABELS_MAX + 1];

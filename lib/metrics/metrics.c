@@ -39,11 +39,11 @@ enum family_index {
     FINDINGS,
     FINDINGS_BY_CODE,
     EXPIRING_FLOWS,
-    FLOW_EXPIRY,
     DRIFT_REPAIRS,
     AUDIT_ENTRIES,
     CONNECTIONS,
-    CONNECTIONS_MAX,
+    CONNECTIONS_MAX, /* the last one of reports */
+    FLOW_EXPIRY,
     FLOW_PACKETS,
     FLOW_BYTES,
     REFUSED_PACKETS,
@@ -198,10 +198,10 @@ static size_t least(size_t n, size_t limit)
     return n < limit ? n : limit;
 }
 
-static void write_zones(struct exposition *page, const struct status_reply *status)
+static void write_zones(struct exposition *page, const struct status_reply *status, size_t most)
 {
     const struct wire_zone *zones = status->zones;
-    const size_t n = least(status->n_zones, METRICS_ZONES_MAX);
+    const size_t n = least(status->n_zones, most);
 
     exposition_family(page, &families[ZONE]);
     for (size_t i = 0; i < n; i++)
@@ -268,15 +268,13 @@ static void write_findings(struct exposition *page, const struct status_reply *s
     }
 }
 
-/* Returns how many flows have no room. */
-static size_t write_expiring(struct exposition *page, const struct status_reply *status)
+static void write_expiring_flows(struct exposition *page, const struct status_reply *status)
 {
     static const struct {
         const char *text;
         unsigned days;
     } steps[] = {{"0", 0}, {"7", 7}, {"30", 30}, {"60", 60}};
     const struct expiring *flows = status->expiring;
-    size_t shown = 0, left_out = 0;
 
     exposition_family(page, &families[EXPIRING_FLOWS]);
     for (size_t i = 0; i < ELEMENTS_OF(steps); i++) {
@@ -287,6 +285,13 @@ static size_t write_expiring(struct exposition *page, const struct status_reply 
                                     : flows[j].warning > 0 && flows[j].warning <= steps[i].days;
         exposition_sample(page, (const char *[]){steps[i].text}, n);
     }
+}
+
+/* Returns how many flows have no room. */
+static size_t write_expiry(struct exposition *page, const struct status_reply *status)
+{
+    const struct expiring *flows = status->expiring;
+    size_t shown = 0, left_out = 0;
 
     exposition_family(page, &families[FLOW_EXPIRY]);
     for (size_t i = 0; i < status->n_expiring; i++) {
@@ -298,6 +303,24 @@ static size_t write_expiring(struct exposition *page, const struct status_reply 
             left_out++;
     }
     return left_out;
+}
+
+/* All that GetStatus tells, but for single flows. */
+static void write_status(struct exposition *page, const struct metrics *metrics, size_t zones)
+{
+    const struct status_reply *status = &metrics->status;
+
+    write_policy(page, status);
+    write_zones(page, status, zones);
+    write_overrides(page, status);
+    write_findings(page, status);
+    write_expiring_flows(page, status);
+    gauge(page, DRIFT_REPAIRS, status->drift.repairs);
+    gauge(page, AUDIT_ENTRIES, status->audit.sequence);
+    if (metrics->connections_max > 0) {
+        gauge(page, CONNECTIONS, metrics->connections);
+        gauge(page, CONNECTIONS_MAX, metrics->connections_max);
+    }
 }
 
 /* A live flow, with packets and bytes of both directions. */
@@ -409,17 +432,8 @@ static int write_all(struct exposition *page, const struct metrics *metrics,
     for (size_t i = 0; i < METRICS_METHODS; i++)
         exposition_sample(page, (const char *[]){metrics_methods[i]}, metrics->has[i]);
     if (metrics->has[METRICS_STATUS]) {
-        write_policy(page, status);
-        write_zones(page, status);
-        write_overrides(page, status);
-        write_findings(page, status);
-        expiring_left = write_expiring(page, status);
-        gauge(page, DRIFT_REPAIRS, status->drift.repairs);
-        gauge(page, AUDIT_ENTRIES, status->audit.sequence);
-    }
-    if (metrics->connections_max > 0) {
-        gauge(page, CONNECTIONS, metrics->connections);
-        gauge(page, CONNECTIONS_MAX, metrics->connections_max);
+        write_status(page, metrics, METRICS_ZONES_MAX);
+        expiring_left = write_expiry(page, status);
     }
     if (metrics->has[METRICS_COUNTERS])
         r = write_flows(page, &metrics->counters, &flows_left);
@@ -440,19 +454,45 @@ static int write_all(struct exposition *page, const struct metrics *metrics,
     return 0;
 }
 
+static int finish(struct exposition *page, int error, char **ret_text, size_t *ret_size)
+{
+    int r = error < 0 ? error : exposition_end(page);
+
+    if (r < 0) {
+        record_text_clear(&page->text);
+        return r;
+    }
+    *ret_text = page->text.bytes;
+    *ret_size = page->text.size;
+    return 0;
+}
+
 int metrics_write(const struct metrics *metrics, const struct metrics_exporter *exporter,
                   enum exposition_form form, char **ret_text, size_t *ret_size)
 {
     struct exposition page = {.form = form};
     int r = write_all(&page, metrics, exporter);
 
-    if (r == 0)
-        r = exposition_end(&page);
-    if (r < 0) {
-        record_text_clear(&page.text);
-        return r;
-    }
-    *ret_text = page.text.bytes;
-    *ret_size = page.text.size;
-    return 0;
+    return finish(&page, r, ret_text, ret_size);
+}
+
+int metrics_report(const struct metrics *metrics, char **ret_text, size_t *ret_size)
+{
+    struct exposition page = {.form = EXPOSITION_REPORT};
+
+    exposition_family(&page, &families[METHOD_UP]);
+    exposition_sample(&page, (const char *[]){metrics_methods[METRICS_STATUS]},
+                      metrics->has[METRICS_STATUS]);
+    if (metrics->has[METRICS_STATUS])
+        write_status(&page, metrics, METRICS_REPORT_ZONES_MAX);
+    return finish(&page, 0, ret_text, ret_size);
+}
+
+int metrics_report_families(char **ret_text, size_t *ret_size)
+{
+    struct exposition page = {.form = EXPOSITION_REPORT_FAMILIES};
+
+    for (enum family_index family = METHOD_UP; family <= CONNECTIONS_MAX; family++)
+        exposition_family(&page, &families[family]);
+    return finish(&page, 0, ret_text, ret_size);
 }

@@ -61,6 +61,13 @@ int metrics_add(struct metrics *metrics, enum metrics_method method, const json_
 int metrics_write(const struct metrics *metrics, const struct metrics_exporter *exporter,
                   enum exposition_form form, char **ret_text, size_t *ret_size);
 
+/* The replies of List and of Describe of io.systemd.Metrics: what GetStatus told, but nothing of
+ * single flows, and of so many zones, since systemd-report takes 1,024 metrics of a machine in all.
+ * The caller frees the text. Return 0 or -ENOMEM. */
+#define METRICS_REPORT_ZONES_MAX 64
+int metrics_report(const struct metrics *metrics, char **ret_text, size_t *ret_size);
+int metrics_report_families(char **ret_text, size_t *ret_size);
+
 /* One row of refused packets; the texts are borrowed, and "" where the reason tells none. */
 struct refused {
     const char *reason, *from, *to, *flow;

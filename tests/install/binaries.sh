@@ -21,7 +21,7 @@ has_not() { # what, pattern
     fi
 }
 
-for program in sbin/segd bin/segctl sbin/segd-exporter; do
+for program in sbin/segd bin/segctl sbin/segd-report sbin/segd-exporter; do
     # Without libmicrohttpd it is not built.
     [ -e "$destination$2/$program" ] || [ "$program" != sbin/segd-exporter ] || continue
     if ! readelf --wide --file-header --program-headers --dynamic --dyn-syms \

@@ -20,10 +20,13 @@ expected() {
 755 $prefix/bin/segctl
 755 $prefix/sbin/segd
 755 $prefix/sbin/segd-lockdown
+755 $prefix/sbin/segd-report
 644 $lib/systemd/catalog/segd.catalog
 644 $lib/systemd/system-preset/80-segd.preset
 644 $lib/systemd/system/segd-forwarding-off.service
 644 $lib/systemd/system/segd-lockdown.service
+644 $lib/systemd/system/segd-report.socket
+644 $lib/systemd/system/segd-report@.service
 644 $lib/systemd/system/segd.service
 644 $lib/systemd/system/segd.socket
 644 $lib/sysusers.d/segd.conf

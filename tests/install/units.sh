@@ -34,7 +34,7 @@ check_units() {
     mkdir -p "$destination/bin"
     install -m 0755 /bin/true "$destination/bin/sh"
     for unit in segd.service segd-lockdown.service segd-forwarding-off.service segd.socket \
-        segd-exporter.service; do
+        segd-report.socket segd-report@x.service segd-exporter.service; do
         # Without libmicrohttpd it is not built.
         [ "$unit" != segd-exporter.service ] || [ -e "$exporter_unit" ] || continue
         silently "systemd-analyze complains of $unit" \
