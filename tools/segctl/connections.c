@@ -18,6 +18,7 @@
 #include "base/array.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "json_text.h"
 #include "loaded.h"
 #include "remote.h"
 #include "reply.h"

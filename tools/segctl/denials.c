@@ -13,6 +13,7 @@
 
 #include "answer/explain.h"
 #include "base/text.h"
+#include "json_text.h"
 #include "loaded.h"
 #include "remote.h"
 #include "reply.h"

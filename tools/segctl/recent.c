@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "control/client.h"
 #include "reply.h"
 #include "words.h"
 
@@ -102,19 +101,11 @@ static void write_line(FILE *stream, const struct recent *recent)
 static json_t *ask(const struct remote *remote, uint64_t sequence)
 {
     const uint64_t after = sequence > ENTRIES_MAX ? sequence - ENTRIES_MAX : 0;
-    cleanup_(client_closep) struct client *client = NULL;
-    cleanup_(freep) char *error = NULL;
     json_t *reply = NULL;
-    int r = client_connect(remote->socket, &client);
 
-    if (r == 0)
-        r = client_call(client, "ShowAudit",
-                        json_pack("{s:I, s:i}", "after", (json_int_t)after, "limit", ENTRIES_MAX),
-                        &reply, &error);
-    if (r == 0)
-        return reply;
-    json_decref(reply);
-    return NULL;
+    remote_try(remote, "ShowAudit",
+               json_pack("{s:I, s:i}", "after", (json_int_t)after, "limit", ENTRIES_MAX), &reply);
+    return reply;
 }
 
 int recent_read(struct remote *remote, uint64_t sequence, char **ret_line)
