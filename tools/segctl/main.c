@@ -31,7 +31,7 @@ static void print_help(FILE *stream)
     for (size_t i = 0; i < n_commands; i++) {
         if (i == 0 || commands[i].group != commands[i - 1].group)
             fprintf(stream, "%s%s\n", i > 0 ? "\n" : "", group_titles[commands[i].group]);
-        fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stream, "  %-11s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\n"
           "  --help     show this help; after a command, that of the command\n"
