@@ -8,6 +8,7 @@
 
 #include "json_text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -80,15 +81,13 @@ static bool is_next(struct json_text *text, char sign)
  * bytes, or 0. */
 static size_t escape_size(const char *at, const char *end)
 {
-    static const char digits[] = "0123456789ABCDEFabcdef";
-
     if (at == end || *at == '\0')
         return 0;
     if (strchr("\"\\bfnrt", *at))
         return 1;
     if (end - at < 5 || strncmp(at, "u00", 3) != 0 || strncmp(at, "u0000", 5) == 0)
         return 0;
-    return (at[3] == '0' || at[3] == '1') && memchr(digits, at[4], strlen(digits)) ? 5 : 0;
+    return (at[3] == '0' || at[3] == '1') && isxdigit((unsigned char)at[4]) ? 5 : 0;
 }
 
 /* The string that begins here, with its quotes. */
