@@ -24,7 +24,8 @@
 #include "reply.h"
 #include "words.h"
 
-#define LINE_WIDTH 80
+#define LINE_WIDTH 80 /* where no terminal says otherwise */
+#define LINE_LEAST 40
 #define INDENT 4
 #define FOLLOW_SECONDS 2
 /* Connections that a change cuts, for people. */
@@ -34,6 +35,7 @@
 
 /* Parts of a line with two spaces between; what does not fit begins another one. */
 struct line {
+    unsigned width;
     unsigned column;
     unsigned gap; /* before the next part; 0 for the first of a line */
     bool colour;
@@ -69,10 +71,10 @@ static void begin_line(struct line *line)
 
 static void put(struct line *line, const char *text, const char *sgr)
 {
-    unsigned width = words_width(text), most = LINE_WIDTH - INDENT;
+    unsigned width = words_width(text), most = line->width - INDENT;
 
     width = width < most ? width : most;
-    if (line->gap > 0 && line->column + line->gap + width > LINE_WIDTH)
+    if (line->gap > 0 && line->column + line->gap + width > line->width)
         begin_line(line);
     printf("%*s", (int)line->gap, "");
     put_cut(line, text, width, sgr);
@@ -130,7 +132,8 @@ static void put_flow(struct line *line, const struct wire_connection *connection
 
 void connections_print(const struct wire_connection *connection, bool colour)
 {
-    struct line line = {.colour = colour};
+    const unsigned width = screen_width(LINE_WIDTH);
+    struct line line = {.colour = colour, .width = width > LINE_LEAST ? width : LINE_LEAST};
     char text[ENDPOINT_MAX], other[ENDPOINT_MAX], count[REPLY_COUNT_MAX], age[SPAN_TEXT_MAX];
 
     put_flow(&line, connection);

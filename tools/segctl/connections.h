@@ -8,7 +8,7 @@
 #include "record/wire.h"
 
 /* A connection in two lines, or more if addresses are translated or names are long; none is wider
- * than 80 columns. */
+ * than the terminal, or 80 columns elsewhere. */
 void connections_print(const struct wire_connection *connection, bool colour);
 /* The first few, indented, and how many more of `n_all` there are. */
 void connections_print_some(const struct wire_connection *list, size_t n, uint64_t n_all,
