@@ -250,17 +250,24 @@ static int print_connections(const json_t *connections)
     const json_t *list = json_object_get(connections, "connections");
     const size_t n = json_array_size(list);
     cleanup_(freep) const json_t **sorted = calloc(n + 1, sizeof(*sorted));
+    uint64_t n_cut = 0;
 
     if (!sorted)
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         sorted[i] = json_array_get(list, i);
+        n_cut += reply_true(sorted[i], "cut");
+    }
     qsort(sorted, n, sizeof(*sorted), compare_largest);
 
     printf("connections  %zu of the zone were open%s\n", n,
            n > CONNECTIONS_SHOWN ? "; the largest:" : "");
     for (size_t i = 0; i < n && i < CONNECTIONS_SHOWN; i++)
         print_connection(sorted[i]);
+    /* Evidence of earlier versions does not say. */
+    if (reply_has(connections, "closed"))
+        words_print(stdout, "cut          %" PRIu64 " of them; after %s nothing of these passed\n",
+                    n_cut, reply_text(connections, "closed"));
     return 0;
 }
 
