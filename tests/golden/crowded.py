@@ -25,6 +25,8 @@ LABEL = "マイナンバー利用事務系（基幹系）と LGWAN接続系 の�
 # Tables, which may be long, and screens, which may not.
 TABLES = {"log", "flows", "zones", "drops", "history", "expiring", "incident", "connections", "denials"}
 SCREENS = {"status"}
+# These have sentences, or addresses of IPv6.
+LEAST = {"connections": 80, "denials": 80, "drops": 80}
 LONG = {"label", "reason", "message", "what", "site"}
 
 
@@ -79,6 +81,8 @@ def main():
                 continue
             replies = crowd(read_replies(case))
             for columns, lines in SIZES:
+                if columns < LEAST.get(words[2], 0):
+                    continue
                 os.environ.update(COLUMNS=str(columns), LINES=str(lines))
                 output, called = daemon.ask([program] + words[2:], replies)
                 if not called:
