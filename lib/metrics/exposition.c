@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,37 +66,40 @@ static void put_texts(struct exposition *exposition, const char *const *texts)
         put(exposition, *texts, strlen(*texts));
 }
 
-static __attribute__((format(printf, 3, 4))) void set_part(struct exposition *exposition, size_t i,
-                                                           const char *format, ...)
+/* Joins texts up to the first NULL. */
+static void set_part(struct exposition *exposition, size_t i, const char *const *texts)
 {
-    va_list arguments;
-    int length;
+    size_t size = 0;
 
-    va_start(arguments, format);
-    length = vsnprintf(exposition->parts[i], METRIC_PART_MAX, format, arguments);
-    va_end(arguments);
-    assert(length >= 0 && length < METRIC_PART_MAX);
-    exposition->sizes[i] = (size_t)length;
+    for (; *texts; texts++) {
+        const size_t length = strlen(*texts);
+
+        assert(length <= METRIC_PART_MAX - size);
+        memcpy(exposition->parts[i] + size, *texts, length);
+        size += length;
+    }
+    exposition->sizes[i] = size;
 }
 
 /* `name_total{flow="`, `",direction="`, `"} `. */
 static void set_parts(struct exposition *exposition)
 {
     const struct metric_family *family = exposition->family;
-    const char *ending = suffix(family->kind);
+    const char *const *labels = family->labels, *ending = suffix(family->kind);
     size_t n = 0;
 
-    for (; n < METRIC_LABELS_MAX && family->labels[n]; n++)
-        set_part(exposition, n, "%s%s%s%s=\"", n == 0 ? family->name : "", n == 0 ? ending : "",
-                 n == 0 ? "{" : "\",", family->labels[n]);
-    if (n == 0)
-        set_part(exposition, 0, "%s%s ", family->name, ending);
-    else
-        set_part(exposition, n, "\"} ");
+    if (!labels[0]) {
+        set_part(exposition, 0, (const char *[]){family->name, ending, " ", NULL});
+        return;
+    }
+    set_part(exposition, 0, (const char *[]){family->name, ending, "{", labels[0], "=\"", NULL});
+    for (n = 1; n < METRIC_LABELS_MAX && labels[n]; n++)
+        set_part(exposition, n, (const char *[]){"\",", labels[n], "=\"", NULL});
+    set_part(exposition, n, (const char *[]){"\"} ", NULL});
 }
 
-/* `io.segd.zone_up`: what systemd takes are names below that of the socket. */
-#define REPORT_NAME "{\"parameters\":{\"name\":\"io.segd.%s%s\""
+/* What systemd takes are names below that of the socket. */
+#define REPLY_START "{\"parameters\":{\"name\":\"io.segd."
 
 static const char *report_name(const struct metric_family *family)
 {
@@ -110,16 +112,19 @@ static void set_report_parts(struct exposition *exposition)
 {
     const struct metric_family *family = exposition->family;
     const char *name = report_name(family), *ending = suffix(family->kind);
+    const char *const *labels = family->labels;
     size_t n = 0;
 
-    if (!family->labels[0]) {
-        set_part(exposition, 0, REPORT_NAME ",\"value\":", name, ending);
+    set_part(exposition, 0,
+             (const char *[]){REPLY_START, name, ending,
+                              labels[0] ? "\",\"object\":\"" : "\",\"value\":", NULL});
+    if (!labels[0])
         return;
-    }
-    set_part(exposition, 0, REPORT_NAME ",\"object\":\"", name, ending);
-    for (n = 1; n < METRIC_LABELS_MAX && family->labels[n]; n++)
-        set_part(exposition, n, "\",%s\"%s\":\"", n == 1 ? "\"fields\":{" : "", family->labels[n]);
-    set_part(exposition, n, "\"%s,\"value\":", n > 1 ? "}" : "");
+    for (n = 1; n < METRIC_LABELS_MAX && labels[n]; n++)
+        set_part(
+            exposition, n,
+            (const char *[]){n == 1 ? "\",\"fields\":{\"" : "\",\"", labels[n], "\":\"", NULL});
+    set_part(exposition, n, (const char *[]){n > 1 ? "\"},\"value\":" : "\",\"value\":", NULL});
 }
 
 /* Ends the reply before the one that follows. */

@@ -135,7 +135,7 @@ static int listen_at(const struct addrinfo *address, int *ret_fd)
 /* Says where it listens: a port of 0 is any that is free. */
 static void print_address(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     char host[HOST_MAX], port[8];
 
@@ -149,8 +149,8 @@ static void print_address(int fd)
 
 static int start_listening(const char *text, int *ret_fd)
 {
-    struct addrinfo *address;
-    int r = find_address(text, &address);
+    struct addrinfo *address = NULL;
+    int r = find_address(text, &address), fd = -1;
 
     if (r != 0) {
         fprintf(stderr,
@@ -158,13 +158,15 @@ static int start_listening(const char *text, int *ret_fd)
                 text);
         return -EINVAL;
     }
-    r = listen_at(address, ret_fd);
+    r = listen_at(address, &fd);
     freeaddrinfo(address);
-    if (r < 0)
+    if (r < 0) {
         fprintf(stderr, "segd-exporter: cannot listen on %s: %s\n", text, strerror(-r));
-    else
-        print_address(*ret_fd);
-    return r;
+        return r;
+    }
+    print_address(fd);
+    *ret_fd = fd;
+    return 0;
 }
 
 /* Milliseconds until the next thing to do; -1: nothing. */
