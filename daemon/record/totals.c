@@ -13,6 +13,7 @@
 
 #include "daemon/record/totals.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -154,6 +155,7 @@ static int make_room(struct totals *totals)
 
     if (!accounts)
         return -ENOMEM;
+    assert(totals->accounts); /* there are too many */
     memcpy(accounts, totals->accounts, n * sizeof(*accounts));
     qsort(accounts, n, sizeof(*accounts), compare_last);
     r = replace(totals, accounts, n - n / 4, NULL);
