@@ -195,6 +195,17 @@ static bool is_zero(const uint64_t values[COUNTS])
     return memcmp(values, zeros, sizeof(zeros)) == 0;
 }
 
+/* The account of the name, new if it has none and there is something to count, and the figures as a
+ * list; NULL: there is none. */
+static struct account *account_for(struct totals *totals, const char *name,
+                                   const struct both_counts *counts, uint64_t values[COUNTS])
+{
+    struct account *account = find(totals, name);
+
+    list(counts, values);
+    return account || is_zero(values) ? account : add(totals, name);
+}
+
 /* Takes in what the kernel counts now. */
 static void read_now(struct account *account, const uint64_t now[COUNTS])
 {
@@ -224,12 +235,9 @@ static void note_hit(struct account *account, const struct account *before)
 
 void totals_note_read(struct totals *totals, const char *name, const struct both_counts *now)
 {
-    struct account *account = find(totals, name), before;
     uint64_t values[COUNTS];
+    struct account *account = account_for(totals, name, now, values), before;
 
-    list(now, values);
-    if (!account && !is_zero(values))
-        account = add(totals, name);
     if (!account)
         return;
     before = *account;
@@ -239,15 +247,10 @@ void totals_note_read(struct totals *totals, const char *name, const struct both
 
 void totals_note_gone(struct totals *totals, const char *name, const struct both_counts *count)
 {
-    struct account *account = find(totals, name), before;
     uint64_t values[COUNTS];
+    struct account *account = account_for(totals, name, count, values), before;
 
-    list(count, values);
-    if (is_zero(values))
-        return;
-    if (!account)
-        account = add(totals, name);
-    if (!account)
+    if (!account || is_zero(values))
         return;
     before = *account;
     for (size_t i = 0; i < COUNTS; i++) {
@@ -260,12 +263,9 @@ void totals_note_gone(struct totals *totals, const char *name, const struct both
 
 void totals_note_moved(struct totals *totals, const char *name, const struct both_counts *now)
 {
-    struct account *account = find(totals, name);
     uint64_t values[COUNTS];
+    struct account *account = account_for(totals, name, now, values);
 
-    list(now, values);
-    if (!account && !is_zero(values))
-        account = add(totals, name);
     if (!account)
         return;
     for (size_t i = 0; i < COUNTS; i++) {

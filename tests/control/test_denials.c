@@ -247,14 +247,14 @@ END_TEST
 /* The kernel gives a group of NFLOG to one listener. */
 START_TEST(group_that_somebody_else_has_is_told)
 {
+    cleanup_(scene_clear) struct scene scene = {.follower = -1};
     cleanup_(nflog_closep) struct nflog *nflog = NULL;
-    cleanup_(segd_freep) struct segd *segd = NULL;
-    cleanup_(lab_freep) struct lab *lab = wires_new();
     cleanup_(json_decrefp) json_t *reply = NULL;
 
+    scene.lab = wires_new();
     ck_assert_int_eq(nflog_open(RULESET_OWN_LOG_GROUP, &nflog), 0);
-    segd = segd_start(policy);
-    reply = calls_get(segd, "GetDenials", NULL);
+    scene.segd = segd_start(policy);
+    reply = calls_get(scene.segd, "GetDenials", NULL);
     ck_assert(json_is_null(json_object_get(reply, "since")));
     ck_assert_uint_eq(json_array_size(json_object_get(reply, "denials")), 0);
 }
