@@ -78,6 +78,11 @@ expect 0 - '' show --json --policy "$good"
 expect 2 0 'segctl show: unexpected argument' show "$good"
 expect 2 0 "segctl show: option '--policy' requires an argument" show --policy
 
+# A picture is XML, whatever the labels are.
+expect 0 - '' graph --svg --policy "$golden/matrix/graph.yaml"
+python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$work/out" ||
+    complain "the picture is no XML"
+
 # Where no daemon answers.
 expect 4 0 'is segd running? systemctl status segd' status --socket "$work/none"
 expect 4 0 'to read policy files without segd: --policy PATH' explain --socket "$work/none" a b tcp/1

@@ -78,6 +78,7 @@ int run_check(const struct command *command, int argc, char **argv);
 int run_show(const struct command *command, int argc, char **argv);
 int run_explain(const struct command *command, int argc, char **argv);
 int run_denials(const struct command *command, int argc, char **argv);
+int run_graph(const struct command *command, int argc, char **argv);
 int run_matrix(const struct command *command, int argc, char **argv);
 int run_rehearse(const struct command *command, int argc, char **argv);
 int run_connections(const struct command *command, int argc, char **argv);

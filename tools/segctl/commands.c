@@ -60,6 +60,11 @@ const struct command commands[] = {
      "  -l, --list       the flows of all pairs of zones, a line for each\n" HELP_RUNNING HELP_AT
          HELP_REMOTE,
      .run = run_matrix},
+    {GROUP_READ, "graph", "[--svg] [--policy PATH] [--at TIME] [--socket PATH] [--json]",
+     "the zones and what may pass between them, as text or as a picture",
+     "  --svg            print a picture: segctl graph --svg >city.svg\n" HELP_RUNNING HELP_AT
+         HELP_REMOTE,
+     .run = run_graph},
     {GROUP_READ, "explain",
      "[--json] [--socket PATH | --policy PATH] [--at TIME] [-4 | -6] FROM TO SERVICE",
      "would this pass, by which line of the policy, and if not, why not?",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * segctl matrix: which zone may open connections to which, in the policy that is enforced; with
- * --policy in files, which needs neither the daemon nor root.
+ * segctl matrix and graph: which zone may open connections to which, in the policy that is
+ * enforced; with --policy in files, which needs neither the daemon nor root.
  */
 
 #include <errno.h>
@@ -12,10 +12,11 @@
 
 #include "command.h"
 #include "control/client.h"
+#include "graph.h"
 #include "loaded.h"
 #include "matrix.h"
-#include "screen.h"
 #include "policy/spelling.h"
+#include "screen.h"
 
 /* Narrows rows or columns to the zone that is named. Returns an exit code. */
 static int choose(const struct command *command, const struct matrix *matrix, const char *name,
@@ -94,4 +95,45 @@ int run_matrix(const struct command *command, int argc, char **argv)
     /* Who asks for one zone or one pair wants to see the flows. */
     list = list || optind < argc;
     return matrix(command, &given, list, argv + optind, argc - optind);
+}
+
+static int graph(const struct command *command, const struct judged *judged, bool svg)
+{
+    cleanup_(loaded_clear) struct loaded loaded = {0};
+    cleanup_(matrix_freep) struct matrix *matrix = NULL;
+    struct matrix_view view = {0};
+    int r = running_or_files(command, judged, &loaded);
+
+    if (r != EXIT_YES)
+        return r;
+    r = matrix_new(loaded.compiled->policy, &loaded.overrides, loaded.compiled->now, &matrix);
+    if (r < 0)
+        return instant_failed(r);
+    view.matrix = matrix;
+    view.from_end = view.to_end = matrix->n_zones;
+    if (judged->json)
+        return print_json(matrix_to_json(&view), EXIT_YES);
+    if (svg)
+        graph_write_svg(matrix, &loaded.overrides, stdout);
+    else
+        graph_write_text(matrix, &loaded.overrides, stdout);
+    return EXIT_YES;
+}
+
+int run_graph(const struct command *command, int argc, char **argv)
+{
+    struct judged given = {.socket = CONTROL_SOCKET_DEFAULT};
+    bool svg = false;
+    const struct command_option options[] = {
+        {"policy", .text = &given.path}, {"socket", .text = &given.socket},
+        {"at", .text = &given.at},       {"svg", .flag = &svg},
+        {"json", .flag = &given.json},
+    };
+    int exit_code;
+
+    if (!command_begin(command, argc, argv, options, ELEMENTS_OF(options), &exit_code))
+        return exit_code;
+    if (optind < argc)
+        return command_usage(command, "unexpected argument `%s`", argv[optind]);
+    return graph(command, &given, svg);
 }
