@@ -31,6 +31,7 @@
 #define NOTIFICATION_MAX 512
 #define PATH_LENGTH_MAX 100
 #define FIRST_HANDED 3
+#define FIRST_HELD 100
 
 struct segd {
     const char *policy;
@@ -43,6 +44,7 @@ struct segd {
     int notify_socket;
     pid_t process; /* 0: not running */
     int process_fd;
+    int held; /* of a pipe whose other end segd has, and its children with the sockets */
     bool has_store;
     int stored; /* what segd gave to the file-descriptor store, or -1 */
     char notification[NOTIFICATION_MAX];
@@ -90,7 +92,14 @@ static bool hand_over(int stored)
     return dup2(stored, FIRST_HANDED) >= 0;
 }
 
-static _Noreturn void run_segd(const struct segd *segd)
+/* The end of the pipe, at a number that nobody else uses. */
+static bool hold(int end)
+{
+    return fcntl(end, F_DUPFD, FIRST_HELD) >= 0;
+}
+
+/* `held` is the other end of the pipe. */
+static _Noreturn void run_segd(const struct segd *segd, int held)
 {
     const char *program = getenv("SEGD");
     int log = open(segd->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -100,7 +109,7 @@ static _Noreturn void run_segd(const struct segd *segd)
     memset(&all, 0xff, sizeof(all));
     sched_setaffinity(0, sizeof(all), &all);
     if (program && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() != 1 && log >= 0 &&
-        dup2(log, STDERR_FILENO) >= 0 && hand_over(segd->stored)) {
+        dup2(log, STDERR_FILENO) >= 0 && hold(held) && hand_over(segd->stored)) {
         unsetenv("JOURNAL_STREAM");
         setenv("NOTIFY_SOCKET", segd->notify, 1);
         execl(program, "segd", "--policy", segd->policy, "--state-dir", segd->state, "--socket",
@@ -179,12 +188,17 @@ struct segd *segd_start_at(const char *path)
 
 void segd_spawn(struct segd *segd)
 {
+    int ends[2];
+
     ck_assert(!lab_in_root_namespace());
     ck_assert_int_eq(segd->process, 0);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     segd->process = fork();
     ck_assert_int_ge(segd->process, 0);
     if (segd->process == 0)
-        run_segd(segd);
+        run_segd(segd, ends[1]);
+    close(ends[1]);
+    segd->held = ends[0];
     segd->process_fd = (int)syscall(SYS_pidfd_open, segd->process, 0);
     ck_assert_int_ge(segd->process_fd, 0);
 }
@@ -195,11 +209,16 @@ void segd_start_again(struct segd *segd)
     segd_wait_ready(segd);
 }
 
+/* Of segd, and of what it shared with a child that it made just before: who owns the table may not
+ * have ended with it yet. */
 static int wait_for_end(struct segd *segd)
 {
     int status;
+    char byte;
 
     ck_assert_int_eq(waitpid(segd->process, &status, 0), segd->process);
+    ck_assert_int_eq(read(segd->held, &byte, 1), 0);
+    close(segd->held);
     close(segd->process_fd);
     segd->process = 0;
     return status;
