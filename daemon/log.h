@@ -37,6 +37,10 @@
 #define MESSAGE_CLOCK SD_ID128_MAKE(9a, e5, fd, d7, b1, 4d, 4d, 83, 81, 84, ee, 37, db, 32, 23, 47)
 #define MESSAGE_DRIFT SD_ID128_MAKE(7d, 89, 15, 7b, d7, 92, 48, 62, 83, 7b, b5, 30, e7, 27, a2, 4f)
 #define MESSAGE_BYPASS SD_ID128_MAKE(a1, 9a, 6e, 6c, 66, 1a, 4c, 6c, b0, 9d, 01, 8c, fa, ee, cf, 5f)
+#define MESSAGE_INTERFACE_UP                                                                       \
+    SD_ID128_MAKE(48, 9b, 53, 51, a6, 5b, 4c, 25, 8c, af, 2c, a7, 40, 09, f5, 09)
+#define MESSAGE_INTERFACE_DOWN                                                                     \
+    SD_ID128_MAKE(4f, 33, 1d, db, a5, a5, 48, d3, 9f, ed, 54, 1d, 78, 31, a6, 8c)
 #define MESSAGE_AUDIT_HEAD                                                                         \
     SD_ID128_MAKE(18, 22, 9e, 30, 5e, bc, 42, 77, 9c, 05, cc, ca, 06, 77, 14, 5a)
 #define MESSAGE_FORWARDING                                                                         \

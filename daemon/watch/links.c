@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "daemon/log.h"
+#include "daemon/watch/interfaces.h"
 #include "observe/bypass.h"
 
 #define SETTLE_USEC 200000
@@ -25,6 +26,7 @@ struct links_watch {
     sd_event_source *source;
     sd_event_source *look;  /* after SETTLE_USEC */
     sd_event_source *again; /* every AGAIN_USEC */
+    struct interfaces interfaces;
 };
 
 struct links_watch *links_watch_free(struct links_watch *watch)
@@ -35,6 +37,7 @@ struct links_watch *links_watch_free(struct links_watch *watch)
     sd_event_source_disable_unref(watch->again);
     sd_event_source_disable_unref(watch->look);
     sd_event_source_disable_unref(watch->source);
+    interfaces_clear(&watch->interfaces);
     free(watch);
     return NULL;
 }
@@ -83,13 +86,20 @@ void links_watch_look(struct gateway *gateway)
     findings_end(gateway->findings, "bypass");
 }
 
+static void look(struct links_watch *watch)
+{
+    const struct gateway *gateway = watch->gateway;
+
+    links_watch_look(watch->gateway);
+    interfaces_follow(&watch->interfaces, enforcement_outline(gateway->enforcement),
+                      gateway->links);
+}
+
 static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    struct links_watch *watch = userdata;
-
     (void)source;
     (void)usec;
-    links_watch_look(watch->gateway);
+    look(userdata);
     return 0;
 }
 
@@ -112,7 +122,7 @@ static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
     int r;
 
     (void)usec;
-    links_watch_look(watch->gateway);
+    look(watch);
     r = sd_event_source_set_time_relative(source, AGAIN_USEC);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -155,6 +165,8 @@ int links_watch_new(sd_event *event, struct gateway *gateway, struct links_watch
                                        on_again, watch);
     if (r < 0)
         return r;
+    interfaces_follow(&watch->interfaces, enforcement_outline(gateway->enforcement),
+                      gateway->links);
 
     *ret_watch = TAKE_PTR(watch);
     return 0;

@@ -106,6 +106,39 @@ START_TEST(what_other_tables_drop_is_told_until_they_go)
 }
 END_TEST
 
+static void set_link(const char *state)
+{
+    const char *const arguments[] = {"ip", "link", "set", "a0", state, NULL};
+
+    ck_assert_int_eq(sandbox_run(arguments, NULL, NULL), 0);
+}
+
+/* segd answers until its log says it. */
+static void wait_for_log(const struct scene *scene, const char *text)
+{
+    for (bool found = false; !found;) {
+        cleanup_(freep) char *log = segd_log(scene->segd);
+
+        found = strstr(log, text);
+        calls_generation(scene->segd);
+    }
+}
+
+START_TEST(interfaces_of_zones_that_come_and_go_are_told)
+{
+    cleanup_(scene_clear) struct scene scene = {0};
+    cleanup_(freep) char *log = NULL;
+
+    enter(&scene, policy);
+    log = segd_log(scene.segd);
+    ck_assert_msg(!strstr(log, "interface a0"), "%s", log);
+    set_link("down");
+    wait_for_log(&scene, "warning: interface a0 is down");
+    set_link("up");
+    wait_for_log(&scene, "notice: interface a0 is up");
+}
+END_TEST
+
 static void write_setting(const char *path, const char *value)
 {
     FILE *file = fopen(path, "we");
@@ -284,6 +317,7 @@ void checks_add(TCase *tests)
 {
     sandbox_require();
     tcase_add_test(tests, what_other_tables_drop_is_told_until_they_go);
+    tcase_add_test(tests, interfaces_of_zones_that_come_and_go_are_told);
     tcase_add_test(tests, settings_are_looked_at_now_and_then);
     tcase_add_test(tests, a_table_without_room_is_told);
 }
