@@ -17,6 +17,8 @@
 #define UNBOUNDED 1000000U
 #define SECTIONS_MAX 16
 #define PLAIN "\033[0m"
+/* Of what goes on in the next row. */
+#define INDENT 11
 
 struct section {
     const char *title;
@@ -85,24 +87,88 @@ static void count_lines(struct sheet *sheet)
     }
 }
 
-/* Lines of the screen that a section takes, without the empty one before it. */
-static unsigned height_of(const struct section *section)
+/* The next piece of a line: a sequence that colours, or a glyph. Returns its columns. */
+static unsigned next_piece(const char *line, const char *end, struct glyph *ret_piece)
 {
-    if (section->n_lines == 0)
+    if (*line == '\033') {
+        const char *last = memchr(line, 'm', (size_t)(end - line));
+
+        *ret_piece = (struct glyph){.text = line, .size = (size_t)(last - line) + 1};
+        ret_piece->length = ret_piece->size;
         return 0;
-    return section->shown + (section->title != NULL);
+    }
+    *ret_piece = glyph_at(line, (size_t)(end - line));
+    return ret_piece->width;
 }
 
-static unsigned total_height(const struct sheet *sheet, bool spaced)
+static unsigned width_of(const char *line, const char *end)
 {
-    unsigned total = 0;
+    unsigned width = 0;
+    struct glyph piece;
+
+    for (; line < end; line += piece.size)
+        width += next_piece(line, end, &piece);
+    return width;
+}
+
+/* Where a row of a line ends: after its last space that fits, or where there is none after what
+ * fits, at least a glyph. */
+static const char *row_end(const char *line, const char *end, unsigned width)
+{
+    const char *space = NULL;
+    unsigned used = 0;
+    struct glyph piece;
+
+    for (const char *at = line; at < end; at += piece.size) {
+        used += next_piece(at, end, &piece);
+        if (used > width && at > line)
+            return space ? space : at;
+        if (*at == ' ' && at > line)
+            space = at + 1;
+    }
+    return end;
+}
+
+static unsigned rows_of_line(const char *line, const char *end, unsigned width)
+{
+    unsigned rows = 1;
+
+    for (line = row_end(line, end, width); line < end; line = row_end(line, end, width - INDENT))
+        rows++;
+    return rows;
+}
+
+/* What there is room for. */
+struct room {
+    bool spaced;  /* an empty row between sections */
+    bool wrapped; /* lines that are too long go on in the next row; else they are cut */
+};
+
+static unsigned rows_of_section(const struct sheet *sheet, const struct section *section,
+                                unsigned width, bool wrapped)
+{
+    const char *line = sheet->text + section->begin;
+    unsigned rows = section->title != NULL;
+
+    for (unsigned i = 0; i < section->shown; i++) {
+        const char *end = strchr(line, '\n');
+
+        rows += wrapped ? rows_of_line(line, end, width) : 1;
+        line = end + 1;
+    }
+    return rows;
+}
+
+static unsigned rows_of(const struct sheet *sheet, unsigned width, struct room room)
+{
+    unsigned rows = 0;
 
     for (size_t i = 0; i < sheet->n_sections; i++) {
-        unsigned height = height_of(&sheet->sections[i]);
-
-        total += height + (spaced && height > 0 && total > 0);
+        if (sheet->sections[i].n_lines > 0)
+            rows += (room.spaced && rows > 0) +
+                    rows_of_section(sheet, &sheet->sections[i], width, room.wrapped);
     }
-    return total;
+    return rows;
 }
 
 /* The longest section that may become shorter; NULL where there is none. Only a title can tell that
@@ -121,45 +187,51 @@ static struct section *longest(struct sheet *sheet)
     return found;
 }
 
-/* Returns whether there is room for empty lines. */
-static bool fit(struct sheet *sheet, unsigned height)
+/* Decides what there is room for, and shows less of sections where even that is too much. */
+static struct room fit(struct sheet *sheet, unsigned width, unsigned height)
 {
+    static const struct room rooms[] = {{true, true}, {false, true}, {true, false}};
+    const struct room none = {0};
     struct section *section;
 
-    if (height == 0 || total_height(sheet, true) <= height)
-        return true;
-    while (total_height(sheet, false) > height && (section = longest(sheet)))
+    for (size_t i = 0; i < ELEMENTS_OF(rooms); i++) {
+        if (height == 0 || rows_of(sheet, width, rooms[i]) <= height)
+            return rooms[i];
+    }
+    while (rows_of(sheet, width, none) > height && (section = longest(sheet)))
         section->shown--;
-    return false;
+    return none;
 }
 
-/* Prints one line, without its end, of at most `width` columns. */
-static void print_line(const char *line, size_t size, unsigned width)
+static void print_wrapped(const char *line, const char *end, unsigned width)
 {
-    unsigned used = 0, left;
-    const char *end = line + size;
-    bool coloured = false;
+    for (unsigned indent = 0; line < end; indent = INDENT) {
+        const char *next = row_end(line, end, width - indent);
+        const size_t size = (size_t)(next - line);
 
-    while (line < end) {
-        bool is_sgr = *line == '\033';
-        const char *next = is_sgr ? memchr(line, 'm', (size_t)(end - line)) + 1
-                                  : memchr(line, '\033', (size_t)(end - line));
-        size_t length = next ? (size_t)(next - line) : (size_t)(end - line);
-
-        left = width - used;
-        if (is_sgr) {
-            coloured = length != strlen(PLAIN) || memcmp(line, PLAIN, length) != 0;
-            fwrite(line, 1, length, stdout);
-        } else if (text_shown_width(line, length) > left || (left == 0 && length > 0)) {
-            text_show_cut(stdout, line, length, left);
-            break;
-        } else {
-            fwrite(line, 1, length, stdout);
-            used += text_shown_width(line, length);
-        }
-        line += length;
+        printf("%*s", (int)indent, "");
+        fwrite(line, 1, size - (next < end && next[-1] == ' '), stdout);
+        putchar('\n');
+        line = next;
     }
-    fputs(coloured ? PLAIN "\n" : "\n", stdout);
+}
+
+static void print_cut(const char *line, const char *end, unsigned width)
+{
+    const bool cuts = width_of(line, end) > width;
+    unsigned used = 0;
+    struct glyph piece;
+
+    for (; line < end; line += piece.size) {
+        used += next_piece(line, end, &piece);
+        if (cuts && used + 1 > width) {
+            fputs("…", stdout);
+            break;
+        }
+        fwrite(piece.text, 1, piece.length, stdout);
+    }
+    /* Of a colour that was cut off. */
+    fputs(line < end && memchr(line, '\033', (size_t)(end - line)) ? PLAIN "\n" : "\n", stdout);
 }
 
 /* `findings, 3 of 54; --wide shows all` */
@@ -177,25 +249,29 @@ static void print_title(const struct section *section, bool colour, unsigned wid
     fputs(colour ? PLAIN "\n" : "\n", stdout);
 }
 
-static void print_section(const struct sheet *sheet, const struct section *section,
-                          const struct screen *screen, unsigned width)
+static void print_section(const struct sheet *sheet, const struct section *section, unsigned width,
+                          bool colour, bool wrapped)
 {
     const char *line = sheet->text + section->begin;
 
     if (section->title)
-        print_title(section, screen->colour, width);
+        print_title(section, colour, width);
     for (unsigned i = 0; i < section->shown; i++) {
         const char *end = strchr(line, '\n');
 
-        print_line(line, (size_t)(end - line), width);
+        if (wrapped)
+            print_wrapped(line, end, width);
+        else
+            print_cut(line, end, width);
         line = end + 1;
     }
 }
 
 int sheet_print(struct sheet *sheet, const struct screen *screen)
 {
-    const unsigned width = screen->width > 0 ? screen->width : UNBOUNDED;
-    bool failed = fflush(sheet->stream) != 0 || ferror(sheet->stream), spaced, first = true;
+    const unsigned width = screen->width > INDENT ? screen->width : UNBOUNDED;
+    bool failed = fflush(sheet->stream) != 0 || ferror(sheet->stream), first = true;
+    struct room room;
 
     failed |= fclose(sheet->stream) != 0;
     sheet->stream = NULL;
@@ -203,13 +279,13 @@ int sheet_print(struct sheet *sheet, const struct screen *screen)
         return -ENOMEM;
 
     count_lines(sheet);
-    spaced = fit(sheet, screen->height);
+    room = fit(sheet, width, screen->height);
     for (size_t i = 0; i < sheet->n_sections; i++) {
         if (sheet->sections[i].n_lines == 0)
             continue;
-        if (spaced && !first)
+        if (room.spaced && !first)
             putchar('\n');
-        print_section(sheet, &sheet->sections[i], screen, width);
+        print_section(sheet, &sheet->sections[i], width, screen->colour, room.wrapped);
         first = false;
     }
     return 0;

@@ -8,8 +8,9 @@
 
 /*
  * Lines in sections that fit a screen: if there are too many, sections with a title show their
- * first lines, and the title tells how many there are; a line that is too long ends with `…`. In
- * each section what matters most comes first.
+ * first lines, and the title tells how many there are; a line that is too long goes on in the next
+ * row, or ends with `…` where there is no room for that. In each section what matters most comes
+ * first.
  */
 struct sheet;
 
