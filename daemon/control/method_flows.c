@@ -291,9 +291,11 @@ static int read_policy(struct gateway *gateway, struct outcome *outcome,
     if (*ret_policy)
         return 0;
     r = method_compile(gateway, false, outcome, ret_compiled);
-    if (r == 0)
-        *ret_policy = (*ret_compiled)->policy;
-    return r;
+    if (r != 0)
+        return r;
+    assert(*ret_compiled);
+    *ret_policy = (*ret_compiled)->policy;
+    return 0;
 }
 
 static int get_flows(struct call *call, struct control *control)

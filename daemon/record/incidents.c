@@ -161,7 +161,8 @@ static int read_incident(int incidents, const char *name, struct arena *arena,
 
     if (r < 0)
         return r;
-    qsort(files.names, files.n_names, sizeof(*files.names), compare_names);
+    if (files.n_names > 0)
+        qsort(files.names, files.n_names, sizeof(*files.names), compare_names);
     *incident =
         (struct wire_incident){.name = arena_string(arena, name), .since = stamp_parse(name)};
     r = incident->name ? read_state(folder, arena, incident) : -ENOMEM;

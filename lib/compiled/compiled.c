@@ -7,6 +7,7 @@
 
 #include "compiled/compiled.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -191,8 +192,10 @@ static int attempt(const struct texts *texts, const struct compiled_input *input
         r = policy_parse_texts_in(texts->texts, texts->n_texts, arena, compiled->sources,
                                   diagnostics, &compiled->policy);
     compiled->is_image = compiled->policy && arena;
-    if (r == 0 && input->at)
+    if (r == 0 && input->at) {
+        assert(compiled->policy);
         r = wall_instant_find(input->at, compiled->policy->timezone, &compiled->now);
+    }
     if (r == 0 && wants_diagram)
         r = compile_policy(compiled, input, diagnostics);
     else if (r == 0)
