@@ -7,6 +7,7 @@
  * without knowing it.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -432,11 +433,12 @@ static int run_one(const struct command *command, int argc, char **argv, bool ex
     remote.parameters = json_object();
 
     exit_code = find(&remote, reply_text(asked, "incident"), &reply, &incident);
-    if (exit_code == EXIT_YES && exports)
-        exit_code =
-            export(&incident, reply_has(asked, "output") ? reply_text(asked, "output") : ".");
-    else if (exit_code == EXIT_YES)
-        exit_code = show(&incident);
+    if (exit_code == EXIT_YES) {
+        assert(incident.info);
+        exit_code = exports ? export(&incident,
+                                     reply_has(asked, "output") ? reply_text(asked, "output") : ".")
+                            : show(&incident);
+    }
     record_text_clear(&incident.sums);
     return exit_code;
 }
