@@ -18,6 +18,7 @@
 #include "calls.h"
 #include "checks.h"
 #include "sandbox.h"
+#include "scene.h"
 #include "wires.h"
 
 #define PORT 5000
@@ -39,23 +40,6 @@ static const char without_main[] =
     WIRES_POLICY HOSTS "flows:\n  other: { from: a, to: b, services: [udp/1] }\n";
 static const char beside_wide[] =
     WIRES_POLICY HOSTS "flows:\n" MAIN "  wide: { from: a, to: b, services: [udp/4000-6000] }\n";
-
-struct scene {
-    struct lab *lab;
-    struct segd *segd;
-};
-
-static void scene_clear(struct scene *scene)
-{
-    segd_free(scene->segd);
-    lab_free(scene->lab);
-}
-
-static void enter(struct scene *scene, const char *text)
-{
-    scene->lab = wires_new();
-    scene->segd = segd_start(text);
-}
 
 /* A datagram of the flow `main` from this port. */
 static void open_main(struct scene *scene, enum family family, uint16_t source_port)

@@ -22,6 +22,7 @@
 #include "checks.h"
 #include "kernel/netlink.h"
 #include "sandbox.h"
+#include "scene.h"
 #include "wires.h"
 
 #define PORT 5000
@@ -30,23 +31,6 @@ static const char policy[] = WIRES_POLICY "hosts:\n"
                                           "  left: { zone: a, address: [10.1.0.7, 'fd00:1::7'] }\n"
                                           "flows:\n"
                                           "  main: { from: left, to: b, services: [udp/5000] }\n";
-
-struct scene {
-    struct lab *lab;
-    struct segd *segd;
-};
-
-static void scene_clear(struct scene *scene)
-{
-    segd_free(scene->segd);
-    lab_free(scene->lab);
-}
-
-static void enter(struct scene *scene, const char *text)
-{
-    scene->lab = wires_new();
-    scene->segd = segd_start(text);
-}
 
 /* `n` packets of the flow `main`. */
 static void send_main(struct scene *scene, enum family family, unsigned n)

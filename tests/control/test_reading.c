@@ -18,6 +18,7 @@
 #include "calls.h"
 #include "checks.h"
 #include "sandbox.h"
+#include "scene.h"
 #include "wires.h"
 
 /* A frame of UDP carries eight bytes. */
@@ -41,23 +42,6 @@
     "  other: { from: [b, c], to: left, services: [udp/6000] }\n"
 
 static const char policy[] = WIRES_POLICY HOSTS FLOWS;
-
-struct scene {
-    struct lab *lab;
-    struct segd *segd;
-};
-
-static void scene_clear(struct scene *scene)
-{
-    segd_free(scene->segd);
-    lab_free(scene->lab);
-}
-
-static void enter(struct scene *scene, const char *text)
-{
-    scene->lab = wires_new();
-    scene->segd = segd_start(text);
-}
 
 /* `n` packets of the flow `main`. */
 static void send_main(struct scene *scene, enum family family, unsigned n)

@@ -52,25 +52,35 @@ static int show(const struct matrix_view *view, bool list, bool json)
     return r < 0 ? command_no_memory() : EXIT_YES;
 }
 
+/* The whole matrix of the policy that is judged; `loaded` and `*ret_matrix` are the caller's also
+ * after an error. Returns an exit code. */
+static int read_matrix(const struct command *command, const struct judged *judged,
+                       struct loaded *loaded, struct matrix **ret_matrix,
+                       struct matrix_view *ret_view)
+{
+    int r = running_or_files(command, judged, loaded);
+
+    if (r != EXIT_YES)
+        return r;
+    r = matrix_new(loaded->compiled->policy, &loaded->overrides, loaded->compiled->now, ret_matrix);
+    if (r < 0)
+        return instant_failed(r);
+
+    *ret_view = (struct matrix_view){.matrix = *ret_matrix,
+                                     .from_end = (*ret_matrix)->n_zones,
+                                     .to_end = (*ret_matrix)->n_zones};
+    return EXIT_YES;
+}
+
 static int matrix(const struct command *command, const struct judged *judged, bool list,
                   char *const *zones, int n_zones)
 {
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
     struct matrix_view view = {0};
-    int r;
+    int r = read_matrix(command, judged, &loaded, &matrix, &view);
 
-    r = running_or_files(command, judged, &loaded);
-    if (r != EXIT_YES)
-        return r;
-
-    r = matrix_new(loaded.compiled->policy, &loaded.overrides, loaded.compiled->now, &matrix);
-    if (r < 0)
-        return instant_failed(r);
-
-    view.matrix = matrix;
-    view.from_end = view.to_end = matrix->n_zones;
-    if (n_zones > 0)
+    if (r == EXIT_YES && n_zones > 0)
         r = choose(command, matrix, zones[0], &view.from_first, &view.from_end);
     if (r == EXIT_YES && n_zones > 1)
         r = choose(command, matrix, zones[1], &view.to_first, &view.to_end);
@@ -102,15 +112,10 @@ static int graph(const struct command *command, const struct judged *judged, boo
     cleanup_(loaded_clear) struct loaded loaded = {0};
     cleanup_(matrix_freep) struct matrix *matrix = NULL;
     struct matrix_view view = {0};
-    int r = running_or_files(command, judged, &loaded);
+    int r = read_matrix(command, judged, &loaded, &matrix, &view);
 
     if (r != EXIT_YES)
         return r;
-    r = matrix_new(loaded.compiled->policy, &loaded.overrides, loaded.compiled->now, &matrix);
-    if (r < 0)
-        return instant_failed(r);
-    view.matrix = matrix;
-    view.from_end = view.to_end = matrix->n_zones;
     if (judged->json)
         return print_json(matrix_to_json(&view), EXIT_YES);
     if (svg)
