@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Bytes of the process that RLIMIT_DATA counts. */
@@ -47,4 +48,25 @@ int child_enter(pid_t daemon, size_t memory, unsigned cpu)
     if (setrlimit(RLIMIT_DATA, &data) < 0 || setrlimit(RLIMIT_CPU, &processor) < 0)
         return -errno;
     return child_follow(daemon);
+}
+
+bool child_has_ended(pid_t child, bool wait, int *ret_status)
+{
+    int status = 0;
+    pid_t r;
+
+    do {
+        r = waitpid(child, &status, wait ? 0 : WNOHANG);
+    } while (r < 0 && errno == EINTR);
+    if (r == 0)
+        return false;
+    *ret_status = r < 0 ? -1 : status;
+    return true;
+}
+
+bool child_succeeds(pid_t child)
+{
+    int status = 0;
+
+    return child_has_ended(child, true, &status) && status == 0;
 }

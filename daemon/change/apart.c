@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/child.h"
@@ -51,7 +50,6 @@ int apart_transaction(struct gateway *gateway, struct target *target, struct out
 {
     cleanup_(handover_freep) struct handover *handover = NULL;
     const pid_t parent = getpid();
-    int status = 0;
     pid_t child;
 
     if (handover_new(gateway, &handover) < 0)
@@ -59,11 +57,7 @@ int apart_transaction(struct gateway *gateway, struct target *target, struct out
     child = fork();
     if (child == 0)
         prepare(gateway, target, outcome, run, handover, parent);
-    while (child > 0 && waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR)
-            return -EAGAIN;
-    }
-    if (child < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)
+    if (child < 0 || !child_succeeds(child))
         return -EAGAIN;
     return handover_commit(handover, outcome);
 }

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "answer/overlap.h"
@@ -107,17 +106,6 @@ static _Noreturn void fill(struct gateway *gateway, const struct covered *covere
     _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-static bool has_succeeded(pid_t child)
-{
-    int status = 0;
-    pid_t ended;
-
-    do
-        ended = waitpid(child, &status, 0);
-    while (ended < 0 && errno == EINTR);
-    return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
-}
-
 /* Returns 0, -ECHILD if the child failed, or -errno. */
 static int keep_what_child_finds(struct gateway *gateway, const struct covered *covered)
 {
@@ -132,7 +120,7 @@ static int keep_what_child_finds(struct gateway *gateway, const struct covered *
     child = fork();
     if (child == 0)
         fill(gateway, covered, found, daemon);
-    if (child < 0 || !has_succeeded(child))
+    if (child < 0 || !child_succeeds(child))
         r = -ECHILD;
     for (size_t i = 0; r == 0 && i < found->n; i++)
         r = keep(covered->isolation, found->flows[i].name, found->flows[i].content);

@@ -38,15 +38,10 @@ static void note_end(struct gateway *gateway, const char *zone, int status)
 static bool reap(struct gateway *gateway, struct incident *incident, bool wait)
 {
     int status = 0;
-    pid_t r;
 
-    do {
-        r = waitpid(incident->pid, &status, wait ? 0 : WNOHANG);
-    } while (r < 0 && errno == EINTR);
-    if (r == 0)
+    if (!child_has_ended(incident->pid, wait, &status))
         return false;
-
-    note_end(gateway, incident->zone, r < 0 ? -1 : status);
+    note_end(gateway, incident->zone, status);
     free(incident->zone);
     return true;
 }

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -92,9 +91,9 @@ static int receive_half(int fd, struct live_counts *counts)
 static bool take_half(int fd, pid_t child, struct live_counts *counts)
 {
     const size_t n = counts->n_counts;
-    int r = receive_half(fd, counts), status = -1;
+    int r = receive_half(fd, counts);
 
-    if (waitpid(child, &status, 0) == child && status == 0 && r == 0)
+    if (child_succeeds(child) && r == 0)
         return true;
     counts->n_counts = n;
     return false;

@@ -229,12 +229,9 @@ static struct worker *worker_free(struct worker *worker)
 /* Waits for its end. Returns its status as waitpid(), or -1. */
 static int reap(const struct worker *worker)
 {
-    int status;
+    int status = -1;
 
-    while (waitpid(worker->pid, &status, 0) < 0) {
-        if (errno != EINTR)
-            return -1;
-    }
+    child_has_ended(worker->pid, true, &status);
     return status;
 }
 

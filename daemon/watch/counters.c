@@ -99,17 +99,11 @@ static void write_totals(struct counters_watch *watch)
 static void reap(struct counters_watch *watch, bool wait)
 {
     int status = 0;
-    pid_t r;
 
-    if (watch->writer == 0)
-        return;
-    do {
-        r = waitpid(watch->writer, &status, wait ? 0 : WNOHANG);
-    } while (r < 0 && errno == EINTR);
-    if (r == 0)
+    if (watch->writer == 0 || !child_has_ended(watch->writer, wait, &status))
         return;
     watch->writer = 0;
-    note_written(watch->gateway, r > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EIO);
+    note_written(watch->gateway, WIFEXITED(status) ? WEXITSTATUS(status) : EIO);
 }
 
 void counters_watch_reap(struct counters_watch *watch)
