@@ -58,11 +58,10 @@ static int keep_too(const struct covered *covered, const struct flow *flow)
 
 static int find_covered(const struct gateway *gateway, const struct covered *covered)
 {
-    cleanup_(policy_texts_clear) struct policy_texts texts = {0};
     cleanup_(policy_freep) struct policy *policy = NULL;
     cleanup_(outcome_clear) struct outcome ignored = {0};
     const size_t *n_keep = &covered->isolation->n_keep;
-    int r = kept_read_policy(gateway, &gateway->current, &ignored, &texts, &policy);
+    int r = kept_read_enforced(gateway, &ignored, &policy);
 
     for (size_t i = 0; r == 0 && i < covered->asked->n_keep; i++) {
         const struct flow *named = policy_flow_named(policy, covered->asked->keep[i]);
