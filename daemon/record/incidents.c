@@ -16,10 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/array.h"
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "base/text_list.h"
 #include "daemon/record/document.h"
 
 #define INCIDENTS "incidents"
@@ -46,18 +46,15 @@ static int open_below(int directory, const char *name)
     return !is_name(name) || errno == ENOTDIR || errno == ELOOP ? -ENOENT : -errno;
 }
 
-/* Names of a folder, of which the caller owns each. */
+/* Names of a folder, on the heap. */
 struct names {
     char **names;
     size_t n_names;
-    size_t capacity;
 };
 
 static void names_clear(struct names *names)
 {
-    for (size_t i = 0; i < names->n_names; i++)
-        free(names->names[i]);
-    free(names->names);
+    text_list_free(names->names, names->n_names);
 }
 
 /* Returns 0, -ENOMEM or -errno. */
@@ -68,15 +65,8 @@ static int names_read(int directory, struct names *names)
     int r = file_list(directory, &stream);
 
     while (r == 0 && (errno = 0, entry = readdir(stream))) {
-        if (!is_name(entry->d_name))
-            continue;
-        r = array_reserve(&names->names, &names->capacity, names->n_names + 1,
-                          sizeof(*names->names));
-        if (r < 0)
-            return r;
-        names->names[names->n_names] = strdup(entry->d_name);
-        if (!names->names[names->n_names++])
-            return -ENOMEM;
+        if (is_name(entry->d_name))
+            r = text_list_add(&names->names, &names->n_names, entry->d_name);
     }
     return r == 0 ? -errno : r;
 }
