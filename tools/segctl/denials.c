@@ -404,11 +404,6 @@ static int show_more(json_t *reply, void *userdata)
     return r;
 }
 
-static void status_clear(struct status_reply *status)
-{
-    record_clear(&status_reply_type, status);
-}
-
 /* The policy that is enforced, unless there is none. Returns an exit code. */
 static int load(struct view *view)
 {

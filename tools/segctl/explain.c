@@ -258,11 +258,6 @@ int other_chains_new(const struct status_reply *status, const struct explanation
     return 0;
 }
 
-static void status_clear(struct status_reply *status)
-{
-    record_clear(&status_reply_type, status);
-}
-
 /* Explains in the family that is judged and in the other one. Returns an exit code. */
 static int explain_families(const struct loaded *loaded, const struct question *question,
                             const struct explain_options *options,

@@ -41,7 +41,11 @@ struct judged {
     bool json;
 };
 
-/* What segd says of itself, its findings among it; to be cleared with record_clear(). Returns an
+static inline void status_clear(struct status_reply *status)
+{
+    record_clear(&status_reply_type, status);
+}
+/* What segd says of itself, its findings among it; to be cleared with status_clear(). Returns an
  * exit code; unless it is EXIT_YES the error has been printed. */
 int running_status(const struct command *command, const struct judged *judged,
                    struct status_reply *ret_status);

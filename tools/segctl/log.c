@@ -222,11 +222,6 @@ static int add_entries(struct remote *remote, struct timeline *timeline, uint64_
     return exit_code;
 }
 
-static void status_clear(struct status_reply *status)
-{
-    record_clear(&status_reply_type, status);
-}
-
 static int read_timeline(struct remote *remote, struct timeline *timeline)
 {
     cleanup_(status_clear) struct status_reply status = {0};

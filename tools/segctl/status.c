@@ -367,11 +367,6 @@ static int show_status(struct remote *remote, const struct status_reply *status)
     return r < 0 ? command_no_memory() : judge_status(status);
 }
 
-static void status_clear(struct status_reply *status)
-{
-    record_clear(&status_reply_type, status);
-}
-
 int run_status(const struct command *command, int argc, char **argv)
 {
     static const struct remote_method method = {"GetStatus", &status_reply_type,

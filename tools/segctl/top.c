@@ -69,18 +69,15 @@ static void top_clear(struct top *top)
     closep(&top->signals);
 }
 
-/* A reply as its structure. Returns 0, -ENOMEM, or another error where segd does not answer. */
+/* A reply as its structure. Returns 0, 1 where segd does not answer, or -ENOMEM. */
 static int call(const struct top *top, const char *method, const struct record_type *type,
                 void *record)
 {
-    cleanup_(client_closep) struct client *client = NULL;
     cleanup_(json_decrefp) json_t *reply = NULL;
-    cleanup_(freep) char *error = NULL;
-    int r = client_connect(top->remote->socket, &client);
 
-    if (r == 0)
-        r = client_call(client, method, NULL, &reply, &error);
-    return r < 0 ? r : record_decode_reply(type, reply, record);
+    if (!remote_try(top->remote, method, NULL, &reply))
+        return 1;
+    return record_decode_reply(type, reply, record);
 }
 
 static bool is_new_policy(const struct top *top)
@@ -90,7 +87,7 @@ static bool is_new_policy(const struct top *top)
            top->sample.counters.n_names != top->earlier.counters.n_names;
 }
 
-/* Labels of the flows change with the generation only. */
+/* Labels of the flows change with the generation only. Returns as call(). */
 static int learn_flows(struct top *top)
 {
     if (!is_new_policy(top))
@@ -106,10 +103,10 @@ static int take_sample(struct top *top)
     const struct counters_reply *earlier;
     int r = call(top, "GetCounters", &counters_reply_type, &next.counters);
 
-    if (r == -ENOMEM)
-        return r;
-    top->lost = r < 0;
     if (r < 0)
+        return r;
+    top->lost = r > 0;
+    if (r > 0)
         return 0;
     next.at = calendar_clock(CLOCK_MONOTONIC);
     sample_clear(&top->earlier);
@@ -119,9 +116,7 @@ static int take_sample(struct top *top)
     rates_clear(&top->rates);
     earlier = top->earlier.at > 0 ? &top->earlier.counters : NULL;
     r = rates_of(earlier, &top->sample.counters, top->sample.at - top->earlier.at, &top->rates);
-    if (r == 0 && learn_flows(top) == -ENOMEM)
-        r = -ENOMEM;
-    return r;
+    return r == 0 && learn_flows(top) < 0 ? -ENOMEM : r;
 }
 
 static const char *label_of(const struct top *top, const char *name)
