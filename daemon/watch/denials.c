@@ -14,7 +14,6 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#include "base/array.h"
 #include "daemon/log.h"
 #include "observe/nflog.h"
 #include "ruleset/compile.h"
@@ -54,11 +53,9 @@ struct denials_watch *denials_watch_free(struct denials_watch *watch)
 
 static const char *interface_name(const struct gateway *gateway, unsigned index)
 {
-    const struct links *links = gateway->links;
-    size_t n = links ? links_count(links) : 0;
-    size_t i = BISECT(n, j, links_at(links, j)->index < (int)index);
+    const struct link *link = gateway->links ? links_find_index(gateway->links, (int)index) : NULL;
 
-    return i < n && links_at(links, i)->index == (int)index ? links_at(links, i)->name : NULL;
+    return link ? link->name : NULL;
 }
 
 static bool has_interface(const struct zone *zone, const char *name)

@@ -73,14 +73,6 @@ const struct segment *bypass_segment(const struct bypass_search *search, const s
     return NULL;
 }
 
-const struct link *bypass_link(const struct bypass_search *search, int index)
-{
-    for (size_t i = 0; i < links_count(search->links); i++)
-        if (links_at(search->links, i)->index == index)
-            return links_at(search->links, i);
-    return NULL;
-}
-
 bool bypass_is_bridge(const struct link *link)
 {
     return strcmp(link->kind, "bridge") == 0 || strcmp(link->kind, "openvswitch") == 0;
@@ -98,14 +90,14 @@ const struct link *bypass_zone_bridge(const struct bypass_search *search,
 {
     for (size_t i = 0; i < links_count(search->links); i++) {
         const struct link *link = links_at(search->links, i);
-        const struct link *bridge = bypass_link(search, link->master);
+        const struct link *bridge = links_find_index(search->links, link->master);
 
         if (!bypass_segment(search, link))
             continue;
         if (!bridge || !bypass_is_bridge(bridge))
             bridge = link;
         for (unsigned depth = 0; bridge && !bypass_is_bridge(bridge) && depth < DEPTH_MAX; depth++)
-            bridge = is_veth(bridge) ? NULL : bypass_link(search, bridge->lower);
+            bridge = is_veth(bridge) ? NULL : links_find_index(search->links, bridge->lower);
         if (bridge && bypass_is_bridge(bridge)) {
             *ret_link = link;
             return bridge;
@@ -117,7 +109,7 @@ const struct link *bypass_zone_bridge(const struct bypass_search *search,
 static bool carries_zone(const struct bypass_search *search, const struct link *link,
                          unsigned depth)
 {
-    const struct link *master = bypass_link(search, link->master);
+    const struct link *master = links_find_index(search->links, link->master);
 
     if (bypass_segment(search, link))
         return true;
@@ -206,7 +198,7 @@ static bool has_own_address(const struct link *link)
 /* The far end of a zone's veth pair, held in this namespace. */
 static bool is_peer_of_zone(const struct bypass_search *search, const struct link *link)
 {
-    const struct link *peer = is_veth(link) ? bypass_link(search, link->lower) : NULL;
+    const struct link *peer = is_veth(link) ? links_find_index(search->links, link->lower) : NULL;
 
     return peer && bypass_carries_zone(search, peer);
 }
@@ -219,7 +211,7 @@ static bool is_vrf(const struct link *link)
 /* What comes in by a port is its master's. A VRF is no such master: rules see the port too. */
 static bool is_port(const struct bypass_search *search, const struct link *link)
 {
-    const struct link *master = bypass_link(search, link->master);
+    const struct link *master = links_find_index(search->links, link->master);
 
     return link->master != 0 && !(master && is_vrf(master));
 }
@@ -303,7 +295,7 @@ static int find_vrfs(struct bypass_search *search)
 
     for (size_t i = 0; r == 0 && i < links_count(search->links); i++) {
         const struct link *link = links_at(search->links, i);
-        const struct link *master = bypass_link(search, link->master);
+        const struct link *master = links_find_index(search->links, link->master);
 
         if (is_vrf_of_zone(search, link))
             r = judge_vrf_output(search, link);

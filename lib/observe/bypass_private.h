@@ -25,7 +25,6 @@ int bypass_add(struct bypass_search *search, const char *code, const char *objec
  * returned. `r` is a negative errno. */
 int bypass_add_unknown(struct bypass_search *search, const char *object, int r);
 
-const struct link *bypass_link(const struct bypass_search *search, int index);
 /* True for an interface through whose packets those of a zone come: one of the policy, a port of
  * it, or what it stands on. */
 bool bypass_carries_zone(const struct bypass_search *search, const struct link *link);

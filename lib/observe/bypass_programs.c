@@ -174,7 +174,7 @@ static int see_discipline(const struct nlmsghdr *message, void *userdata)
 
 static int judge_place(struct bypass_search *search, const struct place *place)
 {
-    const struct link *link = bypass_link(search, place->index);
+    const struct link *link = links_find_index(search->links, place->index);
     struct filters filters = {0};
     int r = -EINTR;
 

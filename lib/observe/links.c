@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
 #include "kernel/netlink.h"
 #include "observe/link_table.h"
 
@@ -244,4 +245,11 @@ const struct link *links_find(const struct links *links, const char *name)
         if (strcmp(links_at(links, i)->name, name) == 0)
             return links_at(links, i);
     return NULL;
+}
+
+const struct link *links_find_index(const struct links *links, int index)
+{
+    size_t i = BISECT(links_count(links), j, links_at(links, j)->index < index);
+
+    return i < links_count(links) && links_at(links, i)->index == index ? links_at(links, i) : NULL;
 }

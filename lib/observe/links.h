@@ -49,4 +49,6 @@ int links_read(struct links *links);
 size_t links_count(const struct links *links);
 /* In order of index. */
 const struct link *links_at(const struct links *links, size_t i);
+/* NULL where there is none. */
 const struct link *links_find(const struct links *links, const char *name);
+const struct link *links_find_index(const struct links *links, int index);
